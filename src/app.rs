@@ -1,0 +1,153 @@
+//! What all operations share: the database, the hasher, the keys, the settings.
+//!
+//! An [`App`] needs no listener: a program that embeds Gatepost may call the operations directly.
+
+mod keys;
+
+use crate::config::Config;
+use crate::db::managed::Managed;
+use crate::db::migrate::{self, Standing};
+use crate::db::{self, Database};
+use crate::error::{Error, Result};
+use crate::passwords::{Hasher, Password, PasswordHash, Verdict};
+use crate::tokens::Keys;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// An opened Gatepost: everything but the HTTP server.
+///
+/// Dropping it, or [`close`](Self::close), stops the private PostgreSQL if it is ours.
+pub struct App {
+    config: Config,
+    database: Database,
+    hasher: Hasher,
+    keys: OnceLock<Keys>,
+    managed: Mutex<Option<Managed>>,
+}
+
+/// Whether the private PostgreSQL of another process may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// It must be ours alone: a service.
+    Exclusive,
+    /// It may be that of a service that runs already: commands.
+    Shared,
+}
+
+impl App {
+    /// Opens Gatepost. Without `database.url` that starts the private PostgreSQL, or uses the one
+    /// that another process on this machine has started.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] for settings that do not go together, [`Error::Startup`] when the
+    /// private PostgreSQL does not start, [`Error::SchemaBehind`] when the database's schema is
+    /// older than this program. A database that is away is no error here: operations tell.
+    pub fn open(config: Config) -> Result<Self> {
+        Self::open_with(config, Sharing::Shared)
+    }
+
+    pub(crate) fn open_with(config: Config, sharing: Sharing) -> Result<Self> {
+        config.validate()?;
+        let (mut connect, managed) = match &config.database.url {
+            Some(url) => (db::parse_url("database.url", url, &config.database)?, None),
+            None => {
+                let (dir, connections) = (config.data_dir()?, config.database.pool_size);
+                let managed = match sharing {
+                    Sharing::Exclusive => Managed::start(&dir, connections)?,
+                    Sharing::Shared => Managed::start_or_attach(&dir, connections)?,
+                };
+                (managed.app(), Some(managed))
+            }
+        };
+        db::complete(&mut connect, &config.database);
+        let app = Self {
+            database: Database::open(connect, &config.database),
+            hasher: Hasher::new(config.passwords.iterations),
+            keys: OnceLock::new(),
+            managed: Mutex::new(managed),
+            config,
+        };
+        match app.keys() {
+            Err(Error::Unavailable(cause) | Error::ConnectionLost(cause)) => {
+                log::warn!("the database is away, trying on: {cause}");
+            }
+            outcome => drop(outcome?),
+        }
+        Ok(app)
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The database, once its schema is known to be one that we know and the keys are loaded.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::SchemaBehind`].
+    pub(crate) fn database(&self) -> Result<&Database> {
+        self.keys()?;
+        Ok(&self.database)
+    }
+
+    /// The keys that sign and verify tokens.
+    ///
+    /// # Errors
+    /// As [`database`](Self::database).
+    pub(crate) fn keys(&self) -> Result<&Keys> {
+        if let Some(keys) = self.keys.get() {
+            return Ok(keys);
+        }
+        self.check_schema()?;
+        let keys = keys::load(&self.database, &self.config.tokens)?;
+        Ok(self.keys.get_or_init(|| keys))
+    }
+
+    /// Asks the database for its schema's version.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::SchemaBehind`].
+    pub(crate) fn check_schema(&self) -> Result<()> {
+        if self.database.read(migrate::standing)? == Standing::Newer && self.keys.get().is_none() {
+            log::warn!("the database's schema is newer than this program; running on");
+        }
+        Ok(())
+    }
+
+    /// Hashes a new password. Must not be called while a connection is held: it would be missing
+    /// to everybody else for as long as the hash takes.
+    pub(crate) fn hash(&self, password: &Password) -> PasswordHash {
+        debug_assert!(
+            !db::is_holding_connection(),
+            "hashing while holding a connection"
+        );
+        self.hasher.hash(password)
+    }
+
+    /// Verifies a password; the same holds as for [`hash`](Self::hash).
+    pub(crate) fn verify(&self, password: &Password, stored: Option<&PasswordHash>) -> Verdict {
+        debug_assert!(
+            !db::is_holding_connection(),
+            "hashing while holding a connection"
+        );
+        self.hasher.verify(password, stored)
+    }
+
+    /// Stops the private PostgreSQL if it is ours, and waits for its end. Operations fail
+    /// afterwards.
+    pub fn close(&self) {
+        drop(
+            self.managed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,181 @@
+//! The command line: which command, its arguments, its exit code.
+//!
+//! 0 done, 1 failed with one clear line on standard error, 2 wrong usage. One file a command.
+
+mod check_config;
+mod database;
+mod serve;
+mod user;
+
+use gatepost::config::{Config, Loaded};
+use lexopt::prelude::*;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+gatepost: the authentication server for small machines
+
+Usage: gatepost [--config FILE] [COMMAND]
+
+Commands:
+  serve               Run the service (this is what happens without a command)
+  check-config        Show the effective settings and where each comes from
+  database create     Make roles and database on a PostgreSQL server
+  database migrate    Bring the schema up to date
+  user COMMAND        create, list, show, promote, demote, delete, set-password
+
+Options:
+  --config FILE       Read this configuration file (also: GATEPOST_CONFIG)
+  -h, --help          Show this text, or that of a command
+  -V, --version       Show the version
+
+APP_SETTINGS chooses the configuration: development (default), testing or production.
+Every setting KEY of [SECTION] can be given as GATEPOST_SECTION_KEY in the environment, and
+every secret in a file that GATEPOST_SECTION_KEY_FILE names. The README lists the settings.
+";
+
+/// Why a command did not do what it was asked.
+enum Failure {
+    /// It was asked wrongly.
+    Usage(String),
+    /// It was asked rightly and failed.
+    Failed(String),
+}
+
+impl From<lexopt::Error> for Failure {
+    fn from(error: lexopt::Error) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<gatepost::Error> for Failure {
+    fn from(error: gatepost::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+type Outcome = Result<(), Failure>;
+
+/// Runs the command that the arguments name.
+pub(crate) fn run() -> ExitCode {
+    match dispatch(lexopt::Parser::from_env()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Failed(text)) => {
+            eprintln!("gatepost: {text}");
+            ExitCode::from(1)
+        }
+        Err(Failure::Usage(text)) => {
+            eprintln!("gatepost: {text}; see gatepost --help");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(mut parser: lexopt::Parser) -> Outcome {
+    let mut file: Option<PathBuf> = None;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("config") => file = Some(parser.value()?.into()),
+            Short('h') | Long("help") => return print(HELP),
+            Short('V') | Long("version") => {
+                return print(concat!("gatepost ", env!("CARGO_PKG_VERSION"), "\n"));
+            }
+            Value(command) => {
+                let arguments = Arguments { parser, file };
+                return match command.to_str() {
+                    Some("serve") => serve::command(arguments),
+                    Some("check-config") => check_config::command(arguments),
+                    Some("database") => database::command(arguments),
+                    Some("user") => user::command(arguments),
+                    _ => Err(Failure::Usage(format!("there is no command {command:?}"))),
+                };
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    serve::command(Arguments { parser, file })
+}
+
+/// What stands behind a command.
+struct Arguments {
+    parser: lexopt::Parser,
+    file: Option<PathBuf>,
+}
+
+/// An argument of a command.
+enum Argument {
+    Word(String),
+    Flag(String),
+}
+
+impl Arguments {
+    /// The next argument; `--config` is taken care of wherever it stands. `None` at the end, and
+    /// after `--help`, which has then been printed.
+    fn next(&mut self, help: &str) -> Result<Option<Argument>, Failure> {
+        match self.parser.next()? {
+            None => Ok(None),
+            Some(Short('h') | Long("help")) => {
+                print(help)?;
+                std::process::exit(0)
+            }
+            Some(Long("config")) => {
+                self.file = Some(self.parser.value()?.into());
+                self.next(help)
+            }
+            Some(Long(name)) => Ok(Some(Argument::Flag(name.to_owned()))),
+            Some(Value(word)) => Ok(Some(Argument::Word(word.string()?))),
+            Some(other) => Err(other.unexpected().into()),
+        }
+    }
+
+    /// The value of the option that was just read.
+    fn value(&mut self) -> Result<String, Failure> {
+        Ok(self.parser.value()?.string()?)
+    }
+
+    /// That nothing more comes.
+    fn end(&mut self, help: &str) -> Outcome {
+        match self.next(help)? {
+            None => Ok(()),
+            Some(Argument::Flag(name)) => Err(Failure::Usage(format!("unknown option --{name}"))),
+            Some(Argument::Word(word)) => Err(Failure::Usage(format!("unexpected {word:?}"))),
+        }
+    }
+
+    /// The configuration, for a command that is not the service: what it has to say, it says
+    /// itself, so only warnings are logged.
+    fn load(&self) -> Result<Config, Failure> {
+        let loaded = load(self.file.as_deref())?;
+        start_log(loaded.config.log.level.min(log::LevelFilter::Warn))?;
+        Ok(loaded.config)
+    }
+}
+
+fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
+    Ok(Loaded::read(file)?)
+}
+
+/// Starts the log on standard error.
+fn start_log(level: log::LevelFilter) -> Outcome {
+    simple_logger::SimpleLogger::new()
+        .with_level(level)
+        // At debug level the driver logs the values of parameters, password hashes among them.
+        .with_module_level("tokio_postgres", level.min(log::LevelFilter::Warn))
+        .with_utc_timestamps()
+        .init()
+        .map_err(|e| Failure::Failed(format!("cannot start the log: {e}")))
+}
+
+/// Writes to standard output at once.
+fn print(text: &str) -> Outcome {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}

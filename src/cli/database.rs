@@ -1,0 +1,111 @@
+//! `gatepost database create` and `gatepost database migrate`
+
+use super::{Argument, Arguments, Failure, Outcome, print};
+use gatepost::{Secret, database};
+
+const HELP: &str = "\
+Usage: gatepost database create --owner-password-file FILE --app-password-file FILE
+                                [--admin-url URL | --admin-url-file FILE]
+       gatepost database migrate [--dry-run]
+
+create     As a PostgreSQL superuser: makes the roles gatepost_owner and gatepost_app with the
+           passwords in the two files, the database gatepost and its grants. Running it again
+           changes nothing. URL names the superuser and, since arguments can be seen by others,
+           must not hold a password: give that in PGPASSWORD, or the whole URL in a file. The
+           default is the role postgres on /var/run/postgresql, as in
+           `sudo -u postgres gatepost database create …`.
+migrate    Applies the pending migrations with database.owner_url. With --dry-run prints them.
+
+The private PostgreSQL needs neither.
+";
+
+const DEFAULT_ADMIN_URL: &str = "host=/var/run/postgresql user=postgres dbname=postgres";
+
+pub(super) fn command(mut arguments: Arguments) -> Outcome {
+    match arguments.next(HELP)? {
+        Some(Argument::Word(word)) if word == "create" => create(arguments),
+        Some(Argument::Word(word)) if word == "migrate" => migrate(arguments),
+        _ => Err(Failure::Usage(
+            "database takes create or migrate".to_owned(),
+        )),
+    }
+}
+
+fn create(mut arguments: Arguments) -> Outcome {
+    let (mut url, mut url_file, mut owner, mut app) = (None, None, None, None);
+    while let Some(argument) = arguments.next(HELP)? {
+        let slot = match &argument {
+            Argument::Flag(name) => match name.as_str() {
+                "admin-url" => &mut url,
+                "admin-url-file" => &mut url_file,
+                "owner-password-file" => &mut owner,
+                "app-password-file" => &mut app,
+                _ => return Err(Failure::Usage(format!("unknown option --{name}"))),
+            },
+            Argument::Word(word) => return Err(Failure::Usage(format!("unexpected {word:?}"))),
+        };
+        *slot = Some(arguments.value()?);
+    }
+    let (Some(owner), Some(app)) = (owner, app) else {
+        let text = "database create needs --owner-password-file and --app-password-file";
+        return Err(Failure::Usage(text.to_owned()));
+    };
+    let admin = match (url, url_file) {
+        (Some(_), Some(_)) => {
+            let text = "--admin-url and --admin-url-file exclude each other";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        (None, None) => Secret::from(DEFAULT_ADMIN_URL),
+        (None, Some(file)) => secret(&file)?,
+        (Some(url), None) => without_password(Secret::new(url))?,
+    };
+    let lines = database::create(&admin, &secret(&owner)?, &secret(&app)?)?;
+    print(&(lines.join("\n") + "\nnow: gatepost database migrate\n"))
+}
+
+fn without_password(url: Secret) -> Result<Secret, Failure> {
+    if database::holds_password(&url)? {
+        let text = "--admin-url must not hold a password, which other users of this machine \
+                    could see: use PGPASSWORD or --admin-url-file";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    Ok(url)
+}
+
+/// The secret in a file, without the line end that editors leave.
+fn secret(file: &str) -> Result<Secret, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Failure::Failed(format!("cannot read {file}: {e}")))?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(Failure::Failed(format!("{file} is empty"))),
+        secret => Ok(Secret::from(secret)),
+    }
+}
+
+fn migrate(mut arguments: Arguments) -> Outcome {
+    let mut dry_run = false;
+    while let Some(argument) = arguments.next(HELP)? {
+        match argument {
+            Argument::Flag(name) if name == "dry-run" => dry_run = true,
+            Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
+            Argument::Word(word) => return Err(Failure::Usage(format!("unexpected {word:?}"))),
+        }
+    }
+    let config = arguments.load()?;
+    if dry_run {
+        let pending = database::pending(&config)?;
+        let text = |(version, name, sql): &(i64, &str, &str)| {
+            format!("-- migration {version} ({name})\n{sql}\n")
+        };
+        let all: String = pending.iter().map(text).collect();
+        return print(if all.is_empty() {
+            "-- nothing to do\n"
+        } else {
+            &all
+        });
+    }
+    match database::migrate(&config)? {
+        0 => print("nothing to do\n"),
+        count => print(&format!("applied {count} migration(s)\n")),
+    }
+}

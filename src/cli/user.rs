@@ -1,0 +1,137 @@
+//! `gatepost user …`: works beside a running service, and without one.
+
+use super::{Argument, Arguments, Failure, Outcome, print};
+use gatepost::{App, Caller, Login, Page, Password, Secret, User};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use std::io::{BufRead, IsTerminal, Read};
+
+const HELP: &str = "\
+Usage: gatepost user create LOGIN [--admin]    Make a user; the password comes from standard input
+       gatepost user list                      List all users
+       gatepost user show LOGIN                Show one
+       gatepost user promote LOGIN             Make an admin of a user
+       gatepost user demote LOGIN              Make an ordinary user of an admin
+       gatepost user delete LOGIN              Delete a user
+       gatepost user set-password LOGIN        Set a new password, from standard input
+
+Works beside a running service, on the private PostgreSQL too, and without one. A user is shown
+as id, login, `admin` or `user`, and the time of registration, separated by tabs.
+";
+
+/// Most bytes read for a password: more than one may have, so that a longer one is refused and
+/// not cut.
+const PASSWORD_INPUT: u64 = 16 * 1024;
+
+pub(super) fn command(mut arguments: Arguments) -> Outcome {
+    let (mut words, mut admin) = (Vec::new(), false);
+    while let Some(argument) = arguments.next(HELP)? {
+        match argument {
+            Argument::Word(word) => words.push(word),
+            Argument::Flag(name) if name == "admin" => admin = true,
+            Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
+        }
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if admin && words.first() != Some(&"create") {
+        return Err(Failure::Usage("--admin goes with user create".to_owned()));
+    }
+    let caller = Caller::Trusted;
+    let open = || Ok::<App, Failure>(App::open(arguments.load()?)?);
+    let find = |app: &App, login: &str| gatepost::find(app, &caller, &Login::parse(login)?);
+    let user = match words.as_slice() {
+        ["list"] => return list(&open()?, &caller),
+        ["show", login] => find(&open()?, login)?,
+        ["create", login] => {
+            let (login, password) = (Login::parse(login)?, read_password()?);
+            let create = if admin {
+                gatepost::register_admin
+            } else {
+                gatepost::register
+            };
+            create(&open()?, &caller, &login, &password)?
+        }
+        ["promote" | "demote", login] => {
+            let app = open()?;
+            let id = find(&app, login)?.id;
+            gatepost::set_admin(&app, &caller, id, words[0] == "promote")?
+        }
+        ["delete", login] => {
+            let app = open()?;
+            let id = find(&app, login)?.id;
+            gatepost::delete(&app, &caller, id)?
+        }
+        ["set-password", login] => {
+            let app = open()?;
+            let id = find(&app, login)?.id;
+            gatepost::change_password(&app, &caller, id, &read_password()?)?
+        }
+        ["create" | "show" | "promote" | "demote" | "delete" | "set-password"] => {
+            return Err(Failure::Usage(format!("user {} needs a LOGIN", words[0])));
+        }
+        _ => {
+            let text = "user takes create, list, show, promote, demote, delete or set-password";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+    };
+    print(&line(&user))
+}
+
+fn line(user: &User) -> String {
+    let kind = if user.admin { "admin" } else { "user" };
+    format!(
+        "{}\t{}\t{kind}\t{}\n",
+        user.id.get(),
+        user.login,
+        user.created_at
+    )
+}
+
+fn list(app: &App, caller: &Caller) -> Outcome {
+    let mut after = 0;
+    loop {
+        let page = Page::parse(1, Page::MAX_SIZE, Some(after))?;
+        let (users, more) = gatepost::list(app, caller, page)?;
+        print(&users.iter().map(line).collect::<String>())?;
+        match users.last() {
+            Some(last) if more => after = last.id.get(),
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Reads a password: from a terminal twice, without showing it; else the first line of standard
+/// input.
+fn read_password() -> Result<Password, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(Password::parse(read_line()?.expose())?);
+    }
+    let first = ask("Password: ")?;
+    let second = ask("Again: ")?;
+    if first.expose() != second.expose() {
+        return Err(Failure::Failed("the two passwords differ".to_owned()));
+    }
+    Ok(Password::parse(first.expose())?)
+}
+
+fn ask(prompt: &str) -> Result<Secret, Failure> {
+    eprint!("{prompt}");
+    let shown = tcgetattr(std::io::stdin()).map_err(std::io::Error::from)?;
+    let mut hidden = shown.clone();
+    hidden.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(std::io::stdin(), OptionalActions::Flush, &hidden).map_err(std::io::Error::from)?;
+    let line = read_line();
+    tcsetattr(std::io::stdin(), OptionalActions::Flush, &shown).map_err(std::io::Error::from)?;
+    eprintln!();
+    line
+}
+
+fn read_line() -> Result<Secret, Failure> {
+    let mut line = String::with_capacity(PASSWORD_INPUT as usize);
+    std::io::stdin()
+        .lock()
+        .take(PASSWORD_INPUT)
+        .read_line(&mut line)?;
+    let end = line.trim_end_matches(['\r', '\n']).len();
+    line.truncate(end);
+    Ok(Secret::new(line))
+}

@@ -1,0 +1,494 @@
+//! The settings: what there is, the defaults, and what does not go together.
+//!
+//! Where they come from (files, environment) is `config/load.rs`; how a value is written is
+//! `config/values.rs`. A new setting is a field here, with its reason, and a line in [`TABLE`].
+
+mod load;
+mod values;
+
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use load::{Loaded, Origin};
+use values::Value;
+
+/// Which of the three configurations is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// For a developer's own machine. The default.
+    Development,
+    /// For automated tests: cheap password hashes.
+    Testing,
+    /// For real users: strong settings, and nothing assumed that must be decided.
+    Production,
+}
+
+/// Every setting of Gatepost. [`Config::new`] gives the defaults; change fields, then hand it to
+/// [`Service::start`](crate::Service::start), which refuses what [`Config::validate`] refuses.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The configuration these settings belong to.
+    pub profile: Profile,
+    /// `[server]`
+    pub server: Server,
+    /// `[database]`
+    pub database: Database,
+    /// `[access]`
+    pub access: Access,
+    /// `[passwords]`
+    pub passwords: Passwords,
+    /// `[tokens]`
+    pub tokens: Tokens,
+    /// `[log]`
+    pub log: Log,
+}
+
+/// `[server]`: where and how the service answers.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Address and port to listen on; port 0 takes a free one. Default `127.0.0.1:8080`: nobody
+    /// else can reach a service that nobody has configured yet.
+    pub listen: SocketAddr,
+    /// Worker threads. Default 8: requests mostly wait for PostgreSQL or hash a password, so some
+    /// more than the cores of a small machine keep both busy. 1 to 256.
+    pub workers: usize,
+    /// Largest request body in bytes. Default 16384: a login and a password of the longest kind,
+    /// every character escaped, fit.
+    pub max_body: usize,
+    /// How long a stop waits for requests that are running. Default `10s`: the longest statement
+    /// (5 s) and a password hash, with room.
+    pub drain_timeout: Duration,
+}
+
+/// `[database]`: which PostgreSQL, and how long to wait for it.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Connection string of the role `gatepost_app`, as a URL or as `key=value` words. Default
+    /// none: a private PostgreSQL in `data_dir`. A secret: it may hold a password.
+    pub url: Option<Secret>,
+    /// Connection string of the role `gatepost_owner`, used by `database migrate` and nothing
+    /// else. Default none. A secret.
+    pub owner_url: Option<Secret>,
+    /// In production, says by name that the private PostgreSQL is wanted. Default `false`.
+    pub private: bool,
+    /// Directory of the private PostgreSQL. Default `/var/lib/gatepost/PROFILE` as root and
+    /// `$XDG_DATA_HOME/gatepost/PROFILE` otherwise.
+    pub data_dir: Option<PathBuf>,
+    /// Connections kept open. Default 8, one a worker: more would idle, fewer would make workers
+    /// wait for each other. 1 to 256.
+    pub pool_size: usize,
+    /// How long a request waits for a free connection. Default `2s`: then the answer is 503, and
+    /// the client may try again.
+    pub pool_wait: Duration,
+    /// How long opening a connection may take, for each host named. Default `2s`.
+    pub connect_timeout: Duration,
+    /// How long the network may leave data unacknowledged before a connection counts as lost, in
+    /// whole seconds. Default `3s`: without it a silent loss holds a worker for good.
+    pub tcp_user_timeout: Duration,
+    /// How often a transaction is run in all when others get in its way. Default 5. 1 to 100.
+    pub transaction_attempts: u32,
+}
+
+/// `[access]`: who may do what.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// `"protected"` (default): tokens prove who asks. `"open"`: the bare contract, no token
+    /// asked, for a trusted private network or a program that authorizes by itself.
+    pub mode: AccessMode,
+    /// Who may register users: `"anyone"` (default) or `"admin"`.
+    pub registration: Registration,
+    /// Allows `mode = "open"` on an address that others can reach. Default `false`.
+    pub open_to_network: bool,
+}
+
+/// Whether tokens are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessMode {
+    /// An access token proves who asks.
+    Protected,
+    /// Everybody may do everything.
+    Open,
+}
+
+/// Who may register users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Everybody.
+    Anyone,
+    /// Admins, with their access token.
+    Admin,
+}
+
+/// `[passwords]`: how they are judged and stored.
+#[derive(Clone, Debug)]
+pub struct Passwords {
+    /// Iterations of PBKDF2-HMAC-SHA256. Default 600000 (OWASP Password Storage Cheat Sheet,
+    /// 2023); production refuses fewer. Raise it and stored hashes follow at the next login.
+    /// Lowering it makes an unknown login answer sooner than a known one whose hash is older.
+    pub iterations: u32,
+    /// Fewest characters of a new password. Default 8 (OWASP ASVS 5.0, 6.2.1); the production
+    /// configuration says 15 (NIST SP 800-63B-4, a password as the only factor).
+    pub min_length: usize,
+}
+
+/// `[tokens]`: the JWTs.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// The claim `iss`. Default `gatepost`. Tokens of another issuer are refused.
+    pub issuer: String,
+    /// `"EdDSA"` (default; the key is generated on first use and kept in the database) or
+    /// `"HS256"` (the secret is yours).
+    pub algorithm: Algorithm,
+    /// How long an access token is valid. Default `15m`; 1 s to 24 h. Our own API also asks the
+    /// user's row, others who verify a token can only wait for its end.
+    pub access_ttl: Duration,
+    /// The secret of HS256, at least 32 bytes (RFC 7518, 3.2). Default none. A secret.
+    pub hs256_secret: Option<Secret>,
+}
+
+/// How tokens are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Ed25519 (RFC 8037).
+    EdDsa,
+    /// HMAC with SHA-256 (RFC 7518, 3.2).
+    Hs256,
+}
+
+/// `[log]`: what goes to standard error.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// `"off"`, `"error"`, `"warn"`, `"info"` (default: one line a request), `"debug"` or
+    /// `"trace"`.
+    pub level: log::LevelFilter,
+}
+
+/// One setting: its name, and how it is read and shown.
+pub(crate) struct Setting {
+    pub(crate) section: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) secret: bool,
+    pub(crate) set: fn(&mut Config, &str) -> std::result::Result<(), String>,
+    pub(crate) show: fn(&Config) -> String,
+}
+
+fn is_secret<T: Value>(_: fn(&Config) -> &T) -> bool {
+    T::SECRET
+}
+
+macro_rules! table {
+    ($($section:ident.$key:ident)*) => {
+        /// Every setting there is.
+        pub(crate) fn table() -> Vec<Setting> {
+            vec![$(Setting {
+                section: stringify!($section),
+                key: stringify!($key),
+                secret: is_secret(|config| &config.$section.$key),
+                set: |config, text| {
+                    config.$section.$key = Value::parse(text)?;
+                    Ok(())
+                },
+                show: |config| config.$section.$key.show(),
+            }),*]
+        }
+    };
+}
+
+table! {
+    server.listen
+    server.workers
+    server.max_body
+    server.drain_timeout
+    database.url
+    database.owner_url
+    database.private
+    database.data_dir
+    database.pool_size
+    database.pool_wait
+    database.connect_timeout
+    database.tcp_user_timeout
+    database.transaction_attempts
+    access.mode
+    access.registration
+    access.open_to_network
+    passwords.iterations
+    passwords.min_length
+    tokens.issuer
+    tokens.algorithm
+    tokens.access_ttl
+    tokens.hs256_secret
+    log.level
+}
+
+/// Fewest PBKDF2 iterations in production (OWASP Password Storage Cheat Sheet, 2023).
+const PRODUCTION_ITERATIONS: u32 = 600_000;
+
+/// Fewest bytes of an HS256 secret: the size of the hash (RFC 7518, section 3.2).
+const HS256_SECRET_BYTES: usize = 32;
+
+impl Config {
+    /// The defaults of a profile, before any file or the environment.
+    ///
+    /// `production` also needs [`Database::url`] or [`Database::private`]. The stricter and
+    /// quicker values of the profiles stand in `config/*.toml`; [`Loaded::read`] applies them.
+    pub fn new(profile: Profile) -> Self {
+        Self {
+            profile,
+            server: Server {
+                listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+                workers: 8,
+                max_body: 16 * 1024,
+                drain_timeout: Duration::from_secs(10),
+            },
+            database: Database {
+                url: None,
+                owner_url: None,
+                private: false,
+                data_dir: None,
+                pool_size: 8,
+                pool_wait: Duration::from_secs(2),
+                connect_timeout: Duration::from_secs(2),
+                tcp_user_timeout: Duration::from_secs(3),
+                transaction_attempts: 5,
+            },
+            access: Access {
+                mode: AccessMode::Protected,
+                registration: Registration::Anyone,
+                open_to_network: false,
+            },
+            passwords: Passwords {
+                iterations: PRODUCTION_ITERATIONS,
+                min_length: 8,
+            },
+            tokens: Tokens {
+                issuer: "gatepost".to_owned(),
+                algorithm: Algorithm::EdDsa,
+                access_ttl: Duration::from_secs(15 * 60),
+                hs256_secret: None,
+            },
+            log: Log {
+                level: log::LevelFilter::Info,
+            },
+        }
+    }
+
+    /// Checks what the settings must be together.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] with every fault, each naming its setting.
+    pub fn validate(&self) -> Result<()> {
+        let faults: Vec<String> = self.faults().into_iter().flatten().collect();
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Configuration(faults))
+        }
+    }
+
+    fn faults(&self) -> [Option<String>; 14] {
+        let production = self.profile == Profile::Production;
+        let hs256 = self.tokens.algorithm == Algorithm::Hs256;
+        let secret = self.tokens.hs256_secret.as_ref();
+        let open = self.access.mode == AccessMode::Open;
+        let fault = |wrong: bool, text: &str| wrong.then(|| text.to_owned());
+        [
+            between("server.workers", self.server.workers, 1, 256),
+            between("server.max_body", self.server.max_body, 1024, 1024 * 1024),
+            between("database.pool_size", self.database.pool_size, 1, 256),
+            between(
+                "database.transaction_attempts",
+                self.database.transaction_attempts,
+                1,
+                100,
+            ),
+            between("passwords.min_length", self.passwords.min_length, 1, 128),
+            between(
+                "passwords.iterations",
+                self.passwords.iterations,
+                1,
+                100_000_000,
+            ),
+            between(
+                "tokens.access_ttl (in seconds)",
+                self.tokens.access_ttl.as_secs(),
+                1,
+                86_400,
+            ),
+            fault(
+                self.tokens.issuer.is_empty(),
+                "tokens.issuer: must not be empty",
+            ),
+            fault(
+                production && self.passwords.iterations < PRODUCTION_ITERATIONS,
+                "passwords.iterations: production needs at least 600000 (OWASP)",
+            ),
+            fault(
+                production && self.database.url.is_none() && !self.database.private,
+                "database.url: production needs it; or set database.private = true for a private \
+                 PostgreSQL",
+            ),
+            fault(
+                self.database.private && self.database.url.is_some(),
+                "database.private: true, and database.url is set as well; choose one",
+            ),
+            fault(
+                hs256 && secret.is_none_or(|s| s.expose().len() < HS256_SECRET_BYTES),
+                "tokens.hs256_secret: HS256 needs a secret of at least 32 bytes (RFC 7518); \
+                 `openssl rand -base64 48` makes one",
+            ),
+            fault(
+                open && self.access.registration == Registration::Admin,
+                "access.registration: \"admin\" needs access.mode = \"protected\", since open mode \
+                 asks nobody who they are",
+            ),
+            fault(
+                open && !self.server.listen.ip().is_loopback() && !self.access.open_to_network,
+                "access.mode: \"open\" lets everybody do everything, and server.listen is not a \
+                 loopback address; set access.open_to_network = true if that is what you want",
+            ),
+        ]
+    }
+
+    /// The directory of the private PostgreSQL.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] when none is set and none can be derived.
+    pub fn data_dir(&self) -> Result<PathBuf> {
+        if let Some(dir) = &self.database.data_dir {
+            return std::path::absolute(dir)
+                .map_err(|e| Error::Configuration(vec![format!("database.data_dir: {e}")]));
+        }
+        if rustix::process::geteuid().is_root() {
+            return Ok(PathBuf::from("/var/lib/gatepost").join(self.profile.name()));
+        }
+        let absolute = |name: &str| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        absolute("XDG_DATA_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+            .map(|base| base.join("gatepost").join(self.profile.name()))
+            .ok_or_else(|| {
+                Error::Configuration(vec![
+                    "database.data_dir: not set, and neither XDG_DATA_HOME nor HOME names a place"
+                        .to_owned(),
+                ])
+            })
+    }
+}
+
+/// A fault when a number is outside its range.
+fn between<T: Copy + PartialOrd + std::fmt::Display>(
+    name: &str,
+    value: T,
+    least: T,
+    most: T,
+) -> Option<String> {
+    (value < least || value > most)
+        .then(|| format!("{name}: {value} is outside the range {least} to {most}"))
+}
+
+impl Profile {
+    /// The word that `APP_SETTINGS` holds.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Testing => "testing",
+            Self::Production => "production",
+        }
+    }
+
+    /// Reads the word that `APP_SETTINGS` holds.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`], listing the three words, for any other.
+    pub fn parse(word: &str) -> Result<Self> {
+        [Self::Development, Self::Testing, Self::Production]
+            .into_iter()
+            .find(|profile| profile.name() == word)
+            .ok_or_else(|| {
+                Error::Configuration(vec![format!(
+                    "APP_SETTINGS: {word:?} is none of development, testing, production"
+                )])
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = Config::new(Profile::Development);
+        change(&mut config);
+        config
+            .validate()
+            .map_or_else(|e| e.to_string(), |()| String::new())
+    }
+
+    #[test]
+    fn the_defaults_of_development_are_valid() {
+        assert_eq!(faults(|_| ()), "");
+    }
+
+    #[test]
+    fn production_names_everything_it_lacks() {
+        let text = faults(|c| {
+            c.profile = Profile::Production;
+            c.passwords.iterations = 599_999;
+            c.tokens.algorithm = Algorithm::Hs256;
+        });
+        for name in [
+            "database.url",
+            "passwords.iterations",
+            "tokens.hs256_secret",
+        ] {
+            assert!(text.contains(name), "{name} is missing in {text}");
+        }
+        let private = faults(|c| {
+            c.profile = Profile::Production;
+            c.database.private = true;
+        });
+        assert_eq!(private, "");
+    }
+
+    #[test]
+    fn open_mode_beyond_loopback_must_be_said_twice() {
+        let open = |listen: &str, to_network: bool| {
+            faults(|c| {
+                c.access.mode = AccessMode::Open;
+                c.server.listen = listen.parse().unwrap();
+                c.access.open_to_network = to_network;
+            })
+        };
+        assert_eq!(open("127.0.0.1:80", false), "");
+        assert_eq!(open("[::1]:80", false), "");
+        assert!(open("0.0.0.0:80", false).contains("open_to_network"));
+        assert_eq!(open("0.0.0.0:80", true), "");
+    }
+
+    #[test]
+    fn an_hs256_secret_of_31_bytes_is_too_short_and_of_32_is_enough() {
+        let with = |n: usize| {
+            faults(|c| {
+                c.tokens.algorithm = Algorithm::Hs256;
+                c.tokens.hs256_secret = Some(Secret::new("x".repeat(n)));
+            })
+        };
+        assert!(with(31).contains("hs256_secret"));
+        assert_eq!(with(32), "");
+    }
+
+    #[test]
+    fn the_readme_lists_every_setting() {
+        let readme = include_str!("../README.md");
+        for setting in table() {
+            let name = format!("`{}.{}`", setting.section, setting.key);
+            assert!(readme.contains(&name), "README.md does not mention {name}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! How a setting's value is written, in a file and in the environment alike.
+
+use super::{AccessMode, Algorithm, Registration};
+use crate::secret::Secret;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A type that a setting may have.
+pub(super) trait Value: Sized {
+    /// Whether the value must never be shown, and may be read from a file of its own.
+    const SECRET: bool = false;
+
+    /// Reads the value; the error says what would have been right.
+    fn parse(text: &str) -> Result<Self, String>;
+
+    /// The value as `parse` reads it; a secret hidden.
+    fn show(&self) -> String;
+}
+
+impl Value for SocketAddr {
+    fn parse(text: &str) -> Result<Self, String> {
+        let numeric = text.replace("localhost:", "127.0.0.1:");
+        numeric.parse().map_err(|_| {
+            format!(
+                "{text:?} is not an address and port, such as 127.0.0.1:8080, [::1]:8080 or \
+                 0.0.0.0:8080"
+            )
+        })
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+macro_rules! number {
+    ($($type:ty)*) => {$(
+        impl Value for $type {
+            fn parse(text: &str) -> Result<Self, String> {
+                let digits = text.replace('_', "");
+                digits.parse().map_err(|_| format!("{text:?} is not a whole number, 0 or more"))
+            }
+
+            fn show(&self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
+}
+
+number!(u32 usize);
+
+impl Value for bool {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|_| format!("{text:?} is neither true nor false"))
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for String {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(text.to_owned())
+    }
+
+    fn show(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl Value for Option<Secret> {
+    const SECRET: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok((!text.is_empty()).then(|| Secret::from(text)))
+    }
+
+    fn show(&self) -> String {
+        if self.is_some() { "(hidden)" } else { "(none)" }.to_owned()
+    }
+}
+
+impl Value for Option<PathBuf> {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok((!text.is_empty()).then(|| PathBuf::from(text)))
+    }
+
+    fn show(&self) -> String {
+        self.as_ref()
+            .map_or("(none)".to_owned(), |path| format!("{:?}", path.display()))
+    }
+}
+
+/// Units of a duration, the longest first.
+const UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+
+impl Value for Duration {
+    fn parse(text: &str) -> Result<Self, String> {
+        let fault = || format!("{text:?} is not a duration, such as 500ms, 30s, 15m, 12h or 7d");
+        let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(fault)?;
+        let (digits, unit) = text.split_at(split);
+        let (_, millis) = UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .ok_or_else(fault)?;
+        let count: u64 = digits.parse().map_err(|_| fault())?;
+        count
+            .checked_mul(*millis)
+            .map(Duration::from_millis)
+            .ok_or_else(fault)
+    }
+
+    fn show(&self) -> String {
+        let millis = u64::try_from(self.as_millis()).unwrap_or(u64::MAX);
+        let fits = |unit: &&(&str, u64)| millis.is_multiple_of(unit.1) && millis > 0;
+        let (name, unit) = UNITS.iter().find(fits).unwrap_or(&("ms", 1));
+        format!("{}{name}", millis / unit)
+    }
+}
+
+macro_rules! words {
+    ($type:ty { $($word:literal => $value:path),+ $(,)? }) => {
+        impl Value for $type {
+            fn parse(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word => Ok($value),)+
+                    _ => Err(format!("{text:?} is none of {}", [$($word),+].join(", "))),
+                }
+            }
+
+            fn show(&self) -> String {
+                match self {
+                    $($value => format!("{:?}", $word),)+
+                }
+            }
+        }
+    };
+}
+
+words!(AccessMode { "protected" => AccessMode::Protected, "open" => AccessMode::Open });
+words!(Registration { "anyone" => Registration::Anyone, "admin" => Registration::Admin });
+words!(Algorithm { "EdDSA" => Algorithm::EdDsa, "HS256" => Algorithm::Hs256 });
+words!(log::LevelFilter {
+    "off" => log::LevelFilter::Off,
+    "error" => log::LevelFilter::Error,
+    "warn" => log::LevelFilter::Warn,
+    "info" => log::LevelFilter::Info,
+    "debug" => log::LevelFilter::Debug,
+    "trace" => log::LevelFilter::Trace,
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_and_shown_with_their_unit() {
+        for (text, millis) in [
+            ("1ms", 1),
+            ("500ms", 500),
+            ("2s", 2_000),
+            ("15m", 900_000),
+            ("7d", 604_800_000),
+        ] {
+            assert_eq!(Duration::parse(text), Ok(Duration::from_millis(millis)));
+            assert_eq!(Duration::from_millis(millis).show(), text);
+        }
+        assert_eq!(Duration::from_secs(90).show(), "90s");
+    }
+
+    #[test]
+    fn a_duration_without_unit_or_number_is_refused() {
+        for text in [
+            "",
+            "15",
+            "m",
+            "-1s",
+            "1.5s",
+            "15 m",
+            "15M",
+            "1h30m",
+            "99999999999999999d",
+        ] {
+            let fault = Duration::parse(text).unwrap_err();
+            assert!(fault.contains("15m"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_word_outside_the_list_is_answered_with_the_list() {
+        let fault = AccessMode::parse("opne").unwrap_err();
+        assert_eq!(fault, "\"opne\" is none of protected, open");
+    }
+}

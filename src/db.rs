@@ -1,0 +1,232 @@
+//! The database: a bounded pool, and the two ways to use a connection of it.
+//!
+//! [`Database::read`] runs one statement in one round trip. [`Database::with_transaction`] runs a
+//! closure between BEGIN and COMMIT. A store function says in its signature which of the two it
+//! takes. Nothing here waits without a limit, and nothing here knows what the statements mean.
+//!
+//! Statements are sent typed: parse, bind and execute travel together, so that nothing is left on
+//! the server between two of them. That is what pgbouncer's transaction mode needs, and costs
+//! the server's parsing of a short text against statements prepared once a connection.
+
+pub(crate) mod bootstrap;
+pub(crate) mod managed;
+pub(crate) mod migrate;
+
+mod fault;
+mod pool;
+
+pub(crate) use fault::violates;
+
+use crate::config;
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use pool::{Connection, Manager};
+use postgres::Transaction;
+use std::cell::Cell;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The role that the service runs as: it reads and writes rows, and nothing more.
+pub(crate) const APP_ROLE: &str = "gatepost_app";
+
+/// The role that owns the schema: it runs migrations, and nothing else uses it.
+pub(crate) const OWNER_ROLE: &str = "gatepost_owner";
+
+/// The database's name, unless a connection string says otherwise.
+pub(crate) const DATABASE: &str = "gatepost";
+
+thread_local! {
+    /// Whether this thread holds a connection. Hashing a password then would be a fault, and so
+    /// would asking for a second connection: with all threads doing it, the pool would lock up.
+    static HOLDING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A pool of connections to one PostgreSQL.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pool: r2d2::Pool<Manager>,
+    wait: Duration,
+    attempts: u32,
+}
+
+impl Database {
+    /// Makes the pool. Nothing is connected yet: a database that is away at start is waited for
+    /// by the requests that need it, each within its own limit.
+    pub(crate) fn open(connect: postgres::Config, settings: &config::Database) -> Self {
+        Self {
+            pool: pool::build(connect, settings),
+            wait: settings.pool_wait,
+            attempts: settings.transaction_attempts,
+        }
+    }
+
+    /// Runs one statement outside of a transaction block, in one round trip.
+    ///
+    /// The statement must only read: when its connection turns out to be lost, it is sent again
+    /// on another one.
+    pub(crate) fn read<T>(
+        &self,
+        mut statement: impl FnMut(&mut postgres::Client) -> Result<T>,
+    ) -> Result<T> {
+        let mut stale = 0;
+        loop {
+            let mut connection = self.connection()?;
+            match statement(&mut connection) {
+                Err(Error::ConnectionLost(_)) if stale < self.pool.max_size() => {
+                    connection.set_lost();
+                    stale += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Runs the closure in a transaction: commits on `Ok`, rolls back on `Err` and on panic.
+    ///
+    /// Runs the whole closure again when other transactions got in its way (SQLSTATE 40001 and
+    /// 40P01), up to `database.transaction_attempts` times in all, with a growing pause. When
+    /// the connection is lost during COMMIT, the outcome is unknown, and nothing is run again:
+    /// that is [`Error::ConnectionLost`].
+    pub(crate) fn with_transaction<T>(
+        &self,
+        mut work: impl FnMut(&mut Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut attempt = 1;
+        loop {
+            match self.transaction(&mut work) {
+                Err(Error::Conflict(_)) if attempt < self.attempts => pause(attempt),
+                outcome => return outcome,
+            }
+            attempt += 1;
+        }
+    }
+
+    fn transaction<T>(
+        &self,
+        work: &mut impl FnMut(&mut Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut stale = 0;
+        loop {
+            let mut connection = self.connection()?;
+            let (begun, outcome) = run(&mut connection, work);
+            let lost = matches!(outcome, Err(Error::ConnectionLost(_)));
+            if lost {
+                connection.set_lost();
+            }
+            if begun || !lost || stale == self.pool.max_size() {
+                return outcome;
+            }
+            // The connection went stale in the pool. Nothing was done on it.
+            stale += 1;
+        }
+    }
+
+    fn connection(&self) -> Result<Held> {
+        if HOLDING.get() {
+            return Err(Error::Internal(
+                "a thread asked for a second connection".to_owned(),
+            ));
+        }
+        let connection = self
+            .pool
+            .get_timeout(self.wait)
+            .map_err(|e| Error::Unavailable(e.to_string()))?;
+        HOLDING.set(true);
+        Ok(Held(connection))
+    }
+}
+
+/// One run of a transaction, and whether it had begun.
+fn run<T>(
+    client: &mut postgres::Client,
+    work: &mut impl FnMut(&mut Transaction<'_>) -> Result<T>,
+) -> (bool, Result<T>) {
+    let mut transaction = match client.transaction() {
+        Ok(transaction) => transaction,
+        Err(error) => return (false, Err(error.into())),
+    };
+    let outcome = work(&mut transaction).and_then(|value| {
+        transaction.commit()?;
+        Ok(value)
+    });
+    (true, outcome)
+}
+
+/// Whether this thread holds a connection right now.
+pub(crate) fn is_holding_connection() -> bool {
+    HOLDING.get()
+}
+
+/// A connection taken from the pool. It goes back when this is dropped, by a panic too.
+struct Held(r2d2::PooledConnection<Manager>);
+
+impl std::ops::Deref for Held {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HOLDING.set(false);
+    }
+}
+
+/// Waits 5 ms before the second attempt, twice that before the third and so on, up to 80 ms; at
+/// random between half and all of it, so that two that collided do not meet again.
+fn pause(attempt: u32) {
+    let most = 5_000 << (attempt - 1).min(4);
+    std::thread::sleep(Duration::from_micros(rand::random_range(most / 2..=most)));
+}
+
+/// Reads a connection string, a URL or `key=value` words, and adds what it does not say.
+///
+/// # Errors
+/// [`Error::Configuration`]; the text never holds the string, which may hold a password.
+pub(crate) fn parse_url(
+    name: &str,
+    url: &Secret,
+    settings: &config::Database,
+) -> Result<postgres::Config> {
+    let mut connect = postgres::Config::from_str(url.expose()).map_err(|error| {
+        let cause = std::error::Error::source(&error).map_or(String::new(), |e| format!(": {e}"));
+        Error::Configuration(vec![format!("{name}: not a connection string{cause}")])
+    })?;
+    if connect.get_ssl_mode() == postgres::config::SslMode::Require {
+        return Err(Error::Configuration(vec![format!(
+            "{name}: sslmode=require, and this version cannot speak TLS to PostgreSQL; use a \
+             Unix socket, a private network, or a TLS tunnel on this machine"
+        )]));
+    }
+    complete(&mut connect, settings);
+    Ok(connect)
+}
+
+/// Sets the limits of time that the connection string leaves open.
+pub(crate) fn complete(connect: &mut postgres::Config, settings: &config::Database) {
+    if connect.get_dbname().is_none() {
+        connect.dbname(DATABASE);
+    }
+    if connect.get_connect_timeout().is_none() {
+        connect.connect_timeout(settings.connect_timeout);
+    }
+    if connect.get_tcp_user_timeout().is_none() {
+        connect.tcp_user_timeout(settings.tcp_user_timeout);
+    }
+    if connect.get_application_name().is_none() {
+        connect.application_name("gatepost");
+    }
+    // A server that vanishes while it computes leaves nothing unacknowledged; only probes on the
+    // idle line find out. Two hours, the system's default, would hold the worker for as long.
+    connect
+        .keepalives_idle(Duration::from_secs(5))
+        .keepalives_interval(Duration::from_secs(2));
+}

@@ -1,0 +1,102 @@
+//! Roles, database and grants, from `sql/bootstrap.sql`, run as a superuser.
+//!
+//! The file is a psql script, so that an administrator can read it and run it by hand. Of psql's
+//! own commands three are understood here: `\echo` and `\connect` end a block of statements,
+//! `\gexec` runs the block as a query and then what the query answered.
+
+use super::{APP_ROLE, OWNER_ROLE};
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use postgres::{Client, NoTls};
+use postgres_protocol::password::scram_sha_256;
+
+const SCRIPT: &str = include_str!("../../sql/bootstrap.sql");
+
+/// What [`run`] did about a role's password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The role had none; it has the given one now.
+    Set,
+    /// The role has one already; it was left alone.
+    Kept,
+}
+
+/// Runs the script as the superuser that `admin` names, on the database that it names first.
+///
+/// # Errors
+/// [`Error::Startup`] when the server cannot be reached or refuses a statement.
+pub(crate) fn run(admin: &postgres::Config) -> Result<()> {
+    let mut client = connect(admin)?;
+    let mut block = String::new();
+    for line in SCRIPT.lines() {
+        let mut words = line.split_whitespace();
+        match words.next() {
+            Some(r"\gexec") => {
+                for row in client.query(&block, &[]).map_err(refused)? {
+                    client.batch_execute(row.get(0)).map_err(refused)?;
+                }
+            }
+            Some(r"\echo" | r"\connect") => {
+                client.batch_execute(&block).map_err(refused)?;
+                if line.starts_with(r"\connect") {
+                    client = connect(admin.clone().dbname(words.next().unwrap_or_default()))?;
+                }
+            }
+            _ => {
+                block.push_str(line);
+                block.push('\n');
+                continue;
+            }
+        }
+        block.clear();
+    }
+    client.batch_execute(&block).map_err(refused)
+}
+
+/// Gives the two roles their passwords, unless they have one.
+///
+/// The password leaves this process as a SCRAM-SHA-256 verifier (RFC 5803), so that it cannot
+/// end in the server's log.
+///
+/// # Errors
+/// [`Error::Startup`] as [`run`].
+pub(crate) fn set_passwords(
+    admin: &postgres::Config,
+    owner: &Secret,
+    app: &Secret,
+) -> Result<[(&'static str, Outcome); 2]> {
+    let mut client = connect(admin)?;
+    let mut set = |role: &'static str, password: &Secret| -> Result<_> {
+        let sql = "SELECT rolpassword IS NULL FROM pg_catalog.pg_authid WHERE rolname = $1";
+        let missing: bool = client.query_one(sql, &[&role]).map_err(refused)?.get(0);
+        if !missing {
+            return Ok((role, Outcome::Kept));
+        }
+        let verifier = scram_sha_256(password.expose().as_bytes());
+        client
+            .batch_execute(&format!("ALTER ROLE {role} PASSWORD '{verifier}'"))
+            .map_err(refused)?;
+        Ok((role, Outcome::Set))
+    };
+    Ok([set(OWNER_ROLE, owner)?, set(APP_ROLE, app)?])
+}
+
+fn connect(config: &postgres::Config) -> Result<Client> {
+    config.connect(NoTls).map_err(|error| {
+        Error::startup(format!(
+            "cannot connect to PostgreSQL as its superuser: {}",
+            super::fault::describe(&error)
+        ))
+    })
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err takes"
+)]
+fn refused(error: postgres::Error) -> Error {
+    let cause = super::fault::describe(&error);
+    Error::startup(format!(
+        "PostgreSQL refused to make the roles or the database: {cause}"
+    ))
+}

@@ -1,0 +1,82 @@
+//! What PostgreSQL's errors mean to us.
+
+use crate::error::Error;
+use postgres::error::SqlState;
+
+impl From<postgres::Error> for Error {
+    fn from(error: postgres::Error) -> Self {
+        let text = describe(&error);
+        match error.code() {
+            Some(code)
+                if *code == SqlState::T_R_SERIALIZATION_FAILURE
+                    || *code == SqlState::T_R_DEADLOCK_DETECTED =>
+            {
+                Self::Conflict(text)
+            }
+            Some(code) if code.code().starts_with("57P") => Self::ConnectionLost(text),
+            Some(code) if is_passing(code.code()) => Self::Unavailable(text),
+            Some(code)
+                if *code == SqlState::UNDEFINED_TABLE
+                    || *code == SqlState::UNDEFINED_COLUMN
+                    || *code == SqlState::INVALID_SCHEMA_NAME =>
+            {
+                Self::SchemaBehind(text)
+            }
+            Some(_) => Self::Internal(text),
+            // Without a code it never came from the server's judgement: the connection is lost,
+            // could not be opened, or ran into a limit of time. The rest is a fault of ours.
+            None if is_lost(&error) => Self::ConnectionLost(text),
+            None if is_connect(&error) => Self::Unavailable(text),
+            None => Self::Internal(text),
+        }
+    }
+}
+
+/// Conditions that end without anything of ours being changed. By class (appendix A of
+/// PostgreSQL's manual): 08 connection, 28 authorization, 53 resources, 57 operator, such as a
+/// statement timeout (57P, a shutdown, also ends the connection); and singly: no such database, lock timeout, a server that is
+/// read-only because it is a standby, idle-in-transaction timeout.
+fn is_passing(code: &str) -> bool {
+    matches!(&code[..2], "08" | "28" | "53" | "57")
+        || matches!(code, "3D000" | "55P03" | "25006" | "25P03")
+}
+
+// The driver gives no kind, only these texts.
+
+fn is_lost(error: &postgres::Error) -> bool {
+    error.is_closed()
+        || error
+            .to_string()
+            .starts_with("error communicating with the server")
+}
+
+fn is_connect(error: &postgres::Error) -> bool {
+    let text = error.to_string();
+    text.starts_with("error connecting to server") || text.starts_with("timeout waiting for server")
+}
+
+/// The error with its causes, for the log. Of a server's error only code and message are taken:
+/// its detail repeats values of rows, such as logins.
+pub(super) fn describe(error: &postgres::Error) -> String {
+    if let Some(server) = error.as_db_error() {
+        return format!("{} (SQLSTATE {})", server.message(), server.code().code());
+    }
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Whether the error is the violation of the constraint of this name.
+pub(crate) fn violates(error: &postgres::Error, constraint: &str) -> bool {
+    error
+        .as_db_error()
+        .is_some_and(|server| server.constraint() == Some(constraint))
+}

@@ -1,0 +1,180 @@
+//! The private PostgreSQL: made, started, watched and stopped by Gatepost itself.
+//!
+//! It runs from the machine's own server binaries, in a directory of ours, on a Unix socket in a
+//! directory that only its owner can enter; it has no TCP port. That directory is the whole of its
+//! protection, so its roles need no passwords, but they are the same as anywhere else, and the
+//! service runs as `gatepost_app`.
+//!
+//! Below the data directory: `lock`, held by whoever runs the server; `cluster`, PostgreSQL's own
+//! data directory; `run`, with the socket.
+
+mod binaries;
+mod cluster;
+mod server;
+
+use super::{APP_ROLE, DATABASE, OWNER_ROLE};
+use crate::error::{Error, Result};
+use std::fs::{File, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The database superuser of the private PostgreSQL. Used for the bootstrap only.
+const SUPERUSER: &str = "postgres";
+
+/// How long a command waits for the server of a service that is just starting. A crash recovery
+/// that takes longer is told as such.
+const ATTACH_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A private PostgreSQL that runs: ours, or that of another process that we only use.
+#[derive(Debug)]
+pub(crate) struct Managed {
+    run: PathBuf,
+    owned: Option<Owned>,
+}
+
+#[derive(Debug)]
+struct Owned {
+    server: server::Server,
+    /// Locked for as long as the server runs; the kernel lets go of it when we die.
+    _lock: File,
+}
+
+impl Managed {
+    /// Starts the server in `dir`, making the directory and the cluster when they are not there,
+    /// with roles, database and the newest schema in place.
+    ///
+    /// # Errors
+    /// [`Error::Startup`]: another process has it, no server binaries, a directory that cannot be
+    /// used, a server that does not start. The text says what to do.
+    pub(crate) fn start(dir: &Path, connections: usize) -> Result<Self> {
+        match Self::take(dir, connections)? {
+            Ok(managed) => Ok(managed),
+            Err(holder) => Err(Error::startup(format!(
+                "the private PostgreSQL in {} is in use by {holder}; stop that, or give this one \
+                 another database.data_dir",
+                dir.display()
+            ))),
+        }
+    }
+
+    /// As [`start`](Self::start), but uses the server of a process that runs already.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); and when the other process's server does not answer in 30 s.
+    pub(crate) fn start_or_attach(dir: &Path, connections: usize) -> Result<Self> {
+        let deadline = Instant::now() + ATTACH_TIMEOUT;
+        loop {
+            let holder = match Self::take(dir, connections)? {
+                Ok(managed) => return Ok(managed),
+                Err(holder) => holder,
+            };
+            let attached = Self {
+                run: dir.join("run"),
+                owned: None,
+            };
+            if attached.app().connect(postgres::NoTls).is_ok() {
+                return Ok(attached);
+            }
+            if Instant::now() > deadline {
+                return Err(Error::startup(format!(
+                    "the private PostgreSQL in {} belongs to {holder} and does not answer",
+                    dir.display()
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Takes the directory and starts the server, or names the process that has it.
+    fn take(dir: &Path, connections: usize) -> Result<std::result::Result<Self, String>> {
+        let user = cluster::os_user()?;
+        cluster::prepare_dir(dir, user)?;
+        let lock = match lock(dir)? {
+            Ok(lock) => lock,
+            Err(holder) => return Ok(Err(holder)),
+        };
+        let cluster = dir.join("cluster");
+        let run = dir.join("run");
+        let binaries = binaries::find(&cluster)?;
+        cluster::create(dir, &binaries, user)?;
+        cluster::stop_orphan(&cluster, &binaries, user)?;
+        let command = server::Command {
+            postgres: binaries.join("postgres"),
+            cluster,
+            run: run.clone(),
+            connections,
+            user,
+        };
+        let server = server::Server::start(command)?;
+        let managed = Self {
+            run,
+            owned: Some(Owned {
+                server,
+                _lock: lock,
+            }),
+        };
+        super::bootstrap::run(&role(&managed.run, SUPERUSER, "postgres"))?;
+        super::migrate::apply(&managed.owner())?;
+        Ok(Ok(managed))
+    }
+
+    /// How to connect as the service's role.
+    pub(crate) fn app(&self) -> postgres::Config {
+        role(&self.run, APP_ROLE, DATABASE)
+    }
+
+    /// How to connect as the role that owns the schema.
+    pub(crate) fn owner(&self) -> postgres::Config {
+        role(&self.run, OWNER_ROLE, DATABASE)
+    }
+
+    /// Stops the server, if it is ours, and waits for its end. Dropping does the same.
+    pub(crate) fn stop(&mut self) {
+        if let Some(owned) = self.owned.take() {
+            owned.server.stop();
+        }
+    }
+}
+
+impl Drop for Managed {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn role(run: &Path, role: &str, database: &str) -> postgres::Config {
+    let mut config = postgres::Config::new();
+    config.host_path(run).user(role).dbname(database);
+    config
+}
+
+/// Locks the directory, or names who has it.
+fn lock(dir: &Path) -> Result<std::result::Result<File, String>> {
+    let path = dir.join("lock");
+    let fault = |e: std::io::Error| Error::startup(format!("{}: {e}", path.display()));
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(fault)?;
+    match file.try_lock() {
+        Ok(()) => {
+            file.set_len(0).map_err(fault)?;
+            write!(file, "process {}", std::process::id()).map_err(fault)?;
+            Ok(Ok(file))
+        }
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder).map_err(fault)?;
+            Ok(Err(if holder.is_empty() {
+                "another process".to_owned()
+            } else {
+                holder
+            }))
+        }
+        Err(TryLockError::Error(e)) => Err(fault(e)),
+    }
+}

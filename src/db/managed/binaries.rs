@@ -1,0 +1,96 @@
+//! Where the machine keeps PostgreSQL's server binaries.
+
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Directories beside those of `PATH`; in each, `*` stands for a version.
+const PLACES: [(&str, &str); 4] = [
+    ("/usr/lib/postgresql", "*/bin"),
+    ("/usr", "pgsql-*/bin"),
+    ("/opt/homebrew/opt", "postgresql@*/bin"),
+    ("/usr/local/opt", "postgresql@*/bin"),
+];
+
+/// The directory of the binaries to use: for an existing cluster those of its major version, as
+/// no other can read it; for a new one the newest.
+///
+/// # Errors
+/// [`Error::Startup`], naming the package to install.
+pub(super) fn find(cluster: &Path) -> Result<PathBuf> {
+    let mut found = installed();
+    match std::fs::read_to_string(cluster.join("PG_VERSION")) {
+        Ok(text) => {
+            let major = text.trim();
+            major
+                .parse()
+                .ok()
+                .and_then(|number| found.remove(&number))
+                .ok_or_else(|| {
+                    Error::startup(format!(
+                        "{} was made by PostgreSQL {major}, whose server binaries are not here: \
+                     install it (Debian, Ubuntu: postgresql-{major}), or carry the data over with \
+                     pg_upgrade",
+                        cluster.display()
+                    ))
+                })
+        }
+        Err(_) => found.pop_last().map(|(_, bin)| bin).ok_or_else(|| {
+            Error::startup(
+                "no PostgreSQL server binaries on this machine: install them (Debian, Ubuntu: \
+                 `apt-get install postgresql`; Fedora: `dnf install postgresql-server`; \
+                 Homebrew: `brew install postgresql`), or set database.url to use another server",
+            )
+        }),
+    }
+}
+
+/// Major versions and their directories. `PATH` comes first: what is found there wins.
+fn installed() -> BTreeMap<u32, PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path)
+        .filter(|p| p.is_absolute())
+        .collect();
+    for (parent, pattern) in PLACES {
+        dirs.extend(matching(Path::new(parent), pattern));
+    }
+    let mut found = BTreeMap::new();
+    for dir in dirs {
+        // A link in PATH leads to the directory where the rest of the binaries are.
+        let Ok(postgres) = dir.join("postgres").canonicalize() else {
+            continue;
+        };
+        let Some(bin) = postgres.parent() else {
+            continue;
+        };
+        if found.values().any(|known| known == bin) || !bin.join("initdb").exists() {
+            continue;
+        }
+        if let Some(major) = major(&postgres) {
+            found.entry(major).or_insert_with(|| bin.to_path_buf());
+        }
+    }
+    found
+}
+
+/// The directories below `parent` that match `prefix*/bin`.
+fn matching(parent: &Path, pattern: &str) -> Vec<PathBuf> {
+    let (prefix, rest) = pattern.split_once('*').unwrap_or((pattern, ""));
+    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
+        .map(|entry| entry.path().join(rest.trim_start_matches('/')))
+        .collect()
+}
+
+/// The major version that `postgres --version` tells.
+fn major(postgres: &Path) -> Option<u32> {
+    let output = Command::new(postgres).arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let version = text
+        .split_whitespace()
+        .find(|word| word.starts_with(|c: char| c.is_numeric()))?;
+    let digits = version.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}

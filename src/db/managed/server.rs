@@ -1,0 +1,272 @@
+//! The server process: started, kept running, stopped; and never left behind.
+//!
+//! It has a process group of its own, so that Ctrl-C reaches us first and requests that run can
+//! finish. Should we be killed, a shell that waits on a pipe from us stops it. (The kernel's
+//! parent-death signal would not do: it fires when the *thread* that started the child ends.)
+
+use super::cluster::{OsUser, command};
+use crate::error::{Error, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often the server is looked at; one that died is started again.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a fast stop may take before the server is told to drop everything: it then recovers
+/// at its next start and loses nothing that was committed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Connections beside the service's own: for commands, the bootstrap and a look with psql.
+const SPARE_CONNECTIONS: usize = 12;
+
+/// What the watching shell runs: it reads until our end of the pipe closes, then stops the server
+/// (SIGINT is PostgreSQL's fast stop).
+const WATCHDOG: &str = "read -r _; kill -INT \"$1\"";
+
+/// How the server is started.
+#[derive(Debug)]
+pub(super) struct Command {
+    pub(super) postgres: PathBuf,
+    pub(super) cluster: PathBuf,
+    pub(super) run: PathBuf,
+    pub(super) connections: usize,
+    pub(super) user: Option<OsUser>,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub(super) struct Server {
+    shared: Arc<Shared>,
+    watcher: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    command: Command,
+    processes: Mutex<Option<Processes>>,
+    stopping: Condvar,
+}
+
+/// The server and its watchdog. Both are waited for under the mutex only, so that a signal never
+/// goes to a process that took over a number.
+#[derive(Debug)]
+struct Processes {
+    server: Child,
+    ready: Arc<AtomicBool>,
+    /// Its standard input is the pipe; it must stay open.
+    watchdog: Child,
+}
+
+impl Server {
+    /// Starts the server and waits until it is ready.
+    ///
+    /// # Errors
+    /// [`Error::Startup`] when it ends instead.
+    pub(super) fn start(command: Command) -> Result<Self> {
+        let mut processes = spawn(&command)?;
+        if let Err(error) = wait_until_ready(&mut processes, &command.cluster) {
+            end(processes);
+            return Err(error);
+        }
+        let shared = Arc::new(Shared {
+            command,
+            processes: Mutex::new(Some(processes)),
+            stopping: Condvar::new(),
+        });
+        let watched = Arc::clone(&shared);
+        let watcher = std::thread::Builder::new()
+            .name("postgres-watch".to_owned())
+            .spawn(move || watch(&watched))
+            .map_err(|e| Error::startup(format!("cannot start a thread: {e}")))?;
+        Ok(Self { shared, watcher })
+    }
+
+    /// Stops the server and waits for its end.
+    pub(super) fn stop(self) {
+        let processes = self.shared.lock().take();
+        self.shared.stopping.notify_all();
+        if let Some(processes) = processes {
+            end(processes);
+        }
+        if self.watcher.join().is_err() {
+            log::error!("the thread that watches the private PostgreSQL panicked");
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Option<Processes>> {
+        self.processes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts the server again when it died, until it is taken away to be stopped.
+fn watch(shared: &Shared) {
+    let mut guard = shared.lock();
+    while let Some(processes) = guard.as_mut() {
+        if let Ok(Some(status)) = processes.server.try_wait() {
+            log::error!("the private PostgreSQL ended ({status}); starting it again");
+            match spawn(&shared.command) {
+                Ok(new) => end(std::mem::replace(processes, new)),
+                Err(error) => log::error!("{error}"),
+            }
+        }
+        guard = shared
+            .stopping
+            .wait_timeout(guard, WATCH_INTERVAL)
+            .map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard);
+    }
+}
+
+fn spawn(start: &Command) -> Result<Processes> {
+    let fault = |e: std::io::Error| Error::startup(format!("cannot start PostgreSQL: {e}"));
+    let mut server = command(&start.postgres, start.user, &start.cluster)
+        .arg("-D")
+        .arg(&start.cluster)
+        .arg("-k")
+        .arg(&start.run)
+        .args([
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "unix_socket_permissions=0700",
+        ])
+        .args([
+            "-c",
+            "logging_collector=off",
+            "-c",
+            "log_destination=stderr",
+        ])
+        // Not statements and details: both repeat values of rows.
+        .args([
+            "-c",
+            "log_min_messages=log",
+            "-c",
+            "log_min_error_statement=panic",
+        ])
+        .args(["-c", "log_error_verbosity=terse", "-c", "log_line_prefix="])
+        .arg("-c")
+        .arg(format!(
+            "max_connections={}",
+            start.connections + SPARE_CONNECTIONS
+        ))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(fault)?;
+    let ready = Arc::new(AtomicBool::new(false));
+    if let Some(messages) = server.stderr.take() {
+        let ready = Arc::clone(&ready);
+        std::thread::Builder::new()
+            .name("postgres-log".to_owned())
+            .spawn(move || relay(messages, &ready))
+            .map_err(fault)?;
+    }
+    let watchdog = command(Path::new("/bin/sh"), start.user, Path::new("/"))
+        .args([
+            "-c",
+            WATCHDOG,
+            "gatepost-watchdog",
+            &server.id().to_string(),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn();
+    match watchdog {
+        Ok(watchdog) => Ok(Processes {
+            server,
+            ready,
+            watchdog,
+        }),
+        Err(error) => {
+            signal(&server, Signal::INT);
+            let _ = server.wait();
+            Err(fault(error))
+        }
+    }
+}
+
+/// Passes the server's messages to our log until it ends. A FATAL one tells why the server does
+/// not start; later it is about one connection, which is told the same.
+fn relay(messages: ChildStderr, ready: &AtomicBool) {
+    for line in BufReader::new(messages)
+        .lines()
+        .map_while(std::io::Result::ok)
+    {
+        let level = match line.split_once(':') {
+            Some(("PANIC", _)) => log::Level::Error,
+            Some(("FATAL", _)) if !ready.load(Ordering::Relaxed) => log::Level::Warn,
+            _ => log::Level::Debug,
+        };
+        log::log!(target: "postgres", level, "{line}");
+    }
+}
+
+/// Waits until the server says in `postmaster.pid` that it is ready, as pg_ctl does: asking it by
+/// connecting would fill its log with refusals.
+fn wait_until_ready(processes: &mut Processes, cluster: &Path) -> Result<()> {
+    let file = cluster.join("postmaster.pid");
+    let pid = processes.server.id().to_string();
+    let mut said = Instant::now();
+    loop {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let mut lines = text.lines();
+        if lines.next() == Some(&pid) && lines.nth(6).is_some_and(|l| l.trim_end() == "ready") {
+            processes.ready.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        if let Ok(Some(status)) = processes.server.try_wait() {
+            return Err(Error::startup(format!(
+                "the private PostgreSQL ended while it started ({status}); its messages stand \
+                 above, and all of them with log.level = \"debug\""
+            )));
+        }
+        if said.elapsed() > Duration::from_secs(5) {
+            log::info!("waiting for the private PostgreSQL, which may be recovering from a crash");
+            said = Instant::now();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Stops the server: fast, and after a time the hard way. Then its watchdog.
+fn end(mut processes: Processes) {
+    let deadline = Instant::now() + STOP_TIMEOUT;
+    let mut hard = false;
+    while !matches!(processes.server.try_wait(), Ok(Some(_)) | Err(_)) {
+        // Sent again and again: a server that has just been started may not listen to it yet.
+        signal(
+            &processes.server,
+            if hard { Signal::QUIT } else { Signal::INT },
+        );
+        if !hard && Instant::now() > deadline {
+            log::warn!("the private PostgreSQL does not stop in time; ending it at once");
+            hard = true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    signal(&processes.watchdog, Signal::KILL);
+    let _ = processes.watchdog.wait();
+}
+
+/// Sends a signal to a child that has not been waited for.
+fn signal(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    if let Some(pid) = pid
+        && let Err(error) = kill_process(pid, signal)
+    {
+        log::debug!("signal to process {pid:?}: {error}");
+    }
+}

@@ -1,0 +1,188 @@
+//! The schema's versions: `sql/migrations/`, embedded, applied in order, each in a transaction.
+//!
+//! Version 0 in the table of migrations is no migration but the row that everybody locks who
+//! wants to apply some, so that two that start together do it one after the other. A row works
+//! where advisory locks do not: through pgbouncer, and on engines that only speak like PostgreSQL.
+
+use super::OWNER_ROLE;
+use crate::error::{Error, Result};
+use postgres::types::Type;
+use postgres::{Client, GenericClient, NoTls};
+use sha2::{Digest, Sha256};
+
+/// One step of the schema.
+#[derive(Debug)]
+pub(crate) struct Migration {
+    pub(crate) version: i64,
+    pub(crate) name: &'static str,
+    pub(crate) sql: &'static str,
+}
+
+/// All of them, the oldest first. Never change one that was released: add another.
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "users",
+    sql: include_str!("../../sql/migrations/0001_users.sql"),
+}];
+
+const TABLE: &str = "
+    BEGIN;
+    SET LOCAL ROLE gatepost_owner;
+    CREATE TABLE gatepost.migrations (
+        version    BIGINT PRIMARY KEY,
+        name       TEXT NOT NULL,
+        checksum   BYTEA NOT NULL,
+        applied_at TIMESTAMPTZ NOT NULL DEFAULT now()
+    );
+    GRANT SELECT ON gatepost.migrations TO gatepost_app;
+    INSERT INTO gatepost.migrations (version, name, checksum)
+    VALUES (0, 'lock', '');
+    COMMIT;";
+
+/// Begins every migration. A superuser who migrates leaves the tables to their owner all the same.
+const LOCK: &str = "
+    SET LOCAL ROLE gatepost_owner;
+    SELECT FROM gatepost.migrations WHERE version = 0 FOR UPDATE;";
+
+/// How a database's schema stands against this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// As this program knows it.
+    Current,
+    /// Newer: a later release has migrated. Migrations first expand, so this one runs on.
+    Newer,
+}
+
+/// Compares the schema with this program.
+///
+/// # Errors
+/// [`Error::SchemaBehind`] when the schema is older or missing; the faults of the connection.
+pub(crate) fn standing(client: &mut Client) -> Result<Standing> {
+    let sql = "SELECT max(version) FROM gatepost.migrations";
+    let row = client.query_typed_one(sql, &[])?;
+    let found: Option<i64> = row.get(0);
+    let known = MIGRATIONS.last().map_or(0, |migration| migration.version);
+    match found.unwrap_or(0) {
+        found if found < known => Err(Error::SchemaBehind(format!(
+            "the database's schema is at version {found}, this program needs {known}"
+        ))),
+        found if found > known => Ok(Standing::Newer),
+        _ => Ok(Standing::Current),
+    }
+}
+
+/// The migrations that a database still lacks, the oldest first. Changes nothing.
+///
+/// # Errors
+/// [`Error::Startup`] when the database cannot be reached, or an applied migration is not the one
+/// that this program knows under its number.
+pub(crate) fn pending(owner: &postgres::Config) -> Result<Vec<&'static Migration>> {
+    let mut client = connect(owner)?;
+    if exists(&mut client)? {
+        missing(&mut client)
+    } else {
+        Ok(MIGRATIONS.iter().collect())
+    }
+}
+
+/// Applies what is pending, each migration in a transaction of its own, and returns their number.
+///
+/// # Errors
+/// [`Error::Startup`] as [`pending`], and when a statement fails; then that migration left nothing
+/// behind, and those before it stay.
+pub(crate) fn apply(owner: &postgres::Config) -> Result<usize> {
+    let mut client = connect(owner)?;
+    prepare(&mut client)?;
+    let mut count = 0;
+    loop {
+        let mut tx = client.transaction().map_err(failed)?;
+        tx.batch_execute(LOCK).map_err(failed)?;
+        let Some(next) = missing(&mut tx)?.into_iter().next() else {
+            return Ok(count);
+        };
+        tx.batch_execute(next.sql).map_err(failed)?;
+        let sql = "INSERT INTO gatepost.migrations (version, name, checksum) VALUES ($1, $2, $3)";
+        let checksum = checksum(next);
+        tx.execute_typed(
+            sql,
+            &[
+                (&next.version, Type::INT8),
+                (&next.name, Type::TEXT),
+                (&checksum, Type::BYTEA),
+            ],
+        )
+        .map_err(failed)?;
+        tx.commit().map_err(failed)?;
+        log::info!("applied migration {} ({})", next.version, next.name);
+        count += 1;
+    }
+}
+
+/// Makes the table of migrations. Of several that try at once one succeeds; the others wait for it
+/// inside PostgreSQL, fail, and find the table there.
+fn prepare(client: &mut Client) -> Result<()> {
+    if exists(client)? {
+        return Ok(());
+    }
+    let Err(error) = client.batch_execute(TABLE) else {
+        return Ok(());
+    };
+    client.batch_execute("ROLLBACK").map_err(failed)?;
+    if exists(client)? {
+        Ok(())
+    } else {
+        Err(failed(error))
+    }
+}
+
+fn exists(client: &mut Client) -> Result<bool> {
+    let sql = "SELECT to_regclass('gatepost.migrations') IS NOT NULL";
+    Ok(client.query_typed_one(sql, &[]).map_err(failed)?.get(0))
+}
+
+fn missing(client: &mut impl GenericClient) -> Result<Vec<&'static Migration>> {
+    let sql = "SELECT version, checksum FROM gatepost.migrations WHERE version > 0";
+    let mut applied = std::collections::BTreeMap::new();
+    for row in client.query_typed(sql, &[]).map_err(failed)? {
+        applied.insert(row.get::<_, i64>(0), row.get::<_, Vec<u8>>(1));
+    }
+    let mut missing = Vec::new();
+    for migration in MIGRATIONS {
+        match applied.get(&migration.version) {
+            None => missing.push(migration),
+            Some(found) if *found == checksum(migration) => (),
+            Some(_) => {
+                return Err(Error::startup(format!(
+                    "migration {} ({}) was applied to this database with another text than this \
+                     program has; it is left alone",
+                    migration.version, migration.name
+                )));
+            }
+        }
+    }
+    Ok(missing)
+}
+
+fn checksum(migration: &Migration) -> Vec<u8> {
+    Sha256::digest(migration.sql).to_vec()
+}
+
+fn connect(owner: &postgres::Config) -> Result<Client> {
+    owner.connect(NoTls).map_err(|error| {
+        let cause = super::fault::describe(&error);
+        Error::startup(format!(
+            "cannot connect to PostgreSQL as {OWNER_ROLE}: {cause}"
+        ))
+    })
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err takes"
+)]
+fn failed(error: postgres::Error) -> Error {
+    Error::startup(format!(
+        "the migration failed: {}",
+        super::fault::describe(&error)
+    ))
+}

@@ -1,0 +1,84 @@
+//! Everything that can go wrong, in the words of the domain.
+//!
+//! Nothing here knows of HTTP; `http::response` holds the one table that turns a variant into a
+//! status. The texts inside [`Error::Unavailable`] and [`Error::Internal`] are for the log alone:
+//! they may name hosts and SQL, and no client ever sees them.
+
+use std::fmt;
+
+/// Why an operation did not happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// A parameter is missing, malformed or unknown. The text names it.
+    InvalidRequest(String),
+    /// The login, in its canonical form, belongs to somebody already.
+    LoginTaken,
+    /// The new password is refused. The text says why.
+    WeakPassword(String),
+    /// Wrong login or wrong password; which of the two is not said.
+    InvalidCredentials,
+    /// No token where one is needed.
+    TokenMissing,
+    /// A token that is malformed, foreign, expired, or older than its user's last change.
+    TokenInvalid,
+    /// A valid token without the right to do this.
+    Forbidden,
+    /// No user has this id or login.
+    NoSuchUser,
+    /// The database cannot be reached, or did not answer in its time. Nothing was changed; the
+    /// same call may succeed later.
+    Unavailable(String),
+    /// The connection to the database was lost while it was used. During a commit that means that
+    /// the outcome is not known.
+    ConnectionLost(String),
+    /// Another transaction was in the way (SQLSTATE 40001 or 40P01) and all attempts are used up.
+    Conflict(String),
+    /// The database's schema is older than this program, or not there at all.
+    SchemaBehind(String),
+    /// The configuration has these faults, one text each.
+    Configuration(Vec<String>),
+    /// The service, or the private PostgreSQL, could not be started. The text says why and what
+    /// to do.
+    Startup(String),
+    /// A fault of ours. The text is for the log.
+    Internal(String),
+}
+
+/// The result of every operation of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An [`Error::InvalidRequest`] about one parameter: `parameter: what is wrong with it`.
+    pub(crate) fn parameter(name: &str, fault: impl fmt::Display) -> Self {
+        Self::InvalidRequest(format!("{name}: {fault}"))
+    }
+
+    /// An [`Error::Startup`].
+    pub(crate) fn startup(text: impl Into<String>) -> Self {
+        Self::Startup(text.into())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidRequest(text)
+            | Self::WeakPassword(text)
+            | Self::SchemaBehind(text)
+            | Self::Startup(text) => f.write_str(text),
+            Self::LoginTaken => f.write_str("this login is taken"),
+            Self::InvalidCredentials => f.write_str("wrong login or password"),
+            Self::TokenMissing => f.write_str("an access token is needed"),
+            Self::TokenInvalid => f.write_str("the access token is not valid, or no longer"),
+            Self::Forbidden => f.write_str("this access token does not give the right to do this"),
+            Self::NoSuchUser => f.write_str("no such user"),
+            Self::Unavailable(cause) => write!(f, "the database is not available: {cause}"),
+            Self::ConnectionLost(cause) => write!(f, "the database connection was lost: {cause}"),
+            Self::Conflict(cause) => write!(f, "too many conflicting transactions: {cause}"),
+            Self::Configuration(faults) => f.write_str(&faults.join("\n")),
+            Self::Internal(cause) => write!(f, "internal error: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

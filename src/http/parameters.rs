@@ -1,0 +1,345 @@
+//! Parameters by name, from a query string or a JSON object.
+//!
+//! Each is taken once, with the type that is expected of it; [`Parameters::end`] refuses what
+//! nobody took. A parameter given twice is refused wherever it comes from: two readers of one
+//! request would otherwise pick different ones.
+
+use crate::error::{Error, Result};
+use percent_encoding::percent_decode_str;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use std::borrow::Cow;
+use zeroize::Zeroize;
+
+/// Where parameters of this kind are expected, for the error about a missing one.
+const HINT: &str = "is missing (GET and DELETE take it from the query, as in ?id=1, POST and PATCH \
+                    from a JSON object)";
+
+/// The parameters of one request.
+pub(crate) struct Parameters(Vec<(String, Given)>);
+
+/// A value and how it was written.
+#[derive(PartialEq)]
+enum Given {
+    Query(String),
+    Json(Value),
+}
+
+impl Parameters {
+    /// Reads `a=1&b=2`, percent-encoded, `+` for a space.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for a broken encoding, a text that is not UTF-8, a name twice.
+    pub(crate) fn from_query(query: &str) -> Result<Self> {
+        let mut parameters = Self(Vec::new());
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decode(name)?, decode(value)?);
+            parameters.add(name, Given::Query(value))?;
+        }
+        Ok(parameters)
+    }
+
+    /// Reads a JSON object. An empty body is an object without members.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for anything else, saying where it is broken.
+    pub(crate) fn from_json(body: &[u8]) -> Result<Self> {
+        if body.is_empty() {
+            return Ok(Self(Vec::new()));
+        }
+        let Members(members) = serde_json::from_slice(body)
+            .map_err(|e| Error::InvalidRequest(format!("the body: {e}")))?;
+        let mut parameters = Self(Vec::with_capacity(members.len()));
+        for (name, value) in members {
+            parameters.add(name, Given::Json(value))?;
+        }
+        Ok(parameters)
+    }
+
+    fn add(&mut self, name: String, given: Given) -> Result<()> {
+        if self.0.iter().any(|(known, _)| *known == name) {
+            return Err(Error::parameter(&quote(&name), "is given twice"));
+        }
+        self.0.push((name, given));
+        Ok(())
+    }
+
+    /// Adds those of another source. The same parameter with the same value in both is one.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when the two differ.
+    pub(crate) fn merge(&mut self, mut other: Self) -> Result<()> {
+        for (name, given) in std::mem::take(&mut other.0) {
+            match self.0.iter().find(|(known, _)| *known == name) {
+                Some((_, ours)) if ours.text() == given.text() => (),
+                Some(_) => {
+                    return Err(Error::parameter(
+                        &quote(&name),
+                        "differs between query and body",
+                    ));
+                }
+                None => self.0.push((name, given)),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, name: &str) -> Option<Given> {
+        let position = self.0.iter().position(|(known, _)| known == name)?;
+        Some(self.0.swap_remove(position).1)
+    }
+
+    /// A text that must be there.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when it is missing or not a text.
+    pub(crate) fn text(&mut self, name: &str) -> Result<String> {
+        match self.take(name) {
+            Some(Given::Query(text) | Given::Json(Value::String(text))) => Ok(text),
+            Some(Given::Json(_)) => Err(Error::parameter(name, "must be a string")),
+            None => Err(Error::parameter(name, HINT)),
+        }
+    }
+
+    /// A whole number that must be there, from `least` up to what 64 bits with a sign hold.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when it is missing or anything else; in JSON a string too.
+    pub(crate) fn number(&mut self, name: &str, least: i64) -> Result<i64> {
+        self.optional_number(name, least)?
+            .ok_or_else(|| Error::parameter(name, HINT))
+    }
+
+    /// A whole number that may be there.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] as [`number`](Self::number).
+    pub(crate) fn optional_number(&mut self, name: &str, least: i64) -> Result<Option<i64>> {
+        let number = match self.take(name) {
+            None => return Ok(None),
+            Some(Given::Query(text)) if text.starts_with('+') => None,
+            Some(Given::Query(text)) => text.parse().ok(),
+            Some(Given::Json(value)) => value.as_i64(),
+        };
+        number
+            .filter(|number| *number >= least)
+            .map(Some)
+            .ok_or_else(|| {
+                Error::parameter(
+                    name,
+                    format!("must be a whole number from {least} to {}", i64::MAX),
+                )
+            })
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] naming a parameter that nobody took.
+    pub(crate) fn end(&self) -> Result<()> {
+        match self.0.first() {
+            Some((name, _)) => Err(Error::parameter(&quote(name), "is not known here")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Parameters {
+    /// What was not taken may be a password all the same.
+    fn drop(&mut self) {
+        for (_, given) in &mut self.0 {
+            if let Given::Query(text) | Given::Json(Value::String(text)) = given {
+                text.zeroize();
+            }
+        }
+    }
+}
+
+impl Given {
+    /// The value as a query would write it.
+    fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Query(text) | Self::Json(Value::String(text)) => Cow::Borrowed(text),
+            Self::Json(value) => Cow::Owned(value.to_string()),
+        }
+    }
+}
+
+/// A name that a client made up, short and printable enough to be told back.
+fn quote(name: &str) -> String {
+    let short: String = name.chars().take(40).collect();
+    short.escape_debug().to_string()
+}
+
+fn decode(text: &str) -> Result<String> {
+    let bytes = text.as_bytes();
+    let broken = |at: usize| {
+        !bytes
+            .get(at + 1..at + 3)
+            .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+    };
+    if text.match_indices('%').any(|(at, _)| broken(at)) {
+        return Err(Error::InvalidRequest(
+            "the query: broken percent-encoding".to_owned(),
+        ));
+    }
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8();
+    decoded
+        .map(Cow::into_owned)
+        .map_err(|_| Error::InvalidRequest("the query: not UTF-8".to_owned()))
+}
+
+/// The members of a JSON object in their order, with duplicates.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault<T>(result: Result<T>) -> String {
+        result.map_or_else(|e| e.to_string(), |_| String::new())
+    }
+
+    #[test]
+    fn a_query_is_decoded_once() {
+        let mut query = Parameters::from_query("login=a%2Bb+c%2525&id=7").unwrap();
+        assert_eq!(query.text("login").unwrap(), "a+b c%25");
+        assert_eq!(query.number("id", 1).unwrap(), 7);
+        assert!(query.end().is_ok());
+    }
+
+    #[test]
+    fn a_broken_query_is_refused() {
+        for query in [
+            "a=%",
+            "a=%4",
+            "a=%zz",
+            "%ff=1",
+            "a=%ff",
+            "a=1&a=1",
+            "a=1&%61=1",
+        ] {
+            assert!(Parameters::from_query(query).is_err(), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_number_in_a_query_is_digits_within_its_range() {
+        let number = |text: &str| {
+            Parameters::from_query(&format!("id={text}")).and_then(|mut p| p.number("id", 1))
+        };
+        assert_eq!(number("9223372036854775807"), Ok(i64::MAX));
+        for text in [
+            "",
+            "0",
+            "-1",
+            "%2B7",
+            "7.5",
+            "1e3",
+            "0x7",
+            "9223372036854775808",
+            "true",
+            "7%20",
+        ] {
+            assert!(
+                fault(number(text)).starts_with("id: must be a whole number"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_number_in_json_is_a_number_within_its_range() {
+        let number = |json: &str| {
+            let body = format!("{{\"id\":{json}}}");
+            Parameters::from_json(body.as_bytes()).and_then(|mut p| p.number("id", 1))
+        };
+        assert_eq!(number("9223372036854775807"), Ok(i64::MAX));
+        for json in [
+            "0",
+            "-1",
+            "\"7\"",
+            "7.5",
+            "7.0",
+            "1e3",
+            "9223372036854775808",
+            "true",
+            "null",
+        ] {
+            assert!(
+                fault(number(json)).starts_with("id: must be a whole number"),
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_refused() {
+        for body in [
+            "5",
+            "[]",
+            "\"a\"",
+            "null",
+            "{",
+            "{\"a\":1,}",
+            "{} {}",
+            "{\"a\":\"\\ud800\"}",
+        ] {
+            let text = fault(Parameters::from_json(body.as_bytes()));
+            assert!(text.starts_with("the body: "), "{body}: {text}");
+        }
+        assert!(Parameters::from_json(b"{\"a\":\"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn a_member_twice_or_unknown_is_named() {
+        let twice = Parameters::from_json(br#"{"login":"a","login":"a"}"#);
+        assert_eq!(fault(twice), "login: is given twice");
+        let unknown = Parameters::from_json(br#"{"lo\u0000gin":"a"}"#).unwrap();
+        assert_eq!(fault(unknown.end()), "lo\\0gin: is not known here");
+    }
+
+    #[test]
+    fn query_and_body_may_repeat_each_other_but_not_differ() {
+        let merge = |query: &str, body: &str| {
+            let mut parameters = Parameters::from_query(query).unwrap();
+            parameters.merge(Parameters::from_json(body.as_bytes()).unwrap())?;
+            parameters.number("id", 1)
+        };
+        assert_eq!(merge("id=7", r#"{"id":7}"#), Ok(7));
+        assert_eq!(merge("", r#"{"id":7}"#), Ok(7));
+        assert_eq!(
+            fault(merge("id=7", r#"{"id":8}"#)),
+            "id: differs between query and body"
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! Responses, and the one table that turns an error into a status.
+//!
+//! Every error is a problem document (RFC 9457). `type` is `about:blank`, so `title` is the
+//! status's own phrase (RFC 9457, 4.2.1); `code` is our stable word for the cause.
+
+use crate::error::Error;
+use serde::Serialize;
+
+/// Seconds after which a client may try again when the database is away: about as long as the
+/// pool takes to find it back.
+const RETRY_AFTER: &str = "2";
+
+/// A response.
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    request_id: &'a str,
+}
+
+impl Response {
+    /// A JSON document.
+    pub(crate) fn json(status: u16, value: &impl Serialize) -> Self {
+        // Users and tokens are nobody's business but the asker's: no cache may keep them.
+        Self::document(status, "application/json", value).header("Cache-Control", "no-store")
+    }
+
+    fn document(status: u16, content_type: &str, value: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(value).unwrap_or_else(|e| {
+            log::error!("cannot serialise a response: {e}");
+            b"{}".to_vec()
+        });
+        let headers = vec![("Content-Type", content_type.to_owned())];
+        Self {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// Adds a header.
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    fn problem(
+        (status, title): (u16, &'static str),
+        code: &'static str,
+        detail: &str,
+        request_id: &str,
+    ) -> Self {
+        let problem = Problem {
+            r#type: "about:blank",
+            title,
+            status,
+            detail,
+            code,
+            request_id,
+        };
+        Self::document(status, "application/problem+json", &problem)
+            .header("Cache-Control", "no-store")
+    }
+
+    /// The answer to an operation that failed. Faults of ours and of the database are logged
+    /// here, once, and not told to the client.
+    pub(crate) fn from_error(error: &Error, request_id: &str) -> Self {
+        let (status, code) = match error {
+            Error::InvalidRequest(_) => (BAD_REQUEST, "invalid_request"),
+            Error::LoginTaken => (BAD_REQUEST, "login_taken"),
+            Error::WeakPassword(_) => (BAD_REQUEST, "weak_password"),
+            Error::InvalidCredentials => (BAD_REQUEST, "invalid_credentials"),
+            Error::TokenMissing | Error::TokenInvalid => (UNAUTHORIZED, "unauthenticated"),
+            Error::Forbidden => (FORBIDDEN, "forbidden"),
+            Error::NoSuchUser => (NOT_FOUND, "not_found"),
+            Error::Unavailable(_) | Error::ConnectionLost(_) | Error::Conflict(_) => {
+                log::warn!("{request_id} {error}");
+                return Self::unavailable(request_id);
+            }
+            Error::SchemaBehind(_) => {
+                log::error!("{request_id} {error}; run `gatepost database migrate`");
+                return Self::unavailable(request_id);
+            }
+            Error::Configuration(_) | Error::Startup(_) | Error::Internal(_) => {
+                log::error!("{request_id} {error}");
+                return Self::internal(request_id);
+            }
+        };
+        let response = Self::problem(status, code, &error.to_string(), request_id);
+        match error {
+            // RFC 6750, section 3: no error code when no token was presented.
+            Error::TokenMissing => response.header("WWW-Authenticate", "Bearer"),
+            Error::TokenInvalid => {
+                response.header("WWW-Authenticate", "Bearer error=\"invalid_token\"")
+            }
+            _ => response,
+        }
+    }
+
+    fn unavailable(request_id: &str) -> Self {
+        let detail = "the service cannot reach its database at the moment";
+        Self::problem(
+            (503, "Service Unavailable"),
+            "unavailable",
+            detail,
+            request_id,
+        )
+        .header("Retry-After", RETRY_AFTER)
+    }
+
+    /// A fault of ours.
+    pub(crate) fn internal(request_id: &str) -> Self {
+        let detail = "something went wrong here; the log has it under this request id";
+        Self::problem(
+            (500, "Internal Server Error"),
+            "internal",
+            detail,
+            request_id,
+        )
+    }
+
+    /// No such path.
+    pub(crate) fn not_found(request_id: &str) -> Self {
+        Self::problem(NOT_FOUND, "not_found", "no such path", request_id)
+    }
+
+    /// The path exists, but not for this method.
+    pub(crate) fn method_not_allowed(allow: &str, request_id: &str) -> Self {
+        let detail = format!("this path takes {allow}");
+        let status = (405, "Method Not Allowed");
+        Self::problem(status, "method_not_allowed", &detail, request_id).header("Allow", allow)
+    }
+
+    /// The body is longer than allowed.
+    pub(super) fn payload_too_large(limit: usize, request_id: &str) -> Self {
+        let detail = format!("the body may have at most {limit} bytes");
+        Self::problem(
+            (413, "Content Too Large"),
+            "payload_too_large",
+            &detail,
+            request_id,
+        )
+    }
+
+    /// The body does not say that it is JSON.
+    pub(super) fn unsupported_media_type(request_id: &str) -> Self {
+        let detail = "send a JSON object with the header Content-Type: application/json";
+        let status = (415, "Unsupported Media Type");
+        Self::problem(status, "unsupported_media_type", detail, request_id)
+    }
+}
+
+const BAD_REQUEST: (u16, &str) = (400, "Bad Request");
+const UNAUTHORIZED: (u16, &str) = (401, "Unauthorized");
+const FORBIDDEN: (u16, &str) = (403, "Forbidden");
+const NOT_FOUND: (u16, &str) = (404, "Not Found");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_internal_stays_internal() {
+        let secret = || "SELECT on db.internal".to_owned();
+        for (error, status) in [
+            (Error::Internal(secret()), 500),
+            (Error::Startup(secret()), 500),
+            (Error::Configuration(vec![secret()]), 500),
+            (Error::Unavailable(secret()), 503),
+            (Error::ConnectionLost(secret()), 503),
+            (Error::Conflict(secret()), 503),
+            (Error::SchemaBehind(secret()), 503),
+        ] {
+            let response = Response::from_error(&error, "id");
+            assert_eq!(response.status, status);
+            let body = String::from_utf8(response.body).unwrap();
+            assert!(!body.contains("SELECT"), "{body}");
+            let retry = response
+                .headers
+                .iter()
+                .any(|(name, _)| *name == "Retry-After");
+            assert_eq!(retry, status == 503, "{error:?}");
+        }
+    }
+}

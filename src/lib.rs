@@ -1,0 +1,50 @@
+//! Gatepost: users, passwords and JWTs over a small REST API, on PostgreSQL.
+//!
+//! The program `gatepost` is made of this library, and so can yours be: build a [`Config`], start
+//! a [`Service`], stop it. Or open an [`App`] and call the operations without any listener:
+//! [`register`], [`log_in`], [`show`], [`list`], [`change_password`], [`delete`].
+//!
+//! ```no_run
+//! use gatepost::{App, Caller, Config, Login, Password, Profile};
+//!
+//! let app = App::open(Config::new(Profile::Development))?;
+//! let (login, password) = (Login::parse("alice")?, Password::parse("correct horse battery")?);
+//! let user = gatepost::register(&app, &Caller::Trusted, &login, &password)?;
+//! let token = gatepost::log_in(&app, &login, &password)?.access_token;
+//! # Ok::<(), gatepost::Error>(())
+//! ```
+//!
+//! Inside, from the top down, each importing only what stands below it: `service` (what starts and in what order), `routes` (the API on one screen), the
+//! slices `users`, `sessions` and `ops` (each `api`, operations, `store`), `app` (what they
+//! share), `http` (workers, requests, responses), `db` (pool, transactions, migrations, the
+//! private PostgreSQL), `passwords`, `tokens`, and `config`, `error`, `secret`.
+
+#![warn(missing_debug_implementations)]
+
+mod app;
+pub mod config;
+pub mod database;
+mod db;
+mod error;
+mod http;
+mod ops;
+mod passwords;
+mod routes;
+mod secret;
+mod service;
+mod sessions;
+mod tokens;
+mod users;
+
+pub use app::App;
+pub use config::{Config, Profile};
+pub use error::{Error, Result};
+pub use passwords::Password;
+pub use secret::Secret;
+pub use service::Service;
+pub use sessions::{LoggedIn, log_in};
+pub use tokens::Claims;
+pub use users::{
+    Caller, Login, Page, Timestamp, User, UserId, change_password, delete, find, list, register,
+    register_admin, set_admin, show,
+};

@@ -1,0 +1,219 @@
+//! Passwords: what may be one, how it is stored, how it is checked.
+//!
+//! PBKDF2-HMAC-SHA256 (RFC 8018) with 16 random bytes of salt and a 32-byte hash, stored as a PHC
+//! string. A [`Hasher`] computes for as long as its iterations take, on the thread that calls it.
+
+mod phc;
+
+use crate::error::{Error, Result};
+use pbkdf2::pbkdf2_hmac;
+pub(crate) use phc::PasswordHash;
+use phc::{HASH_BYTES, SALT_BYTES};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
+
+/// Most bytes of a password after normalisation: enough for any passphrase, and a bound on what
+/// one login can make us compute.
+const MAX_BYTES: usize = 1024;
+
+/// A password as somebody typed it, normalised once (NFKC, as NIST SP 800-63B-4 section 3.1.1.2
+/// asks), so that it is the same from every keyboard. It cannot be printed, and its memory is
+/// overwritten when it goes.
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// Takes a password in. It is never cut, trimmed or otherwise changed but by NFKC.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when it is empty, holds a NUL, or has over 1,024 bytes (UTF-8,
+    /// after normalisation).
+    pub fn parse(text: &str) -> Result<Self> {
+        if text.is_empty() {
+            return Err(Error::parameter("password", "must not be empty"));
+        }
+        if text.contains('\0') {
+            return Err(Error::parameter(
+                "password",
+                "must not contain a NUL character",
+            ));
+        }
+        // One allocation that normalisation cannot outgrow: no copies stay behind half-made.
+        let mut normalised = Zeroizing::new(String::with_capacity(MAX_BYTES + 4));
+        for c in text.nfkc() {
+            normalised.push(c);
+            if normalised.len() > MAX_BYTES {
+                return Err(Error::parameter("password", "must have at most 1024 bytes"));
+            }
+        }
+        Ok(Self(normalised))
+    }
+
+    /// Whether this may be somebody's new password.
+    ///
+    /// # Errors
+    /// [`Error::WeakPassword`] when it has fewer than `min_length` characters (Unicode scalar
+    /// values after normalisation).
+    pub(crate) fn check_strength(&self, min_length: usize) -> Result<()> {
+        if self.0.chars().count() < min_length {
+            let text = format!("password: must have at least {min_length} characters");
+            return Err(Error::WeakPassword(text));
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// Whether a password was the right one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It was, and its stored hash is as strong as the configuration asks.
+    Right,
+    /// It was; its stored hash has fewer iterations than configured and should be made anew.
+    RightButWeak,
+    /// It was not.
+    Wrong,
+}
+
+/// Hashes and verifies at the configured strength.
+#[derive(Debug)]
+pub(crate) struct Hasher {
+    iterations: u32,
+    /// Stands in for the hash of a login that nobody has.
+    nobody: PasswordHash,
+}
+
+impl Hasher {
+    /// A hasher with this many PBKDF2 iterations.
+    pub(crate) fn new(iterations: u32) -> Self {
+        let nobody = PasswordHash {
+            iterations,
+            salt: rand::random(),
+            hash: rand::random(),
+        };
+        Self { iterations, nobody }
+    }
+
+    /// Hashes a new password.
+    pub(crate) fn hash(&self, password: &Password) -> PasswordHash {
+        let salt: [u8; SALT_BYTES] = rand::random();
+        let hash = derive(password, &salt, self.iterations);
+        PasswordHash {
+            iterations: self.iterations,
+            salt,
+            hash,
+        }
+    }
+
+    /// Checks a password against a stored hash; `None` is for a login that nobody has. A wrong
+    /// password takes the same work in both cases, also where the stored hash is an older and
+    /// cheaper one: the difference is made up.
+    pub(crate) fn verify(&self, password: &Password, stored: Option<&PasswordHash>) -> Verdict {
+        let against = stored.unwrap_or(&self.nobody);
+        let computed = derive(password, &against.salt, against.iterations);
+        let equal = bool::from(computed.ct_eq(&against.hash)) && stored.is_some();
+        let missing = self.iterations.saturating_sub(against.iterations);
+        match (equal, missing) {
+            (true, 0) => Verdict::Right,
+            (true, _) => Verdict::RightButWeak,
+            (false, 0) => Verdict::Wrong,
+            (false, _) => {
+                std::hint::black_box(derive(password, &against.salt, missing));
+                Verdict::Wrong
+            }
+        }
+    }
+}
+
+fn derive(password: &Password, salt: &[u8], iterations: u32) -> [u8; HASH_BYTES] {
+    let mut hash = [0; HASH_BYTES];
+    pbkdf2_hmac::<Sha256>(password.bytes(), salt, iterations, &mut hash);
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn password(text: &str) -> Password {
+        Password::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_derivation_is_pbkdf2_hmac_sha256() {
+        // RFC 7914, section 11: "Password" / "NaCl", 80,000 iterations, first 32 bytes.
+        let expected = [
+            0x4d, 0xdc, 0xd8, 0xf6, 0x0b, 0x98, 0xbe, 0x21, 0x83, 0x0c, 0xee, 0x5e, 0xf2, 0x27,
+            0x01, 0xf9, 0x64, 0x1a, 0x44, 0x18, 0xd0, 0x4c, 0x04, 0x14, 0xae, 0xff, 0x08, 0x87,
+            0x6b, 0x34, 0xab, 0x56,
+        ];
+        assert_eq!(derive(&password("Password"), b"NaCl", 80_000), expected);
+    }
+
+    #[test]
+    fn a_password_verifies_against_its_own_hash_and_no_other_does() {
+        let hasher = Hasher::new(10);
+        let stored = hasher.hash(&password("correct horse"));
+        assert_eq!(
+            hasher.verify(&password("correct horse"), Some(&stored)),
+            Verdict::Right
+        );
+        assert_eq!(
+            hasher.verify(&password("correct horsf"), Some(&stored)),
+            Verdict::Wrong
+        );
+        assert_eq!(
+            hasher.verify(&password("correct horse"), None),
+            Verdict::Wrong
+        );
+        assert_ne!(hasher.hash(&password("correct horse")).salt, stored.salt);
+    }
+
+    #[test]
+    fn a_hash_with_fewer_iterations_than_configured_is_right_but_weak() {
+        let stored = Hasher::new(10).hash(&password("correct horse"));
+        let verify = |n: u32| Hasher::new(n).verify(&password("correct horse"), Some(&stored));
+        assert_eq!(verify(11), Verdict::RightButWeak);
+        assert_eq!(verify(9), Verdict::Right);
+    }
+
+    #[test]
+    fn the_same_password_from_another_keyboard_is_the_same() {
+        let hasher = Hasher::new(10);
+        let stored = hasher.hash(&password("Å①ﬁ"));
+        let decomposed = password("A\u{30a}1fi");
+        assert_eq!(hasher.verify(&decomposed, Some(&stored)), Verdict::Right);
+    }
+
+    #[test]
+    fn a_password_has_1_to_1024_bytes_after_normalisation() {
+        assert!(Password::parse("").is_err());
+        assert!(Password::parse(&"x".repeat(1024)).is_ok());
+        assert!(Password::parse(&"x".repeat(1025)).is_err());
+        assert!(Password::parse("nul\0nul").is_err());
+        // One character of three bytes that NFKC makes eighteen of.
+        assert!(Password::parse(&"\u{fdfa}".repeat(31)).is_ok());
+        assert!(Password::parse(&"\u{fdfa}".repeat(32)).is_err());
+    }
+
+    #[test]
+    fn length_is_counted_in_characters() {
+        assert!(password("ÄÖÜäöüß").check_strength(8).is_err());
+        assert!(password("ÄÖÜäöüßẞ").check_strength(8).is_ok());
+    }
+
+    #[test]
+    fn a_password_does_not_print_itself() {
+        assert_eq!(format!("{:?}", password("hunter2hunter2")), "Password(…)");
+    }
+}

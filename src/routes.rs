@@ -1,0 +1,61 @@
+//! The whole API on one screen.
+
+use crate::app::App;
+use crate::error::Result;
+use crate::http::{Request, Response};
+use crate::{ops, sessions, users};
+
+type Handler = fn(&App, &Request) -> Result<Response>;
+
+/// The methods that any route takes; a path's answer to another lists those that it takes.
+const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PATCH", "DELETE"];
+
+fn find(method: &str, path: &str) -> Option<Handler> {
+    let method = if method == "HEAD" { "GET" } else { method };
+    Some(match (method, path) {
+        ("POST", "/") => sessions::api::log_in,
+        ("POST", "/user") => users::api::register,
+        ("GET", "/user") => users::api::show,
+        ("PATCH", "/user") => users::api::change_password,
+        ("DELETE", "/user") => users::api::delete,
+        ("GET", "/users") => users::api::list,
+        ("GET", "/livez") => ops::live,
+        ("GET", "/readyz") => ops::ready,
+        _ => return None,
+    })
+}
+
+/// Answers a request.
+pub(crate) fn handle(app: &App, request: &Request) -> Response {
+    match find(&request.method, &request.path) {
+        Some(handler) => {
+            handler(app, request).unwrap_or_else(|error| Response::from_error(&error, &request.id))
+        }
+        None => match allowed(&request.path).as_str() {
+            "" => Response::not_found(&request.id),
+            allow => Response::method_not_allowed(allow, &request.id),
+        },
+    }
+}
+
+fn allowed(path: &str) -> String {
+    let takes = METHODS
+        .into_iter()
+        .filter(|method| find(method, path).is_some());
+    takes.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_lists_its_methods() {
+        assert_eq!(allowed("/"), "POST");
+        assert_eq!(allowed("/user"), "GET, HEAD, POST, PATCH, DELETE");
+        assert_eq!(allowed("/users"), "GET, HEAD");
+        for path in ["", "//", "/user/", "/User", "/users/1"] {
+            assert_eq!(allowed(path), "");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The cryptography that `jsonwebtoken` is given: Ed25519 and HMAC-SHA256, and nothing else.
+//!
+//! The library panics at run time without exactly one provider. Of the two it brings,
+//! `rust_crypto` carries the `rsa` crate (RUSTSEC-2023-0071, no fixed release) and a second
+//! generation of every hash crate in our tree, and `aws_lc_rs` a C library with its build tools.
+//! This one uses crates that are here anyway, for passwords and for PostgreSQL, and
+//! `ed25519-dalek`.
+
+use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
+use hmac::{Hmac, KeyInit, Mac};
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{ErrorKind, Result};
+use jsonwebtoken::signature::{Error, Signer, Verifier};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, EncodingKey};
+use sha2::Sha256;
+use std::sync::Once;
+
+static PROVIDER: CryptoProvider = CryptoProvider {
+    signer_factory: signer,
+    verifier_factory: verifier,
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+/// Installs the provider, once in a process. Where a program that embeds us has installed its own
+/// for the same library, that one stays and must know EdDSA and HS256.
+pub(super) fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if PROVIDER.install_default().is_err() {
+            log::debug!("another provider of jsonwebtoken's cryptography is installed already");
+        }
+    });
+}
+
+fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {
+    match (algorithm, key.family()) {
+        (Algorithm::EdDSA, AlgorithmFamily::Ed) => {
+            let bytes = key
+                .as_bytes()
+                .try_into()
+                .map_err(|_| ErrorKind::InvalidEddsaKey)?;
+            Ok(Box::new(Ed25519Signer(SigningKey::from_bytes(bytes))))
+        }
+        (Algorithm::HS256, AlgorithmFamily::Hmac) => Ok(Box::new(hs256(key.as_bytes())?)),
+        _ => Err(ErrorKind::InvalidAlgorithm.into()),
+    }
+}
+
+fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
+    let bytes = key.try_get_as_bytes()?;
+    match (algorithm, key.family()) {
+        (Algorithm::EdDSA, AlgorithmFamily::Ed) => {
+            let bytes = bytes.try_into().map_err(|_| ErrorKind::InvalidEddsaKey)?;
+            let key = VerifyingKey::from_bytes(bytes).map_err(|_| ErrorKind::InvalidEddsaKey)?;
+            Ok(Box::new(Ed25519Verifier(key)))
+        }
+        (Algorithm::HS256, AlgorithmFamily::Hmac) => Ok(Box::new(hs256(bytes)?)),
+        _ => Err(ErrorKind::InvalidAlgorithm.into()),
+    }
+}
+
+struct Ed25519Signer(SigningKey);
+
+impl Signer<Vec<u8>> for Ed25519Signer {
+    fn try_sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, Error> {
+        Ok(ed25519_dalek::Signer::sign(&self.0, message)
+            .to_bytes()
+            .to_vec())
+    }
+}
+
+impl JwtSigner for Ed25519Signer {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::EdDSA
+    }
+}
+
+struct Ed25519Verifier(VerifyingKey);
+
+impl Verifier<Vec<u8>> for Ed25519Verifier {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
+        let signature = Signature::from_slice(signature).map_err(|_| Error::new())?;
+        // Strictly: one message has one signature, and keys of small order sign nothing.
+        self.0
+            .verify_strict(message, &signature)
+            .map_err(|_| Error::new())
+    }
+}
+
+impl JwtVerifier for Ed25519Verifier {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::EdDSA
+    }
+}
+
+struct Hs256(Hmac<Sha256>);
+
+fn hs256(secret: &[u8]) -> Result<Hs256> {
+    Ok(Hs256(
+        Hmac::new_from_slice(secret).map_err(|_| ErrorKind::InvalidKeyFormat)?,
+    ))
+}
+
+impl Signer<Vec<u8>> for Hs256 {
+    fn try_sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, Error> {
+        Ok(self
+            .0
+            .clone()
+            .chain_update(message)
+            .finalize()
+            .into_bytes()
+            .to_vec())
+    }
+}
+
+impl JwtSigner for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+impl Verifier<Vec<u8>> for Hs256 {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
+        // Compares in constant time.
+        self.0
+            .clone()
+            .chain_update(message)
+            .verify_slice(signature)
+            .map_err(|_| Error::new())
+    }
+}
+
+impl JwtVerifier for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}

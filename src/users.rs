@@ -1,0 +1,140 @@
+//! Users: register, list, show, change the password, delete.
+//!
+//! Each operation checks its caller's right itself, whether it is reached over HTTP or called by
+//! a program that embeds us.
+
+pub(crate) mod access;
+pub(crate) mod api;
+mod store;
+mod types;
+
+use crate::app::App;
+use crate::config::Registration;
+use crate::error::{Error, Result};
+use crate::passwords::Password;
+pub use access::Caller;
+use access::{Right, authorize};
+pub use types::{Login, Page, Timestamp, User, UserId};
+
+/// Registers a user.
+///
+/// # Errors
+/// [`Error::WeakPassword`]; [`Error::LoginTaken`], however many register the same login at once,
+/// for all but one; with `access.registration = "admin"` [`Error::TokenMissing`],
+/// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
+pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) -> Result<User> {
+    password.check_strength(app.config().passwords.min_length)?;
+    let admins_only = app.config().access.registration == Registration::Admin;
+    if admins_only {
+        app.database()?
+            .read(|conn| authorize(conn, caller, Right::Admin))?;
+    }
+    let database = app.database()?;
+    let hash = app.hash(password).to_string();
+    database.with_transaction(|tx| {
+        if admins_only {
+            authorize(tx, caller, Right::Admin)?;
+        }
+        store::insert(tx, login, &hash, false)
+    })
+}
+
+/// A page of users in the order of their ids, and whether there are more behind it.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the
+/// database.
+pub fn list(app: &App, caller: &Caller, page: Page) -> Result<(Vec<User>, bool)> {
+    app.database()?.read(|conn| {
+        authorize(conn, caller, Right::Admin)?;
+        store::list(conn, page)
+    })
+}
+
+/// One user.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`] whether or not there is
+/// such a user, [`Error::NoSuchUser`]; the faults of the database.
+pub fn show(app: &App, caller: &Caller, id: UserId) -> Result<User> {
+    app.database()?.read(|conn| {
+        authorize(conn, caller, Right::SelfOrAdmin(id))?;
+        store::find(conn, id)?.ok_or(Error::NoSuchUser)
+    })
+}
+
+/// The user with this login, in any spelling that is the same.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
+/// [`Error::NoSuchUser`]; the faults of the database.
+pub fn find(app: &App, caller: &Caller, login: &Login) -> Result<User> {
+    app.database()?.read(|conn| {
+        authorize(conn, caller, Right::Admin)?;
+        store::find_by_login(conn, login)?.ok_or(Error::NoSuchUser)
+    })
+}
+
+/// Sets a new password. Every access token issued before is refused from then on.
+///
+/// # Errors
+/// [`Error::WeakPassword`], and as [`show`].
+pub fn change_password(
+    app: &App,
+    caller: &Caller,
+    id: UserId,
+    password: &Password,
+) -> Result<User> {
+    show(app, caller, id)?;
+    password.check_strength(app.config().passwords.min_length)?;
+    let hash = app.hash(password).to_string();
+    // The right is asked for again: hashing takes long enough for the caller to have lost it.
+    app.database()?.with_transaction(|tx| {
+        authorize(tx, caller, Right::SelfOrAdmin(id))?;
+        store::set_password(tx, id, &hash)?.ok_or(Error::NoSuchUser)
+    })
+}
+
+/// Deletes a user and returns who it was. The user's access tokens are refused from then on.
+///
+/// # Errors
+/// As [`show`].
+pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
+    app.database()?.with_transaction(|tx| {
+        authorize(tx, caller, Right::SelfOrAdmin(id))?;
+        store::delete(tx, id)?.ok_or(Error::NoSuchUser)
+    })
+}
+
+/// Makes a user an admin, or no longer one. Effective on that user's next request.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
+/// [`Error::NoSuchUser`]; the faults of the database.
+pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<User> {
+    app.database()?.with_transaction(|tx| {
+        authorize(tx, caller, Right::Admin)?;
+        store::set_admin(tx, id, admin)?.ok_or(Error::NoSuchUser)
+    })
+}
+
+/// Makes a user who is an admin from the start.
+///
+/// # Errors
+/// [`Error::WeakPassword`], [`Error::LoginTaken`], [`Error::TokenMissing`],
+/// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
+pub fn register_admin(
+    app: &App,
+    caller: &Caller,
+    login: &Login,
+    password: &Password,
+) -> Result<User> {
+    password.check_strength(app.config().passwords.min_length)?;
+    app.database()?
+        .read(|conn| authorize(conn, caller, Right::Admin))?;
+    let hash = app.hash(password).to_string();
+    app.database()?.with_transaction(|tx| {
+        authorize(tx, caller, Right::Admin)?;
+        store::insert(tx, login, &hash, true)
+    })
+}

@@ -1,0 +1,72 @@
+//! Who may do what. A token proves who asks; what that user may do, the user's row says, now.
+
+use super::store;
+use super::types::UserId;
+use crate::app::App;
+use crate::config::AccessMode;
+use crate::error::{Error, Result};
+use crate::http::Request;
+use crate::tokens::Claims;
+use postgres::GenericClient;
+
+/// On whose behalf an operation is done.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// The program itself, or somebody it has authorized by its own means: everything is allowed.
+    Trusted,
+    /// Somebody who showed no token.
+    Anonymous,
+    /// The bearer of an access token.
+    Bearer(Claims),
+}
+
+impl Caller {
+    /// The bearer of an access token.
+    ///
+    /// # Errors
+    /// [`Error::TokenInvalid`]; the faults of the database while the keys are not loaded yet.
+    pub fn bearer(app: &App, token: &str) -> Result<Self> {
+        app.keys()?.verify(token).map(Self::Bearer)
+    }
+
+    /// Who sent a request. In open mode no token is asked for, and none is looked at.
+    pub(crate) fn of(app: &App, request: &Request) -> Result<Self> {
+        match app.config().access.mode {
+            AccessMode::Open => Ok(Self::Trusted),
+            AccessMode::Protected => match request.bearer_token()? {
+                Some(token) => Self::bearer(app, token),
+                None => Ok(Self::Anonymous),
+            },
+        }
+    }
+}
+
+/// What an operation asks of its caller.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Right {
+    /// To be an admin.
+    Admin,
+    /// To be this user, or an admin.
+    SelfOrAdmin(UserId),
+}
+
+/// Asks the caller's row whether the caller has the right.
+pub(super) fn authorize(
+    conn: &mut impl GenericClient,
+    caller: &Caller,
+    right: Right,
+) -> Result<()> {
+    let claims = match caller {
+        Caller::Trusted => return Ok(()),
+        Caller::Anonymous => return Err(Error::TokenMissing),
+        Caller::Bearer(claims) => claims,
+    };
+    let standing = store::standing(conn, claims.user_id)?
+        .filter(|standing| standing.token_version == claims.token_version)
+        .ok_or(Error::TokenInvalid)?;
+    match right {
+        _ if standing.admin => Ok(()),
+        Right::SelfOrAdmin(id) if id.get() == claims.user_id => Ok(()),
+        Right::SelfOrAdmin(_) | Right::Admin => Err(Error::Forbidden),
+    }
+}

@@ -1,0 +1,339 @@
+//! The words of this slice, each parsed once.
+
+use crate::error::{Error, Result};
+use caseless::Caseless;
+use serde::{Serialize, Serializer};
+use std::fmt;
+use time::OffsetDateTime;
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// Most characters of a login.
+const MAX_CHARS: usize = 128;
+
+/// Most bytes of a login's canonical form. Compatibility forms can expand a character to eighteen;
+/// a PostgreSQL index entry takes some 2,700 bytes.
+const MAX_CANONICAL_BYTES: usize = 1024;
+
+/// A user's number, 1 or more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct UserId(i64);
+
+impl UserId {
+    /// Takes a number from outside.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for one below 1.
+    pub fn parse(id: i64) -> Result<Self> {
+        if id < 1 {
+            return Err(Error::parameter("id", "must be 1 or more"));
+        }
+        Ok(Self(id))
+    }
+
+    /// The number.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+
+    /// Takes a number from the database, which made it.
+    pub(super) fn stored(id: i64) -> Self {
+        Self(id)
+    }
+}
+
+/// The name that a user logs in with.
+///
+/// It is shown as it was typed. What identifies it is its canonical form: Unicode's compatibility
+/// normalisation and case folding, and without characters that nobody sees, so that `Alice`,
+/// `ALICE` and `Ａｌｉｃｅ` are one login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    typed: String,
+    canonical: String,
+}
+
+impl Login {
+    /// Takes a login in.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when it is empty or over 128 characters, begins or ends with
+    /// white space, holds a control, format or unassigned character or a line or paragraph
+    /// separator, or when its canonical form is empty or over 1,024 bytes.
+    pub fn parse(typed: &str) -> Result<Self> {
+        let fault = |text: &str| Err(Error::parameter("login", text));
+        if typed.is_empty() {
+            return fault("must not be empty");
+        }
+        if typed.chars().nth(MAX_CHARS).is_some() {
+            return fault("must have at most 128 characters");
+        }
+        if typed.starts_with(char::is_whitespace) || typed.ends_with(char::is_whitespace) {
+            return fault("must not begin or end with a space");
+        }
+        if typed.chars().any(is_refused) {
+            return fault("must not contain control, format or unassigned characters");
+        }
+        let canonical = canonical(typed);
+        if canonical.is_empty() {
+            return fault("must contain a visible character");
+        }
+        if canonical.len() > MAX_CANONICAL_BYTES {
+            return fault("is too long once normalised");
+        }
+        Ok(Self {
+            typed: typed.to_owned(),
+            canonical,
+        })
+    }
+
+    /// As it was typed.
+    pub fn as_str(&self) -> &str {
+        &self.typed
+    }
+
+    /// The form that identifies it.
+    pub(crate) fn canonical(&self) -> &str {
+        &self.canonical
+    }
+}
+
+fn is_refused(c: char) -> bool {
+    matches!(
+        c.general_category(),
+        GeneralCategory::Control
+            | GeneralCategory::Format
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+            // What it will be, and how it will fold, is not settled yet.
+            | GeneralCategory::Unassigned
+    )
+}
+
+/// The form under which compatibility caseless matches are equal (The Unicode Standard, section
+/// 3.13, D146), composed at the end, without default ignorable characters.
+fn canonical(typed: &str) -> String {
+    let visible = typed.chars().filter(|c| !is_ignorable(*c));
+    visible
+        .nfd()
+        .default_case_fold()
+        .nfkd()
+        .default_case_fold()
+        .nfkc()
+        .collect()
+}
+
+/// The default ignorable characters (DerivedCoreProperties) that are not refused as format
+/// characters: combining grapheme joiner, Hangul fillers, Khmer inherent vowels, Mongolian and
+/// other variation selectors.
+fn is_ignorable(c: char) -> bool {
+    matches!(
+        c,
+        '\u{034f}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180d}'
+            | '\u{180f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{ffa0}'
+            | '\u{e0100}'..='\u{e01ef}'
+    )
+}
+
+/// A user as the API shows one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct User {
+    /// The user's number.
+    pub id: UserId,
+    /// The login as it was typed at registration.
+    pub login: String,
+    /// Whether the user may see and change others.
+    pub admin: bool,
+    /// When the user was registered.
+    pub created_at: Timestamp,
+}
+
+/// A moment, shown as RFC 3339 writes it, in UTC and to the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timestamp(OffsetDateTime);
+
+impl Timestamp {
+    /// A moment from the database, in UTC.
+    pub(super) fn stored(time: OffsetDateTime) -> Self {
+        Self(time)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (date, time) = (self.0.date(), self.0.time());
+        write!(
+            f,
+            "{:04}-{:02}-{:02}",
+            date.year(),
+            u8::from(date.month()),
+            date.day()
+        )?;
+        write!(
+            f,
+            "T{:02}:{:02}:{:02}Z",
+            time.hour(),
+            time.minute(),
+            time.second()
+        )
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Which users of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    number: i64,
+    size: i64,
+    after: Option<i64>,
+}
+
+impl Page {
+    /// Most users on a page.
+    pub const MAX_SIZE: i64 = 100;
+
+    /// The page of this number, counted from 1, with so many users; or, if `after` is given, the
+    /// users behind that id, which costs the same however far behind it is.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for a number below 1, a size outside 1 to 100, `after` below 0.
+    pub fn parse(number: i64, size: i64, after: Option<i64>) -> Result<Self> {
+        if number < 1 {
+            return Err(Error::parameter("page_num", "must be 1 or more"));
+        }
+        if !(1..=Self::MAX_SIZE).contains(&size) {
+            return Err(Error::parameter("page_size", "must be from 1 to 100"));
+        }
+        if after.is_some_and(|id| id < 0) {
+            return Err(Error::parameter("after", "must be 0 or more"));
+        }
+        Ok(Self {
+            number,
+            size,
+            after,
+        })
+    }
+
+    /// Its number, counted from 1.
+    pub fn number(self) -> i64 {
+        self.number
+    }
+
+    /// The most users it holds.
+    pub fn size(self) -> i64 {
+        self.size
+    }
+
+    /// The id behind which it begins, and how many users to pass over from there.
+    pub(super) fn start(self) -> (i64, i64) {
+        match self.after {
+            Some(id) => (id, 0),
+            None => (0, (self.number - 1).saturating_mul(self.size)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical_of(text: &str) -> String {
+        Login::parse(text).unwrap().canonical
+    }
+
+    #[test]
+    fn spellings_of_one_login_have_one_canonical_form() {
+        for (a, b) in [
+            ("Alice", "ALICE"),
+            ("Ａｌｉｃｅ", "alice"),
+            ("straße", "STRASSE"),
+            ("Å", "a\u{30a}"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+            ("admin\u{fe0f}", "admin"),
+            ("ad\u{034f}min", "admin"),
+            ("ﬁ", "FI"),
+            ("\u{1fc3}", "\u{3b7}\u{345}"),
+        ] {
+            assert_eq!(canonical_of(a), canonical_of(b), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn different_logins_stay_different() {
+        for (a, b) in [("alice", "alıce"), ("a.b", "ab"), ("a b", "ab"), ("é", "e")] {
+            assert_ne!(canonical_of(a), canonical_of(b), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn the_canonical_form_is_its_own_canonical_form() {
+        for c in (0..=0x10_ffff).filter_map(char::from_u32) {
+            if let Ok(login) = Login::parse(&c.to_string()) {
+                assert_eq!(
+                    canonical(&login.canonical),
+                    login.canonical,
+                    "U+{:04X}",
+                    c as u32
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_login_has_1_to_128_characters() {
+        assert!(Login::parse("").is_err());
+        assert!(Login::parse(&"é".repeat(128)).is_ok());
+        assert!(Login::parse(&"é".repeat(129)).is_err());
+        assert!(Login::parse(&"\u{fdfa}".repeat(128)).is_err());
+    }
+
+    #[test]
+    fn spaces_at_the_ends_and_invisible_characters_are_refused() {
+        for text in [
+            " a",
+            "a ",
+            "\u{a0}a",
+            "a\u{3000}",
+            "a\tb",
+            "a\nb",
+            "a\0b",
+            "a\u{200b}b",
+            "\u{feff}a",
+            "a\u{202e}b",
+            "a\u{2028}b",
+            "a\u{7f}",
+            "a\u{ad}b",
+            "\u{fe0f}",
+            "a\u{378}",
+        ] {
+            assert!(Login::parse(text).is_err(), "{text:?}");
+        }
+        assert!(Login::parse("two words").is_ok());
+        assert!(Login::parse("日本語 ❤\u{fe0f}").is_ok());
+    }
+
+    #[test]
+    fn a_page_has_bounds() {
+        assert!(Page::parse(0, 20, None).is_err());
+        assert!(Page::parse(1, 0, None).is_err());
+        assert!(Page::parse(1, 101, None).is_err());
+        assert!(Page::parse(1, 20, Some(-1)).is_err());
+        assert_eq!(Page::parse(3, 100, None).unwrap().start(), (0, 200));
+        assert_eq!(Page::parse(3, 100, Some(7)).unwrap().start(), (7, 0));
+        assert_eq!(
+            Page::parse(i64::MAX, 100, None).unwrap().start(),
+            (0, i64::MAX)
+        );
+    }
+}

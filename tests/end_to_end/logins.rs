@@ -1,0 +1,132 @@
+//! Logging in beyond the plain case: races, rehashing, and what is stored.
+
+use crate::support::{PASSWORD, TestServer, config, problem};
+use gatepost::{Caller, Login, Password, Service};
+use serde_json::json;
+use std::sync::Barrier;
+
+#[test]
+fn of_16_clients_that_register_one_login_at_once_exactly_one_gets_it() {
+    let server = TestServer::with(|c| c.server.workers = 16);
+    let barrier = Barrier::new(16);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let register = |n: usize| {
+            let (server, barrier) = (&server, &barrier);
+            let login = if n.is_multiple_of(2) {
+                "alice"
+            } else {
+                "ALICE"
+            };
+            scope.spawn(move || {
+                barrier.wait();
+                let response = server.post("/user", &json!({"login": login, "password": PASSWORD}));
+                let status = response.status().as_u16();
+                if status != 201 {
+                    problem(response, 400, "login_taken");
+                }
+                status
+            })
+        };
+        let threads: Vec<_> = (0..16).map(register).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 201).count(),
+        1,
+        "{statuses:?}"
+    );
+}
+
+#[test]
+fn a_weaker_hash_is_made_anew_at_login_and_a_stronger_one_is_kept() {
+    let server = TestServer::start();
+    server.register("alice");
+    let hash = || -> String {
+        let sql = "SELECT password_hash FROM gatepost.users";
+        server.sql().query_one(sql, &[]).unwrap().get(0)
+    };
+    let first = hash();
+    assert!(first.starts_with("$pbkdf2-sha256$i=1000,l=32$"), "{first}");
+    let log_in_at = |iterations: u32| {
+        let mut config = config(&server.database);
+        config.passwords.iterations = iterations;
+        let service = Service::start(config).unwrap();
+        let login = Login::parse("alice").unwrap();
+        let password = Password::parse(PASSWORD).unwrap();
+        gatepost::log_in(service.app(), &login, &password).unwrap();
+    };
+    log_in_at(999);
+    assert_eq!(hash(), first);
+    log_in_at(1_001);
+    let second = hash();
+    assert!(
+        second.starts_with("$pbkdf2-sha256$i=1001,l=32$"),
+        "{second}"
+    );
+    assert_eq!(server.log_in("alice", PASSWORD).status(), 200);
+    problem(
+        server.log_in("alice", "wrong password"),
+        400,
+        "invalid_credentials",
+    );
+}
+
+#[test]
+fn a_failed_login_does_not_touch_the_stored_hash() {
+    let server = TestServer::start();
+    server.register("alice");
+    let row = || -> String {
+        let sql = "SELECT (u.xmin::text, u.*)::text FROM gatepost.users u";
+        server.sql().query_one(sql, &[]).unwrap().get(0)
+    };
+    let before = row();
+    problem(
+        server.log_in("alice", "wrong password"),
+        400,
+        "invalid_credentials",
+    );
+    assert_eq!(server.log_in("alice", PASSWORD).status(), 200);
+    assert_eq!(row(), before);
+}
+
+#[test]
+fn a_login_that_overlaps_a_password_change_gives_a_token_that_is_refused() {
+    // Enough iterations for the change to happen while the login computes.
+    let server = TestServer::with(|c| c.passwords.iterations = 2_000_000);
+    let user = {
+        let login = Login::parse("alice").unwrap();
+        let password = Password::parse(PASSWORD).unwrap();
+        gatepost::register(server.app(), &Caller::Trusted, &login, &password).unwrap()
+    };
+    let token = std::thread::scope(|scope| {
+        let login = scope.spawn(|| server.token("alice"));
+        let mut sql = server.sql();
+        // Once the row has been read for the login, change the password under it.
+        let read = "SELECT count(*) FROM pg_stat_activity
+                    WHERE usename = 'gatepost_app' AND datname = current_database()
+                      AND query LIKE '%password_hash FROM gatepost.users%'";
+        while sql.query_one(read, &[]).unwrap().get::<_, i64>(0) == 0 {
+            std::thread::yield_now();
+        }
+        sql.execute(
+            "UPDATE gatepost.users SET token_version = token_version + 1",
+            &[],
+        )
+        .unwrap();
+        login.join().unwrap()
+    });
+    let response = server.get(&format!("/user?id={}", user.id.get()), &token);
+    problem(response, 401, "unauthenticated");
+}
+
+#[test]
+fn nothing_readable_of_a_password_or_key_is_in_the_users_table() {
+    let server = TestServer::start();
+    server.register("alice");
+    let sql = "SELECT u::text FROM gatepost.users u";
+    let row: String = server.sql().query_one(sql, &[]).unwrap().get(0);
+    assert!(!row.contains("correct horse"), "{row}");
+}

@@ -1,0 +1,15 @@
+//! End-to-end tests: a real service on a free port, a real PostgreSQL, a real client.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod access;
+mod bad_input;
+mod commands;
+mod contract;
+mod database;
+mod embedding;
+mod listing;
+mod logins;
+mod pgbouncer;
+mod private;
+mod support;

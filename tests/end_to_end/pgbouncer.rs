@@ -1,0 +1,83 @@
+//! A service that reaches PostgreSQL through pgbouncer in transaction mode, where one session's
+//! statements run on many connections.
+
+use crate::support::cluster::{Cluster, os_user};
+use crate::support::{APP_PASSWORD, PASSWORD, TestServer, bootstrap, client, config};
+use gatepost::Service;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub(crate) fn check() {
+    let cluster = Cluster::start();
+    bootstrap(&cluster);
+    let dir = tempfile::Builder::new()
+        .prefix("gatepost-test-")
+        .tempdir()
+        .unwrap();
+    std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o777)).unwrap();
+    let (socket, server) = (dir.path().display(), cluster.dir().display());
+    let ini = format!(
+        "[databases]\ngatepost = host={server} port=5432 user=gatepost_app password='{}'\n\
+         [pgbouncer]\nlisten_addr =\nlisten_port = 6432\nunix_socket_dir = {socket}\n\
+         auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n",
+        APP_PASSWORD.replace('\'', "''")
+    );
+    let file = dir.path().join("pgbouncer.ini");
+    std::fs::write(&file, ini).unwrap();
+    let mut command = Command::new("pgbouncer");
+    command
+        .arg(&file)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if let Some((uid, gid)) = os_user() {
+        command.uid(uid).gid(gid);
+    }
+    let mut pgbouncer = command.spawn().unwrap();
+    let begin = Instant::now();
+    while !dir.path().join(".s.PGSQL.6432").exists() {
+        assert!(
+            begin.elapsed() < Duration::from_secs(10),
+            "pgbouncer does not start"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut config = config("unused");
+    let url = format!("host={socket} port=6432 user=gatepost_app dbname=gatepost");
+    config.database.url = Some(url.as_str().into());
+    let service = Service::start(config).unwrap();
+    let server = TestServer {
+        service,
+        database: "gatepost".into(),
+        client: client(),
+    };
+    server.register_admin("root");
+    let token = server.token("root");
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (server, token) = (&server, &token);
+            scope.spawn(move || {
+                for n in 0..10 {
+                    let id = server.register(&format!("user {thread} {n}"));
+                    assert_eq!(server.get(&format!("/user?id={id}"), token).status(), 200);
+                    assert_eq!(
+                        server
+                            .log_in(&format!("user {thread} {n}"), PASSWORD)
+                            .status(),
+                        200
+                    );
+                    assert_eq!(server.get("/users", token).status(), 200);
+                    assert_eq!(
+                        server.delete(&format!("/user?id={id}"), token).status(),
+                        200
+                    );
+                }
+            });
+        }
+    });
+    drop(server);
+    pgbouncer.kill().unwrap();
+    pgbouncer.wait().unwrap();
+}

@@ -1,0 +1,263 @@
+//! The private PostgreSQL: made, kept, found again after any end, and never left running.
+
+use crate::support::PASSWORD;
+use crate::support::program::{Home, Running, failure, success};
+use reqwest::blocking::Client;
+use serde_json::{Value, json};
+use std::process::Stdio;
+
+fn register(service: &Running, login: &str) -> u16 {
+    let body = json!({"login": login, "password": PASSWORD});
+    let request = Client::new()
+        .post(format!("{}/user", service.url))
+        .json(&body);
+    request.send().unwrap().status().as_u16()
+}
+
+fn log_in(service: &Running, login: &str) -> u16 {
+    let body = json!({"login": login, "password": PASSWORD});
+    Client::new()
+        .post(&service.url)
+        .json(&body)
+        .send()
+        .unwrap()
+        .status()
+        .as_u16()
+}
+
+#[test]
+fn users_are_still_there_after_a_stop_and_after_a_kill() {
+    let home = Home::new();
+    let service = home.serve();
+    assert_eq!(register(&service, "alice"), 201);
+    let log = service.stop();
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+    home.wait_until_quiet();
+
+    let service = home.serve();
+    assert_eq!(log_in(&service, "alice"), 200);
+    assert_eq!(register(&service, "bob"), 201);
+    service.signal("-KILL");
+    service.wait();
+    // At once, while the server that was left alone is still stopping.
+    let service = home.serve();
+    assert_eq!(log_in(&service, "bob"), 200);
+    service.stop();
+    home.wait_until_quiet();
+}
+
+#[test]
+fn a_killed_service_takes_its_server_with_it() {
+    let home = Home::new();
+    let service = home.serve();
+    assert!(
+        home.processes()
+            .iter()
+            .any(|process| process.contains("postgres"))
+    );
+    service.signal("-KILL");
+    service.wait();
+    home.wait_until_quiet();
+}
+
+#[test]
+fn a_server_that_died_is_started_again() {
+    let home = Home::new();
+    let service = home.serve();
+    assert_eq!(register(&service, "alice"), 201);
+    let file = home.data_dir().join("cluster/postmaster.pid");
+    let text = std::fs::read_to_string(file).unwrap();
+    let pid = text.lines().next().unwrap();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-KILL", pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let begin = std::time::Instant::now();
+    while log_in(&service, "alice") != 200 {
+        assert!(
+            begin.elapsed().as_secs() < 20,
+            "the server does not come back"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    service.stop();
+    home.wait_until_quiet();
+}
+
+#[test]
+fn of_two_that_start_at_once_one_is_told_clearly() {
+    let home = Home::new();
+    let mut first = home.command(&["serve"]);
+    let mut second = home.command(&["serve"]);
+    let children: Vec<_> = [&mut first, &mut second]
+        .into_iter()
+        .map(|command| {
+            command
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    // One of them ends by itself; the other is stopped once it has.
+    let mut outputs = Vec::new();
+    let pids: Vec<u32> = children.iter().map(std::process::Child::id).collect();
+    std::thread::scope(|scope| {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        for child in children {
+            let sender = sender.clone();
+            scope.spawn(move || sender.send(child.wait_with_output().unwrap()));
+        }
+        outputs.push(receiver.recv().unwrap());
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        for pid in pids {
+            let _ = std::process::Command::new("kill")
+                .args(["-TERM", &pid.to_string()])
+                .stderr(Stdio::null())
+                .status();
+        }
+        outputs.push(receiver.recv().unwrap());
+    });
+    let text = failure(&outputs[0], 1);
+    assert!(text.contains("is in use by process"), "{text}");
+    assert!(success(&outputs[1]).starts_with("listening on http://"));
+}
+
+#[test]
+fn half_a_cluster_is_not_taken_for_one() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.data_dir().join("cluster.new.1/base")).unwrap();
+    std::fs::write(home.data_dir().join("cluster.new.1/PG_VERSION"), "15\n").unwrap();
+    let service = home.serve();
+    assert_eq!(register(&service, "alice"), 201);
+    assert!(!home.data_dir().join("cluster.new.1").exists());
+    service.stop();
+}
+
+#[test]
+fn a_stale_pid_file_that_names_another_process_is_cleared_away() {
+    let home = Home::new();
+    home.serve().stop();
+    let file = home.data_dir().join("cluster/postmaster.pid");
+    std::fs::write(&file, format!("{}\n", std::process::id())).unwrap();
+    let log = home.serve().stop();
+    assert!(log.contains("removing a stale"), "{log}");
+}
+
+#[test]
+fn user_commands_work_beside_a_running_service_and_without_one() {
+    let home = Home::new();
+    let created = success(&home.run(&["user", "create", "root", "--admin"], PASSWORD));
+    assert!(created.starts_with("1\troot\tadmin\t20"), "{created}");
+    home.wait_until_quiet();
+
+    let service = home.serve();
+    let created = success(&home.run(&["user", "create", "alice"], "correct horse battery\r\n"));
+    assert!(created.starts_with("2\talice\tuser\t"), "{created}");
+    let list = success(&home.run(&["user", "list"], ""));
+    assert_eq!(list.lines().count(), 2);
+    assert_eq!(success(&home.run(&["user", "show", "ALICE"], "")), created);
+    let promoted = success(&home.run(&["user", "promote", "alice"], ""));
+    assert!(promoted.starts_with("2\talice\tadmin\t"), "{promoted}");
+    assert_eq!(
+        success(&home.run(&["user", "demote", "alice"], "")),
+        created
+    );
+    assert_eq!(log_in(&service, "alice"), 200);
+    success(&home.run(&["user", "set-password", "alice"], "something else"));
+    assert_eq!(log_in(&service, "alice"), 400);
+    assert_eq!(
+        success(&home.run(&["user", "delete", "alice"], "")),
+        created
+    );
+    assert_eq!(
+        failure(&home.run(&["user", "show", "alice"], ""), 1),
+        "gatepost: no such user\n"
+    );
+    let taken = failure(&home.run(&["user", "create", "Root"], PASSWORD), 1);
+    assert_eq!(taken, "gatepost: this login is taken\n");
+    let weak = failure(&home.run(&["user", "create", "carol"], "short"), 1);
+    assert!(weak.contains("at least 8 characters"), "{weak}");
+    let empty = failure(&home.run(&["user", "create", "carol"], ""), 1);
+    assert!(empty.contains("password: must not be empty"), "{empty}");
+    assert_eq!(
+        success(&home.run(&["database", "migrate"], "")),
+        "nothing to do\n"
+    );
+    service.stop();
+    home.wait_until_quiet();
+}
+
+#[test]
+fn nothing_of_a_secret_stands_in_the_log() {
+    let home = Home::new();
+    let mut command = home.command(&["serve"]);
+    let service = Running::start(command.env("GATEPOST_LOG_LEVEL", "trace"));
+    assert_eq!(register(&service, "alice the secretive"), 201);
+    assert_eq!(register(&service, "alice the secretive"), 400);
+    let body = json!({"login": "alice the secretive", "password": PASSWORD});
+    let answer: Value = Client::new()
+        .post(&service.url)
+        .json(&body)
+        .send()
+        .unwrap()
+        .json()
+        .unwrap();
+    let token = answer["access_token"].as_str().unwrap();
+    let url = format!("{}/user?id=1&password=in-the-query", service.url);
+    Client::new().get(url).bearer_auth(token).send().unwrap();
+    let log = service.stop();
+    assert!(log.contains("POST /user 201"), "{log}");
+    for secret in ["correct horse", "pbkdf2-sha256", token, "in-the-query"] {
+        assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
+    }
+    let at_info = log.lines().filter(|line| line.contains(" INFO "));
+    assert!(
+        at_info.into_iter().all(|line| !line.contains("secretive")),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_used_is_named() {
+    let home = Home::new();
+    let long = home.path().join("x".repeat(90));
+    let mut command = home.command(&["serve"]);
+    command.env("GATEPOST_DATABASE_DATA_DIR", &long);
+    let text = failure(&command.output().unwrap(), 1);
+    assert!(
+        text.contains("database.data_dir") && text.contains("too long"),
+        "{text}"
+    );
+    let mut command = home.command(&["serve"]);
+    command.env("GATEPOST_DATABASE_DATA_DIR", "/proc/gatepost");
+    let text = failure(&command.output().unwrap(), 1);
+    assert!(
+        text.contains("/proc") && text.contains("database.data_dir"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_cluster_of_a_major_version_that_is_not_here_is_left_alone() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.data_dir().join("cluster")).unwrap();
+    std::fs::write(home.data_dir().join("cluster/PG_VERSION"), "9\n").unwrap();
+    let text = failure(&home.command(&["serve"]).output().unwrap(), 1);
+    assert!(text.contains("postgresql-9"), "{text}");
+}
+
+#[test]
+fn a_second_signal_ends_the_service_at_once() {
+    let home = Home::new();
+    let service = home.serve();
+    service.signal("-INT");
+    service.signal("-INT");
+    let (code, _, log) = service.wait();
+    // The first may have been through by then.
+    assert!(matches!(code, Some(0 | 130)), "{code:?} {log}");
+    home.wait_until_quiet();
+}

@@ -1,0 +1,216 @@
+//! What the tests share: one cluster a process, a database and a service of its own a test.
+
+pub(crate) mod cluster;
+pub(crate) mod program;
+
+use cluster::Cluster;
+use gatepost::{App, Caller, Config, Login, Password, Profile, Secret, Service, database};
+use postgres::NoTls;
+use reqwest::Method;
+use reqwest::blocking::{Client, RequestBuilder, Response};
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+pub(crate) const APP_PASSWORD: &str = "app's pa$$word";
+pub(crate) const OWNER_PASSWORD: &str = "owner's pa$$word";
+
+/// The cluster of this process, with a migrated database that nobody connects to as the template.
+pub(crate) static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
+    let cluster = Cluster::start();
+    bootstrap(&cluster);
+    let mut admin = cluster.admin("postgres").connect(NoTls).unwrap();
+    admin
+        .batch_execute("CREATE DATABASE template TEMPLATE gatepost")
+        .unwrap();
+    cluster
+});
+
+/// Makes roles, database and schema in a cluster, as an operator would.
+pub(crate) fn bootstrap(cluster: &Cluster) {
+    let admin = Secret::new(conninfo(cluster, "postgres", "", "postgres"));
+    database::create(&admin, &OWNER_PASSWORD.into(), &APP_PASSWORD.into()).unwrap();
+    let mut config = Config::new(Profile::Testing);
+    config.database.url = Some("host=unused".into());
+    let owner = conninfo(cluster, "gatepost_owner", OWNER_PASSWORD, "gatepost");
+    config.database.owner_url = Some(Secret::new(owner));
+    assert_eq!(database::migrate(&config).unwrap(), 1);
+}
+
+/// A connection string of `key=value` words.
+pub(crate) fn conninfo(cluster: &Cluster, user: &str, password: &str, database: &str) -> String {
+    let (dir, port) = (cluster.dir().display(), cluster.socket_port());
+    let password = password.replace('\'', "\\'");
+    format!("host={dir} port={port} user={user} password='{password}' dbname={database}")
+}
+
+/// The name of a new database, copied from the template.
+pub(crate) fn new_database() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let mut admin = CLUSTER.admin("postgres").connect(NoTls).unwrap();
+    let version: i32 = admin
+        .query_one("SELECT current_setting('server_version_num')::int", &[])
+        .unwrap()
+        .get(0);
+    let strategy = if version >= 150_000 {
+        "STRATEGY file_copy"
+    } else {
+        ""
+    };
+    admin
+        .batch_execute(&format!(
+            "CREATE DATABASE {name} TEMPLATE template {strategy}"
+        ))
+        .unwrap();
+    name
+}
+
+/// The settings of a test on a database of the shared cluster.
+pub(crate) fn config(database: &str) -> Config {
+    let mut config = Config::new(Profile::Testing);
+    config.server.listen = "127.0.0.1:0".parse().unwrap();
+    config.server.workers = 4;
+    config.database.pool_size = 4;
+    config.passwords.iterations = 1_000;
+    let url = conninfo(&CLUSTER, "gatepost_app", APP_PASSWORD, database);
+    config.database.url = Some(Secret::new(url));
+    config
+}
+
+/// A client that opens a connection for each request, as curl does.
+pub(crate) fn client() -> Client {
+    Client::builder().pool_max_idle_per_host(0).build().unwrap()
+}
+
+/// A service with a database of its own.
+pub(crate) struct TestServer {
+    pub(crate) service: Service,
+    pub(crate) database: String,
+    pub(crate) client: Client,
+}
+
+impl TestServer {
+    pub(crate) fn start() -> Self {
+        Self::with(|_| ())
+    }
+
+    /// A service whose settings are changed first.
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let database = new_database();
+        let mut config = config(&database);
+        change(&mut config);
+        Self {
+            service: Service::start(config).unwrap(),
+            database,
+            client: client(),
+        }
+    }
+
+    pub(crate) fn url(&self, target: &str) -> String {
+        format!("http://{}{target}", self.service.addr())
+    }
+
+    pub(crate) fn app(&self) -> &App {
+        self.service.app()
+    }
+
+    pub(crate) fn request(&self, method: Method, target: &str) -> RequestBuilder {
+        self.client.request(method, self.url(target))
+    }
+
+    pub(crate) fn get(&self, target: &str, token: &str) -> Response {
+        self.request(Method::GET, target)
+            .bearer_auth(token)
+            .send()
+            .unwrap()
+    }
+
+    pub(crate) fn delete(&self, target: &str, token: &str) -> Response {
+        self.request(Method::DELETE, target)
+            .bearer_auth(token)
+            .send()
+            .unwrap()
+    }
+
+    pub(crate) fn post(&self, target: &str, body: &Value) -> Response {
+        self.request(Method::POST, target)
+            .json(body)
+            .send()
+            .unwrap()
+    }
+
+    pub(crate) fn patch(&self, body: &Value, token: &str) -> Response {
+        self.request(Method::PATCH, "/user")
+            .bearer_auth(token)
+            .json(body)
+            .send()
+            .unwrap()
+    }
+
+    /// Registers a user with [`PASSWORD`] and returns the id.
+    pub(crate) fn register(&self, login: &str) -> i64 {
+        let response = self.post("/user", &json!({"login": login, "password": PASSWORD}));
+        assert_eq!(response.status(), 201);
+        response.json::<Value>().unwrap()["id"].as_i64().unwrap()
+    }
+
+    /// Makes an admin with [`PASSWORD`] and returns the id.
+    pub(crate) fn register_admin(&self, login: &str) -> i64 {
+        let (login, password) = (
+            Login::parse(login).unwrap(),
+            Password::parse(PASSWORD).unwrap(),
+        );
+        let admin = gatepost::register_admin(self.app(), &Caller::Trusted, &login, &password);
+        admin.unwrap().id.get()
+    }
+
+    /// Logs in with [`PASSWORD`] and returns the access token.
+    pub(crate) fn token(&self, login: &str) -> String {
+        let response = self.log_in(login, PASSWORD);
+        assert_eq!(response.status(), 200);
+        response.json::<Value>().unwrap()["access_token"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    pub(crate) fn log_in(&self, login: &str, password: &str) -> Response {
+        self.post("/", &json!({"login": login, "password": password}))
+    }
+
+    /// A connection to this test's database as the superuser.
+    pub(crate) fn sql(&self) -> postgres::Client {
+        CLUSTER.admin(&self.database).connect(NoTls).unwrap()
+    }
+}
+
+/// Checks that a response is a problem document with this status and code, and returns its detail.
+#[track_caller]
+pub(crate) fn problem(response: Response, status: u16, code: &str) -> String {
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/problem+json"
+    );
+    assert_eq!(
+        response.headers().contains_key("retry-after"),
+        status == 503
+    );
+    let request_id = response.headers()["x-request-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let seen = response.status().as_u16();
+    let body: Value = response.json().unwrap();
+    assert_eq!(
+        (seen, body["code"].as_str().unwrap()),
+        (status, code),
+        "{body}"
+    );
+    assert_eq!(body["status"], status);
+    assert_eq!(body["type"], "about:blank");
+    assert!(!body["title"].as_str().unwrap().is_empty());
+    assert_eq!(body["request_id"], request_id);
+    body["detail"].as_str().unwrap().to_owned()
+}

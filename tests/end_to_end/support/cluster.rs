@@ -1,0 +1,213 @@
+//! A PostgreSQL for tests: made in a temporary directory, without durability, and gone with the
+//! process that made it, however that ends.
+
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub(crate) struct Cluster {
+    bin: PathBuf,
+    dir: PathBuf,
+    port: u16,
+    running: Option<(Child, Child)>,
+}
+
+/// Ends the server at once and removes the directory when the pipe from us closes.
+const WATCHDOG: &str = "read -r _; kill -QUIT \"$1\"; n=0
+while kill -0 \"$1\" && [ $n -lt 100 ]; do sleep 0.05; n=$((n+1)); done
+rm -rf \"$2\"";
+
+impl Cluster {
+    /// Makes a cluster and starts it, on a Unix socket only.
+    pub(crate) fn start() -> Self {
+        Self::start_on(0)
+    }
+
+    /// The same with a TCP port on loopback too, unless it is 0.
+    pub(crate) fn start_on(port: u16) -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("gatepost-test-")
+            .tempdir()
+            .unwrap()
+            .keep();
+        std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o700)).unwrap();
+        if let Some((uid, gid)) = os_user() {
+            chown(&dir, Some(uid), Some(gid)).unwrap();
+        }
+        let mut cluster = Self {
+            bin: binaries(),
+            dir,
+            port,
+            running: None,
+        };
+        let output = cluster
+            .command("initdb")
+            .args([
+                "-U",
+                "postgres",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "-N",
+                "-A",
+                "trust",
+                "-D",
+            ])
+            .arg(cluster.dir.join("data"))
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let hba = "local all postgres trust\nlocal all all scram-sha-256\n\
+                   host all all 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(cluster.dir.join("data/pg_hba.conf"), hba).unwrap();
+        cluster.run();
+        cluster
+    }
+
+    /// Starts the server again after [`stop`](Self::stop).
+    pub(crate) fn run(&mut self) {
+        let listen = if self.port == 0 {
+            "listen_addresses="
+        } else {
+            "listen_addresses=127.0.0.1"
+        };
+        let server = self
+            .command("postgres")
+            .arg("-D")
+            .arg(self.dir.join("data"))
+            .arg("-k")
+            .arg(&self.dir)
+            .args(["-p", &self.socket_port().to_string(), "-c", listen])
+            .args([
+                "-c",
+                "fsync=off",
+                "-c",
+                "full_page_writes=off",
+                "-c",
+                "max_connections=300",
+            ])
+            .args(["-c", "synchronous_commit=off", "-c", "shared_buffers=32MB"])
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(self.dir.join("log")).unwrap())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let watchdog = Command::new("/bin/sh")
+            .args(["-c", WATCHDOG, "watchdog", &server.id().to_string()])
+            .arg(&self.dir)
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        self.running = Some((server, watchdog));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while let Err(error) = self.admin("postgres").connect(postgres::NoTls) {
+            assert!(
+                Instant::now() < deadline,
+                "the test cluster does not start: {error}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Stops the server and keeps the data.
+    pub(crate) fn stop(&mut self) {
+        if let Some((mut server, mut watchdog)) = self.running.take() {
+            let pid = server.id().to_string();
+            assert!(
+                Command::new("kill")
+                    .args(["-INT", &pid])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+            server.wait().unwrap();
+            watchdog.kill().unwrap();
+            watchdog.wait().unwrap();
+        }
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(self.bin.join(name));
+        command
+            .current_dir(&self.dir)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .stdin(Stdio::null());
+        if let Some((uid, gid)) = os_user() {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+
+    pub(crate) fn socket_port(&self) -> u16 {
+        if self.port == 0 { 5432 } else { self.port }
+    }
+
+    /// The directory of the socket.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// How to connect as the superuser.
+    pub(crate) fn admin(&self, database: &str) -> postgres::Config {
+        let mut config = postgres::Config::new();
+        config
+            .host_path(&self.dir)
+            .port(self.socket_port())
+            .user("postgres")
+            .dbname(database);
+        config
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stop();
+        std::fs::remove_dir_all(&self.dir).unwrap();
+    }
+}
+
+/// PostgreSQL refuses to run as root; the package's own user runs it then.
+pub(crate) fn os_user() -> Option<(u32, u32)> {
+    let id = |arguments: &[&str]| -> u32 {
+        let output = Command::new("id").args(arguments).output().unwrap();
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap()
+    };
+    (id(&["-u"]) == 0).then(|| (id(&["-u", "postgres"]), id(&["-g", "postgres"])))
+}
+
+/// The newest server binaries, where Debian has them or PATH says.
+fn binaries() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut found: Vec<(u32, PathBuf)> = versions
+        .filter_map(|entry| {
+            let major = entry.file_name().to_str()?.parse().ok()?;
+            Some((major, entry.path().join("bin")))
+        })
+        .filter(|(_, bin)| bin.join("initdb").exists())
+        .collect();
+    found.sort();
+    let in_path = || {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).find(|dir| dir.join("initdb").exists())
+    };
+    let newest = found.pop().map(|(_, bin)| bin);
+    newest
+        .or_else(in_path)
+        .expect("PostgreSQL's server binaries are needed for the tests")
+}

@@ -1,0 +1,180 @@
+//! The program itself, run as an operator runs it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A place for a private PostgreSQL, removed when dropped.
+pub(crate) struct Home(tempfile::TempDir);
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("gatepost-test-")
+            .tempdir()
+            .unwrap();
+        // The OS user postgres must be able to pass through, when we are root.
+        std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        Self(dir)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// The program with these arguments, in an environment that holds nothing else.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("APP_SETTINGS", "testing")
+            .env("GATEPOST_SERVER_LISTEN", "127.0.0.1:0")
+            .env("GATEPOST_DATABASE_DATA_DIR", self.data_dir())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end with this on its standard input.
+    pub(crate) fn run(&self, arguments: &[&str], input: &str) -> Output {
+        run(&mut self.command(arguments), input)
+    }
+
+    /// Starts the service and waits for its first line.
+    pub(crate) fn serve(&self) -> Running {
+        Running::start(&mut self.command(&["serve"]))
+    }
+
+    /// The processes that still run in or for the data directory.
+    pub(crate) fn processes(&self) -> Vec<String> {
+        let dir = self.data_dir().display().to_string();
+        let processes = std::fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter_map(|entry| {
+                let words = std::fs::read(entry.path().join("cmdline")).ok()?;
+                let text = String::from_utf8_lossy(&words).replace('\0', " ");
+                text.contains(&dir).then_some(text)
+            });
+        processes.collect()
+    }
+
+    /// Waits until nothing runs there any more.
+    pub(crate) fn wait_until_quiet(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.processes().is_empty() {
+            assert!(
+                Instant::now() < deadline,
+                "still running: {:?}",
+                self.processes()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Runs a command to its end with this on its standard input.
+pub(crate) fn run(command: &mut Command, input: &str) -> Output {
+    let command = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // A command that fails early does not read.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
+
+/// What a command printed on standard output, after checking that it did what it was asked.
+#[track_caller]
+pub(crate) fn success(output: &Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {errors}", output.status);
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What a command printed on standard error, after checking its exit code.
+#[track_caller]
+pub(crate) fn failure(output: &Output, code: i32) -> String {
+    let errors = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{errors}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    errors
+}
+
+/// A service that runs.
+pub(crate) struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    pub(crate) url: String,
+}
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let Some(url) = line.strip_prefix("listening on ") else {
+            let mut errors = String::new();
+            child
+                .stderr
+                .take()
+                .unwrap()
+                .read_to_string(&mut errors)
+                .unwrap();
+            panic!("the service did not start: {line:?} {errors}");
+        };
+        Self {
+            url: url.trim_end().to_owned(),
+            child,
+            stdout,
+        }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([name, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits for the end; returns the exit code and the rest of standard output and error.
+    pub(crate) fn wait(mut self) -> (Option<i32>, String, String) {
+        let (mut out, mut errors) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut out).unwrap();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut errors)
+            .unwrap();
+        (self.child.wait().unwrap().code(), out, errors)
+    }
+
+    /// Stops it in order.
+    pub(crate) fn stop(self) -> String {
+        self.signal("-TERM");
+        let (code, _, errors) = self.wait();
+        assert_eq!(code, Some(0), "{errors}");
+        errors
+    }
+}
