@@ -1,0 +1,61 @@
+//! What the choice between typed and prepared statements costs: the same look-up of one user on
+//! one connection over a Unix socket, both ways in turn. `cargo bench --bench statements`
+//!
+//! A prepared statement saves the server parsing and planning; a typed one leaves nothing behind
+//! on the server, which is what pgbouncer's transaction mode needs.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
+
+#[expect(dead_code, reason = "the tests use more of it")]
+#[path = "../tests/end_to_end/support/cluster.rs"]
+mod cluster;
+
+use postgres::types::Type;
+use postgres::{Client, NoTls};
+use std::time::Instant;
+
+const ROUNDS: usize = 30;
+const LOOKUPS: i64 = 2_000;
+const SQL: &str = "SELECT id, login, admin, created_at FROM users WHERE id = $1";
+
+fn main() {
+    let cluster = cluster::Cluster::start();
+    let mut client = cluster.admin("postgres").connect(NoTls).unwrap();
+    client
+        .batch_execute(
+            "CREATE TABLE users (id BIGINT PRIMARY KEY, login TEXT, admin BOOLEAN,
+                                 created_at TIMESTAMPTZ);
+             INSERT INTO users SELECT n, 'user' || n, false, now() FROM generate_series(1, 10000) n;
+             ANALYZE users;",
+        )
+        .unwrap();
+    let statement = client.prepare(SQL).unwrap();
+    let typed = |client: &mut Client, id: i64| {
+        client.query_typed_opt(SQL, &[(&id, Type::INT8)]).unwrap().unwrap();
+    };
+    let prepared = |client: &mut Client, id: i64| {
+        client.query_opt(&statement, &[&id]).unwrap().unwrap();
+    };
+    let (mut of_typed, mut of_prepared) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        of_typed.push(micros(|id| typed(&mut client, id)));
+        of_prepared.push(micros(|id| prepared(&mut client, id)));
+    }
+    report("typed", of_typed);
+    report("prepared", of_prepared);
+}
+
+/// Microseconds of one look-up, the mean of a round.
+fn micros(mut lookup: impl FnMut(i64)) -> f64 {
+    let begin = Instant::now();
+    for n in 0..LOOKUPS {
+        lookup(n * 7 % 10_000 + 1);
+    }
+    begin.elapsed().as_secs_f64() * 1e6 / LOOKUPS as f64
+}
+
+fn report(name: &str, mut rounds: Vec<f64>) {
+    rounds.sort_by(f64::total_cmp);
+    let (least, median, most) = (rounds[0], rounds[ROUNDS / 2], rounds[ROUNDS - 1]);
+    println!("{name:9} {median:6.1} us a look-up (of {ROUNDS} rounds: {least:.1} to {most:.1})");
+}
