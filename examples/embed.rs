@@ -11,10 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on http://{}", service.addr());
 
     // The program itself is trusted; what its own users may do, it decides.
-    let (login, password) = (
-        Login::parse("alice")?,
-        Password::parse("correct horse battery")?,
-    );
+    let (login, password) = (Login::parse("alice")?, Password::parse("correct horse battery")?);
     match gatepost::register(service.app(), &Caller::Trusted, &login, &password) {
         Ok(user) => println!("registered {} as user {}", user.login, user.id.get()),
         Err(gatepost::Error::LoginTaken) => println!("alice is registered already"),
@@ -25,10 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("logged in as user {}", logged_in.user_id.get());
     let alice = Caller::bearer(service.app(), &logged_in.access_token)?;
     let shown = gatepost::show(service.app(), &alice, logged_in.user_id)?;
-    println!(
-        "who sees {}, registered at {}",
-        shown.login, shown.created_at
-    );
+    println!("who sees {}, registered at {}", shown.login, shown.created_at);
 
     service.stop();
     Ok(())

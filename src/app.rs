@@ -116,38 +116,32 @@ impl App {
     /// Hashes a new password. Must not be called while a connection is held: it would be missing
     /// to everybody else for as long as the hash takes.
     pub(crate) fn hash(&self, password: &Password) -> PasswordHash {
-        debug_assert!(
-            !db::is_holding_connection(),
-            "hashing while holding a connection"
-        );
+        debug_assert!(!db::is_holding_connection(), "hashing while holding a connection");
         self.hasher.hash(password)
     }
 
     /// Verifies a password; the same holds as for [`hash`](Self::hash).
     pub(crate) fn verify(&self, password: &Password, stored: Option<&PasswordHash>) -> Verdict {
-        debug_assert!(
-            !db::is_holding_connection(),
-            "hashing while holding a connection"
-        );
+        debug_assert!(!db::is_holding_connection(), "hashing while holding a connection");
         self.hasher.verify(password, stored)
     }
 
     /// Stops the private PostgreSQL if it is ours, and waits for its end. Operations fail
     /// afterwards.
     pub fn close(&self) {
-        drop(
-            self.managed
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        self.database.close();
+        drop(self.managed.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("App")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
     }
 }

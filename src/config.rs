@@ -259,19 +259,14 @@ impl Config {
                 registration: Registration::Anyone,
                 open_to_network: false,
             },
-            passwords: Passwords {
-                iterations: PRODUCTION_ITERATIONS,
-                min_length: 8,
-            },
+            passwords: Passwords { iterations: PRODUCTION_ITERATIONS, min_length: 8 },
             tokens: Tokens {
                 issuer: "gatepost".to_owned(),
                 algorithm: Algorithm::EdDsa,
                 access_ttl: Duration::from_secs(15 * 60),
                 hs256_secret: None,
             },
-            log: Log {
-                level: log::LevelFilter::Info,
-            },
+            log: Log { level: log::LevelFilter::Info },
         }
     }
 
@@ -281,11 +276,7 @@ impl Config {
     /// [`Error::Configuration`] with every fault, each naming its setting.
     pub fn validate(&self) -> Result<()> {
         let faults: Vec<String> = self.faults().into_iter().flatten().collect();
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Configuration(faults))
-        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::Configuration(faults)) }
     }
 
     fn faults(&self) -> [Option<String>; 14] {
@@ -298,29 +289,11 @@ impl Config {
             between("server.workers", self.server.workers, 1, 256),
             between("server.max_body", self.server.max_body, 1024, 1024 * 1024),
             between("database.pool_size", self.database.pool_size, 1, 256),
-            between(
-                "database.transaction_attempts",
-                self.database.transaction_attempts,
-                1,
-                100,
-            ),
+            between("database.transaction_attempts", self.database.transaction_attempts, 1, 100),
             between("passwords.min_length", self.passwords.min_length, 1, 128),
-            between(
-                "passwords.iterations",
-                self.passwords.iterations,
-                1,
-                100_000_000,
-            ),
-            between(
-                "tokens.access_ttl (in seconds)",
-                self.tokens.access_ttl.as_secs(),
-                1,
-                86_400,
-            ),
-            fault(
-                self.tokens.issuer.is_empty(),
-                "tokens.issuer: must not be empty",
-            ),
+            between("passwords.iterations", self.passwords.iterations, 1, 100_000_000),
+            between("tokens.access_ttl (in seconds)", self.tokens.access_ttl.as_secs(), 1, 86_400),
+            fault(self.tokens.issuer.is_empty(), "tokens.issuer: must not be empty"),
             fault(
                 production && self.passwords.iterations < PRODUCTION_ITERATIONS,
                 "passwords.iterations: production needs at least 600000 (OWASP)",
@@ -365,9 +338,7 @@ impl Config {
             return Ok(PathBuf::from("/var/lib/gatepost").join(self.profile.name()));
         }
         let absolute = |name: &str| {
-            std::env::var_os(name)
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute())
+            std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
         };
         absolute("XDG_DATA_HOME")
             .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
@@ -425,9 +396,7 @@ mod tests {
     fn faults(change: impl FnOnce(&mut Config)) -> String {
         let mut config = Config::new(Profile::Development);
         change(&mut config);
-        config
-            .validate()
-            .map_or_else(|e| e.to_string(), |()| String::new())
+        config.validate().map_or_else(|e| e.to_string(), |()| String::new())
     }
 
     #[test]
@@ -442,11 +411,7 @@ mod tests {
             c.passwords.iterations = 599_999;
             c.tokens.algorithm = Algorithm::Hs256;
         });
-        for name in [
-            "database.url",
-            "passwords.iterations",
-            "tokens.hs256_secret",
-        ] {
+        for name in ["database.url", "passwords.iterations", "tokens.hs256_secret"] {
             assert!(text.contains(name), "{name} is missing in {text}");
         }
         let private = faults(|c| {

@@ -60,9 +60,7 @@ pub fn holds_password(url: &Secret) -> Result<bool> {
 pub fn pending(config: &Config) -> Result<Vec<(i64, &'static str, &'static str)>> {
     with_owner(config, |owner| {
         let pending = migrate::pending(owner)?.into_iter();
-        Ok(pending
-            .map(|migration| (migration.version, migration.name, migration.sql))
-            .collect())
+        Ok(pending.map(|migration| (migration.version, migration.name, migration.sql)).collect())
     })
 }
 

@@ -24,6 +24,8 @@ use pool::{Connection, Manager};
 use postgres::Transaction;
 use std::cell::Cell;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The role that the service runs as: it reads and writes rows, and nothing more.
@@ -47,17 +49,25 @@ pub(crate) struct Database {
     pool: r2d2::Pool<Manager>,
     wait: Duration,
     attempts: u32,
+    closing: Arc<AtomicBool>,
 }
 
 impl Database {
     /// Makes the pool. Nothing is connected yet: a database that is away at start is waited for
     /// by the requests that need it, each within its own limit.
     pub(crate) fn open(connect: postgres::Config, settings: &config::Database) -> Self {
+        let closing = Arc::new(AtomicBool::new(false));
         Self {
-            pool: pool::build(connect, settings),
+            pool: pool::build(connect, settings, Arc::clone(&closing)),
             wait: settings.pool_wait,
             attempts: settings.transaction_attempts,
+            closing,
         }
+    }
+
+    /// Says that the server is about to be stopped, so that losing it is no news.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
     }
 
     /// Runs one statement outside of a transaction block, in one round trip.
@@ -123,14 +133,10 @@ impl Database {
 
     fn connection(&self) -> Result<Held> {
         if HOLDING.get() {
-            return Err(Error::Internal(
-                "a thread asked for a second connection".to_owned(),
-            ));
+            return Err(Error::Internal("a thread asked for a second connection".to_owned()));
         }
-        let connection = self
-            .pool
-            .get_timeout(self.wait)
-            .map_err(|e| Error::Unavailable(e.to_string()))?;
+        let connection =
+            self.pool.get_timeout(self.wait).map_err(|e| Error::Unavailable(e.to_string()))?;
         HOLDING.set(true);
         Ok(Held(connection))
     }
@@ -226,7 +232,5 @@ pub(crate) fn complete(connect: &mut postgres::Config, settings: &config::Databa
     }
     // A server that vanishes while it computes leaves nothing unacknowledged; only probes on the
     // idle line find out. Two hours, the system's default, would hold the worker for as long.
-    connect
-        .keepalives_idle(Duration::from_secs(5))
-        .keepalives_interval(Duration::from_secs(2));
+    connect.keepalives_idle(Duration::from_secs(5)).keepalives_interval(Duration::from_secs(2));
 }

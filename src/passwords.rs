@@ -34,10 +34,7 @@ impl Password {
             return Err(Error::parameter("password", "must not be empty"));
         }
         if text.contains('\0') {
-            return Err(Error::parameter(
-                "password",
-                "must not contain a NUL character",
-            ));
+            return Err(Error::parameter("password", "must not contain a NUL character"));
         }
         // One allocation that normalisation cannot outgrow: no copies stay behind half-made.
         let mut normalised = Zeroizing::new(String::with_capacity(MAX_BYTES + 4));
@@ -96,11 +93,7 @@ pub(crate) struct Hasher {
 impl Hasher {
     /// A hasher with this many PBKDF2 iterations.
     pub(crate) fn new(iterations: u32) -> Self {
-        let nobody = PasswordHash {
-            iterations,
-            salt: rand::random(),
-            hash: rand::random(),
-        };
+        let nobody = PasswordHash { iterations, salt: rand::random(), hash: rand::random() };
         Self { iterations, nobody }
     }
 
@@ -108,11 +101,7 @@ impl Hasher {
     pub(crate) fn hash(&self, password: &Password) -> PasswordHash {
         let salt: [u8; SALT_BYTES] = rand::random();
         let hash = derive(password, &salt, self.iterations);
-        PasswordHash {
-            iterations: self.iterations,
-            salt,
-            hash,
-        }
+        PasswordHash { iterations: self.iterations, salt, hash }
     }
 
     /// Checks a password against a stored hash; `None` is for a login that nobody has. A wrong
@@ -164,18 +153,9 @@ mod tests {
     fn a_password_verifies_against_its_own_hash_and_no_other_does() {
         let hasher = Hasher::new(10);
         let stored = hasher.hash(&password("correct horse"));
-        assert_eq!(
-            hasher.verify(&password("correct horse"), Some(&stored)),
-            Verdict::Right
-        );
-        assert_eq!(
-            hasher.verify(&password("correct horsf"), Some(&stored)),
-            Verdict::Wrong
-        );
-        assert_eq!(
-            hasher.verify(&password("correct horse"), None),
-            Verdict::Wrong
-        );
+        assert_eq!(hasher.verify(&password("correct horse"), Some(&stored)), Verdict::Right);
+        assert_eq!(hasher.verify(&password("correct horsf"), Some(&stored)), Verdict::Wrong);
+        assert_eq!(hasher.verify(&password("correct horse"), None), Verdict::Wrong);
         assert_ne!(hasher.hash(&password("correct horse")).salt, stored.salt);
     }
 

@@ -39,9 +39,7 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
 }
 
 fn allowed(path: &str) -> String {
-    let takes = METHODS
-        .into_iter()
-        .filter(|method| find(method, path).is_some());
+    let takes = METHODS.into_iter().filter(|method| find(method, path).is_some());
     takes.collect::<Vec<_>>().join(", ")
 }
 

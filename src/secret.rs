@@ -41,11 +41,7 @@ mod tests {
 
     #[test]
     fn a_secret_does_not_print_itself() {
-        let printed = format!(
-            "{:?} {:#?}",
-            Secret::from("hunter2"),
-            Some(Secret::from("hunter2"))
-        );
+        let printed = format!("{:?} {:#?}", Secret::from("hunter2"), Some(Secret::from("hunter2")));
         assert!(!printed.contains("hunter2"), "{printed}");
     }
 }

@@ -51,11 +51,7 @@ impl Service {
         let router = move |request: &_| routes::handle(&routed, request);
         let server = Server::start(listen, workers, max_body, router)?;
         let addr = server.addr();
-        Ok(Self {
-            app,
-            server: Some(server),
-            addr,
-        })
+        Ok(Self { app, server: Some(server), addr })
     }
 
     /// The address that it listens on; where port 0 was asked for, with the port it got.

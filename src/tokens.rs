@@ -138,11 +138,7 @@ impl Keys {
             .map_err(|_| Error::TokenInvalid)?
             .claims;
         // RFC 7519, 4.1.4: not "on or after" its end. The library lets the second itself pass.
-        if claims.exp <= now() {
-            Err(Error::TokenInvalid)
-        } else {
-            Ok(claims)
-        }
+        if claims.exp <= now() { Err(Error::TokenInvalid) } else { Ok(claims) }
     }
 }
 
@@ -154,20 +150,14 @@ pub(crate) fn kid(private_key: &[u8; 32]) -> String {
 
 /// Seconds since 1970-01-01 UTC; 0 before.
 fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALICE: Subject = Subject {
-        user_id: 1,
-        admin: false,
-        token_version: 1,
-    };
+    const ALICE: Subject = Subject { user_id: 1, admin: false, token_version: 1 };
 
     fn keys(byte: u8) -> Keys {
         Keys::ed25519(&[byte; 32], "gatepost", Duration::from_secs(60))
@@ -196,10 +186,7 @@ mod tests {
         for keys in [keys(1), hs256("0123456789abcdef0123456789abcdef")] {
             let claims = keys.verify(&keys.issue(ALICE).unwrap()).unwrap();
             assert_eq!((claims.user_id, claims.sub.as_str()), (1, "1"));
-            assert_eq!(
-                (claims.exp - claims.iat, claims.iss.as_str()),
-                (60, "gatepost")
-            );
+            assert_eq!((claims.exp - claims.iat, claims.iss.as_str()), (60, "gatepost"));
         }
     }
 
@@ -240,15 +227,9 @@ mod tests {
         ] {
             let mut bad = good.clone();
             bad[claim] = value.clone();
-            assert!(
-                keys(1).verify(&forge(&keys(1), &header, &bad)).is_err(),
-                "{claim}: {value}"
-            );
+            assert!(keys(1).verify(&forge(&keys(1), &header, &bad)).is_err(), "{claim}: {value}");
             bad.as_object_mut().unwrap().remove(claim);
-            assert!(
-                keys(1).verify(&forge(&keys(1), &header, &bad)).is_err(),
-                "no {claim}"
-            );
+            assert!(keys(1).verify(&forge(&keys(1), &header, &bad)).is_err(), "no {claim}");
         }
     }
 
@@ -285,20 +266,9 @@ mod tests {
             let mut bytes = token.clone().into_bytes();
             bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(bytes).unwrap();
-            assert!(
-                keys(1).verify(&changed).is_err(),
-                "byte {position} of {token}"
-            );
+            assert!(keys(1).verify(&changed).is_err(), "byte {position} of {token}");
         }
-        for garbage in [
-            "",
-            ".",
-            "..",
-            "a.b.c",
-            "é.é.é",
-            &token[1..],
-            &format!("{token}."),
-        ] {
+        for garbage in ["", ".", "..", "a.b.c", "é.é.é", &token[1..], &format!("{token}.")] {
             assert!(keys(1).verify(garbage).is_err());
         }
     }

@@ -26,8 +26,7 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
     password.check_strength(app.config().passwords.min_length)?;
     let admins_only = app.config().access.registration == Registration::Admin;
     if admins_only {
-        app.database()?
-            .read(|conn| authorize(conn, caller, Right::Admin))?;
+        app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
     }
     let database = app.database()?;
     let hash = app.hash(password).to_string();
@@ -130,8 +129,7 @@ pub fn register_admin(
     password: &Password,
 ) -> Result<User> {
     password.check_strength(app.config().passwords.min_length)?;
-    app.database()?
-        .read(|conn| authorize(conn, caller, Right::Admin))?;
+    app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
     let hash = app.hash(password).to_string();
     app.database()?.with_transaction(|tx| {
         authorize(tx, caller, Right::Admin)?;

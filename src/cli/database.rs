@@ -25,9 +25,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     match arguments.next(HELP)? {
         Some(Argument::Word(word)) if word == "create" => create(arguments),
         Some(Argument::Word(word)) if word == "migrate" => migrate(arguments),
-        _ => Err(Failure::Usage(
-            "database takes create or migrate".to_owned(),
-        )),
+        _ => Err(Failure::Usage("database takes create or migrate".to_owned())),
     }
 }
 
@@ -98,11 +96,7 @@ fn migrate(mut arguments: Arguments) -> Outcome {
             format!("-- migration {version} ({name})\n{sql}\n")
         };
         let all: String = pending.iter().map(text).collect();
-        return print(if all.is_empty() {
-            "-- nothing to do\n"
-        } else {
-            &all
-        });
+        return print(if all.is_empty() { "-- nothing to do\n" } else { &all });
     }
     match database::migrate(&config)? {
         0 => print("nothing to do\n"),

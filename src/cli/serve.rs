@@ -44,16 +44,14 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 /// private PostgreSQL's watchdog then stops that.
 fn catch_signals(end: Sender<End>) -> Outcome {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    std::thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || {
-            for (count, signal) in signals.forever().enumerate() {
-                if count > 0 || end.send(End::Signal).is_err() {
-                    log::warn!("ending at once");
-                    std::process::exit(128 + signal);
-                }
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for (count, signal) in signals.forever().enumerate() {
+            if count > 0 || end.send(End::Signal).is_err() {
+                log::warn!("ending at once");
+                std::process::exit(128 + signal);
             }
-        })?;
+        }
+    })?;
     Ok(())
 }
 
@@ -61,9 +59,7 @@ fn announce(service: &Service, profile: Profile) -> Outcome {
     let url = format!("http://{}", service.addr());
     let mut text = format!("listening on {url}\n");
     if profile == Profile::Development {
-        let program = std::env::args()
-            .next()
-            .unwrap_or_else(|| "gatepost".to_owned());
+        let program = std::env::args().next().unwrap_or_else(|| "gatepost".to_owned());
         let json = "-H 'Content-Type: application/json'";
         let alice = "-d '{\"login\":\"alice\",\"password\":\"correct horse battery\"}'";
         let lines = [

@@ -43,11 +43,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
         ["show", login] => find(&open()?, login)?,
         ["create", login] => {
             let (login, password) = (Login::parse(login)?, read_password()?);
-            let create = if admin {
-                gatepost::register_admin
-            } else {
-                gatepost::register
-            };
+            let create = if admin { gatepost::register_admin } else { gatepost::register };
             create(&open()?, &caller, &login, &password)?
         }
         ["promote" | "demote", login] => {
@@ -78,12 +74,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 
 fn line(user: &User) -> String {
     let kind = if user.admin { "admin" } else { "user" };
-    format!(
-        "{}\t{}\t{kind}\t{}\n",
-        user.id.get(),
-        user.login,
-        user.created_at
-    )
+    format!("{}\t{}\t{kind}\t{}\n", user.id.get(), user.login, user.created_at)
 }
 
 fn list(app: &App, caller: &Caller) -> Outcome {
@@ -127,10 +118,7 @@ fn ask(prompt: &str) -> Result<Secret, Failure> {
 
 fn read_line() -> Result<Secret, Failure> {
     let mut line = String::with_capacity(PASSWORD_INPUT as usize);
-    std::io::stdin()
-        .lock()
-        .take(PASSWORD_INPUT)
-        .read_line(&mut line)?;
+    std::io::stdin().lock().take(PASSWORD_INPUT).read_line(&mut line)?;
     let end = line.trim_end_matches(['\r', '\n']).len();
     line.truncate(end);
     Ok(Secret::new(line))

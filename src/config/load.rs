@@ -65,13 +65,10 @@ impl Loaded {
     }
 
     fn from_environment(file: Option<&Path>, env: &BTreeMap<String, String>) -> Result<Self> {
-        let word = env
-            .get("APP_SETTINGS")
-            .map_or("development", String::as_str);
+        let word = env.get("APP_SETTINGS").map_or("development", String::as_str);
         let profile = Profile::parse(word)?;
-        let named = file
-            .map(Path::to_path_buf)
-            .or_else(|| env.get(CONFIG_VARIABLE).map(PathBuf::from));
+        let named =
+            file.map(Path::to_path_buf).or_else(|| env.get(CONFIG_VARIABLE).map(PathBuf::from));
         let (name, text) = read_file(profile, named)?;
         let mut loader = Loader::new(profile);
         loader.file(&name, &text);
@@ -109,10 +106,7 @@ fn read_file(profile: Profile, named: Option<PathBuf>) -> Result<(String, String
             let text = EMBEDDED[profile as usize].to_owned();
             Ok((format!("{} (built in)", path.display()), text))
         }
-        Err(e) => Err(Error::Configuration(vec![format!(
-            "{}: {e}",
-            path.display()
-        )])),
+        Err(e) => Err(Error::Configuration(vec![format!("{}: {e}", path.display())])),
     }
 }
 
@@ -124,15 +118,8 @@ struct Loader {
 
 impl Loader {
     fn new(profile: Profile) -> Self {
-        let loaded = Loaded {
-            config: Config::new(profile),
-            origins: BTreeMap::new(),
-        };
-        Self {
-            table: table(),
-            loaded,
-            faults: Vec::new(),
-        }
+        let loaded = Loaded { config: Config::new(profile), origins: BTreeMap::new() };
+        Self { table: table(), loaded, faults: Vec::new() }
     }
 
     fn finish(mut self) -> Result<Loaded> {
@@ -206,34 +193,18 @@ impl Loader {
         });
         let Some(setting) = found else {
             let hint = self.hint(section);
-            return self
-                .faults
-                .push(format!("{origin}: unknown setting {section}.{key}; {hint}"));
+            return self.faults.push(format!("{origin}: unknown setting {section}.{key}; {hint}"));
         };
         let place = (setting.section, setting.key);
-        if self
-            .loaded
-            .origins
-            .get(&place)
-            .is_some_and(|earlier| same_layer(earlier, &origin))
-        {
-            let fault = format!(
-                "{origin}: {section}.{} and its _file twin are both set",
-                place.1
-            );
+        if self.loaded.origins.get(&place).is_some_and(|earlier| same_layer(earlier, &origin)) {
+            let fault = format!("{origin}: {section}.{} and its _file twin are both set", place.1);
             return self.faults.push(fault);
         }
-        let text = if setting.key == key {
-            Ok(value.to_owned())
-        } else {
-            secret_file(value)
-        };
+        let text = if setting.key == key { Ok(value.to_owned()) } else { secret_file(value) };
         match text.and_then(|text| (setting.set)(&mut self.loaded.config, &text)) {
             Ok(()) => drop(self.loaded.origins.insert(place, origin)),
             // The value of a secret must not appear, whatever is wrong with it.
-            Err(fault) => self
-                .faults
-                .push(format!("{origin}: {section}.{key}: {fault}")),
+            Err(fault) => self.faults.push(format!("{origin}: {section}.{key}: {fault}")),
         }
     }
 
@@ -251,10 +222,7 @@ impl Loader {
         if !self.knows_section(section) {
             return format!("the sections are {}", self.sections());
         }
-        let of_section = self
-            .table
-            .iter()
-            .filter(|setting| setting.section == section);
+        let of_section = self.table.iter().filter(|setting| setting.section == section);
         let names: Vec<&str> = of_section.map(|setting| setting.key).collect();
         format!("[{section}] has {}", names.join(", "))
     }
@@ -285,11 +253,7 @@ fn secret_file(path: &str) -> std::result::Result<String, String> {
 
 /// The line, counted from 1, of a byte position.
 fn line_of(text: &str, position: usize) -> usize {
-    text.bytes()
-        .take(position)
-        .filter(|byte| *byte == b'\n')
-        .count()
-        + 1
+    text.bytes().take(position).filter(|byte| *byte == b'\n').count() + 1
 }
 
 #[cfg(test)]
@@ -299,10 +263,7 @@ mod tests {
     fn load(file: &str, env: &[(&str, &str)]) -> Result<Loaded> {
         let path = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(path.path(), file).unwrap();
-        let env = env
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         Loaded::from_environment(Some(path.path()), &env)
     }
 
@@ -333,10 +294,7 @@ mod tests {
         let text = faults(
             "[server]\nlisen = \"127.0.0.1:1\"\n\n[acess]\nmode = \"open\"\n[server2]\n[tokens]\n\
              access_ttl = 15\nissuer = [\"a\"]\n",
-            &[
-                ("GATEPOST_ACCESS_MODUS", "open"),
-                ("GATEPOST_PASSWORDS_ITERATIONS", "many"),
-            ],
+            &[("GATEPOST_ACCESS_MODUS", "open"), ("GATEPOST_PASSWORDS_ITERATIONS", "many")],
         );
         for part in [
             ":2: unknown setting server.lisen; [server] has listen,",
@@ -377,10 +335,7 @@ mod tests {
                 ("GATEPOST_DATABASE_URL_FILE", "/does/not/matter"),
             ],
         );
-        assert!(
-            text.contains("database.url and its _file twin are both set"),
-            "{text}"
-        );
+        assert!(text.contains("database.url and its _file twin are both set"), "{text}");
     }
 
     #[test]

@@ -53,8 +53,7 @@ number!(u32 usize);
 
 impl Value for bool {
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse()
-            .map_err(|_| format!("{text:?} is neither true nor false"))
+        text.parse().map_err(|_| format!("{text:?} is neither true nor false"))
     }
 
     fn show(&self) -> String {
@@ -90,34 +89,22 @@ impl Value for Option<PathBuf> {
     }
 
     fn show(&self) -> String {
-        self.as_ref()
-            .map_or("(none)".to_owned(), |path| format!("{:?}", path.display()))
+        self.as_ref().map_or("(none)".to_owned(), |path| format!("{:?}", path.display()))
     }
 }
 
 /// Units of a duration, the longest first.
-const UNITS: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
+const UNITS: [(&str, u64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 impl Value for Duration {
     fn parse(text: &str) -> Result<Self, String> {
         let fault = || format!("{text:?} is not a duration, such as 500ms, 30s, 15m, 12h or 7d");
         let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(fault)?;
         let (digits, unit) = text.split_at(split);
-        let (_, millis) = UNITS
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .ok_or_else(fault)?;
+        let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(fault)?;
         let count: u64 = digits.parse().map_err(|_| fault())?;
-        count
-            .checked_mul(*millis)
-            .map(Duration::from_millis)
-            .ok_or_else(fault)
+        count.checked_mul(*millis).map(Duration::from_millis).ok_or_else(fault)
     }
 
     fn show(&self) -> String {
@@ -165,13 +152,9 @@ mod tests {
 
     #[test]
     fn durations_are_read_and_shown_with_their_unit() {
-        for (text, millis) in [
-            ("1ms", 1),
-            ("500ms", 500),
-            ("2s", 2_000),
-            ("15m", 900_000),
-            ("7d", 604_800_000),
-        ] {
+        for (text, millis) in
+            [("1ms", 1), ("500ms", 500), ("2s", 2_000), ("15m", 900_000), ("7d", 604_800_000)]
+        {
             assert_eq!(Duration::parse(text), Ok(Duration::from_millis(millis)));
             assert_eq!(Duration::from_millis(millis).show(), text);
         }
@@ -180,17 +163,7 @@ mod tests {
 
     #[test]
     fn a_duration_without_unit_or_number_is_refused() {
-        for text in [
-            "",
-            "15",
-            "m",
-            "-1s",
-            "1.5s",
-            "15 m",
-            "15M",
-            "1h30m",
-            "99999999999999999d",
-        ] {
+        for text in ["", "15", "m", "-1s", "1.5s", "15 m", "15M", "1h30m", "99999999999999999d"] {
             let fault = Duration::parse(text).unwrap_err();
             assert!(fault.contains("15m"), "{fault}");
         }

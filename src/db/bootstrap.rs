@@ -90,13 +90,8 @@ fn connect(config: &postgres::Config) -> Result<Client> {
     })
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that map_err takes"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn refused(error: postgres::Error) -> Error {
     let cause = super::fault::describe(&error);
-    Error::startup(format!(
-        "PostgreSQL refused to make the roles or the database: {cause}"
-    ))
+    Error::startup(format!("PostgreSQL refused to make the roles or the database: {cause}"))
 }

@@ -44,10 +44,7 @@ fn is_passing(code: &str) -> bool {
 // The driver gives no kind, only these texts.
 
 fn is_lost(error: &postgres::Error) -> bool {
-    error.is_closed()
-        || error
-            .to_string()
-            .starts_with("error communicating with the server")
+    error.is_closed() || error.to_string().starts_with("error communicating with the server")
 }
 
 fn is_connect(error: &postgres::Error) -> bool {
@@ -76,7 +73,5 @@ pub(super) fn describe(error: &postgres::Error) -> String {
 
 /// Whether the error is the violation of the constraint of this name.
 pub(crate) fn violates(error: &postgres::Error, constraint: &str) -> bool {
-    error
-        .as_db_error()
-        .is_some_and(|server| server.constraint() == Some(constraint))
+    error.as_db_error().is_some_and(|server| server.constraint() == Some(constraint))
 }

@@ -69,10 +69,7 @@ impl Managed {
                 Ok(managed) => return Ok(managed),
                 Err(holder) => holder,
             };
-            let attached = Self {
-                run: dir.join("run"),
-                owned: None,
-            };
+            let attached = Self { run: dir.join("run"), owned: None };
             if attached.app().connect(postgres::NoTls).is_ok() {
                 return Ok(attached);
             }
@@ -107,13 +104,7 @@ impl Managed {
             user,
         };
         let server = server::Server::start(command)?;
-        let managed = Self {
-            run,
-            owned: Some(Owned {
-                server,
-                _lock: lock,
-            }),
-        };
+        let managed = Self { run, owned: Some(Owned { server, _lock: lock }) };
         super::bootstrap::run(&role(&managed.run, SUPERUSER, "postgres"))?;
         super::migrate::apply(&managed.owner())?;
         Ok(Ok(managed))
@@ -169,11 +160,7 @@ fn lock(dir: &Path) -> Result<std::result::Result<File, String>> {
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             file.read_to_string(&mut holder).map_err(fault)?;
-            Ok(Err(if holder.is_empty() {
-                "another process".to_owned()
-            } else {
-                holder
-            }))
+            Ok(Err(if holder.is_empty() { "another process".to_owned() } else { holder }))
         }
         Err(TryLockError::Error(e)) => Err(fault(e)),
     }

@@ -78,11 +78,7 @@ pub(crate) fn standing(client: &mut Client) -> Result<Standing> {
 /// that this program knows under its number.
 pub(crate) fn pending(owner: &postgres::Config) -> Result<Vec<&'static Migration>> {
     let mut client = connect(owner)?;
-    if exists(&mut client)? {
-        missing(&mut client)
-    } else {
-        Ok(MIGRATIONS.iter().collect())
-    }
+    if exists(&mut client)? { missing(&mut client) } else { Ok(MIGRATIONS.iter().collect()) }
 }
 
 /// Applies what is pending, each migration in a transaction of its own, and returns their number.
@@ -105,11 +101,7 @@ pub(crate) fn apply(owner: &postgres::Config) -> Result<usize> {
         let checksum = checksum(next);
         tx.execute_typed(
             sql,
-            &[
-                (&next.version, Type::INT8),
-                (&next.name, Type::TEXT),
-                (&checksum, Type::BYTEA),
-            ],
+            &[(&next.version, Type::INT8), (&next.name, Type::TEXT), (&checksum, Type::BYTEA)],
         )
         .map_err(failed)?;
         tx.commit().map_err(failed)?;
@@ -128,11 +120,7 @@ fn prepare(client: &mut Client) -> Result<()> {
         return Ok(());
     };
     client.batch_execute("ROLLBACK").map_err(failed)?;
-    if exists(client)? {
-        Ok(())
-    } else {
-        Err(failed(error))
-    }
+    if exists(client)? { Ok(()) } else { Err(failed(error)) }
 }
 
 fn exists(client: &mut Client) -> Result<bool> {
@@ -170,19 +158,11 @@ fn checksum(migration: &Migration) -> Vec<u8> {
 fn connect(owner: &postgres::Config) -> Result<Client> {
     owner.connect(NoTls).map_err(|error| {
         let cause = super::fault::describe(&error);
-        Error::startup(format!(
-            "cannot connect to PostgreSQL as {OWNER_ROLE}: {cause}"
-        ))
+        Error::startup(format!("cannot connect to PostgreSQL as {OWNER_ROLE}: {cause}"))
     })
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that map_err takes"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn failed(error: postgres::Error) -> Error {
-    Error::startup(format!(
-        "the migration failed: {}",
-        super::fault::describe(&error)
-    ))
+    Error::startup(format!("the migration failed: {}", super::fault::describe(&error)))
 }

@@ -5,6 +5,8 @@ use postgres::{Client, NoTls};
 use r2d2::ManageConnection;
 use r2d2_postgres::PostgresConnectionManager;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long after its last use a connection is taken to be alive without asking: the question
@@ -49,19 +51,11 @@ impl ManageConnection for Manager {
     type Error = postgres::Error;
 
     fn connect(&self) -> Result<Connection, postgres::Error> {
-        Ok(Connection {
-            client: self.0.connect()?,
-            used: Instant::now(),
-            lost: false,
-        })
+        Ok(Connection { client: self.0.connect()?, used: Instant::now(), lost: false })
     }
 
     fn is_valid(&self, connection: &mut Connection) -> Result<(), postgres::Error> {
-        if connection.used.elapsed() < TRUSTED_FOR {
-            Ok(())
-        } else {
-            self.0.is_valid(connection)
-        }
+        if connection.used.elapsed() < TRUSTED_FOR { Ok(()) } else { self.0.is_valid(connection) }
     }
 
     fn has_broken(&self, connection: &mut Connection) -> bool {
@@ -70,7 +64,11 @@ impl ManageConnection for Manager {
 }
 
 /// Builds the pool without waiting for the database.
-pub(super) fn build(connect: postgres::Config, settings: &config::Database) -> r2d2::Pool<Manager> {
+pub(super) fn build(
+    connect: postgres::Config,
+    settings: &config::Database,
+    closing: Arc<AtomicBool>,
+) -> r2d2::Pool<Manager> {
     let size = u32::try_from(settings.pool_size).unwrap_or(u32::MAX);
     r2d2::Pool::builder()
         .max_size(size)
@@ -78,19 +76,21 @@ pub(super) fn build(connect: postgres::Config, settings: &config::Database) -> r
         // used costs PostgreSQL one process and not eight.
         .min_idle(Some(1))
         .connection_timeout(settings.pool_wait)
-        .error_handler(Box::new(Log))
+        .error_handler(Box::new(Log { closing }))
         .build_unchecked(Manager(PostgresConnectionManager::new(connect, NoTls)))
 }
 
 /// Logs what the pool's own threads meet: there is no request to answer with it.
 #[derive(Debug)]
-struct Log;
+struct Log {
+    /// The private PostgreSQL is being stopped under the pool, and nothing is wrong.
+    closing: Arc<AtomicBool>,
+}
 
 impl r2d2::HandleError<postgres::Error> for Log {
     fn handle_error(&self, error: postgres::Error) {
-        log::warn!(
-            "cannot open a database connection: {}",
-            super::fault::describe(&error)
-        );
+        if !self.closing.load(Ordering::Relaxed) {
+            log::warn!("cannot open a database connection: {}", super::fault::describe(&error));
+        }
     }
 }

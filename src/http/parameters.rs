@@ -74,10 +74,7 @@ impl Parameters {
             match self.0.iter().find(|(known, _)| *known == name) {
                 Some((_, ours)) if ours.text() == given.text() => (),
                 Some(_) => {
-                    return Err(Error::parameter(
-                        &quote(&name),
-                        "differs between query and body",
-                    ));
+                    return Err(Error::parameter(&quote(&name), "differs between query and body"));
                 }
                 None => self.0.push((name, given)),
             }
@@ -107,8 +104,7 @@ impl Parameters {
     /// # Errors
     /// [`Error::InvalidRequest`] when it is missing or anything else; in JSON a string too.
     pub(crate) fn number(&mut self, name: &str, least: i64) -> Result<i64> {
-        self.optional_number(name, least)?
-            .ok_or_else(|| Error::parameter(name, HINT))
+        self.optional_number(name, least)?.ok_or_else(|| Error::parameter(name, HINT))
     }
 
     /// A whole number that may be there.
@@ -122,15 +118,9 @@ impl Parameters {
             Some(Given::Query(text)) => text.parse().ok(),
             Some(Given::Json(value)) => value.as_i64(),
         };
-        number
-            .filter(|number| *number >= least)
-            .map(Some)
-            .ok_or_else(|| {
-                Error::parameter(
-                    name,
-                    format!("must be a whole number from {least} to {}", i64::MAX),
-                )
-            })
+        number.filter(|number| *number >= least).map(Some).ok_or_else(|| {
+            Error::parameter(name, format!("must be a whole number from {least} to {}", i64::MAX))
+        })
     }
 
     /// Ends the reading.
@@ -175,14 +165,10 @@ fn quote(name: &str) -> String {
 fn decode(text: &str) -> Result<String> {
     let bytes = text.as_bytes();
     let broken = |at: usize| {
-        !bytes
-            .get(at + 1..at + 3)
-            .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+        !bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
     };
     if text.match_indices('%').any(|(at, _)| broken(at)) {
-        return Err(Error::InvalidRequest(
-            "the query: broken percent-encoding".to_owned(),
-        ));
+        return Err(Error::InvalidRequest("the query: broken percent-encoding".to_owned()));
     }
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8();
@@ -239,15 +225,7 @@ mod tests {
 
     #[test]
     fn a_broken_query_is_refused() {
-        for query in [
-            "a=%",
-            "a=%4",
-            "a=%zz",
-            "%ff=1",
-            "a=%ff",
-            "a=1&a=1",
-            "a=1&%61=1",
-        ] {
+        for query in ["a=%", "a=%4", "a=%zz", "%ff=1", "a=%ff", "a=1&a=1", "a=1&%61=1"] {
             assert!(Parameters::from_query(query).is_err(), "{query}");
         }
     }
@@ -258,22 +236,10 @@ mod tests {
             Parameters::from_query(&format!("id={text}")).and_then(|mut p| p.number("id", 1))
         };
         assert_eq!(number("9223372036854775807"), Ok(i64::MAX));
-        for text in [
-            "",
-            "0",
-            "-1",
-            "%2B7",
-            "7.5",
-            "1e3",
-            "0x7",
-            "9223372036854775808",
-            "true",
-            "7%20",
-        ] {
-            assert!(
-                fault(number(text)).starts_with("id: must be a whole number"),
-                "{text}"
-            );
+        for text in
+            ["", "0", "-1", "%2B7", "7.5", "1e3", "0x7", "9223372036854775808", "true", "7%20"]
+        {
+            assert!(fault(number(text)).starts_with("id: must be a whole number"), "{text}");
         }
     }
 
@@ -284,36 +250,16 @@ mod tests {
             Parameters::from_json(body.as_bytes()).and_then(|mut p| p.number("id", 1))
         };
         assert_eq!(number("9223372036854775807"), Ok(i64::MAX));
-        for json in [
-            "0",
-            "-1",
-            "\"7\"",
-            "7.5",
-            "7.0",
-            "1e3",
-            "9223372036854775808",
-            "true",
-            "null",
-        ] {
-            assert!(
-                fault(number(json)).starts_with("id: must be a whole number"),
-                "{json}"
-            );
+        for json in ["0", "-1", "\"7\"", "7.5", "7.0", "1e3", "9223372036854775808", "true", "null"]
+        {
+            assert!(fault(number(json)).starts_with("id: must be a whole number"), "{json}");
         }
     }
 
     #[test]
     fn a_body_that_is_no_object_is_refused() {
-        for body in [
-            "5",
-            "[]",
-            "\"a\"",
-            "null",
-            "{",
-            "{\"a\":1,}",
-            "{} {}",
-            "{\"a\":\"\\ud800\"}",
-        ] {
+        for body in ["5", "[]", "\"a\"", "null", "{", "{\"a\":1,}", "{} {}", "{\"a\":\"\\ud800\"}"]
+        {
             let text = fault(Parameters::from_json(body.as_bytes()));
             assert!(text.starts_with("the body: "), "{body}: {text}");
         }
@@ -337,9 +283,6 @@ mod tests {
         };
         assert_eq!(merge("id=7", r#"{"id":7}"#), Ok(7));
         assert_eq!(merge("", r#"{"id":7}"#), Ok(7));
-        assert_eq!(
-            fault(merge("id=7", r#"{"id":8}"#)),
-            "id: differs between query and body"
-        );
+        assert_eq!(fault(merge("id=7", r#"{"id":8}"#)), "id: differs between query and body");
     }
 }

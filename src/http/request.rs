@@ -28,10 +28,7 @@ impl Request {
     ) -> (Self, Option<Response>) {
         let (path, query) = from.url().split_once('?').unwrap_or((from.url(), ""));
         let values = |name: &'static str| {
-            let headers = from
-                .headers()
-                .iter()
-                .filter(move |header| header.field.equiv(name));
+            let headers = from.headers().iter().filter(move |header| header.field.equiv(name));
             headers.map(|header| header.value.as_str().to_owned())
         };
         let mut request = Self {
@@ -41,9 +38,7 @@ impl Request {
             query: query.to_owned(),
             content_type: values("content-type").next(),
             authorization: values("authorization").map(Zeroizing::new).collect(),
-            body: Zeroizing::new(Vec::with_capacity(
-                from.body_length().unwrap_or(0).min(max_body),
-            )),
+            body: Zeroizing::new(Vec::with_capacity(from.body_length().unwrap_or(0).min(max_body))),
         };
         let mut limited = from.as_reader().take(max_body as u64 + 1);
         let refusal = match limited.read_to_end(&mut request.body) {

@@ -40,11 +40,7 @@ impl Response {
             b"{}".to_vec()
         });
         let headers = vec![("Content-Type", content_type.to_owned())];
-        Self {
-            status,
-            headers,
-            body,
-        }
+        Self { status, headers, body }
     }
 
     /// Adds a header.
@@ -59,14 +55,7 @@ impl Response {
         detail: &str,
         request_id: &str,
     ) -> Self {
-        let problem = Problem {
-            r#type: "about:blank",
-            title,
-            status,
-            detail,
-            code,
-            request_id,
-        };
+        let problem = Problem { r#type: "about:blank", title, status, detail, code, request_id };
         Self::document(status, "application/problem+json", &problem)
             .header("Cache-Control", "no-store")
     }
@@ -108,24 +97,14 @@ impl Response {
 
     fn unavailable(request_id: &str) -> Self {
         let detail = "the service cannot reach its database at the moment";
-        Self::problem(
-            (503, "Service Unavailable"),
-            "unavailable",
-            detail,
-            request_id,
-        )
-        .header("Retry-After", RETRY_AFTER)
+        Self::problem((503, "Service Unavailable"), "unavailable", detail, request_id)
+            .header("Retry-After", RETRY_AFTER)
     }
 
     /// A fault of ours.
     pub(crate) fn internal(request_id: &str) -> Self {
         let detail = "something went wrong here; the log has it under this request id";
-        Self::problem(
-            (500, "Internal Server Error"),
-            "internal",
-            detail,
-            request_id,
-        )
+        Self::problem((500, "Internal Server Error"), "internal", detail, request_id)
     }
 
     /// No such path.
@@ -143,12 +122,7 @@ impl Response {
     /// The body is longer than allowed.
     pub(super) fn payload_too_large(limit: usize, request_id: &str) -> Self {
         let detail = format!("the body may have at most {limit} bytes");
-        Self::problem(
-            (413, "Content Too Large"),
-            "payload_too_large",
-            &detail,
-            request_id,
-        )
+        Self::problem((413, "Content Too Large"), "payload_too_large", &detail, request_id)
     }
 
     /// The body does not say that it is JSON.
@@ -184,10 +158,7 @@ mod tests {
             assert_eq!(response.status, status);
             let body = String::from_utf8(response.body).unwrap();
             assert!(!body.contains("SELECT"), "{body}");
-            let retry = response
-                .headers
-                .iter()
-                .any(|(name, _)| *name == "Retry-After");
+            let retry = response.headers.iter().any(|(name, _)| *name == "Retry-After");
             assert_eq!(retry, status == 503, "{error:?}");
         }
     }

@@ -56,10 +56,7 @@ impl Server {
             Error::startup(format!("server.listen: cannot listen on {listen}: {e}"))
         };
         let listener = tiny_http::Server::http(listen).map_err(|e| fault(&e))?;
-        let addr = listener
-            .server_addr()
-            .to_ip()
-            .ok_or_else(|| fault(&"not an IP address"))?;
+        let addr = listener.server_addr().to_ip().ok_or_else(|| fault(&"not an IP address"))?;
         let shared = Arc::new(Shared {
             listener,
             router: Box::new(router),
@@ -68,12 +65,7 @@ impl Server {
             failure: Mutex::default(),
         });
         let (alive, ended) = channel();
-        let mut server = Self {
-            shared,
-            workers: 0,
-            addr,
-            ended: Mutex::new(ended),
-        };
+        let mut server = Self { shared, workers: 0, addr, ended: Mutex::new(ended) };
         for number in 0..workers {
             let (shared, life) = (Arc::clone(&server.shared), alive.clone());
             let spawned = std::thread::Builder::new()
@@ -82,9 +74,7 @@ impl Server {
             if let Err(error) = spawned {
                 drop(alive);
                 server.stop(Duration::ZERO);
-                return Err(Error::startup(format!(
-                    "cannot start a worker thread: {error}"
-                )));
+                return Err(Error::startup(format!("cannot start a worker thread: {error}")));
             }
             server.workers += 1;
         }
@@ -115,10 +105,7 @@ impl Server {
             self.shared.listener.unblock();
         }
         let left = end.saturating_duration_since(Instant::now());
-        let ended = self
-            .ended
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let ended = self.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(left) {
             log::warn!("requests were still running after {} s", deadline.as_secs());
             return;
@@ -141,11 +128,8 @@ impl Shared {
     fn work(&self, _alive: &Sender<()>) {
         loop {
             let stopping = self.stopping.load(Ordering::SeqCst);
-            let received = if stopping {
-                self.listener.try_recv()
-            } else {
-                self.listener.recv().map(Some)
-            };
+            let received =
+                if stopping { self.listener.try_recv() } else { self.listener.recv().map(Some) };
             match received {
                 Ok(Some(request)) => self.answer(request),
                 Ok(None) => return,
@@ -192,10 +176,7 @@ impl Shared {
 
 /// What a client made up, short and on one line.
 fn printable(text: &str) -> String {
-    text.chars()
-        .take(200)
-        .flat_map(char::escape_debug)
-        .collect()
+    text.chars().take(200).flat_map(char::escape_debug).collect()
 }
 
 fn convert(response: Response, id: &str) -> tiny_http::Response<Cursor<Vec<u8>>> {
@@ -205,22 +186,12 @@ fn convert(response: Response, id: &str) -> tiny_http::Response<Cursor<Vec<u8>>>
         ("X-Content-Type-Options", "nosniff".to_owned()),
         request_id,
     ];
-    let headers = response
-        .headers
-        .into_iter()
-        .chain(fixed)
-        .filter_map(|(name, value)| {
-            tiny_http::Header::from_bytes(name, value)
-                .inspect_err(|()| log::error!("{id} a header {name} that HTTP does not allow"))
-                .ok()
-        });
+    let headers = response.headers.into_iter().chain(fixed).filter_map(|(name, value)| {
+        tiny_http::Header::from_bytes(name, value)
+            .inspect_err(|()| log::error!("{id} a header {name} that HTTP does not allow"))
+            .ok()
+    });
     let length = response.body.len();
     let body = Cursor::new(response.body);
-    tiny_http::Response::new(
-        response.status.into(),
-        headers.collect(),
-        body,
-        Some(length),
-        None,
-    )
+    tiny_http::Response::new(response.status.into(), headers.collect(), body, Some(length), None)
 }

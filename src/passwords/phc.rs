@@ -30,11 +30,7 @@ impl fmt::Display for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let salt = STANDARD_NO_PAD.encode(self.salt);
         let hash = STANDARD_NO_PAD.encode(self.hash);
-        write!(
-            f,
-            "$pbkdf2-sha256$i={},l={HASH_BYTES}${salt}${hash}",
-            self.iterations
-        )
+        write!(f, "$pbkdf2-sha256$i={},l={HASH_BYTES}${salt}${hash}", self.iterations)
     }
 }
 
@@ -47,14 +43,9 @@ impl FromStr for PasswordHash {
 
     fn from_str(text: &str) -> Result<Self, NotAHash> {
         let mut parts = text.split('$');
-        let (Some(""), Some("pbkdf2-sha256"), Some(parameters), Some(salt), Some(hash), None) = (
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-        ) else {
+        let (Some(""), Some("pbkdf2-sha256"), Some(parameters), Some(salt), Some(hash), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return Err(NotAHash);
         };
         let iterations = parameters
@@ -63,11 +54,7 @@ impl FromStr for PasswordHash {
             .and_then(|digits| digits.parse().ok())
             .filter(|iterations| *iterations > 0)
             .ok_or(NotAHash)?;
-        Ok(Self {
-            iterations,
-            salt: bytes(salt)?,
-            hash: bytes(hash)?,
-        })
+        Ok(Self { iterations, salt: bytes(salt)?, hash: bytes(hash)? })
     }
 }
 
@@ -82,27 +69,15 @@ mod tests {
 
     #[test]
     fn a_hash_reads_back_as_it_was_written() {
-        let hash = PasswordHash {
-            iterations: 600_000,
-            salt: [7; 16],
-            hash: [9; 32],
-        };
+        let hash = PasswordHash { iterations: 600_000, salt: [7; 16], hash: [9; 32] };
         let text = hash.to_string();
-        assert!(
-            text.starts_with("$pbkdf2-sha256$i=600000,l=32$BwcHBwcHBwcHBwcHBwcHBw$"),
-            "{text}"
-        );
+        assert!(text.starts_with("$pbkdf2-sha256$i=600000,l=32$BwcHBwcHBwcHBwcHBwcHBw$"), "{text}");
         assert_eq!(text.parse(), Ok(hash));
     }
 
     #[test]
     fn what_is_not_quite_a_hash_is_refused() {
-        let good = PasswordHash {
-            iterations: 5,
-            salt: [7; 16],
-            hash: [9; 32],
-        }
-        .to_string();
+        let good = PasswordHash { iterations: 5, salt: [7; 16], hash: [9; 32] }.to_string();
         assert!(good.parse::<PasswordHash>().is_ok());
         for bad in [
             good.replace("i=5", "i=0"),

@@ -19,16 +19,9 @@ pub(super) fn credentials(conn: &mut Client, login: &Login) -> Result<Option<Cre
                WHERE login_canonical = $1";
     let row = conn.query_typed_opt(sql, &[(&login.canonical(), Type::TEXT)])?;
     let Some(row) = row else { return Ok(None) };
-    let subject = Subject {
-        user_id: row.get(0),
-        admin: row.get(1),
-        token_version: row.get(2),
-    };
+    let subject = Subject { user_id: row.get(0), admin: row.get(1), token_version: row.get(2) };
     let hash = row.get::<_, &str>(3).parse().map_err(|_| {
-        Error::Internal(format!(
-            "the password hash of user {} is malformed",
-            subject.user_id
-        ))
+        Error::Internal(format!("the password hash of user {} is malformed", subject.user_id))
     })?;
     Ok(Some(Credentials { subject, hash }))
 }
@@ -42,9 +35,6 @@ pub(super) fn replace_hash(
 ) -> Result<()> {
     let sql = "UPDATE gatepost.users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
     let (id, old) = (verified.subject.user_id, verified.hash.to_string());
-    tx.execute_typed(
-        sql,
-        &[(&id, Type::INT8), (&old, Type::TEXT), (&new, Type::TEXT)],
-    )?;
+    tx.execute_typed(sql, &[(&id, Type::INT8), (&old, Type::TEXT), (&new, Type::TEXT)])?;
     Ok(())
 }

@@ -35,10 +35,7 @@ pub(super) fn install() {
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {
     match (algorithm, key.family()) {
         (Algorithm::EdDSA, AlgorithmFamily::Ed) => {
-            let bytes = key
-                .as_bytes()
-                .try_into()
-                .map_err(|_| ErrorKind::InvalidEddsaKey)?;
+            let bytes = key.as_bytes().try_into().map_err(|_| ErrorKind::InvalidEddsaKey)?;
             Ok(Box::new(Ed25519Signer(SigningKey::from_bytes(bytes))))
         }
         (Algorithm::HS256, AlgorithmFamily::Hmac) => Ok(Box::new(hs256(key.as_bytes())?)),
@@ -63,9 +60,7 @@ struct Ed25519Signer(SigningKey);
 
 impl Signer<Vec<u8>> for Ed25519Signer {
     fn try_sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, Error> {
-        Ok(ed25519_dalek::Signer::sign(&self.0, message)
-            .to_bytes()
-            .to_vec())
+        Ok(ed25519_dalek::Signer::sign(&self.0, message).to_bytes().to_vec())
     }
 }
 
@@ -81,9 +76,7 @@ impl Verifier<Vec<u8>> for Ed25519Verifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
         let signature = Signature::from_slice(signature).map_err(|_| Error::new())?;
         // Strictly: one message has one signature, and keys of small order sign nothing.
-        self.0
-            .verify_strict(message, &signature)
-            .map_err(|_| Error::new())
+        self.0.verify_strict(message, &signature).map_err(|_| Error::new())
     }
 }
 
@@ -96,20 +89,12 @@ impl JwtVerifier for Ed25519Verifier {
 struct Hs256(Hmac<Sha256>);
 
 fn hs256(secret: &[u8]) -> Result<Hs256> {
-    Ok(Hs256(
-        Hmac::new_from_slice(secret).map_err(|_| ErrorKind::InvalidKeyFormat)?,
-    ))
+    Ok(Hs256(Hmac::new_from_slice(secret).map_err(|_| ErrorKind::InvalidKeyFormat)?))
 }
 
 impl Signer<Vec<u8>> for Hs256 {
     fn try_sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, Error> {
-        Ok(self
-            .0
-            .clone()
-            .chain_update(message)
-            .finalize()
-            .into_bytes()
-            .to_vec())
+        Ok(self.0.clone().chain_update(message).finalize().into_bytes().to_vec())
     }
 }
 
@@ -122,11 +107,7 @@ impl JwtSigner for Hs256 {
 impl Verifier<Vec<u8>> for Hs256 {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
         // Compares in constant time.
-        self.0
-            .clone()
-            .chain_update(message)
-            .verify_slice(signature)
-            .map_err(|_| Error::new())
+        self.0.clone().chain_update(message).verify_slice(signature).map_err(|_| Error::new())
     }
 }
 

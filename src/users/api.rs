@@ -64,10 +64,7 @@ pub(crate) fn change_password(app: &App, request: &Request) -> Result<Response> 
     let id = UserId::parse(parameters.number("id", 1)?)?;
     let password = Password::parse(&Zeroizing::new(parameters.text("password")?))?;
     parameters.end()?;
-    Ok(Response::json(
-        200,
-        &super::change_password(app, &caller, id, &password)?,
-    ))
+    Ok(Response::json(200, &super::change_password(app, &caller, id, &password)?))
 }
 
 /// `DELETE /user`

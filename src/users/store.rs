@@ -54,11 +54,7 @@ pub(super) fn list(conn: &mut Client, page: Page) -> Result<(Vec<User>, bool)> {
     let one_more = page.size() + 1;
     let rows = conn.query_typed(
         sql,
-        &[
-            (&after, Type::INT8),
-            (&offset, Type::INT8),
-            (&one_more, Type::INT8),
-        ],
+        &[(&after, Type::INT8), (&offset, Type::INT8), (&one_more, Type::INT8)],
     )?;
     let mut users: Vec<User> = rows.iter().map(user).collect();
     let size = usize::try_from(page.size()).unwrap_or(usize::MAX);
@@ -69,27 +65,18 @@ pub(super) fn list(conn: &mut Client, page: Page) -> Result<(Vec<User>, bool)> {
 
 pub(super) fn find(conn: &mut Client, id: UserId) -> Result<Option<User>> {
     let sql = "SELECT id, login, admin, created_at FROM gatepost.users WHERE id = $1";
-    Ok(conn
-        .query_typed_opt(sql, &[(&id.get(), Type::INT8)])?
-        .as_ref()
-        .map(user))
+    Ok(conn.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?.as_ref().map(user))
 }
 
 pub(super) fn find_by_login(conn: &mut Client, login: &Login) -> Result<Option<User>> {
     let sql = "SELECT id, login, admin, created_at FROM gatepost.users WHERE login_canonical = $1";
-    Ok(conn
-        .query_typed_opt(sql, &[(&login.canonical(), Type::TEXT)])?
-        .as_ref()
-        .map(user))
+    Ok(conn.query_typed_opt(sql, &[(&login.canonical(), Type::TEXT)])?.as_ref().map(user))
 }
 
 pub(super) fn standing(conn: &mut impl GenericClient, id: i64) -> Result<Option<Standing>> {
     let sql = "SELECT admin, token_version FROM gatepost.users WHERE id = $1";
     let row = conn.query_typed_opt(sql, &[(&id, Type::INT8)])?;
-    Ok(row.map(|row| Standing {
-        admin: row.get(0),
-        token_version: row.get(1),
-    }))
+    Ok(row.map(|row| Standing { admin: row.get(0), token_version: row.get(1) }))
 }
 
 pub(super) fn set_password(
@@ -112,8 +99,5 @@ pub(super) fn set_admin(tx: &mut Transaction<'_>, id: UserId, admin: bool) -> Re
 
 pub(super) fn delete(tx: &mut Transaction<'_>, id: UserId) -> Result<Option<User>> {
     let sql = "DELETE FROM gatepost.users WHERE id = $1 RETURNING id, login, admin, created_at";
-    Ok(tx
-        .query_typed_opt(sql, &[(&id.get(), Type::INT8)])?
-        .as_ref()
-        .map(user))
+    Ok(tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?.as_ref().map(user))
 }

@@ -81,10 +81,7 @@ impl Login {
         if canonical.len() > MAX_CANONICAL_BYTES {
             return fault("is too long once normalised");
         }
-        Ok(Self {
-            typed: typed.to_owned(),
-            canonical,
-        })
+        Ok(Self { typed: typed.to_owned(), canonical })
     }
 
     /// As it was typed.
@@ -114,13 +111,7 @@ fn is_refused(c: char) -> bool {
 /// 3.13, D146), composed at the end, without default ignorable characters.
 fn canonical(typed: &str) -> String {
     let visible = typed.chars().filter(|c| !is_ignorable(*c));
-    visible
-        .nfd()
-        .default_case_fold()
-        .nfkd()
-        .default_case_fold()
-        .nfkc()
-        .collect()
+    visible.nfd().default_case_fold().nfkd().default_case_fold().nfkc().collect()
 }
 
 /// The default ignorable characters (DerivedCoreProperties) that are not refused as format
@@ -168,20 +159,8 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (date, time) = (self.0.date(), self.0.time());
-        write!(
-            f,
-            "{:04}-{:02}-{:02}",
-            date.year(),
-            u8::from(date.month()),
-            date.day()
-        )?;
-        write!(
-            f,
-            "T{:02}:{:02}:{:02}Z",
-            time.hour(),
-            time.minute(),
-            time.second()
-        )
+        write!(f, "{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())?;
+        write!(f, "T{:02}:{:02}:{:02}Z", time.hour(), time.minute(), time.second())
     }
 }
 
@@ -218,11 +197,7 @@ impl Page {
         if after.is_some_and(|id| id < 0) {
             return Err(Error::parameter("after", "must be 0 or more"));
         }
-        Ok(Self {
-            number,
-            size,
-            after,
-        })
+        Ok(Self { number, size, after })
     }
 
     /// Its number, counted from 1.
@@ -280,12 +255,7 @@ mod tests {
     fn the_canonical_form_is_its_own_canonical_form() {
         for c in (0..=0x10_ffff).filter_map(char::from_u32) {
             if let Ok(login) = Login::parse(&c.to_string()) {
-                assert_eq!(
-                    canonical(&login.canonical),
-                    login.canonical,
-                    "U+{:04X}",
-                    c as u32
-                );
+                assert_eq!(canonical(&login.canonical), login.canonical, "U+{:04X}", c as u32);
             }
         }
     }
@@ -331,9 +301,6 @@ mod tests {
         assert!(Page::parse(1, 20, Some(-1)).is_err());
         assert_eq!(Page::parse(3, 100, None).unwrap().start(), (0, 200));
         assert_eq!(Page::parse(3, 100, Some(7)).unwrap().start(), (7, 0));
-        assert_eq!(
-            Page::parse(i64::MAX, 100, None).unwrap().start(),
-            (0, i64::MAX)
-        );
+        assert_eq!(Page::parse(i64::MAX, 100, None).unwrap().start(), (0, i64::MAX));
     }
 }

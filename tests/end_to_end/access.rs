@@ -77,11 +77,7 @@ fn without_a_valid_token_nothing_is_allowed() {
         assert_eq!(statuses(&server, id, Some(&header)), [401; 4], "{header}");
     }
     let twice = server.request(Method::GET, &format!("/user?id={id}"));
-    let twice = twice
-        .bearer_auth(&token)
-        .bearer_auth(&token)
-        .send()
-        .unwrap();
+    let twice = twice.bearer_auth(&token).bearer_auth(&token).send().unwrap();
     problem(twice, 401, "unauthenticated");
     assert_eq!(server.get(&format!("/user?id={id}"), &token).status(), 200);
 }
@@ -92,10 +88,7 @@ fn an_expired_token_is_refused() {
     let id = server.register("alice");
     let token = server.token("alice");
     std::thread::sleep(Duration::from_millis(1_100));
-    assert_eq!(
-        statuses(&server, id, Some(&format!("Bearer {token}"))),
-        [401; 4]
-    );
+    assert_eq!(statuses(&server, id, Some(&format!("Bearer {token}"))), [401; 4]);
 }
 
 #[test]
@@ -106,10 +99,7 @@ fn a_user_reaches_the_own_account_and_no_other_whether_or_not_it_exists() {
     assert_eq!(statuses(&server, bob, Some(&bearer)), [403; 4]);
     assert_eq!(statuses(&server, 4711, Some(&bearer)), [403; 4]);
     // The password change makes the token an old one.
-    assert_eq!(
-        statuses(&server, alice, Some(&bearer)),
-        [403, 200, 200, 401]
-    );
+    assert_eq!(statuses(&server, alice, Some(&bearer)), [403, 200, 200, 401]);
     let bearer = format!("bearer {}", server.token("alice"));
     assert_eq!(statuses(&server, alice, Some(&bearer))[..2], [403, 200]);
 }
@@ -140,11 +130,7 @@ fn registration_can_be_for_admins_only() {
     let body = json!({"login": "alice", "password": PASSWORD});
     let register = |token: Option<&str>| {
         let request = server.request(Method::POST, "/user").json(&body);
-        let request = if let Some(token) = token {
-            request.bearer_auth(token)
-        } else {
-            request
-        };
+        let request = if let Some(token) = token { request.bearer_auth(token) } else { request };
         request.send().unwrap()
     };
     problem(register(None), 401, "unauthenticated");
@@ -157,9 +143,7 @@ fn registration_can_be_for_admins_only() {
 #[test]
 fn registration_for_anyone_does_not_look_at_a_token() {
     let server = TestServer::start();
-    let request = server
-        .request(Method::POST, "/user")
-        .bearer_auth("nonsense");
+    let request = server.request(Method::POST, "/user").bearer_auth("nonsense");
     let body = json!({"login": "alice", "password": PASSWORD});
     assert_eq!(request.json(&body).send().unwrap().status(), 201);
 }
@@ -173,27 +157,16 @@ fn demotion_deletion_and_a_password_change_act_on_the_next_request() {
     let id = UserId::parse(root).unwrap();
     gatepost::set_admin(server.app(), &Caller::Trusted, id, false).unwrap();
     problem(server.get("/users", &token), 403, "forbidden");
-    problem(
-        server.get(&format!("/user?id={bob}"), &token),
-        403,
-        "forbidden",
-    );
+    problem(server.get(&format!("/user?id={bob}"), &token), 403, "forbidden");
     gatepost::set_admin(server.app(), &Caller::Trusted, id, true).unwrap();
     assert_eq!(server.get("/users", &token).status(), 200);
 
     let bobs = server.token("bob");
     let body = json!({"id": bob, "password": "another password"});
     assert_eq!(server.patch(&body, &token).status(), 200);
-    problem(
-        server.get(&format!("/user?id={bob}"), &bobs),
-        401,
-        "unauthenticated",
-    );
+    problem(server.get(&format!("/user?id={bob}"), &bobs), 401, "unauthenticated");
 
-    assert_eq!(
-        server.delete(&format!("/user?id={root}"), &token).status(),
-        200
-    );
+    assert_eq!(server.delete(&format!("/user?id={root}"), &token).status(), 200);
     problem(server.get("/users", &token), 401, "unauthenticated");
 }
 
@@ -202,17 +175,10 @@ fn a_token_of_a_deleted_user_does_not_fit_who_registers_the_login_again() {
     let server = TestServer::start();
     let id = server.register("alice");
     let token = server.token("alice");
-    assert_eq!(
-        server.delete(&format!("/user?id={id}"), &token).status(),
-        200
-    );
+    assert_eq!(server.delete(&format!("/user?id={id}"), &token).status(), 200);
     let again = server.register("alice");
     assert_ne!(id, again);
-    problem(
-        server.get(&format!("/user?id={again}"), &token),
-        401,
-        "unauthenticated",
-    );
+    problem(server.get(&format!("/user?id={again}"), &token), 401, "unauthenticated");
 }
 
 #[test]
@@ -225,9 +191,6 @@ fn hs256_works_with_the_configured_secret() {
     let id = server.register("alice");
     let token = server.token("alice");
     assert_eq!(server.get(&format!("/user?id={id}"), &token).status(), 200);
-    let keys = server
-        .sql()
-        .query_one("SELECT count(*) FROM gatepost.signing_keys", &[])
-        .unwrap();
+    let keys = server.sql().query_one("SELECT count(*) FROM gatepost.signing_keys", &[]).unwrap();
     assert_eq!(keys.get::<_, i64>(0), 0);
 }

@@ -50,10 +50,7 @@ fn wrong_usage_exits_with_2_and_one_line() {
     ] {
         let text = failure(&home.run(arguments, ""), 2);
         assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
-        assert!(
-            text.starts_with("gatepost: ") && text.contains("--help"),
-            "{text}"
-        );
+        assert!(text.starts_with("gatepost: ") && text.contains("--help"), "{text}");
     }
 }
 
@@ -63,10 +60,7 @@ fn check_config_shows_every_setting_with_its_origin_and_no_secret() {
     let file = home.path().join("mine.toml");
     std::fs::write(&file, "[tokens]\naccess_ttl = \"1h\"\n").unwrap();
     let mut command = home.command(&["--config", "mine.toml", "check-config"]);
-    command.env(
-        "GATEPOST_DATABASE_URL",
-        "postgres://gatepost_app:hunter2@db/gatepost",
-    );
+    command.env("GATEPOST_DATABASE_URL", "postgres://gatepost_app:hunter2@db/gatepost");
     let text = success(&run(&mut command, ""));
     for line in [
         "profile = testing",
@@ -75,10 +69,7 @@ fn check_config_shows_every_setting_with_its_origin_and_no_secret() {
         "tokens.access_ttl = 1h  # mine.toml:2",
         "tokens.hs256_secret = (none)  # default",
     ] {
-        assert!(
-            text.lines().any(|found| found == line),
-            "{line:?} is missing in\n{text}"
-        );
+        assert!(text.lines().any(|found| found == line), "{line:?} is missing in\n{text}");
     }
     assert!(!text.contains("hunter2"));
 }
@@ -87,14 +78,9 @@ fn check_config_shows_every_setting_with_its_origin_and_no_secret() {
 fn check_config_names_every_fault_and_exits_with_1() {
     let home = Home::new();
     let mut command = home.command(&["check-config"]);
-    command
-        .env("APP_SETTINGS", "production")
-        .env("GATEPOST_SERVER_LISEN", "x");
+    command.env("APP_SETTINGS", "production").env("GATEPOST_SERVER_LISEN", "x");
     let text = failure(&run(&mut command, ""), 1);
-    assert!(
-        text.contains("database.url") && text.contains("GATEPOST_SERVER_LISEN"),
-        "{text}"
-    );
+    assert!(text.contains("database.url") && text.contains("GATEPOST_SERVER_LISEN"), "{text}");
     let mut command = home.command(&["check-config"]);
     command.env("APP_SETTINGS", "staging");
     let text = failure(&run(&mut command, ""), 1);
@@ -117,24 +103,13 @@ fn an_operator_sets_up_a_server_of_their_own_as_the_readme_says() {
     let files = ["--owner-password-file", &owner, "--app-password-file", &app];
     let arguments: Vec<&str> = create.into_iter().chain(files).collect();
     let text = success(&home.run(&arguments, ""));
-    assert!(
-        text.contains("gatepost_owner: password set\ngatepost_app: password set"),
-        "{text}"
-    );
+    assert!(text.contains("gatepost_owner: password set\ngatepost_app: password set"), "{text}");
     let text = success(&home.run(&arguments, ""));
-    assert!(
-        text.contains("gatepost_app: has a password already"),
-        "{text}"
-    );
+    assert!(text.contains("gatepost_app: has a password already"), "{text}");
 
-    let url = file(
-        "url",
-        &conninfo(&cluster, "gatepost_app", APP_PASSWORD, "gatepost"),
-    );
-    let owner_url = file(
-        "owner_url",
-        &conninfo(&cluster, "gatepost_owner", OWNER_PASSWORD, "gatepost"),
-    );
+    let url = file("url", &conninfo(&cluster, "gatepost_app", APP_PASSWORD, "gatepost"));
+    let owner_url =
+        file("owner_url", &conninfo(&cluster, "gatepost_owner", OWNER_PASSWORD, "gatepost"));
     let command = |arguments: &[&str]| {
         let mut command = home.command(arguments);
         command.env("GATEPOST_DATABASE_URL_FILE", &url);
@@ -142,70 +117,31 @@ fn an_operator_sets_up_a_server_of_their_own_as_the_readme_says() {
         command
     };
     let behind = failure(&run(&mut command(&["serve"]), ""), 1);
-    assert!(
-        behind.contains("run `gatepost database migrate`"),
-        "{behind}"
-    );
-    let dry = success(&run(
-        &mut command(&["database", "migrate", "--dry-run"]),
-        "",
-    ));
+    assert!(behind.contains("run `gatepost database migrate`"), "{behind}");
+    let dry = success(&run(&mut command(&["database", "migrate", "--dry-run"]), ""));
     assert!(dry.contains("CREATE TABLE gatepost.users"), "{dry}");
-    assert!(
-        run(&mut command(&["serve"]), "").status.code() == Some(1),
-        "a dry run did something"
-    );
+    assert!(run(&mut command(&["serve"]), "").status.code() == Some(1), "a dry run did something");
     let text = success(&run(&mut command(&["database", "migrate"]), ""));
     assert_eq!(text, "applied 1 migration(s)\n");
-    let dry = success(&run(
-        &mut command(&["database", "migrate", "--dry-run"]),
-        "",
-    ));
+    let dry = success(&run(&mut command(&["database", "migrate", "--dry-run"]), ""));
     assert_eq!(dry, "-- nothing to do\n");
 
     let service = Running::start(&mut command(&["serve"]));
-    success(&run(
-        &mut command(&["user", "create", "root", "--admin"]),
-        PASSWORD,
-    ));
+    success(&run(&mut command(&["user", "create", "root", "--admin"]), PASSWORD));
     let body = json!({"login": "root", "password": PASSWORD});
-    assert_eq!(
-        Client::new()
-            .post(&service.url)
-            .json(&body)
-            .send()
-            .unwrap()
-            .status(),
-        200
-    );
+    assert_eq!(Client::new().post(&service.url).json(&body).send().unwrap().status(), 200);
     service.stop();
-    assert!(
-        !home.data_dir().exists(),
-        "a private PostgreSQL was made beside the real one"
-    );
+    assert!(!home.data_dir().exists(), "a private PostgreSQL was made beside the real one");
 }
 
 #[test]
 fn a_password_does_not_belong_in_an_argument() {
     let home = Home::new();
-    let create = [
-        "database",
-        "create",
-        "--owner-password-file",
-        "x",
-        "--app-password-file",
-        "y",
-    ];
-    let url = [
-        "--admin-url",
-        "postgres://postgres:hunter2@127.0.0.1/postgres",
-    ];
+    let create = ["database", "create", "--owner-password-file", "x", "--app-password-file", "y"];
+    let url = ["--admin-url", "postgres://postgres:hunter2@127.0.0.1/postgres"];
     let arguments: Vec<&str> = create.into_iter().chain(url).collect();
     let text = failure(&home.run(&arguments, ""), 2);
-    assert!(
-        text.contains("must not hold a password") && !text.contains("hunter2"),
-        "{text}"
-    );
+    assert!(text.contains("must not hold a password") && !text.contains("hunter2"), "{text}");
 }
 
 #[test]
@@ -214,42 +150,23 @@ fn the_bootstrap_script_runs_in_psql_as_it_stands() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/sql/bootstrap.sql");
     for _ in 0..2 {
         let output = Command::new("psql")
-            .args([
-                "-q",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-d",
-                "postgres",
-                "-U",
-                "postgres",
-                "-h",
-            ])
+            .args(["-q", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-U", "postgres", "-h"])
             .arg(cluster.dir())
             .args(["-f", script])
             .output()
             .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let mut admin = cluster.admin("gatepost").connect(postgres::NoTls).unwrap();
     let owner = "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'gatepost'";
-    assert_eq!(
-        admin.query_one(owner, &[]).unwrap().get::<_, &str>(0),
-        "gatepost_owner"
-    );
+    assert_eq!(admin.query_one(owner, &[]).unwrap().get::<_, &str>(0), "gatepost_owner");
 }
 
 #[test]
 fn everything_works_through_pgbouncer_in_transaction_mode() {
     if Command::new("pgbouncer").arg("--version").output().is_err() {
         // .ci/run installs it and says that it must be there.
-        assert!(
-            std::env::var_os("REQUIRE_PGBOUNCER").is_none(),
-            "pgbouncer is missing"
-        );
+        assert!(std::env::var_os("REQUIRE_PGBOUNCER").is_none(), "pgbouncer is missing");
         eprintln!("skipped: there is no pgbouncer on this machine");
         return;
     }

@@ -18,11 +18,7 @@ fn registering_answers_201_with_the_user_and_where_to_find_it() {
     assert_eq!(user["login"], "Alice");
     assert_eq!(user["admin"], false);
     let created_at = user["created_at"].as_str().unwrap();
-    assert_eq!(
-        (created_at.len(), created_at.ends_with('Z')),
-        (20, true),
-        "{created_at}"
-    );
+    assert_eq!((created_at.len(), created_at.ends_with('Z')), (20, true), "{created_at}");
     assert_eq!(user.as_object().unwrap().len(), 4);
 }
 
@@ -64,11 +60,7 @@ fn two_tokens_of_one_user_have_different_names() {
 fn a_wrong_login_and_a_wrong_password_get_the_same_answer() {
     let server = TestServer::start();
     server.register("alice");
-    let wrong_password = problem(
-        server.log_in("alice", "wrong horse"),
-        400,
-        "invalid_credentials",
-    );
+    let wrong_password = problem(server.log_in("alice", "wrong horse"), 400, "invalid_credentials");
     let wrong_login = problem(server.log_in("bob", PASSWORD), 400, "invalid_credentials");
     assert_eq!(wrong_password, wrong_login);
 }
@@ -78,10 +70,7 @@ fn a_user_is_shown_changed_and_deleted() {
     let server = TestServer::start();
     let id = server.register("alice");
     let token = server.token("alice");
-    let shown: Value = server
-        .get(&format!("/user?id={id}"), &token)
-        .json()
-        .unwrap();
+    let shown: Value = server.get(&format!("/user?id={id}"), &token).json().unwrap();
     assert_eq!(shown["login"], "alice");
 
     let new = "a different battery";
@@ -105,17 +94,10 @@ fn delete_takes_its_parameter_from_query_or_body_or_both_alike() {
     let token = server.token("root");
     let delete = |target: &str, body: Option<Value>| {
         let request = server.request(Method::DELETE, target).bearer_auth(&token);
-        let request = if let Some(body) = body {
-            request.json(&body)
-        } else {
-            request
-        };
+        let request = if let Some(body) = body { request.json(&body) } else { request };
         request.send().unwrap()
     };
-    let ids: Vec<i64> = ["a", "b", "c", "d"]
-        .iter()
-        .map(|login| server.register(login))
-        .collect();
+    let ids: Vec<i64> = ["a", "b", "c", "d"].iter().map(|login| server.register(login)).collect();
     assert_eq!(delete(&format!("/user?id={}", ids[0]), None).status(), 200);
     assert_eq!(delete("/user", Some(json!({"id": ids[1]}))).status(), 200);
     let (target, other) = (format!("/user?id={}", ids[2]), json!({"id": ids[3]}));
@@ -130,16 +112,9 @@ fn head_answers_as_get_without_a_body() {
     let id = server.register("alice");
     let token = server.token("alice");
     let target = format!("/user?id={id}");
-    let response = server
-        .request(Method::HEAD, &target)
-        .bearer_auth(&token)
-        .send()
-        .unwrap();
+    let response = server.request(Method::HEAD, &target).bearer_auth(&token).send().unwrap();
     assert_eq!(response.status(), 200);
-    let length = response.headers()["content-length"]
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let length = response.headers()["content-length"].to_str().unwrap().to_owned();
     assert_eq!(response.bytes().unwrap().len(), 0);
     let body = server.get(&target, &token).bytes().unwrap();
     assert_eq!(length, body.len().to_string());
@@ -153,10 +128,7 @@ fn an_unknown_path_is_404_and_another_method_405_with_allow() {
         problem(response, 404, "not_found");
     }
     let response = server.request(Method::PUT, "/user").send().unwrap();
-    assert_eq!(
-        response.headers()["allow"],
-        "GET, HEAD, POST, PATCH, DELETE"
-    );
+    assert_eq!(response.headers()["allow"], "GET, HEAD, POST, PATCH, DELETE");
     problem(response, 405, "method_not_allowed");
     let response = server.request(Method::GET, "/").send().unwrap();
     assert_eq!(response.headers()["allow"], "POST");
@@ -167,12 +139,7 @@ fn an_unknown_path_is_404_and_another_method_405_with_allow() {
 fn health_is_told_without_a_token() {
     let server = TestServer::start();
     for (path, word) in [("/livez", "live"), ("/readyz", "ready")] {
-        let body: Value = server
-            .request(Method::GET, path)
-            .send()
-            .unwrap()
-            .json()
-            .unwrap();
+        let body: Value = server.request(Method::GET, path).send().unwrap().json().unwrap();
         assert_eq!(body, json!({"status": word}));
     }
 }

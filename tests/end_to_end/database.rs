@@ -24,11 +24,7 @@ fn while_the_database_is_away_the_answer_is_503_and_soon_after_its_return_200() 
     let mut cluster = Cluster::start();
     bootstrap(&cluster);
     let service = Service::start(on(&cluster)).unwrap();
-    let server = TestServer {
-        service,
-        database: "gatepost".into(),
-        client: client(),
-    };
+    let server = TestServer { service, database: "gatepost".into(), client: client() };
     let id = server.register("alice");
     let token = server.token("alice");
     let target = format!("/user?id={id}");
@@ -36,26 +32,12 @@ fn while_the_database_is_away_the_answer_is_503_and_soon_after_its_return_200() 
         cluster.stop();
         problem(server.get(&target, &token), 503, "unavailable");
         problem(server.log_in("alice", PASSWORD), 503, "unavailable");
-        problem(
-            server.request(Method::GET, "/readyz").send().unwrap(),
-            503,
-            "unavailable",
-        );
-        assert_eq!(
-            server
-                .request(Method::GET, "/livez")
-                .send()
-                .unwrap()
-                .status(),
-            200
-        );
+        problem(server.request(Method::GET, "/readyz").send().unwrap(), 503, "unavailable");
+        assert_eq!(server.request(Method::GET, "/livez").send().unwrap().status(), 200);
         cluster.run();
         let back = Instant::now();
         while server.get(&target, &token).status() != 200 {
-            assert!(
-                back.elapsed() < Duration::from_secs(10),
-                "the database is not found again"
-            );
+            assert!(back.elapsed() < Duration::from_secs(10), "the database is not found again");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -67,29 +49,12 @@ fn a_service_that_starts_before_its_database_answers_when_that_is_there() {
     bootstrap(&cluster);
     cluster.stop();
     let service = Service::start(on(&cluster)).unwrap();
-    let server = TestServer {
-        service,
-        database: "gatepost".into(),
-        client: client(),
-    };
-    problem(
-        server.request(Method::GET, "/readyz").send().unwrap(),
-        503,
-        "unavailable",
-    );
+    let server = TestServer { service, database: "gatepost".into(), client: client() };
+    problem(server.request(Method::GET, "/readyz").send().unwrap(), 503, "unavailable");
     cluster.run();
     let back = Instant::now();
-    while server
-        .request(Method::GET, "/readyz")
-        .send()
-        .unwrap()
-        .status()
-        != 200
-    {
-        assert!(
-            back.elapsed() < Duration::from_secs(10),
-            "the database is not found"
-        );
+    while server.request(Method::GET, "/readyz").send().unwrap().status() != 200 {
+        assert!(back.elapsed() < Duration::from_secs(10), "the database is not found");
         std::thread::sleep(Duration::from_millis(50));
     }
     server.register("alice");
@@ -109,10 +74,7 @@ fn connections_that_the_server_closed_do_not_cost_a_request() {
         server.sql().query(sql, &[]).unwrap();
         let body = json!({"login": "bob", "password": PASSWORD});
         let response = server.post("/user", &body);
-        assert!(
-            matches!(response.status().as_u16(), 201 | 400),
-            "{response:?}"
-        );
+        assert!(matches!(response.status().as_u16(), 201 | 400), "{response:?}");
     }
 }
 
@@ -143,11 +105,8 @@ fn a_transaction_that_others_got_in_the_way_of_is_run_again() {
         let server = TestServer::start();
         fail_inserts(&server, sqlstate, 4);
         server.register("alice");
-        let count: i64 = server
-            .sql()
-            .query_one("SELECT count(*) FROM gatepost.users", &[])
-            .unwrap()
-            .get(0);
+        let count: i64 =
+            server.sql().query_one("SELECT count(*) FROM gatepost.users", &[]).unwrap().get(0);
         assert_eq!(count, 1);
     }
 }
@@ -158,11 +117,8 @@ fn a_transaction_is_run_five_times_and_no_more() {
     fail_inserts(&server, "40001", 1_000);
     let body = json!({"login": "alice", "password": PASSWORD});
     problem(server.post("/user", &body), 503, "unavailable");
-    let tried: i64 = server
-        .sql()
-        .query_one("SELECT last_value FROM public.failures", &[])
-        .unwrap()
-        .get(0);
+    let tried: i64 =
+        server.sql().query_one("SELECT last_value FROM public.failures", &[]).unwrap().get(0);
     assert_eq!(tried, 5);
 }
 
@@ -173,11 +129,8 @@ fn an_error_of_the_database_is_told_as_internal_and_nothing_more() {
     let body = json!({"login": "alice", "password": PASSWORD});
     let detail = problem(server.post("/user", &body), 500, "internal");
     assert!(!detail.contains("made up"), "{detail}");
-    let tried: i64 = server
-        .sql()
-        .query_one("SELECT last_value FROM public.failures", &[])
-        .unwrap()
-        .get(0);
+    let tried: i64 =
+        server.sql().query_one("SELECT last_value FROM public.failures", &[]).unwrap().get(0);
     assert_eq!(tried, 1);
 }
 
@@ -188,27 +141,17 @@ fn a_row_that_is_locked_too_long_is_503_and_frees_the_worker() {
     let token = server.token("alice");
     let mut sql = server.sql();
     let mut tx = sql.transaction().unwrap();
-    tx.execute("UPDATE gatepost.users SET admin = admin", &[])
-        .unwrap();
-    problem(
-        server.delete(&format!("/user?id={id}"), &token),
-        503,
-        "unavailable",
-    );
+    tx.execute("UPDATE gatepost.users SET admin = admin", &[]).unwrap();
+    problem(server.delete(&format!("/user?id={id}"), &token), 503, "unavailable");
     tx.rollback().unwrap();
-    assert_eq!(
-        server.delete(&format!("/user?id={id}"), &token).status(),
-        200
-    );
+    assert_eq!(server.delete(&format!("/user?id={id}"), &token).status(), 200);
 }
 
 #[test]
 fn a_schema_that_is_behind_stops_the_start_and_one_that_is_ahead_does_not() {
     let name = new_database();
     let mut admin = CLUSTER.admin(&name).connect(NoTls).unwrap();
-    admin
-        .batch_execute("DELETE FROM gatepost.migrations WHERE version > 0")
-        .unwrap();
+    admin.batch_execute("DELETE FROM gatepost.migrations WHERE version > 0").unwrap();
     let Err(Error::SchemaBehind(text)) = Service::start(config(&name)) else {
         panic!("started on a schema that is behind");
     };
@@ -218,10 +161,7 @@ fn a_schema_that_is_behind_stops_the_start_and_one_that_is_ahead_does_not() {
     admin.batch_execute(ahead).unwrap();
     Service::start(config(&name)).unwrap();
     admin.batch_execute("DROP SCHEMA gatepost CASCADE").unwrap();
-    assert!(matches!(
-        Service::start(config(&name)),
-        Err(Error::SchemaBehind(_))
-    ));
+    assert!(matches!(Service::start(config(&name)), Err(Error::SchemaBehind(_))));
 }
 
 #[test]
@@ -239,16 +179,11 @@ fn migrations_that_run_at_once_are_applied_once() {
     let applied: usize = std::thread::scope(|scope| {
         let migrate = |_| scope.spawn(|| database::migrate(&config).unwrap());
         let threads: Vec<_> = (0..8).map(migrate).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .sum()
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!(applied, 1);
     assert!(database::pending(&config).unwrap().is_empty());
-    admin
-        .batch_execute("UPDATE gatepost.migrations SET checksum = 'x' WHERE version = 1")
-        .unwrap();
+    admin.batch_execute("UPDATE gatepost.migrations SET checksum = 'x' WHERE version = 1").unwrap();
     let Err(Error::Startup(text)) = database::migrate(&config) else {
         panic!("migrated over a changed migration");
     };
@@ -260,10 +195,7 @@ fn bootstrapping_again_changes_nothing() {
     let admin = Secret::new(conninfo(&CLUSTER, "postgres", "", "postgres"));
     let lines = database::create(&admin, &"other".into(), &"other".into()).unwrap();
     for line in lines {
-        assert!(
-            line.ends_with("has a password already, left as it is"),
-            "{line}"
-        );
+        assert!(line.ends_with("has a password already, left as it is"), "{line}");
     }
     TestServer::start().register("alice");
 }
@@ -288,11 +220,7 @@ fn the_service_role_can_change_rows_and_nothing_else() {
         "SET ROLE gatepost_owner",
     ] {
         let error = app.batch_execute(forbidden).unwrap_err();
-        assert_eq!(
-            error.code().unwrap().code(),
-            "42501",
-            "{forbidden}: {error}"
-        );
+        assert_eq!(error.code().unwrap().code(), "42501", "{forbidden}: {error}");
     }
     let mut stranger = CLUSTER.admin("gatepost").connect(NoTls).unwrap();
     let sql = "SELECT bool_or(has_database_privilege('public', 'gatepost', privilege))
@@ -304,19 +232,12 @@ fn the_service_role_can_change_rows_and_nothing_else() {
 #[test]
 fn a_connection_string_never_reaches_an_error() {
     let mut config = Config::new(Profile::Testing);
-    for url in [
-        "postgres://u:hunter2@[bad/x",
-        "user=u password=hunter2 nonsense=1",
-        "hunter2",
-    ] {
+    for url in ["postgres://u:hunter2@[bad/x", "user=u password=hunter2 nonsense=1", "hunter2"] {
         config.database.url = Some(url.into());
         let error = Service::start(config.clone()).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
     }
     config.database.url = Some("postgres://u:hunter2@127.0.0.1/x?sslmode=require".into());
     let error = Service::start(config).unwrap_err().to_string();
-    assert!(
-        error.contains("sslmode=require") && !error.contains("hunter2"),
-        "{error}"
-    );
+    assert!(error.contains("sslmode=require") && !error.contains("hunter2"), "{error}");
 }

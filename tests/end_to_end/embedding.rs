@@ -26,20 +26,12 @@ fn services_that_start_together_on_an_empty_database_agree_on_the_key() {
     let services: Vec<Service> = std::thread::scope(|scope| {
         let start = |_| scope.spawn(|| Service::start(config(&name)).unwrap());
         let threads: Vec<_> = (0..4).map(start).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    let (login, password) = (
-        Login::parse("alice").unwrap(),
-        Password::parse(PASSWORD).unwrap(),
-    );
+    let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
     gatepost::register(services[0].app(), &Caller::Trusted, &login, &password).unwrap();
     for issuer in &services {
-        let token = gatepost::log_in(issuer.app(), &login, &password)
-            .unwrap()
-            .access_token;
+        let token = gatepost::log_in(issuer.app(), &login, &password).unwrap().access_token;
         for verifier in &services {
             Caller::bearer(verifier.app(), &token).unwrap();
         }
@@ -49,29 +41,15 @@ fn services_that_start_together_on_an_empty_database_agree_on_the_key() {
 #[test]
 fn operations_need_no_listener() {
     let app = App::open(config(&new_database())).unwrap();
-    let (login, password) = (
-        Login::parse("alice").unwrap(),
-        Password::parse(PASSWORD).unwrap(),
-    );
+    let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
     let user = gatepost::register(&app, &Caller::Anonymous, &login, &password).unwrap();
-    let token = gatepost::log_in(&app, &login, &password)
-        .unwrap()
-        .access_token;
+    let token = gatepost::log_in(&app, &login, &password).unwrap().access_token;
     let alice = Caller::bearer(&app, &token).unwrap();
     assert_eq!(gatepost::show(&app, &alice, user.id).unwrap(), user);
-    assert_eq!(
-        gatepost::show(&app, &Caller::Anonymous, user.id),
-        Err(Error::TokenMissing)
-    );
+    assert_eq!(gatepost::show(&app, &Caller::Anonymous, user.id), Err(Error::TokenMissing));
     assert_eq!(gatepost::find(&app, &alice, &login), Err(Error::Forbidden));
-    assert_eq!(
-        gatepost::delete(&app, &Caller::Trusted, user.id).unwrap(),
-        user
-    );
-    assert_eq!(
-        gatepost::show(&app, &Caller::Trusted, user.id),
-        Err(Error::NoSuchUser)
-    );
+    assert_eq!(gatepost::delete(&app, &Caller::Trusted, user.id).unwrap(), user);
+    assert_eq!(gatepost::show(&app, &Caller::Trusted, user.id), Err(Error::NoSuchUser));
 }
 
 #[test]
@@ -84,9 +62,7 @@ fn a_stopped_service_gives_its_address_back() {
     again.server.listen = addr;
     let service = Service::start(again.clone()).unwrap();
     assert_eq!(service.addr(), addr);
-    let Err(Error::Startup(text)) = Service::start(again) else {
-        panic!("started twice")
-    };
+    let Err(Error::Startup(text)) = Service::start(again) else { panic!("started twice") };
     assert!(text.contains(&addr.to_string()), "{text}");
 }
 
@@ -97,11 +73,7 @@ fn a_running_request_is_answered_before_the_stop() {
     let client = server.client.clone();
     let running = std::thread::spawn(move || {
         let body = serde_json::json!({"login": "nobody", "password": PASSWORD});
-        client
-            .request(Method::POST, url)
-            .json(&body)
-            .send()
-            .unwrap()
+        client.request(Method::POST, url).json(&body).send().unwrap()
     });
     // Until the credentials were looked up, it may not have been received.
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'gatepost_app'
@@ -121,15 +93,9 @@ fn the_example_runs() {
     let example = Path::new(env!("CARGO_BIN_EXE_gatepost")).with_file_name("examples/embed");
     for word in ["registered alice as user 1", "alice is registered already"] {
         let mut command = Command::new(&example);
-        command
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .arg(home.data_dir());
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).arg(home.data_dir());
         let text = success(&run(&mut command, ""));
-        assert!(
-            text.contains(word) && text.contains("logged in as user 1"),
-            "{text}"
-        );
+        assert!(text.contains(word) && text.contains("logged in as user 1"), "{text}");
     }
     home.wait_until_quiet();
 }

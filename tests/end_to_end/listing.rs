@@ -14,10 +14,7 @@ fn fill(server: &TestServer, count: i32) {
 
 fn ids(body: &Value) -> Vec<i64> {
     let users = body["users"].as_array().unwrap();
-    users
-        .iter()
-        .map(|user| user["id"].as_i64().unwrap())
-        .collect()
+    users.iter().map(|user| user["id"].as_i64().unwrap()).collect()
 }
 
 /// The target that the `Link` header names as the next page.
@@ -35,21 +32,13 @@ fn pages_are_ordered_by_id_and_linked() {
     let token = server.token("root");
     fill(&server, 44);
     let first = server.get("/users", &token);
-    assert_eq!(
-        next(&first).unwrap(),
-        "/users?page_num=2&page_size=20&after=20"
-    );
+    assert_eq!(next(&first).unwrap(), "/users?page_num=2&page_size=20&after=20");
     let body: Value = first.json().unwrap();
-    assert_eq!(
-        (body["page_num"].as_i64(), body["page_size"].as_i64()),
-        (Some(1), Some(20))
-    );
+    assert_eq!((body["page_num"].as_i64(), body["page_size"].as_i64()), (Some(1), Some(20)));
     assert_eq!(ids(&body), (1..=20).collect::<Vec<i64>>());
     let by_number: Value = server.get("/users?page_num=2", &token).json().unwrap();
-    let by_link: Value = server
-        .get("/users?page_num=2&page_size=20&after=20", &token)
-        .json()
-        .unwrap();
+    let by_link: Value =
+        server.get("/users?page_num=2&page_size=20&after=20", &token).json().unwrap();
     assert_eq!(by_number, by_link);
     let last = server.get("/users?page_num=3&page_size=20&after=40", &token);
     assert!(next(&last).is_none());
@@ -102,11 +91,7 @@ fn page_numbers_and_sizes_have_bounds() {
         "page_num=9223372036854775808",
         "page=1",
     ] {
-        problem(
-            server.get(&format!("/users?{query}"), &token),
-            400,
-            "invalid_request",
-        );
+        problem(server.get(&format!("/users?{query}"), &token), 400, "invalid_request");
     }
     let all: Value = server.get("/users?page_size=100", &token).json().unwrap();
     assert_eq!(ids(&all).len(), 100);
@@ -150,17 +135,11 @@ fn ten_thousand_users_are_listed_once_each_while_others_come_and_go() {
     assert!(seen.is_sorted(), "the list is not ordered by id");
     let distinct: BTreeSet<i64> = seen.iter().copied().collect();
     assert_eq!(distinct.len(), seen.len(), "a user was listed twice");
-    let stayed = server
-        .sql()
-        .query("SELECT id FROM gatepost.users WHERE id <= 10001", &[])
-        .unwrap();
+    let stayed =
+        server.sql().query("SELECT id FROM gatepost.users WHERE id <= 10001", &[]).unwrap();
     assert!(stayed.len() > 5_000);
     for row in stayed {
-        assert!(
-            distinct.contains(&row.get(0)),
-            "user {} is missing",
-            row.get::<_, i64>(0)
-        );
+        assert!(distinct.contains(&row.get(0)), "user {} is missing", row.get::<_, i64>(0));
     }
 }
 
@@ -170,10 +149,7 @@ fn a_listed_user_shows_the_same_as_the_user() {
     let id = server.register_admin("root");
     let token = server.token("root");
     let list: Value = server.get("/users", &token).json().unwrap();
-    let user: Value = server
-        .get(&format!("/user?id={id}"), &token)
-        .json()
-        .unwrap();
+    let user: Value = server.get(&format!("/user?id={id}"), &token).json().unwrap();
     assert_eq!(list["users"], json!([user]));
     assert!(!list.to_string().contains(PASSWORD));
 }

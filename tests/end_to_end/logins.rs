@@ -12,11 +12,7 @@ fn of_16_clients_that_register_one_login_at_once_exactly_one_gets_it() {
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let register = |n: usize| {
             let (server, barrier) = (&server, &barrier);
-            let login = if n.is_multiple_of(2) {
-                "alice"
-            } else {
-                "ALICE"
-            };
+            let login = if n.is_multiple_of(2) { "alice" } else { "ALICE" };
             scope.spawn(move || {
                 barrier.wait();
                 let response = server.post("/user", &json!({"login": login, "password": PASSWORD}));
@@ -28,16 +24,9 @@ fn of_16_clients_that_register_one_login_at_once_exactly_one_gets_it() {
             })
         };
         let threads: Vec<_> = (0..16).map(register).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert_eq!(
-        statuses.iter().filter(|status| **status == 201).count(),
-        1,
-        "{statuses:?}"
-    );
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
 }
 
 #[test]
@@ -62,16 +51,9 @@ fn a_weaker_hash_is_made_anew_at_login_and_a_stronger_one_is_kept() {
     assert_eq!(hash(), first);
     log_in_at(1_001);
     let second = hash();
-    assert!(
-        second.starts_with("$pbkdf2-sha256$i=1001,l=32$"),
-        "{second}"
-    );
+    assert!(second.starts_with("$pbkdf2-sha256$i=1001,l=32$"), "{second}");
     assert_eq!(server.log_in("alice", PASSWORD).status(), 200);
-    problem(
-        server.log_in("alice", "wrong password"),
-        400,
-        "invalid_credentials",
-    );
+    problem(server.log_in("alice", "wrong password"), 400, "invalid_credentials");
 }
 
 #[test]
@@ -83,11 +65,7 @@ fn a_failed_login_does_not_touch_the_stored_hash() {
         server.sql().query_one(sql, &[]).unwrap().get(0)
     };
     let before = row();
-    problem(
-        server.log_in("alice", "wrong password"),
-        400,
-        "invalid_credentials",
-    );
+    problem(server.log_in("alice", "wrong password"), 400, "invalid_credentials");
     assert_eq!(server.log_in("alice", PASSWORD).status(), 200);
     assert_eq!(row(), before);
 }
@@ -111,11 +89,7 @@ fn a_login_that_overlaps_a_password_change_gives_a_token_that_is_refused() {
         while sql.query_one(read, &[]).unwrap().get::<_, i64>(0) == 0 {
             std::thread::yield_now();
         }
-        sql.execute(
-            "UPDATE gatepost.users SET token_version = token_version + 1",
-            &[],
-        )
-        .unwrap();
+        sql.execute("UPDATE gatepost.users SET token_version = token_version + 1", &[]).unwrap();
         login.join().unwrap()
     });
     let response = server.get(&format!("/user?id={}", user.id.get()), &token);

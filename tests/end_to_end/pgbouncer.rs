@@ -12,10 +12,7 @@ use std::time::{Duration, Instant};
 pub(crate) fn check() {
     let cluster = Cluster::start();
     bootstrap(&cluster);
-    let dir = tempfile::Builder::new()
-        .prefix("gatepost-test-")
-        .tempdir()
-        .unwrap();
+    let dir = tempfile::Builder::new().prefix("gatepost-test-").tempdir().unwrap();
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o777)).unwrap();
     let (socket, server) = (dir.path().display(), cluster.dir().display());
     let ini = format!(
@@ -27,32 +24,21 @@ pub(crate) fn check() {
     let file = dir.path().join("pgbouncer.ini");
     std::fs::write(&file, ini).unwrap();
     let mut command = Command::new("pgbouncer");
-    command
-        .arg(&file)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if let Some((uid, gid)) = os_user() {
         command.uid(uid).gid(gid);
     }
     let mut pgbouncer = command.spawn().unwrap();
     let begin = Instant::now();
     while !dir.path().join(".s.PGSQL.6432").exists() {
-        assert!(
-            begin.elapsed() < Duration::from_secs(10),
-            "pgbouncer does not start"
-        );
+        assert!(begin.elapsed() < Duration::from_secs(10), "pgbouncer does not start");
         std::thread::sleep(Duration::from_millis(20));
     }
     let mut config = config("unused");
     let url = format!("host={socket} port=6432 user=gatepost_app dbname=gatepost");
     config.database.url = Some(url.as_str().into());
     let service = Service::start(config).unwrap();
-    let server = TestServer {
-        service,
-        database: "gatepost".into(),
-        client: client(),
-    };
+    let server = TestServer { service, database: "gatepost".into(), client: client() };
     server.register_admin("root");
     let token = server.token("root");
     std::thread::scope(|scope| {
@@ -63,16 +49,11 @@ pub(crate) fn check() {
                     let id = server.register(&format!("user {thread} {n}"));
                     assert_eq!(server.get(&format!("/user?id={id}"), token).status(), 200);
                     assert_eq!(
-                        server
-                            .log_in(&format!("user {thread} {n}"), PASSWORD)
-                            .status(),
+                        server.log_in(&format!("user {thread} {n}"), PASSWORD).status(),
                         200
                     );
                     assert_eq!(server.get("/users", token).status(), 200);
-                    assert_eq!(
-                        server.delete(&format!("/user?id={id}"), token).status(),
-                        200
-                    );
+                    assert_eq!(server.delete(&format!("/user?id={id}"), token).status(), 200);
                 }
             });
         }

@@ -8,21 +8,13 @@ use std::process::Stdio;
 
 fn register(service: &Running, login: &str) -> u16 {
     let body = json!({"login": login, "password": PASSWORD});
-    let request = Client::new()
-        .post(format!("{}/user", service.url))
-        .json(&body);
+    let request = Client::new().post(format!("{}/user", service.url)).json(&body);
     request.send().unwrap().status().as_u16()
 }
 
 fn log_in(service: &Running, login: &str) -> u16 {
     let body = json!({"login": login, "password": PASSWORD});
-    Client::new()
-        .post(&service.url)
-        .json(&body)
-        .send()
-        .unwrap()
-        .status()
-        .as_u16()
+    Client::new().post(&service.url).json(&body).send().unwrap().status().as_u16()
 }
 
 #[test]
@@ -50,11 +42,7 @@ fn users_are_still_there_after_a_stop_and_after_a_kill() {
 fn a_killed_service_takes_its_server_with_it() {
     let home = Home::new();
     let service = home.serve();
-    assert!(
-        home.processes()
-            .iter()
-            .any(|process| process.contains("postgres"))
-    );
+    assert!(home.processes().iter().any(|process| process.contains("postgres")));
     service.signal("-KILL");
     service.wait();
     home.wait_until_quiet();
@@ -68,19 +56,10 @@ fn a_server_that_died_is_started_again() {
     let file = home.data_dir().join("cluster/postmaster.pid");
     let text = std::fs::read_to_string(file).unwrap();
     let pid = text.lines().next().unwrap();
-    assert!(
-        std::process::Command::new("kill")
-            .args(["-KILL", pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(std::process::Command::new("kill").args(["-KILL", pid]).status().unwrap().success());
     let begin = std::time::Instant::now();
     while log_in(&service, "alice") != 200 {
-        assert!(
-            begin.elapsed().as_secs() < 20,
-            "the server does not come back"
-        );
+        assert!(begin.elapsed().as_secs() < 20, "the server does not come back");
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
     service.stop();
@@ -94,13 +73,7 @@ fn of_two_that_start_at_once_one_is_told_clearly() {
     let mut second = home.command(&["serve"]);
     let children: Vec<_> = [&mut first, &mut second]
         .into_iter()
-        .map(|command| {
-            command
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap()
-        })
+        .map(|command| command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
         .collect();
     // One of them ends by itself; the other is stopped once it has.
     let mut outputs = Vec::new();
@@ -162,31 +135,19 @@ fn user_commands_work_beside_a_running_service_and_without_one() {
     assert_eq!(success(&home.run(&["user", "show", "ALICE"], "")), created);
     let promoted = success(&home.run(&["user", "promote", "alice"], ""));
     assert!(promoted.starts_with("2\talice\tadmin\t"), "{promoted}");
-    assert_eq!(
-        success(&home.run(&["user", "demote", "alice"], "")),
-        created
-    );
+    assert_eq!(success(&home.run(&["user", "demote", "alice"], "")), created);
     assert_eq!(log_in(&service, "alice"), 200);
     success(&home.run(&["user", "set-password", "alice"], "something else"));
     assert_eq!(log_in(&service, "alice"), 400);
-    assert_eq!(
-        success(&home.run(&["user", "delete", "alice"], "")),
-        created
-    );
-    assert_eq!(
-        failure(&home.run(&["user", "show", "alice"], ""), 1),
-        "gatepost: no such user\n"
-    );
+    assert_eq!(success(&home.run(&["user", "delete", "alice"], "")), created);
+    assert_eq!(failure(&home.run(&["user", "show", "alice"], ""), 1), "gatepost: no such user\n");
     let taken = failure(&home.run(&["user", "create", "Root"], PASSWORD), 1);
     assert_eq!(taken, "gatepost: this login is taken\n");
     let weak = failure(&home.run(&["user", "create", "carol"], "short"), 1);
     assert!(weak.contains("at least 8 characters"), "{weak}");
     let empty = failure(&home.run(&["user", "create", "carol"], ""), 1);
     assert!(empty.contains("password: must not be empty"), "{empty}");
-    assert_eq!(
-        success(&home.run(&["database", "migrate"], "")),
-        "nothing to do\n"
-    );
+    assert_eq!(success(&home.run(&["database", "migrate"], "")), "nothing to do\n");
     service.stop();
     home.wait_until_quiet();
 }
@@ -199,13 +160,8 @@ fn nothing_of_a_secret_stands_in_the_log() {
     assert_eq!(register(&service, "alice the secretive"), 201);
     assert_eq!(register(&service, "alice the secretive"), 400);
     let body = json!({"login": "alice the secretive", "password": PASSWORD});
-    let answer: Value = Client::new()
-        .post(&service.url)
-        .json(&body)
-        .send()
-        .unwrap()
-        .json()
-        .unwrap();
+    let answer: Value =
+        Client::new().post(&service.url).json(&body).send().unwrap().json().unwrap();
     let token = answer["access_token"].as_str().unwrap();
     let url = format!("{}/user?id=1&password=in-the-query", service.url);
     Client::new().get(url).bearer_auth(token).send().unwrap();
@@ -215,10 +171,7 @@ fn nothing_of_a_secret_stands_in_the_log() {
         assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
     }
     let at_info = log.lines().filter(|line| line.contains(" INFO "));
-    assert!(
-        at_info.into_iter().all(|line| !line.contains("secretive")),
-        "{log}"
-    );
+    assert!(at_info.into_iter().all(|line| !line.contains("secretive")), "{log}");
 }
 
 #[test]
@@ -228,17 +181,11 @@ fn a_data_directory_that_cannot_be_used_is_named() {
     let mut command = home.command(&["serve"]);
     command.env("GATEPOST_DATABASE_DATA_DIR", &long);
     let text = failure(&command.output().unwrap(), 1);
-    assert!(
-        text.contains("database.data_dir") && text.contains("too long"),
-        "{text}"
-    );
+    assert!(text.contains("database.data_dir") && text.contains("too long"), "{text}");
     let mut command = home.command(&["serve"]);
     command.env("GATEPOST_DATABASE_DATA_DIR", "/proc/gatepost");
     let text = failure(&command.output().unwrap(), 1);
-    assert!(
-        text.contains("/proc") && text.contains("database.data_dir"),
-        "{text}"
-    );
+    assert!(text.contains("/proc") && text.contains("database.data_dir"), "{text}");
 }
 
 #[test]

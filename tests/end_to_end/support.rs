@@ -21,9 +21,7 @@ pub(crate) static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
     let cluster = Cluster::start();
     bootstrap(&cluster);
     let mut admin = cluster.admin("postgres").connect(NoTls).unwrap();
-    admin
-        .batch_execute("CREATE DATABASE template TEMPLATE gatepost")
-        .unwrap();
+    admin.batch_execute("CREATE DATABASE template TEMPLATE gatepost").unwrap();
     cluster
 });
 
@@ -50,20 +48,10 @@ pub(crate) fn new_database() -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let mut admin = CLUSTER.admin("postgres").connect(NoTls).unwrap();
-    let version: i32 = admin
-        .query_one("SELECT current_setting('server_version_num')::int", &[])
-        .unwrap()
-        .get(0);
-    let strategy = if version >= 150_000 {
-        "STRATEGY file_copy"
-    } else {
-        ""
-    };
-    admin
-        .batch_execute(&format!(
-            "CREATE DATABASE {name} TEMPLATE template {strategy}"
-        ))
-        .unwrap();
+    let version: i32 =
+        admin.query_one("SELECT current_setting('server_version_num')::int", &[]).unwrap().get(0);
+    let strategy = if version >= 150_000 { "STRATEGY file_copy" } else { "" };
+    admin.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template {strategy}")).unwrap();
     name
 }
 
@@ -101,11 +89,7 @@ impl TestServer {
         let database = new_database();
         let mut config = config(&database);
         change(&mut config);
-        Self {
-            service: Service::start(config).unwrap(),
-            database,
-            client: client(),
-        }
+        Self { service: Service::start(config).unwrap(), database, client: client() }
     }
 
     pub(crate) fn url(&self, target: &str) -> String {
@@ -121,32 +105,19 @@ impl TestServer {
     }
 
     pub(crate) fn get(&self, target: &str, token: &str) -> Response {
-        self.request(Method::GET, target)
-            .bearer_auth(token)
-            .send()
-            .unwrap()
+        self.request(Method::GET, target).bearer_auth(token).send().unwrap()
     }
 
     pub(crate) fn delete(&self, target: &str, token: &str) -> Response {
-        self.request(Method::DELETE, target)
-            .bearer_auth(token)
-            .send()
-            .unwrap()
+        self.request(Method::DELETE, target).bearer_auth(token).send().unwrap()
     }
 
     pub(crate) fn post(&self, target: &str, body: &Value) -> Response {
-        self.request(Method::POST, target)
-            .json(body)
-            .send()
-            .unwrap()
+        self.request(Method::POST, target).json(body).send().unwrap()
     }
 
     pub(crate) fn patch(&self, body: &Value, token: &str) -> Response {
-        self.request(Method::PATCH, "/user")
-            .bearer_auth(token)
-            .json(body)
-            .send()
-            .unwrap()
+        self.request(Method::PATCH, "/user").bearer_auth(token).json(body).send().unwrap()
     }
 
     /// Registers a user with [`PASSWORD`] and returns the id.
@@ -158,10 +129,7 @@ impl TestServer {
 
     /// Makes an admin with [`PASSWORD`] and returns the id.
     pub(crate) fn register_admin(&self, login: &str) -> i64 {
-        let (login, password) = (
-            Login::parse(login).unwrap(),
-            Password::parse(PASSWORD).unwrap(),
-        );
+        let (login, password) = (Login::parse(login).unwrap(), Password::parse(PASSWORD).unwrap());
         let admin = gatepost::register_admin(self.app(), &Caller::Trusted, &login, &password);
         admin.unwrap().id.get()
     }
@@ -170,10 +138,7 @@ impl TestServer {
     pub(crate) fn token(&self, login: &str) -> String {
         let response = self.log_in(login, PASSWORD);
         assert_eq!(response.status(), 200);
-        response.json::<Value>().unwrap()["access_token"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        response.json::<Value>().unwrap()["access_token"].as_str().unwrap().to_owned()
     }
 
     pub(crate) fn log_in(&self, login: &str, password: &str) -> Response {
@@ -189,25 +154,12 @@ impl TestServer {
 /// Checks that a response is a problem document with this status and code, and returns its detail.
 #[track_caller]
 pub(crate) fn problem(response: Response, status: u16, code: &str) -> String {
-    assert_eq!(
-        response.headers()["content-type"],
-        "application/problem+json"
-    );
-    assert_eq!(
-        response.headers().contains_key("retry-after"),
-        status == 503
-    );
-    let request_id = response.headers()["x-request-id"]
-        .to_str()
-        .unwrap()
-        .to_owned();
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert_eq!(response.headers().contains_key("retry-after"), status == 503);
+    let request_id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
     let seen = response.status().as_u16();
     let body: Value = response.json().unwrap();
-    assert_eq!(
-        (seen, body["code"].as_str().unwrap()),
-        (status, code),
-        "{body}"
-    );
+    assert_eq!((seen, body["code"].as_str().unwrap()), (status, code), "{body}");
     assert_eq!(body["status"], status);
     assert_eq!(body["type"], "about:blank");
     assert!(!body["title"].as_str().unwrap().is_empty());

@@ -23,18 +23,14 @@ pub(super) fn find(cluster: &Path) -> Result<PathBuf> {
     match std::fs::read_to_string(cluster.join("PG_VERSION")) {
         Ok(text) => {
             let major = text.trim();
-            major
-                .parse()
-                .ok()
-                .and_then(|number| found.remove(&number))
-                .ok_or_else(|| {
-                    Error::startup(format!(
-                        "{} was made by PostgreSQL {major}, whose server binaries are not here: \
+            major.parse().ok().and_then(|number| found.remove(&number)).ok_or_else(|| {
+                Error::startup(format!(
+                    "{} was made by PostgreSQL {major}, whose server binaries are not here: \
                      install it (Debian, Ubuntu: postgresql-{major}), or carry the data over with \
                      pg_upgrade",
-                        cluster.display()
-                    ))
-                })
+                    cluster.display()
+                ))
+            })
         }
         Err(_) => found.pop_last().map(|(_, bin)| bin).ok_or_else(|| {
             Error::startup(
@@ -49,9 +45,7 @@ pub(super) fn find(cluster: &Path) -> Result<PathBuf> {
 /// Major versions and their directories. `PATH` comes first: what is found there wins.
 fn installed() -> BTreeMap<u32, PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path)
-        .filter(|p| p.is_absolute())
-        .collect();
+    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).filter(|p| p.is_absolute()).collect();
     for (parent, pattern) in PLACES {
         dirs.extend(matching(Path::new(parent), pattern));
     }
@@ -88,9 +82,8 @@ fn matching(parent: &Path, pattern: &str) -> Vec<PathBuf> {
 fn major(postgres: &Path) -> Option<u32> {
     let output = Command::new(postgres).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    let version = text
-        .split_whitespace()
-        .find(|word| word.starts_with(|c: char| c.is_numeric()))?;
+    let version =
+        text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_numeric()))?;
     let digits = version.split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok()
 }

@@ -55,11 +55,7 @@ pub(super) fn os_user() -> Result<Option<OsUser>> {
 /// A command with a clean environment, run as the server's OS user.
 pub(super) fn command(program: &Path, user: Option<OsUser>, dir: &Path) -> Command {
     let mut command = Command::new(program);
-    command
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("LC_ALL", "C")
-        .env("TZ", "UTC");
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").env("TZ", "UTC");
     command.current_dir(dir).stdin(Stdio::null());
     if let Some(user) = user {
         command.uid(user.uid).gid(user.gid);
@@ -138,11 +134,7 @@ pub(super) fn create(dir: &Path, binaries: &Path, user: Option<OsUser>) -> Resul
     }
     let fault = |e: std::io::Error| Error::startup(format!("{}: {e}", dir.display()));
     for entry in std::fs::read_dir(dir).map_err(fault)?.flatten() {
-        if entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with("cluster.new.")
-        {
+        if entry.file_name().to_string_lossy().starts_with("cluster.new.") {
             std::fs::remove_dir_all(entry.path()).map_err(fault)?;
         }
     }
@@ -151,25 +143,14 @@ pub(super) fn create(dir: &Path, binaries: &Path, user: Option<OsUser>) -> Resul
     let output = command(&binaries.join("initdb"), user, dir)
         .arg("-D")
         .arg(&new)
-        .args([
-            "-U",
-            super::SUPERUSER,
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "--data-checksums",
-        ])
+        .args(["-U", super::SUPERUSER, "-E", "UTF8", "--locale=C", "--data-checksums"])
         // The directory of the socket keeps everybody else out.
         .args(["-A", "trust"])
         .output()
         .map_err(fault)?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Error::startup(format!(
-            "initdb failed in {}: {}",
-            dir.display(),
-            said.trim()
-        )));
+        return Err(Error::startup(format!("initdb failed in {}: {}", dir.display(), said.trim())));
     }
     let settings = new.join("postgresql.conf");
     let text = std::fs::read_to_string(&settings).map_err(fault)?;
@@ -207,10 +188,7 @@ pub(super) fn stop_orphan(cluster: &Path, binaries: &Path, user: Option<OsUser>)
                 cluster.display()
             )));
         }
-        log::warn!(
-            "stopping a PostgreSQL that was left running in {}",
-            cluster.display()
-        );
+        log::warn!("stopping a PostgreSQL that was left running in {}", cluster.display());
         let stop = command(&binaries.join("pg_ctl"), user, cluster)
             .args(["stop", "-s", "-m", "fast", "-t", "30", "-D"])
             .arg(cluster)

@@ -103,9 +103,7 @@ impl Server {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Option<Processes>> {
-        self.processes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -134,31 +132,13 @@ fn spawn(start: &Command) -> Result<Processes> {
         .arg(&start.cluster)
         .arg("-k")
         .arg(&start.run)
-        .args([
-            "-c",
-            "listen_addresses=",
-            "-c",
-            "unix_socket_permissions=0700",
-        ])
-        .args([
-            "-c",
-            "logging_collector=off",
-            "-c",
-            "log_destination=stderr",
-        ])
+        .args(["-c", "listen_addresses=", "-c", "unix_socket_permissions=0700"])
+        .args(["-c", "logging_collector=off", "-c", "log_destination=stderr"])
         // Not statements and details: both repeat values of rows.
-        .args([
-            "-c",
-            "log_min_messages=log",
-            "-c",
-            "log_min_error_statement=panic",
-        ])
+        .args(["-c", "log_min_messages=log", "-c", "log_min_error_statement=panic"])
         .args(["-c", "log_error_verbosity=terse", "-c", "log_line_prefix="])
         .arg("-c")
-        .arg(format!(
-            "max_connections={}",
-            start.connections + SPARE_CONNECTIONS
-        ))
+        .arg(format!("max_connections={}", start.connections + SPARE_CONNECTIONS))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .process_group(0)
@@ -173,23 +153,14 @@ fn spawn(start: &Command) -> Result<Processes> {
             .map_err(fault)?;
     }
     let watchdog = command(Path::new("/bin/sh"), start.user, Path::new("/"))
-        .args([
-            "-c",
-            WATCHDOG,
-            "gatepost-watchdog",
-            &server.id().to_string(),
-        ])
+        .args(["-c", WATCHDOG, "gatepost-watchdog", &server.id().to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0)
         .spawn();
     match watchdog {
-        Ok(watchdog) => Ok(Processes {
-            server,
-            ready,
-            watchdog,
-        }),
+        Ok(watchdog) => Ok(Processes { server, ready, watchdog }),
         Err(error) => {
             signal(&server, Signal::INT);
             let _ = server.wait();
@@ -201,10 +172,7 @@ fn spawn(start: &Command) -> Result<Processes> {
 /// Passes the server's messages to our log until it ends. A FATAL one tells why the server does
 /// not start; later it is about one connection, which is told the same.
 fn relay(messages: ChildStderr, ready: &AtomicBool) {
-    for line in BufReader::new(messages)
-        .lines()
-        .map_while(std::io::Result::ok)
-    {
+    for line in BufReader::new(messages).lines().map_while(std::io::Result::ok) {
         let level = match line.split_once(':') {
             Some(("PANIC", _)) => log::Level::Error,
             Some(("FATAL", _)) if !ready.load(Ordering::Relaxed) => log::Level::Warn,
@@ -247,10 +215,7 @@ fn end(mut processes: Processes) {
     let mut hard = false;
     while !matches!(processes.server.try_wait(), Ok(Some(_)) | Err(_)) {
         // Sent again and again: a server that has just been started may not listen to it yet.
-        signal(
-            &processes.server,
-            if hard { Signal::QUIT } else { Signal::INT },
-        );
+        signal(&processes.server, if hard { Signal::QUIT } else { Signal::INT });
         if !hard && Instant::now() > deadline {
             log::warn!("the private PostgreSQL does not stop in time; ending it at once");
             hard = true;

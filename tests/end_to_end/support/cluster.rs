@@ -27,42 +27,19 @@ impl Cluster {
 
     /// The same with a TCP port on loopback too, unless it is 0.
     pub(crate) fn start_on(port: u16) -> Self {
-        let dir = tempfile::Builder::new()
-            .prefix("gatepost-test-")
-            .tempdir()
-            .unwrap()
-            .keep();
+        let dir = tempfile::Builder::new().prefix("gatepost-test-").tempdir().unwrap().keep();
         std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o700)).unwrap();
         if let Some((uid, gid)) = os_user() {
             chown(&dir, Some(uid), Some(gid)).unwrap();
         }
-        let mut cluster = Self {
-            bin: binaries(),
-            dir,
-            port,
-            running: None,
-        };
+        let mut cluster = Self { bin: binaries(), dir, port, running: None };
         let output = cluster
             .command("initdb")
-            .args([
-                "-U",
-                "postgres",
-                "-E",
-                "UTF8",
-                "--locale=C",
-                "-N",
-                "-A",
-                "trust",
-                "-D",
-            ])
+            .args(["-U", "postgres", "-E", "UTF8", "--locale=C", "-N", "-A", "trust", "-D"])
             .arg(cluster.dir.join("data"))
             .output()
             .unwrap();
-        assert!(
-            output.status.success(),
-            "initdb: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
         let hba = "local all postgres trust\nlocal all all scram-sha-256\n\
                    host all all 127.0.0.1/32 scram-sha-256\n";
         std::fs::write(cluster.dir.join("data/pg_hba.conf"), hba).unwrap();
@@ -72,11 +49,8 @@ impl Cluster {
 
     /// Starts the server again after [`stop`](Self::stop).
     pub(crate) fn run(&mut self) {
-        let listen = if self.port == 0 {
-            "listen_addresses="
-        } else {
-            "listen_addresses=127.0.0.1"
-        };
+        let listen =
+            if self.port == 0 { "listen_addresses=" } else { "listen_addresses=127.0.0.1" };
         let server = self
             .command("postgres")
             .arg("-D")
@@ -84,14 +58,7 @@ impl Cluster {
             .arg("-k")
             .arg(&self.dir)
             .args(["-p", &self.socket_port().to_string(), "-c", listen])
-            .args([
-                "-c",
-                "fsync=off",
-                "-c",
-                "full_page_writes=off",
-                "-c",
-                "max_connections=300",
-            ])
+            .args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300"])
             .args(["-c", "synchronous_commit=off", "-c", "shared_buffers=32MB"])
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(self.dir.join("log")).unwrap())
@@ -109,10 +76,7 @@ impl Cluster {
         self.running = Some((server, watchdog));
         let deadline = Instant::now() + Duration::from_secs(60);
         while let Err(error) = self.admin("postgres").connect(postgres::NoTls) {
-            assert!(
-                Instant::now() < deadline,
-                "the test cluster does not start: {error}"
-            );
+            assert!(Instant::now() < deadline, "the test cluster does not start: {error}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -121,13 +85,7 @@ impl Cluster {
     pub(crate) fn stop(&mut self) {
         if let Some((mut server, mut watchdog)) = self.running.take() {
             let pid = server.id().to_string();
-            assert!(
-                Command::new("kill")
-                    .args(["-INT", &pid])
-                    .status()
-                    .unwrap()
-                    .success()
-            );
+            assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
             server.wait().unwrap();
             watchdog.kill().unwrap();
             watchdog.wait().unwrap();
@@ -159,11 +117,7 @@ impl Cluster {
     /// How to connect as the superuser.
     pub(crate) fn admin(&self, database: &str) -> postgres::Config {
         let mut config = postgres::Config::new();
-        config
-            .host_path(&self.dir)
-            .port(self.socket_port())
-            .user("postgres")
-            .dbname(database);
+        config.host_path(&self.dir).port(self.socket_port()).user("postgres").dbname(database);
         config
     }
 }
@@ -179,21 +133,14 @@ impl Drop for Cluster {
 pub(crate) fn os_user() -> Option<(u32, u32)> {
     let id = |arguments: &[&str]| -> u32 {
         let output = Command::new("id").args(arguments).output().unwrap();
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .trim()
-            .parse()
-            .unwrap()
+        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
     };
     (id(&["-u"]) == 0).then(|| (id(&["-u", "postgres"]), id(&["-g", "postgres"])))
 }
 
 /// The newest server binaries, where Debian has them or PATH says.
 fn binaries() -> PathBuf {
-    let versions = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<(u32, PathBuf)> = versions
         .filter_map(|entry| {
             let major = entry.file_name().to_str()?.parse().ok()?;
@@ -207,7 +154,5 @@ fn binaries() -> PathBuf {
         std::env::split_paths(&path).find(|dir| dir.join("initdb").exists())
     };
     let newest = found.pop().map(|(_, bin)| bin);
-    newest
-        .or_else(in_path)
-        .expect("PostgreSQL's server binaries are needed for the tests")
+    newest.or_else(in_path).expect("PostgreSQL's server binaries are needed for the tests")
 }

@@ -11,10 +11,7 @@ pub(crate) struct Home(tempfile::TempDir);
 
 impl Home {
     pub(crate) fn new() -> Self {
-        let dir = tempfile::Builder::new()
-            .prefix("gatepost-test-")
-            .tempdir()
-            .unwrap();
+        let dir = tempfile::Builder::new().prefix("gatepost-test-").tempdir().unwrap();
         // The OS user postgres must be able to pass through, when we are root.
         std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
         Self(dir)
@@ -56,14 +53,11 @@ impl Home {
     /// The processes that still run in or for the data directory.
     pub(crate) fn processes(&self) -> Vec<String> {
         let dir = self.data_dir().display().to_string();
-        let processes = std::fs::read_dir("/proc")
-            .unwrap()
-            .flatten()
-            .filter_map(|entry| {
-                let words = std::fs::read(entry.path().join("cmdline")).ok()?;
-                let text = String::from_utf8_lossy(&words).replace('\0', " ");
-                text.contains(&dir).then_some(text)
-            });
+        let processes = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+            let words = std::fs::read(entry.path().join("cmdline")).ok()?;
+            let text = String::from_utf8_lossy(&words).replace('\0', " ");
+            text.contains(&dir).then_some(text)
+        });
         processes.collect()
     }
 
@@ -71,11 +65,7 @@ impl Home {
     pub(crate) fn wait_until_quiet(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !self.processes().is_empty() {
-            assert!(
-                Instant::now() < deadline,
-                "still running: {:?}",
-                self.processes()
-            );
+            assert!(Instant::now() < deadline, "still running: {:?}", self.processes());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -83,10 +73,7 @@ impl Home {
 
 /// Runs a command to its end with this on its standard input.
 pub(crate) fn run(command: &mut Command, input: &str) -> Output {
-    let command = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     // A command that fails early does not read.
@@ -121,52 +108,28 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         let Some(url) = line.strip_prefix("listening on ") else {
             let mut errors = String::new();
-            child
-                .stderr
-                .take()
-                .unwrap()
-                .read_to_string(&mut errors)
-                .unwrap();
+            child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
             panic!("the service did not start: {line:?} {errors}");
         };
-        Self {
-            url: url.trim_end().to_owned(),
-            child,
-            stdout,
-        }
+        Self { url: url.trim_end().to_owned(), child, stdout }
     }
 
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([name, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
     /// Waits for the end; returns the exit code and the rest of standard output and error.
     pub(crate) fn wait(mut self) -> (Option<i32>, String, String) {
         let (mut out, mut errors) = (String::new(), String::new());
         self.stdout.read_to_string(&mut out).unwrap();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut errors)
-            .unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
         (self.child.wait().unwrap().code(), out, errors)
     }
 
