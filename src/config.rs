@@ -4,15 +4,18 @@
 //! `config/values.rs`. A new setting is a field here, with its reason, and a line in [`TABLE`].
 
 mod load;
+mod net;
+mod server;
 mod values;
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use load::{Loaded, Origin};
+pub use net::{Cidr, ForwardedHeader, Listen, NotACidr, NotListen};
+pub use server::Server;
 use values::Value;
 
 /// Which of the three configurations is in force.
@@ -44,23 +47,6 @@ pub struct Config {
     pub tokens: Tokens,
     /// `[log]`
     pub log: Log,
-}
-
-/// `[server]`: where and how the service answers.
-#[derive(Clone, Debug)]
-pub struct Server {
-    /// Address and port to listen on; port 0 takes a free one. Default `127.0.0.1:8080`: nobody
-    /// else can reach a service that nobody has configured yet.
-    pub listen: SocketAddr,
-    /// Worker threads. Default 8: requests mostly wait for PostgreSQL or hash a password, so some
-    /// more than the cores of a small machine keep both busy. 1 to 256.
-    pub workers: usize,
-    /// Largest request body in bytes. Default 16384: a login and a password of the longest kind,
-    /// every character escaped, fit.
-    pub max_body: usize,
-    /// How long a stop waits for requests that are running. Default `10s`: the longest statement
-    /// (5 s) and a password hash, with room.
-    pub drain_timeout: Duration,
 }
 
 /// `[database]`: which PostgreSQL, and how long to wait for it.
@@ -200,8 +186,40 @@ macro_rules! table {
 table! {
     server.listen
     server.workers
-    server.max_body
-    server.drain_timeout
+    server.hashing_threads
+    server.stop_deadline
+    server.tls_certificate
+    server.tls_key
+    server.trusted_proxies
+    server.forwarded_header
+    server.max_connections
+    server.max_connections_per_address
+    server.head_bytes
+    server.request_line_bytes
+    server.head_fields
+    server.body_bytes
+    server.reply_bytes
+    server.buffered_bytes
+    server.head_deadline
+    server.body_deadline
+    server.request_deadline
+    server.idle_deadline
+    server.write_deadline
+    server.hold_deadline
+    server.requests_per_connection
+    server.ordinary_upstreams
+    server.ordinary_waiting
+    server.ordinary_waiting_bytes
+    server.ordinary_waiting_deadline
+    server.hashing_upstreams
+    server.hashing_waiting
+    server.hashing_waiting_bytes
+    server.hashing_waiting_deadline
+    server.handshake_deadline
+    server.max_handshakes
+    server.tls_check_interval
+    server.linger_deadline
+    server.linger_bytes
     database.url
     database.owner_url
     database.private
@@ -237,12 +255,7 @@ impl Config {
     pub fn new(profile: Profile) -> Self {
         Self {
             profile,
-            server: Server {
-                listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-                workers: 8,
-                max_body: 16 * 1024,
-                drain_timeout: Duration::from_secs(10),
-            },
+            server: Server::default(),
             database: Database {
                 url: None,
                 owner_url: None,
@@ -279,7 +292,7 @@ impl Config {
         if faults.is_empty() { Ok(()) } else { Err(Error::Configuration(faults)) }
     }
 
-    fn faults(&self) -> [Option<String>; 14] {
+    fn faults(&self) -> [Option<String>; 18] {
         let production = self.profile == Profile::Production;
         let hs256 = self.tokens.algorithm == Algorithm::Hs256;
         let secret = self.tokens.hs256_secret.as_ref();
@@ -287,7 +300,17 @@ impl Config {
         let fault = |wrong: bool, text: &str| wrong.then(|| text.to_owned());
         [
             between("server.workers", self.server.workers, 1, 256),
-            between("server.max_body", self.server.max_body, 1024, 1024 * 1024),
+            between("server.hashing_threads", self.server.hashing_threads, 0, 256),
+            between("server.body_bytes", self.server.body_bytes, 1024, 1024 * 1024),
+            between("server.head_bytes", self.server.head_bytes, 1024, 1024 * 1024),
+            fault(
+                self.server.tls_certificate.is_some() != self.server.tls_key.is_some(),
+                "server.tls_certificate and server.tls_key: both are needed for TLS",
+            ),
+            fault(
+                self.server.tls_certificate.is_some() && cfg!(not(feature = "tls")),
+                "server.tls_certificate: this binary was built without the feature tls",
+            ),
             between("database.pool_size", self.database.pool_size, 1, 256),
             between("database.transaction_attempts", self.database.transaction_attempts, 1, 100),
             between("passwords.min_length", self.passwords.min_length, 1, 128),
@@ -318,7 +341,7 @@ impl Config {
                  asks nobody who they are",
             ),
             fault(
-                open && !self.server.listen.ip().is_loopback() && !self.access.open_to_network,
+                open && !self.server.listen.is_local() && !self.access.open_to_network,
                 "access.mode: \"open\" lets everybody do everything, and server.listen is not a \
                  loopback address; set access.open_to_network = true if that is what you want",
             ),

@@ -1,8 +1,10 @@
 //! HTTP, and nothing of what Gatepost does with it: the worker pool, requests, responses.
 //!
-//! The router comes in as a closure. Requests are owned and bounded before it sees them.
+//! The router comes in as a closure. Requests come from the front door, bounded, and are owned
+//! before the router sees them.
 
 pub(crate) mod parameters;
+mod private_dir;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod server;

@@ -16,7 +16,8 @@
 //!
 //! Inside, from the top down, each importing only what stands below it: `service` (what starts and in what order), `routes` (the API on one screen), the
 //! slices `users`, `sessions` and `ops` (each `api`, operations, `store`), `app` (what they
-//! share), `http` (workers, requests, responses), `db` (pool, transactions, migrations, the
+//! share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
+//! clients), `db` (pool, transactions, migrations, the
 //! private PostgreSQL), `passwords`, `tokens`, and `config`, `error`, `secret`.
 
 #![warn(missing_debug_implementations)]
@@ -26,6 +27,8 @@ pub mod config;
 pub mod database;
 mod db;
 mod error;
+#[doc(hidden)] // For the tests and the fuzz targets; no part of the interface.
+pub mod front_door;
 mod http;
 mod ops;
 mod passwords;
@@ -39,6 +42,7 @@ mod users;
 pub use app::App;
 pub use config::{Config, Profile};
 pub use error::{Error, Result};
+pub use front_door::Address;
 pub use passwords::Password;
 pub use secret::Secret;
 pub use service::Service;

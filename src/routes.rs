@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::error::Result;
+use crate::front_door::Lane::{self, Hashing, Ordinary};
 use crate::http::{Request, Response};
 use crate::{ops, sessions, users};
 
@@ -10,25 +11,30 @@ type Handler = fn(&App, &Request) -> Result<Response>;
 /// The methods that any route takes; a path's answer to another lists those that it takes.
 const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PATCH", "DELETE"];
 
-fn find(method: &str, path: &str) -> Option<Handler> {
+fn find(method: &str, path: &str) -> Option<(Lane, Handler)> {
     let method = if method == "HEAD" { "GET" } else { method };
     Some(match (method, path) {
-        ("POST", "/") => sessions::api::log_in,
-        ("POST", "/user") => users::api::register,
-        ("GET", "/user") => users::api::show,
-        ("PATCH", "/user") => users::api::change_password,
-        ("DELETE", "/user") => users::api::delete,
-        ("GET", "/users") => users::api::list,
-        ("GET", "/livez") => ops::live,
-        ("GET", "/readyz") => ops::ready,
+        ("POST", "/") => (Hashing, sessions::api::log_in),
+        ("POST", "/user") => (Hashing, users::api::register),
+        ("GET", "/user") => (Ordinary, users::api::show),
+        ("PATCH", "/user") => (Hashing, users::api::change_password),
+        ("DELETE", "/user") => (Ordinary, users::api::delete),
+        ("GET", "/users") => (Ordinary, users::api::list),
+        ("GET", "/livez") => (Ordinary, ops::live),
+        ("GET", "/readyz") => (Ordinary, ops::ready),
         _ => return None,
     })
+}
+
+/// Which threads answer a request: hashing a password must not keep others waiting.
+pub(crate) fn lane(method: &str, path: &str) -> Lane {
+    find(method, path).map_or(Ordinary, |(lane, _)| lane)
 }
 
 /// Answers a request.
 pub(crate) fn handle(app: &App, request: &Request) -> Response {
     match find(&request.method, &request.path) {
-        Some(handler) => {
+        Some((_, handler)) => {
             handler(app, request).unwrap_or_else(|error| Response::from_error(&error, &request.id))
         }
         None => match allowed(&request.path).as_str() {

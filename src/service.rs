@@ -1,12 +1,14 @@
 //! The service: what starts, in what order, and how it ends.
 
 use crate::app::{App, Sharing};
-use crate::config::{AccessMode, Config};
+use crate::config::{AccessMode, Config, Listen};
 use crate::error::{Error, Result};
+use crate::front_door::{Address, Door, End, Hooks, Listener};
+use crate::http::Response;
 use crate::http::server::Server;
 use crate::routes;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A running Gatepost. Several may run in one process. Dropping it stops it.
 ///
@@ -22,41 +24,76 @@ use std::sync::Arc;
 /// ```
 pub struct Service {
     app: Arc<App>,
-    server: Option<Server>,
-    addr: SocketAddr,
+    running: Option<(Arc<Door>, Server)>,
+    addr: Address,
+    failure: Arc<Failure>,
+}
+
+/// Why the service cannot go on, and whom to tell.
+#[derive(Default)]
+struct Failure(Mutex<(Option<String>, Option<OnFailure>)>);
+
+type OnFailure = Box<dyn FnOnce(String) + Send>;
+
+impl Failure {
+    fn report(&self, cause: String) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.1.take() {
+            Some(listener) => listener(cause),
+            None => state.0 = Some(cause),
+        }
+    }
+
+    fn listen(&self, listener: OnFailure) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.0.take() {
+            Some(cause) => listener(cause),
+            None => state.1 = Some(listener),
+        }
+    }
 }
 
 impl Service {
-    /// Starts the private PostgreSQL, if that is configured, then the workers, then listens. When
-    /// it returns, requests are answered.
+    /// Listens, starts the private PostgreSQL, if that is configured, then the workers, then opens
+    /// the front door. When it returns, requests are answered.
     ///
     /// A database that is away is no error: requests get 503 until it is there.
     ///
     /// # Errors
     /// [`Error::Configuration`], [`Error::SchemaBehind`], and [`Error::Startup`] when the address
-    /// is taken, the private PostgreSQL does not start or belongs to another process. What was
-    /// started by then is stopped again.
+    /// is taken, the certificate does not load, the private PostgreSQL does not start or belongs
+    /// to another process. What was started by then is stopped again.
     pub fn start(config: Config) -> Result<Self> {
+        config.validate()?;
         warn(&config);
-        let (listen, workers) = (config.server.listen, config.server.workers);
-        let max_body = config.server.max_body;
+        let settings = config.server.clone();
+        let listeners = listeners(&settings.listen)?;
         let app = App::open_with(config, Sharing::Exclusive).map_err(|error| match error {
             Error::SchemaBehind(text) => {
                 Error::SchemaBehind(format!("{text}; run `gatepost database migrate`"))
             }
             other => other,
         })?;
-        let app = Arc::new(app);
-        let routed = Arc::clone(&app);
-        let router = move |request: &_| routes::handle(&routed, request);
-        let server = Server::start(listen, workers, max_body, router)?;
-        let addr = server.addr();
-        Ok(Self { app, server: Some(server), addr })
+        let (app, failure) = (Arc::new(app), Arc::new(Failure::default()));
+        let (routed, reported) = (Arc::clone(&app), Arc::clone(&failure));
+        let server = Server::start(
+            settings.workers,
+            settings.hashing_threads(),
+            move |request| routes::handle(&routed, request),
+            move |cause| reported.report(cause),
+        )?;
+        let hooks = Hooks { lane: routes::lane, problem: Response::of_front_door };
+        let door = Door::start(settings, listeners, server.upstreams(), hooks)
+            .map_err(|e| Error::startup(format!("cannot open the front door: {e}")))?;
+        let door = Arc::new(door);
+        let addr = door.addr().cloned().ok_or_else(|| Error::startup("nowhere to listen"))?;
+        watch(Arc::clone(&door), Arc::clone(&failure))?;
+        Ok(Self { app, running: Some((door, server)), addr, failure })
     }
 
-    /// The address that it listens on; where port 0 was asked for, with the port it got.
-    pub fn addr(&self) -> SocketAddr {
-        self.addr
+    /// Where it listens, first of all; where port 0 was asked for, with the port it got.
+    pub fn addr(&self) -> &Address {
+        &self.addr
     }
 
     /// What the operations need: `gatepost::log_in(service.app(), …)`.
@@ -67,20 +104,33 @@ impl Service {
     /// Calls `listener` once, from a thread of ours, when the service can no longer accept
     /// requests. A program that runs nothing else should then stop it and exit.
     pub fn on_failure(&self, listener: impl FnOnce(String) + Send + 'static) {
-        if let Some(server) = &self.server {
-            server.on_failure(Box::new(listener));
-        }
+        self.failure.listen(Box::new(listener));
     }
 
-    /// Answers what it has received, waiting at most `server.drain_timeout`, and stops; the
-    /// private PostgreSQL last.
+    /// Reads certificate and key again; established connections keep theirs. It also happens by
+    /// itself when the files change.
+    ///
+    /// # Errors
+    /// [`Error::Startup`] when the new ones do not load; the old ones stay in force.
+    pub fn reload_tls(&self) -> Result<()> {
+        let fault = |e: std::io::Error| Error::startup(format!("the certificate stays: {e}"));
+        self.running.as_ref().map_or(Ok(()), |(door, _)| door.reload_tls().map_err(fault))
+    }
+
+    /// Refuses new connections, answers what is queued, running and half sent, waiting at most
+    /// `server.stop_deadline`, and stops; the private PostgreSQL last.
     pub fn stop(mut self) {
         self.shut_down();
     }
 
     fn shut_down(&mut self) {
-        if let Some(server) = self.server.take() {
-            server.stop(self.app.config().server.drain_timeout);
+        if let Some((door, server)) = self.running.take() {
+            let deadline = self.app.config().server.stop_deadline;
+            let end = Instant::now() + deadline;
+            if let End::Stopped { cut_off: 1.. } = door.stop(deadline) {
+                log::warn!("requests were cut off after {} s", deadline.as_secs());
+            }
+            server.stop(end.saturating_duration_since(Instant::now()));
             self.app.close();
         }
     }
@@ -90,6 +140,34 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.shut_down();
     }
+}
+
+fn listeners(listen: &Listen) -> Result<Vec<Listener>> {
+    let opened = match listen {
+        Listen::Systemd => Listener::from_systemd(),
+        other => Listener::bind(&other.to_string()).map(|listener| vec![listener]),
+    };
+    let fault = |e: &dyn std::fmt::Display| {
+        Err(Error::startup(format!("server.listen: cannot listen on {listen}: {e}")))
+    };
+    match opened {
+        Ok(listeners) if listeners.is_empty() => fault(&"systemd passed no socket (LISTEN_FDS)"),
+        Ok(listeners) => Ok(listeners),
+        Err(error) => fault(&error),
+    }
+}
+
+/// Reports the end of the front door, unless it was asked for.
+fn watch(door: Arc<Door>, failure: Arc<Failure>) -> Result<()> {
+    let watcher = move || loop {
+        match door.wait(Duration::from_secs(3600)) {
+            Some(End::Stopped { .. }) => return,
+            Some(End::Failed(cause)) => return failure.report(cause),
+            None => (),
+        }
+    };
+    let spawned = std::thread::Builder::new().name("door-watch".to_owned()).spawn(watcher);
+    spawned.map(drop).map_err(|e| Error::startup(format!("cannot start a thread: {e}")))
 }
 
 /// A program may share it between threads.
@@ -105,14 +183,14 @@ impl std::fmt::Debug for Service {
 }
 
 fn warn(config: &Config) {
-    let listen = config.server.listen;
+    let listen = &config.server.listen;
     if config.access.mode == AccessMode::Open {
         log::warn!("access.mode = \"open\": everybody who reaches {listen} may do everything");
     }
-    if !listen.ip().is_loopback() {
+    if !listen.is_local() && config.server.tls_certificate.is_none() {
         log::warn!(
-            "listening beyond loopback on {listen}: the HTTP server of this version does not \
-             withstand hostile clients; put a reverse proxy in front of it"
+            "listening on {listen} without TLS: passwords and tokens can be read on the way; set \
+             server.tls_certificate and server.tls_key, or put a proxy with TLS in front"
         );
     }
 }

@@ -1,8 +1,9 @@
 //! `gatepost serve`
 
 use super::{Arguments, Failure, Outcome, load, print, start_log};
-use gatepost::{Profile, Service};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use gatepost::{Address, Profile, Service};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::fmt::Write;
 use std::sync::mpsc::{Sender, channel};
@@ -11,13 +12,14 @@ const HELP: &str = "\
 Usage: gatepost [serve] [--config FILE]
 
 Runs the service until SIGTERM or SIGINT, then answers what it has received and stops. A second
-signal ends it at once. Once it answers, the first line on standard output is
+signal ends it at once. SIGHUP reads the TLS certificate and key again. Once it answers, the first line on standard output is
 `listening on http://ADDRESS:PORT`; the log goes to standard error.
 ";
 
-/// What ends the service.
-enum End {
-    Signal,
+/// What happens to the service while it runs.
+enum Event {
+    Stop,
+    Reload,
     Failure(String),
 }
 
@@ -25,28 +27,48 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     arguments.end(HELP)?;
     let loaded = load(arguments.file.as_deref())?;
     start_log(loaded.config.log.level)?;
-    let (end, ended) = channel();
-    catch_signals(end.clone())?;
-    let profile = loaded.config.profile;
+    raise_descriptor_limit();
+    let (sender, events) = channel();
+    catch_signals(sender.clone())?;
+    let (profile, tls) = (loaded.config.profile, loaded.config.server.tls_certificate.is_some());
     let service = Service::start(loaded.config)?;
-    service.on_failure(move |cause| drop(end.send(End::Failure(cause))));
-    announce(&service, profile)?;
-    let outcome = match ended.recv() {
-        Ok(End::Failure(cause)) => Err(Failure::Failed(cause)),
-        Ok(End::Signal) | Err(_) => Ok(()),
+    service.on_failure(move |cause| drop(sender.send(Event::Failure(cause))));
+    announce(&service, profile, tls)?;
+    let outcome = loop {
+        match events.recv() {
+            Ok(Event::Reload) => match service.reload_tls() {
+                Ok(()) => log::info!("certificate and key were read again"),
+                Err(error) => log::error!("{error}"),
+            },
+            Ok(Event::Failure(cause)) => break Err(Failure::Failed(cause)),
+            Ok(Event::Stop) | Err(_) => break Ok(()),
+        }
     };
     log::info!("stopping");
     service.stop();
     outcome
 }
 
+/// Takes as many descriptors as the system lets us have: each client connection needs one.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        log::debug!("the limit of descriptors stays as it is: {error}");
+    }
+}
+
 /// The first signal ends the service in order, also while it starts; the second at once, and the
 /// private PostgreSQL's watchdog then stops that.
-fn catch_signals(end: Sender<End>) -> Outcome {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+fn catch_signals(sender: Sender<Event>) -> Outcome {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for (count, signal) in signals.forever().enumerate() {
-            if count > 0 || end.send(End::Signal).is_err() {
+        let mut stopping = false;
+        for signal in signals.forever() {
+            let event = if signal == SIGHUP { Event::Reload } else { Event::Stop };
+            let again = stopping && signal != SIGHUP;
+            stopping |= signal != SIGHUP;
+            if again || sender.send(event).is_err() {
                 log::warn!("ending at once");
                 std::process::exit(128 + signal);
             }
@@ -55,10 +77,14 @@ fn catch_signals(end: Sender<End>) -> Outcome {
     Ok(())
 }
 
-fn announce(service: &Service, profile: Profile) -> Outcome {
-    let url = format!("http://{}", service.addr());
+fn announce(service: &Service, profile: Profile, tls: bool) -> Outcome {
+    let url = match service.addr() {
+        Address::Tcp(address) if tls => format!("https://{address}"),
+        Address::Tcp(address) => format!("http://{address}"),
+        unix @ Address::Unix(_) => unix.to_string(),
+    };
     let mut text = format!("listening on {url}\n");
-    if profile == Profile::Development {
+    if profile == Profile::Development && matches!(service.addr(), Address::Tcp(_)) {
         let program = std::env::args().next().unwrap_or_else(|| "gatepost".to_owned());
         let json = "-H 'Content-Type: application/json'";
         let alice = "-d '{\"login\":\"alice\",\"password\":\"correct horse battery\"}'";

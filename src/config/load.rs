@@ -239,6 +239,10 @@ fn plain(value: &DeValue<'_>) -> Option<String> {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().to_owned()),
         DeValue::Boolean(truth) => Some(truth.to_string()),
+        DeValue::Array(items) => {
+            let texts = items.iter().map(|item| item.get_ref().as_str());
+            Some(texts.collect::<Option<Vec<_>>>()?.join(","))
+        }
         _ => None,
     }
 }
@@ -293,7 +297,7 @@ mod tests {
     fn every_fault_is_named_with_its_line() {
         let text = faults(
             "[server]\nlisen = \"127.0.0.1:1\"\n\n[acess]\nmode = \"open\"\n[server2]\n[tokens]\n\
-             access_ttl = 15\nissuer = [\"a\"]\n",
+             access_ttl = 15\nissuer = 1.5\n",
             &[("GATEPOST_ACCESS_MODUS", "open"), ("GATEPOST_PASSWORDS_ITERATIONS", "many")],
         );
         for part in [
@@ -301,7 +305,7 @@ mod tests {
             ":4: unknown section [acess]; there are server, database, access,",
             ":6: unknown section [server2]",
             ":8: tokens.access_ttl: \"15\" is not a duration",
-            ":9: tokens.issuer: a value of type array does not fit here",
+            ":9: tokens.issuer: a value of type float does not fit here",
             "environment GATEPOST_ACCESS_MODUS: unknown setting access.modus",
             "environment GATEPOST_PASSWORDS_ITERATIONS: passwords.iterations: \"many\"",
         ] {

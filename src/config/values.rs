@@ -1,8 +1,7 @@
 //! How a setting's value is written, in a file and in the environment alike.
 
-use super::{AccessMode, Algorithm, Registration};
+use super::{AccessMode, Algorithm, Cidr, ForwardedHeader, Listen, Registration};
 use crate::secret::Secret;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,19 +17,26 @@ pub(super) trait Value: Sized {
     fn show(&self) -> String;
 }
 
-impl Value for SocketAddr {
+impl Value for Listen {
     fn parse(text: &str) -> Result<Self, String> {
-        let numeric = text.replace("localhost:", "127.0.0.1:");
-        numeric.parse().map_err(|_| {
-            format!(
-                "{text:?} is not an address and port, such as 127.0.0.1:8080, [::1]:8080 or \
-                 0.0.0.0:8080"
-            )
-        })
+        text.parse().map_err(|fault| format!("{text:?}: {fault}"))
     }
 
     fn show(&self) -> String {
         self.to_string()
+    }
+}
+
+/// In a file an array of strings, in the environment separated by commas.
+impl Value for Vec<Cidr> {
+    fn parse(text: &str) -> Result<Self, String> {
+        let blocks = text.split(',').map(str::trim).filter(|block| !block.is_empty());
+        blocks.map(|block| block.parse().map_err(|fault| format!("{block:?}: {fault}"))).collect()
+    }
+
+    fn show(&self) -> String {
+        let blocks: Vec<String> = self.iter().map(Cidr::to_string).collect();
+        if blocks.is_empty() { "(none)".to_owned() } else { blocks.join(", ") }
     }
 }
 
@@ -136,6 +142,10 @@ macro_rules! words {
 
 words!(AccessMode { "protected" => AccessMode::Protected, "open" => AccessMode::Open });
 words!(Registration { "anyone" => Registration::Anyone, "admin" => Registration::Admin });
+words!(ForwardedHeader {
+    "X-Forwarded-For" => ForwardedHeader::XForwardedFor,
+    "Forwarded" => ForwardedHeader::Forwarded,
+});
 words!(Algorithm { "EdDSA" => Algorithm::EdDsa, "HS256" => Algorithm::Hs256 });
 words!(log::LevelFilter {
     "off" => log::LevelFilter::Off,

@@ -1,9 +1,9 @@
-//! A request as handlers see it: read whole, bounded, and owned.
+//! A request as handlers see it: read whole and owned. The front door has bounded it.
 
 use super::Response;
 use super::parameters::Parameters;
 use crate::error::{Error, Result};
-use std::io::Read;
+use crate::front_door::{CLIENT_FIELD, REQUEST_ID_FIELD};
 use zeroize::Zeroizing;
 
 /// A request.
@@ -12,6 +12,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// Names this request in the log and in an error answer.
     pub(crate) id: String,
+    /// The client's address, as far as it is known behind proxies.
+    pub(super) client: String,
     query: String,
     content_type: Option<String>,
     authorization: Vec<Zeroizing<String>>,
@@ -20,12 +22,9 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Reads a request whole. What cannot be read becomes its answer, with the request so far.
-    pub(super) fn read(
-        from: &mut tiny_http::Request,
-        id: String,
-        max_body: usize,
-    ) -> (Self, Option<Response>) {
+    /// Takes over a request that the front door has sent, and with it the answer that it gets at
+    /// once if it cannot be one of ours.
+    pub(super) fn read(from: &mut tiny_http::Request) -> (Self, Option<Response>) {
         let (path, query) = from.url().split_once('?').unwrap_or((from.url(), ""));
         let values = |name: &'static str| {
             let headers = from.headers().iter().filter(move |header| header.field.equiv(name));
@@ -34,17 +33,15 @@ impl Request {
         let mut request = Self {
             method: from.method().as_str().to_owned(),
             path: path.to_owned(),
-            id,
+            id: values(REQUEST_ID_FIELD).next().unwrap_or_default(),
+            client: values(CLIENT_FIELD).next().unwrap_or_default(),
             query: query.to_owned(),
             content_type: values("content-type").next(),
             authorization: values("authorization").map(Zeroizing::new).collect(),
-            body: Zeroizing::new(Vec::with_capacity(from.body_length().unwrap_or(0).min(max_body))),
+            // In one piece from the start: growing would leave copies of a password behind.
+            body: Zeroizing::new(Vec::with_capacity(from.body_length().unwrap_or(0))),
         };
-        let mut limited = from.as_reader().take(max_body as u64 + 1);
-        let refusal = match limited.read_to_end(&mut request.body) {
-            Ok(_) if request.body.len() > max_body => {
-                Some(Response::payload_too_large(max_body, &request.id))
-            }
+        let refusal = match from.as_reader().read_to_end(&mut request.body) {
             Ok(_) => request.media_type_refusal(),
             Err(_) => {
                 let error = Error::InvalidRequest("the body could not be read".to_owned());

@@ -4,6 +4,7 @@
 //! status's own phrase (RFC 9457, 4.2.1); `code` is our stable word for the cause.
 
 use crate::error::Error;
+use crate::front_door;
 use serde::Serialize;
 
 /// Seconds after which a client may try again when the database is away: about as long as the
@@ -95,6 +96,12 @@ impl Response {
         }
     }
 
+    /// The body of an answer that the front door gives by itself.
+    pub(crate) fn of_front_door(refused: &front_door::Problem) -> Vec<u8> {
+        let status = (refused.status, refused.title);
+        Self::problem(status, refused.code, refused.detail, &refused.request_id).body
+    }
+
     fn unavailable(request_id: &str) -> Self {
         let detail = "the service cannot reach its database at the moment";
         Self::problem((503, "Service Unavailable"), "unavailable", detail, request_id)
@@ -117,12 +124,6 @@ impl Response {
         let detail = format!("this path takes {allow}");
         let status = (405, "Method Not Allowed");
         Self::problem(status, "method_not_allowed", &detail, request_id).header("Allow", allow)
-    }
-
-    /// The body is longer than allowed.
-    pub(super) fn payload_too_large(limit: usize, request_id: &str) -> Self {
-        let detail = format!("the body may have at most {limit} bytes");
-        Self::problem((413, "Content Too Large"), "payload_too_large", &detail, request_id)
     }
 
     /// The body does not say that it is JSON.

@@ -1,12 +1,16 @@
-//! The worker pool: a fixed number of threads that pull requests from tiny_http.
+//! The worker pools: fixed numbers of threads that pull requests from tiny_http.
 //!
+//! There are two, one for each lane, each on a tiny_http server of its own behind a private Unix
+//! socket. Only the front door connects there, so what arrives is complete, canonical and bounded.
 //! A panic in a handler becomes a 500 and the worker goes on.
 
+use super::private_dir::PrivateDir;
 use super::{Request, Response};
 use crate::error::{Error, Result};
+use crate::front_door::{PROBE_TARGET, Upstreams};
 use std::io::Cursor;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,116 +19,120 @@ use std::time::{Duration, Instant};
 /// What answers requests.
 type Router = dyn Fn(&Request) -> Response + Send + Sync;
 
-/// Told, once, why the server can no longer accept requests.
-type OnFailure = Box<dyn FnOnce(String) + Send>;
+/// Told why no more requests can be received.
+type OnFailure = dyn Fn(String) + Send + Sync;
 
-/// A running server.
+/// The running pools.
 pub(crate) struct Server {
+    ordinary: Pool,
+    hashing: Pool,
+    /// Removed after the pools, whose sockets are in it.
+    _directory: PrivateDir,
+}
+
+impl Server {
+    /// Starts both pools.
+    ///
+    /// # Errors
+    /// [`Error::Startup`] when a private socket cannot be had or a thread cannot be started.
+    pub(crate) fn start(
+        workers: usize,
+        hashing_threads: usize,
+        router: impl Fn(&Request) -> Response + Send + Sync + 'static,
+        on_failure: impl Fn(String) + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let fault = |e| Error::startup(format!("cannot make a directory for sockets: {e}"));
+        let directory = PrivateDir::new().map_err(fault)?;
+        let (router, on_failure) = (Arc::new(router) as Arc<Router>, Arc::new(on_failure) as _);
+        let pool = |name: &str, threads| {
+            let path = directory.path().join(name);
+            Pool::start(&path, name, threads, Arc::clone(&router), Arc::clone(&on_failure))
+        };
+        Ok(Self {
+            ordinary: pool("worker", workers)?,
+            hashing: pool("hashing", hashing_threads)?,
+            _directory: directory,
+        })
+    }
+
+    /// Where the front door connects.
+    pub(crate) fn upstreams(&self) -> Upstreams {
+        Upstreams { ordinary: self.ordinary.path.clone(), hashing: self.hashing.path.clone() }
+    }
+
+    /// Answers what was received, ends the threads and waits for them, at most for `deadline`.
+    pub(crate) fn stop(self, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        self.ordinary.stop(end);
+        self.hashing.stop(end);
+    }
+}
+
+/// The threads of one lane.
+struct Pool {
     shared: Arc<Shared>,
-    workers: usize,
-    addr: SocketAddr,
-    /// Disconnected when the last worker has ended.
+    threads: usize,
+    path: PathBuf,
+    /// Disconnected when the last thread has ended.
     ended: Mutex<Receiver<()>>,
 }
 
 struct Shared {
     listener: tiny_http::Server,
-    router: Box<Router>,
-    max_body: usize,
+    router: Arc<Router>,
+    on_failure: Arc<OnFailure>,
     stopping: AtomicBool,
-    failure: Mutex<Failure>,
 }
 
-#[derive(Default)]
-struct Failure {
-    cause: Option<String>,
-    listener: Option<OnFailure>,
-}
-
-impl Server {
-    /// Listens and starts the workers.
-    ///
-    /// # Errors
-    /// [`Error::Startup`] when the address cannot be had or a thread cannot be started.
-    pub(crate) fn start(
-        listen: SocketAddr,
-        workers: usize,
-        max_body: usize,
-        router: impl Fn(&Request) -> Response + Send + Sync + 'static,
+impl Pool {
+    fn start(
+        path: &Path,
+        name: &str,
+        threads: usize,
+        router: Arc<Router>,
+        on_failure: Arc<OnFailure>,
     ) -> Result<Self> {
         let fault = |e: &dyn std::fmt::Display| {
-            Error::startup(format!("server.listen: cannot listen on {listen}: {e}"))
+            Error::startup(format!("cannot listen on the private socket {}: {e}", path.display()))
         };
-        let listener = tiny_http::Server::http(listen).map_err(|e| fault(&e))?;
-        let addr = listener.server_addr().to_ip().ok_or_else(|| fault(&"not an IP address"))?;
-        let shared = Arc::new(Shared {
-            listener,
-            router: Box::new(router),
-            max_body,
-            stopping: AtomicBool::new(false),
-            failure: Mutex::default(),
-        });
+        let listener = tiny_http::Server::http_unix(path).map_err(|e| fault(&e))?;
+        let stopping = AtomicBool::new(false);
+        let shared = Arc::new(Shared { listener, router, on_failure, stopping });
         let (alive, ended) = channel();
-        let mut server = Self { shared, workers: 0, addr, ended: Mutex::new(ended) };
-        for number in 0..workers {
-            let (shared, life) = (Arc::clone(&server.shared), alive.clone());
+        let ended = Mutex::new(ended);
+        let mut pool = Self { shared, threads: 0, path: path.to_owned(), ended };
+        for number in 0..threads {
+            let (shared, life) = (Arc::clone(&pool.shared), alive.clone());
             let spawned = std::thread::Builder::new()
-                .name(format!("worker-{number}"))
+                .name(format!("{name}-{number}"))
                 .spawn(move || shared.work(&life));
             if let Err(error) = spawned {
                 drop(alive);
-                server.stop(Duration::ZERO);
-                return Err(Error::startup(format!("cannot start a worker thread: {error}")));
+                pool.stop(Instant::now());
+                return Err(Error::startup(format!("cannot start a thread: {error}")));
             }
-            server.workers += 1;
+            pool.threads += 1;
         }
-        Ok(server)
+        Ok(pool)
     }
 
-    /// The address that it listens on, with the port that port 0 became.
-    pub(crate) fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-
-    /// Calls `listener` once, from a worker, when no more requests can be accepted.
-    pub(crate) fn on_failure(&self, listener: OnFailure) {
-        let mut failure = self.shared.failure();
-        match failure.cause.clone() {
-            Some(cause) => listener(cause),
-            None => failure.listener = Some(listener),
-        }
-    }
-
-    /// Answers what was received, ends the workers and waits for them, at most for `deadline`.
-    pub(crate) fn stop(self, deadline: Duration) {
-        let end = Instant::now() + deadline;
+    fn stop(self, end: Instant) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // A worker that was woken looks once more for requests, and may find the next one's wake-up
-        // call instead; hence two for each.
-        for _ in 0..2 * self.workers {
+        // A thread that was woken looks once more for requests, and may find the next one's
+        // wake-up call instead; hence two for each.
+        for _ in 0..2 * self.threads {
             self.shared.listener.unblock();
         }
         let left = end.saturating_duration_since(Instant::now());
         let ended = self.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(left) {
-            log::warn!("requests were still running after {} s", deadline.as_secs());
-            return;
-        }
-        // What stood in the queue behind the wake-up calls.
-        for _ in 0..=2 * self.workers {
-            while let Ok(Some(request)) = self.shared.listener.try_recv() {
-                self.shared.answer(request);
-            }
+            log::warn!("requests were still running at the deadline of the stop");
         }
     }
 }
 
 impl Shared {
-    fn failure(&self) -> std::sync::MutexGuard<'_, Failure> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A worker's life. `_alive` is dropped with it.
+    /// A thread's life. `_alive` is dropped with it.
     fn work(&self, _alive: &Sender<()>) {
         loop {
             let stopping = self.stopping.load(Ordering::SeqCst);
@@ -134,26 +142,22 @@ impl Shared {
                 Ok(Some(request)) => self.answer(request),
                 Ok(None) => return,
                 Err(_) if self.stopping.load(Ordering::SeqCst) => (),
-                Err(error) => return self.fail(&error.to_string()),
+                // tiny_http accepts nothing after its first accept error, and says so once.
+                Err(error) => {
+                    return (self.on_failure)(format!(
+                        "the private server accepts no more connections: {error}"
+                    ));
+                }
             }
         }
     }
 
-    /// tiny_http accepts nothing after its first accept error, and does not say so twice.
-    fn fail(&self, error: &str) {
-        let mut failure = self.failure();
-        let cause = format!("no more connections can be accepted: {error}");
-        log::error!("{cause}");
-        if let Some(listener) = failure.listener.take() {
-            listener(cause.clone());
-        }
-        failure.cause = Some(cause);
-    }
-
     fn answer(&self, mut from: tiny_http::Request) {
+        if from.url() == PROBE_TARGET {
+            return send(from, tiny_http::Response::empty(204), "probe");
+        }
         let started = Instant::now();
-        let id = format!("{:016x}", rand::random::<u64>());
-        let (request, refusal) = Request::read(&mut from, id, self.max_body);
+        let (request, refusal) = Request::read(&mut from);
         let response = refusal.unwrap_or_else(|| {
             catch_unwind(AssertUnwindSafe(|| (self.router)(&request))).unwrap_or_else(|_| {
                 log::error!("{} a handler panicked", request.id);
@@ -161,16 +165,21 @@ impl Shared {
             })
         });
         let status = response.status;
-        if let Err(error) = from.respond(convert(response, &request.id)) {
-            log::debug!("{} the client left: {error}", request.id);
-        }
+        send(from, convert(response, &request.id), &request.id);
         log::info!(
-            "{} {} {status} {} ms {}",
+            "{} {} {status} {} ms {} {}",
             printable(&request.method),
             printable(&request.path),
             started.elapsed().as_millis(),
-            request.id
+            request.id,
+            request.client
         );
+    }
+}
+
+fn send<R: std::io::Read>(to: tiny_http::Request, response: tiny_http::Response<R>, id: &str) {
+    if let Err(error) = to.respond(response) {
+        log::debug!("{id} the front door left: {error}");
     }
 }
 
@@ -180,11 +189,10 @@ fn printable(text: &str) -> String {
 }
 
 fn convert(response: Response, id: &str) -> tiny_http::Response<Cursor<Vec<u8>>> {
-    let request_id = ("X-Request-Id", id.to_owned());
     let fixed = [
         ("Server", "gatepost".to_owned()),
         ("X-Content-Type-Options", "nosniff".to_owned()),
-        request_id,
+        ("X-Request-Id", id.to_owned()),
     ];
     let headers = response.headers.into_iter().chain(fixed).filter_map(|(name, value)| {
         tiny_http::Header::from_bytes(name, value)

@@ -78,7 +78,7 @@ fn without_a_valid_token_nothing_is_allowed() {
     }
     let twice = server.request(Method::GET, &format!("/user?id={id}"));
     let twice = twice.bearer_auth(&token).bearer_auth(&token).send().unwrap();
-    problem(twice, 401, "unauthenticated");
+    problem(twice, 400, "invalid_request");
     assert_eq!(server.get(&format!("/user?id={id}"), &token).status(), 200);
 }
 

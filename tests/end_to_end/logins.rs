@@ -7,7 +7,7 @@ use std::sync::Barrier;
 
 #[test]
 fn of_16_clients_that_register_one_login_at_once_exactly_one_gets_it() {
-    let server = TestServer::with(|c| c.server.workers = 16);
+    let server = TestServer::with(|c| c.server.hashing_threads = 16);
     let barrier = Barrier::new(16);
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let register = |n: usize| {

@@ -8,6 +8,7 @@ mod commands;
 mod contract;
 mod database;
 mod embedding;
+mod front_door;
 mod listing;
 mod logins;
 mod pgbouncer;

@@ -59,7 +59,6 @@ pub(crate) fn new_database() -> String {
 pub(crate) fn config(database: &str) -> Config {
     let mut config = Config::new(Profile::Testing);
     config.server.listen = "127.0.0.1:0".parse().unwrap();
-    config.server.workers = 4;
     config.database.pool_size = 4;
     config.passwords.iterations = 1_000;
     let url = conninfo(&CLUSTER, "gatepost_app", APP_PASSWORD, database);

@@ -1,0 +1,145 @@
+//! Letting clients in, as long as there is room.
+//!
+//! An error of `accept` never ends anything: the loop waits a moment, with one idle connection
+//! fewer, and tries again.
+
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::connection::Connection;
+use super::crowd::Room;
+use super::event_loop::{ACCEPT_AGAIN, EventLoop};
+use super::exchange::is_out_of_descriptors;
+use super::forwarded::counted_as;
+use super::problem::{Cause, Refusal};
+use super::slots::{Kind, fixed};
+use super::stream::Stream;
+
+/// Clients let in before others have their turn.
+const ACCEPTS_IN_A_ROW: usize = 64;
+
+/// How long to leave `accept` alone after an error.
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl EventLoop {
+    /// Lets in who waits at a listener.
+    pub(super) fn accept(&mut self, at: usize) {
+        for _ in 0..ACCEPTS_IN_A_ROW {
+            if !self.accept_one(at) {
+                return;
+            }
+        }
+        self.work.push_back(fixed(Kind::Listener, at));
+    }
+
+    /// False when there is nobody more, or a pause is needed.
+    pub(super) fn accept_one(&mut self, at: usize) -> bool {
+        let Some(listener) = self.listeners.get(at) else { return false };
+        let is_tcp = listener.is_tcp();
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                self.admit(stream, peer, is_tcp);
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            // It left before it was its turn.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => true,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
+            Err(error) => {
+                self.trouble.warn(self.now, &format!("cannot accept a connection: {error}"));
+                if is_out_of_descriptors(&error) {
+                    self.make_way();
+                }
+                let again = Some(self.now + PAUSE);
+                let clock = fixed(Kind::Clock, ACCEPT_AGAIN);
+                self.deadlines.change(clock, &mut self.accept_at, again);
+                false
+            }
+        }
+    }
+
+    pub(super) fn accept_soon(&mut self) {
+        self.work.extend((0..self.listeners.len()).map(|at| fixed(Kind::Listener, at)));
+    }
+
+    /// Descriptors ran out: whoever has been idle longest gives one back.
+    pub(super) fn make_way(&mut self) {
+        if let Some(longest_idle) = self.crowd.longest_idle() {
+            self.close(longest_idle);
+        }
+    }
+
+    fn admit(&mut self, stream: Stream, peer: IpAddr, is_tcp: bool) {
+        let proxies = &self.settings.trusted_proxies;
+        let exempt = peer.is_loopback() || proxies.iter().any(|block| block.contains(peer));
+        let address = (!exempt).then(|| counted_as(peer));
+        let room = self.crowd.room_for(address);
+        match room {
+            Room::Yes => {}
+            Room::After(longest_idle) => self.close(longest_idle),
+            Room::Refuse | Room::Drop => {
+                self.overload.warn(self.now, "too many connections, some hear 503");
+                // To say so over TLS would cost a handshake, which is what is being saved here.
+                if room == Room::Drop || (is_tcp && self.speaks_tls()) {
+                    return;
+                }
+            }
+        }
+        let refused = room == Room::Refuse;
+        let stream = match self.dress(stream, is_tcp) {
+            Ok(stream) => stream,
+            Err(error) => return self.trouble.warn(self.now, &format!("TLS: {error}")),
+        };
+        self.settle_in(stream, peer, address, refused);
+    }
+
+    fn settle_in(
+        &mut self,
+        mut stream: Stream,
+        peer: IpAddr,
+        address: Option<IpAddr>,
+        refused: bool,
+    ) {
+        let token = self.clients.next_token();
+        if let Err(error) = stream.register(self.poll.registry(), token) {
+            return self.trouble.warn(self.now, &format!("cannot watch a connection: {error}"));
+        }
+        let place = self.crowd.enter(address, refused);
+        let token = self.clients.insert(Connection::new(stream, peer, place, self.now));
+        if refused {
+            let refusal = Refusal::new(Cause::Overloaded, "too many connections");
+            self.with_client(token, |client, cx| client.refuse(refusal, cx));
+        }
+        self.drive(token);
+        if let Some(oldest) = self.crowd.excess_handshake() {
+            self.close(oldest);
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    fn speaks_tls(&self) -> bool {
+        self.certificates.is_some()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn speaks_tls(&self) -> bool {
+        false
+    }
+
+    /// TLS where it is due: on TCP, when there is a certificate.
+    #[cfg(feature = "tls")]
+    fn dress(&self, stream: Stream, is_tcp: bool) -> io::Result<Stream> {
+        match (stream, &self.certificates) {
+            (Stream::Tcp(socket), Some(certificates)) if is_tcp => {
+                certificates.accept(socket).map(|stream| Stream::Tls(Box::new(stream)))
+            }
+            (stream, _) => Ok(stream),
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn dress(&self, stream: Stream, _is_tcp: bool) -> io::Result<Stream> {
+        Ok(stream)
+    }
+}

@@ -1,0 +1,85 @@
+//! Answers that the door gives by itself, as bytes.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::SystemTime;
+
+use super::framing::Version;
+use super::problem::{Problem, Refusal};
+use super::reply::connection_line;
+
+/// What a client waits for that said `Expect: 100-continue`.
+pub(super) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// Ids for requests: a random prefix for each process, then a counter.
+#[derive(Debug)]
+pub(super) struct RequestIds {
+    prefix: u32,
+    counter: u32,
+}
+
+impl RequestIds {
+    pub(super) fn new() -> Self {
+        // The standard library's hash keys come from the system's random numbers.
+        let random = RandomState::new().build_hasher().finish();
+        Self { prefix: (random >> 32) as u32, counter: 0 }
+    }
+
+    pub(super) fn next(&mut self) -> String {
+        self.counter = self.counter.wrapping_add(1);
+        format!("{:08x}{:08x}", self.prefix, self.counter)
+    }
+}
+
+/// To whom the answer goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recipient {
+    pub(super) version: Version,
+    pub(super) keep_alive: bool,
+    pub(super) head_request: bool,
+}
+
+impl Recipient {
+    /// Somebody whose request could not be understood, so that the connection must end.
+    pub(super) const UNKNOWN: Self =
+        Self { version: Version::Http11, keep_alive: false, head_request: false };
+}
+
+/// Writes a problem document with all around it.
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    refusal: Refusal,
+    recipient: Recipient,
+    request_id: String,
+    body_of: fn(&Problem) -> Vec<u8>,
+) {
+    let cause = refusal.cause;
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    let mut head = format!(
+        "HTTP/1.1 {} {}\r\nDate: {date}\r\nServer: gatepost\r\nX-Request-Id: {request_id}\r\n",
+        cause.status(),
+        cause.title(),
+    );
+    let body = body_of(&Problem {
+        status: cause.status(),
+        code: cause.code(),
+        title: cause.title(),
+        detail: refusal.detail,
+        request_id,
+    });
+    head.push_str(&format!(
+        "Content-Type: application/problem+json\r\nContent-Length: {}\r\n\
+         Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n",
+        body.len(),
+    ));
+    if let Some(seconds) = cause.retry_after() {
+        head.push_str(&format!("Retry-After: {seconds}\r\n"));
+    }
+    out.extend_from_slice(head.as_bytes());
+    if let Some(line) = connection_line(recipient.version, recipient.keep_alive) {
+        out.extend_from_slice(line);
+    }
+    out.extend_from_slice(b"\r\n");
+    if !recipient.head_request {
+        out.extend_from_slice(&body);
+    }
+}

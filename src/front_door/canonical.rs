@@ -1,0 +1,126 @@
+//! The one way in which the door writes a request for tiny_http.
+//!
+//! Whatever the client's spelling was, tiny_http gets HTTP/1.1, the target in origin-form, one
+//! Host, a plain length, and only fields that are meant for the end of the way. Fields that begin
+//! with `x-gatepost-` come from the door or not at all.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use super::framing::{BodyLength, Head, connection_options};
+
+/// The field that carries the client's address.
+pub const CLIENT_FIELD: &str = "x-gatepost-client";
+/// The field that carries the request's id.
+pub const REQUEST_ID_FIELD: &str = "x-gatepost-request-id";
+/// Names that only the door may use.
+const PRIVATE_PREFIX: &str = "x-gatepost-";
+
+/// Fields that end at the door: they concern one connection (RFC 9110, section 7.6.1), or the
+/// door writes them itself, or the door has met them already (`Expect`).
+const NOT_PASSED_ON: [&str; 12] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// The request's head up to where the length belongs; `finish` completes it.
+#[must_use]
+pub fn begin(head: &Head<'_>, client: IpAddr, request_id: &str) -> Vec<u8> {
+    let mut text = String::with_capacity(head.length + 96);
+    let _ = write!(text, "{} {} HTTP/1.1\r\nhost: {}\r\n", head.method, head.target, head.host);
+    for field in &head.fields {
+        if is_passed_on(field.name, head) {
+            let _ = write!(text, "{}: {}\r\n", field.name, field.value);
+        }
+    }
+    let _ = write!(text, "{CLIENT_FIELD}: {client}\r\n{REQUEST_ID_FIELD}: {request_id}\r\n");
+    text.into_bytes()
+}
+
+fn is_passed_on(name: &str, head: &Head<'_>) -> bool {
+    let private = name
+        .get(..PRIVATE_PREFIX.len())
+        .is_some_and(|prefix| prefix.eq_ignore_ascii_case(PRIVATE_PREFIX));
+    !private
+        && !NOT_PASSED_ON.iter().any(|other| other.eq_ignore_ascii_case(name))
+        && !connection_options(&head.fields).any(|option| option.eq_ignore_ascii_case(name))
+}
+
+/// Adds length and body.
+pub fn finish(request: &mut Vec<u8>, framing: BodyLength, body: &[u8]) {
+    if framing != BodyLength::None {
+        request.extend_from_slice(format!("content-length: {}\r\n", body.len()).as_bytes());
+    }
+    request.extend_from_slice(b"\r\n");
+    request.extend_from_slice(body);
+}
+
+/// Methods that may be sent again without doing anything twice (RFC 9110, section 9.2.1).
+#[must_use]
+pub fn is_safe(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::framing::{Decision, Limits, parse};
+    use super::*;
+
+    const LIMITS: Limits =
+        Limits { head_bytes: 4096, line_bytes: 1024, fields: 32, body_bytes: 1000 };
+
+    fn canonical(input: &str) -> String {
+        let Decision::Complete(head) = parse(input.as_bytes(), 0, &LIMITS) else {
+            panic!("refused: {input}");
+        };
+        let mut request = begin(&head, [192, 0, 2, 1].into(), "0123456789abcdef");
+        finish(&mut request, head.body, b"");
+        String::from_utf8(request).unwrap()
+    }
+
+    #[test]
+    fn private_fields_of_a_client_are_replaced() {
+        let text = canonical(
+            "GET / HTTP/1.1\r\nHost: a\r\nX-Gatepost-Client: 1.1.1.1\r\n\
+             x-gatepost-anything: 1\r\nX-GATEPOST-REQUEST-ID: 5\r\nx-gatepost: kept\r\n\r\n",
+        );
+        assert_eq!(
+            text,
+            "GET / HTTP/1.1\r\nhost: a\r\nx-gatepost: kept\r\nx-gatepost-client: 192.0.2.1\r\n\
+             x-gatepost-request-id: 0123456789abcdef\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn fields_of_the_connection_end_here() {
+        let text = canonical(
+            "POST /a?b HTTP/1.1\r\nHost: a\r\nConnection: upgrade, X-Hop\r\nX-Hop: 1\r\nTE: gzip\r\n\
+             Upgrade: h2c\r\nHTTP2-Settings: x\r\nKeep-Alive: 5\r\nExpect: 100-continue\r\n\
+             Content-Length: 0\r\nAccept: */*\r\n\r\n",
+        );
+        assert_eq!(
+            text,
+            "POST /a?b HTTP/1.1\r\nhost: a\r\nAccept: */*\r\nx-gatepost-client: 192.0.2.1\r\n\
+             x-gatepost-request-id: 0123456789abcdef\r\ncontent-length: 0\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn naming_a_private_field_in_connection_does_not_remove_it() {
+        let text = canonical(
+            "GET / HTTP/1.0\r\nConnection: x-gatepost-client, host, content-length\r\n\r\n",
+        );
+        assert!(text.contains("x-gatepost-client: 192.0.2.1\r\n"));
+        assert!(text.starts_with("GET / HTTP/1.1\r\nhost: \r\n"));
+    }
+}

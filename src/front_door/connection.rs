@@ -1,0 +1,324 @@
+//! One client: a state machine that reads a request, waits for its reply, and reads the next.
+//!
+//! It knows its socket and its own buffers. Whatever concerns others (private connections, waiting
+//! lists, limits on all) it returns as a `Step` for the event loop. While a request is on its way
+//! nothing is read, so a client that sends without reading fills its own socket, not our memory.
+
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::time::Instant;
+
+use mio::Token;
+
+use super::Hooks;
+use super::answer::{self, CONTINUE, Recipient, RequestIds};
+use super::crowd::Place;
+use super::forwarded::client_address;
+use super::framing::{self, Decision, Limits};
+use super::outgoing::Outgoing;
+use super::problem::Refusal;
+use super::reply::Coding;
+use super::request::{Receiving, Request};
+use super::settings::Settings;
+use super::stream::{Handshake, Stream, is_not_now};
+
+/// Reads in a row before others have their turn.
+const READS_IN_A_ROW: usize = 8;
+
+/// Where a client stands.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Within the TLS handshake.
+    Handshaking,
+    /// Nothing of the next request has come.
+    Idle,
+    /// Part of a head has come.
+    Head,
+    /// The head is complete, the body is not.
+    Body(Box<Receiving>),
+    /// Complete, and not yet given to an upstream.
+    Waiting(Box<Request>),
+    /// Given to an upstream.
+    Exchange(Box<Exchange>),
+    /// The answer is complete but not all written; then go on, or close.
+    Flushing { keep_alive: bool },
+    /// All is said; what still comes is thrown away for a while (RFC 9112, section 9.6).
+    Lingering { discarded: usize },
+}
+
+/// A request that an upstream has.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) request: Request,
+    pub(super) upstream: Token,
+    /// How the body is written and whether the connection stays, once the head has come.
+    pub(super) begun: Option<(Coding, bool)>,
+    /// Since when the reply waits for room.
+    pub(super) held_since: Option<Instant>,
+}
+
+/// What the event loop has to do next for a client.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Nothing, until the socket or a deadline calls.
+    Blocked,
+    /// Go on when others had their turn.
+    Again,
+    /// A request is complete (`State::Waiting`).
+    Submit,
+    /// There is room again for the reply.
+    Resume,
+    Close,
+}
+
+/// What a connection needs from the outside for one turn.
+pub(super) struct Context<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) limits: Limits,
+    pub(super) hooks: &'a Hooks,
+    pub(super) ids: &'a mut RequestIds,
+    pub(super) scratch: &'a mut [u8],
+    pub(super) now: Instant,
+    pub(super) draining: bool,
+}
+
+/// One client.
+pub(super) struct Connection {
+    pub(super) stream: Stream,
+    pub(super) peer: IpAddr,
+    pub(super) place: Place,
+    pub(super) state: State,
+    /// When the state began.
+    pub(super) since: Instant,
+    /// The moment the deadlines know.
+    pub(super) deadline: Option<Instant>,
+    /// The kernel may have bytes for us.
+    pub(super) readable: bool,
+    pub(super) input: Vec<u8>,
+    scanned: usize,
+    pub(super) output: Outgoing,
+    pub(super) served: u32,
+}
+
+impl Connection {
+    pub(super) fn new(stream: Stream, peer: IpAddr, place: Place, now: Instant) -> Self {
+        let state = if stream.needs_handshake() { State::Handshaking } else { State::Idle };
+        Self {
+            stream,
+            peer,
+            place,
+            state,
+            since: now,
+            deadline: None,
+            // The first bytes often come together with the connection.
+            readable: true,
+            input: Vec::new(),
+            scanned: 0,
+            output: Outgoing::new(now),
+            served: 0,
+        }
+    }
+
+    pub(super) fn enter(&mut self, state: State, now: Instant) {
+        self.state = state;
+        self.since = now;
+    }
+
+    /// Goes as far as it can.
+    pub(super) fn advance(&mut self, cx: &mut Context<'_>) -> Step {
+        loop {
+            let step = match &self.state {
+                State::Handshaking => self.shake_hands(cx),
+                State::Idle | State::Head => self.receive_head(cx),
+                State::Body(_) => self.receive_body(cx),
+                State::Waiting(_) => Some(Step::Blocked),
+                State::Exchange(_) => Some(self.make_room(cx)),
+                State::Flushing { keep_alive } => self.finish_answer(*keep_alive, cx),
+                State::Lingering { discarded } => Some(self.linger(*discarded, cx)),
+            };
+            if let Some(step) = step {
+                return step;
+            }
+        }
+    }
+
+    fn shake_hands(&mut self, cx: &mut Context<'_>) -> Option<Step> {
+        match self.stream.handshake() {
+            Ok(Handshake::Pending) => return Some(Step::Blocked),
+            Ok(Handshake::Done) => self.enter(State::Idle, cx.now),
+            Ok(Handshake::Plaintext) => {
+                self.refuse(Refusal::invalid("this port speaks TLS, use https"), cx);
+            }
+            Err(error) => {
+                log::debug!("front door: {} failed the handshake: {error}", self.peer);
+                return Some(Step::Close);
+            }
+        }
+        None
+    }
+
+    /// Reads once. `Ok(0)` is the end of what the client sends.
+    fn read(&mut self, room: usize, cx: &mut Context<'_>) -> io::Result<usize> {
+        if !self.readable {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let room = room.min(cx.scratch.len());
+        loop {
+            match self.stream.read(&mut cx.scratch[..room]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.readable = false;
+                    return Err(error);
+                }
+                Ok(count) => return Ok(count),
+            }
+        }
+    }
+
+    /// Reads more of a request. `None`: something came.
+    fn receive(&mut self, cx: &mut Context<'_>) -> Option<Step> {
+        // Room for at least a byte: the head's limit is looked at after each read.
+        let room = cx.limits.head_bytes.saturating_sub(self.input.len()).max(1);
+        match self.read(room, cx) {
+            // Half a request and then nothing more: there is nobody to tell.
+            Ok(0) => Some(Step::Close),
+            Ok(count) => {
+                self.input.extend_from_slice(&cx.scratch[..count]);
+                None
+            }
+            Err(error) if is_not_now(&error) => Some(Step::Blocked),
+            Err(_) => Some(Step::Close),
+        }
+    }
+
+    fn receive_head(&mut self, cx: &mut Context<'_>) -> Option<Step> {
+        if self.input.is_empty()
+            && let Some(step) = self.receive(cx)
+        {
+            return Some(step);
+        }
+        if matches!(self.state, State::Idle) {
+            // The head's time runs from its first byte; that of the first head from the start.
+            let since = if self.served == 0 { self.since } else { cx.now };
+            self.enter(State::Head, since);
+        }
+        match framing::parse(&self.input, self.scanned, &cx.limits) {
+            Decision::Incomplete(scanned) => {
+                self.scanned = scanned;
+                return self.receive(cx);
+            }
+            Decision::Refused(refusal) => self.refuse(refusal, cx),
+            Decision::Complete(head) => {
+                let (header, trusted) =
+                    (cx.settings.forwarded_header, &cx.settings.trusted_proxies);
+                let client = client_address(self.peer, &head.fields, header, trusted);
+                let id = cx.ids.next();
+                let limit = cx.limits.body_bytes;
+                let receiving = Receiving::new(&head, client, id, cx.hooks, limit, cx.now);
+                let (expects, length) = (head.expects_continue, head.length);
+                self.input.drain(..length);
+                self.scanned = 0;
+                self.served += 1;
+                if expects && self.input.is_empty() && receiving.wants_body() {
+                    self.output.push(CONTINUE, cx.now);
+                }
+                self.enter(State::Body(Box::new(receiving)), cx.now);
+            }
+        }
+        None
+    }
+
+    fn receive_body(&mut self, cx: &mut Context<'_>) -> Option<Step> {
+        if self.output.write_to(&mut self.stream, cx.now).is_err() {
+            return Some(Step::Close);
+        }
+        let State::Body(receiving) = &mut self.state else { return Some(Step::Close) };
+        match receiving.take(&mut self.input) {
+            Ok(true) => {}
+            Ok(false) => return self.receive(cx),
+            Err(refusal) => {
+                self.refuse(refusal, cx);
+                return None;
+            }
+        }
+        if let State::Body(receiving) = std::mem::replace(&mut self.state, State::Idle) {
+            let mut request = receiving.finish(cx.now);
+            request.keep_alive &= self.served < cx.settings.requests_per_connection;
+            self.enter(State::Waiting(Box::new(request)), cx.now);
+        }
+        if self.input.is_empty() {
+            self.input = Vec::new();
+        }
+        Some(Step::Submit)
+    }
+
+    /// Ends with an answer of our own, after which nothing of this connection is understood.
+    pub(super) fn refuse(&mut self, refusal: Refusal, cx: &mut Context<'_>) {
+        let id = match &self.state {
+            State::Body(receiving) => receiving.id().to_owned(),
+            _ => cx.ids.next(),
+        };
+        self.answer(refusal, Recipient::UNKNOWN, id, cx);
+    }
+
+    /// Answers a complete request in place of the workers; the connection can go on.
+    pub(super) fn answer_request(&mut self, refusal: Refusal, cx: &mut Context<'_>) {
+        let (State::Waiting(_) | State::Exchange(_)) = &self.state else { return };
+        let request = match std::mem::replace(&mut self.state, State::Idle) {
+            State::Waiting(request) => *request,
+            State::Exchange(exchange) => exchange.request,
+            _ => return,
+        };
+        let recipient = Recipient {
+            version: request.version,
+            keep_alive: request.keep_alive && !cx.draining,
+            head_request: request.head_request,
+        };
+        self.answer(refusal, recipient, request.id, cx);
+    }
+
+    fn answer(&mut self, refusal: Refusal, to: Recipient, id: String, cx: &mut Context<'_>) {
+        let (status, code) = (refusal.cause.status(), refusal.cause.code());
+        log::debug!("front door: {id} of {}: {status} {code}: {}", self.peer, refusal.detail);
+        let mut bytes = Vec::new();
+        answer::write(&mut bytes, refusal, to, id, cx.hooks.problem);
+        self.output.push(&bytes, cx.now);
+        if !to.keep_alive {
+            self.input = Vec::new();
+        }
+        self.enter(State::Flushing { keep_alive: to.keep_alive }, cx.now);
+    }
+
+    fn finish_answer(&mut self, keep_alive: bool, cx: &mut Context<'_>) -> Option<Step> {
+        match self.output.write_to(&mut self.stream, cx.now) {
+            Ok(false) => return Some(Step::Blocked),
+            Err(_) => return Some(Step::Close),
+            Ok(true) => self.output = Outgoing::new(cx.now),
+        }
+        if keep_alive {
+            let state = if self.input.is_empty() { State::Idle } else { State::Head };
+            self.enter(state, cx.now);
+        } else if self.stream.finish().is_err() {
+            return Some(Step::Close);
+        } else {
+            self.enter(State::Lingering { discarded: 0 }, cx.now);
+        }
+        None
+    }
+
+    fn linger(&mut self, mut discarded: usize, cx: &mut Context<'_>) -> Step {
+        for _ in 0..READS_IN_A_ROW {
+            match self.read(usize::MAX, cx) {
+                Ok(0) => return Step::Close,
+                Ok(count) => discarded += count,
+                Err(error) if is_not_now(&error) => return Step::Blocked,
+                Err(_) => return Step::Close,
+            }
+            self.state = State::Lingering { discarded };
+            if discarded > cx.settings.linger_bytes {
+                return Step::Close;
+            }
+        }
+        Step::Again
+    }
+}

@@ -1,0 +1,248 @@
+//! Who is here: connections in all and by address, who has been idle longest, and what all hold.
+//!
+//! Idle connections are the ones that can give way without harm, so they are kept in the order in
+//! which they became idle, once for all and once for each address.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use mio::Token;
+
+use super::settings::{REFUSED_AT_ONCE, Settings};
+
+/// The counts. A connection remembers its own place (`Place`), so leaving is exact.
+#[derive(Debug)]
+pub(super) struct Crowd {
+    total: usize,
+    refused: usize,
+    by_address: HashMap<IpAddr, usize>,
+    idle: BTreeSet<(u64, Token)>,
+    idle_by_address: BTreeSet<(IpAddr, u64, Token)>,
+    handshakes: BTreeSet<(u64, Token)>,
+    clock: u64,
+    held: usize,
+    max: usize,
+    max_per_address: usize,
+    max_held: usize,
+    max_handshakes: usize,
+}
+
+/// What a connection remembers about its place in the crowd.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    /// The address it counts for; none when it is exempt.
+    pub(super) address: Option<IpAddr>,
+    /// It came beyond the limit, and only hears 503.
+    pub(super) refused: bool,
+    idle: Option<u64>,
+    handshake: Option<u64>,
+    held: usize,
+}
+
+/// Whether there is room for one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    Yes,
+    /// If this idle connection gives way.
+    After(Token),
+    /// None, but it may be told so.
+    Refuse,
+    /// None, not even for telling.
+    Drop,
+}
+
+impl Crowd {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            total: 0,
+            refused: 0,
+            by_address: HashMap::new(),
+            idle: BTreeSet::new(),
+            idle_by_address: BTreeSet::new(),
+            handshakes: BTreeSet::new(),
+            clock: 0,
+            held: 0,
+            max: settings.connection_limit(),
+            max_per_address: settings.connection_limit_per_address(),
+            max_held: settings.buffered_bytes,
+            max_handshakes: settings.max_handshakes.max(1),
+        }
+    }
+
+    /// Whether a connection that counts for this address can come in.
+    pub(super) fn room_for(&self, address: Option<IpAddr>) -> Room {
+        let of_address = address.and_then(|a| self.by_address.get(&a)).copied().unwrap_or(0);
+        let candidate = match address {
+            Some(address) if of_address >= self.max_per_address => self.longest_idle_of(address),
+            _ if self.total < self.max => return Room::Yes,
+            _ => self.longest_idle(),
+        };
+        match candidate {
+            Some(token) => Room::After(token),
+            None if self.refused < REFUSED_AT_ONCE => Room::Refuse,
+            None => Room::Drop,
+        }
+    }
+
+    pub(super) fn longest_idle(&self) -> Option<Token> {
+        self.idle.first().map(|entry| entry.1)
+    }
+
+    fn longest_idle_of(&self, address: IpAddr) -> Option<Token> {
+        let mut range = self.idle_by_address.range((address, 0, Token(0))..);
+        range.next().filter(|entry| entry.0 == address).map(|entry| entry.2)
+    }
+
+    pub(super) fn enter(&mut self, address: Option<IpAddr>, refused: bool) -> Place {
+        if refused {
+            self.refused += 1;
+            return Place { refused, ..Place::default() };
+        }
+        self.total += 1;
+        if let Some(address) = address {
+            *self.by_address.entry(address).or_default() += 1;
+        }
+        Place { address, ..Place::default() }
+    }
+
+    pub(super) fn leave(&mut self, token: Token, place: &mut Place) {
+        self.set_idle(token, place, false);
+        self.set_handshake(token, place, false);
+        self.set_held(place, 0);
+        if place.refused {
+            self.refused -= 1;
+            return;
+        }
+        self.total -= 1;
+        if let Some(address) = place.address
+            && let Some(count) = self.by_address.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&address);
+            }
+        }
+    }
+
+    /// Idle from now on, or no longer. Those who stay idle keep their place in the order.
+    pub(super) fn set_idle(&mut self, token: Token, place: &mut Place, idle: bool) {
+        match (place.idle, idle) {
+            (None, true) => {
+                self.clock += 1;
+                place.idle = Some(self.clock);
+                self.idle.insert((self.clock, token));
+                if let Some(address) = place.address {
+                    self.idle_by_address.insert((address, self.clock, token));
+                }
+            }
+            (Some(since), false) => {
+                place.idle = None;
+                self.idle.remove(&(since, token));
+                if let Some(address) = place.address {
+                    self.idle_by_address.remove(&(address, since, token));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// In a TLS handshake, or no longer.
+    pub(super) fn set_handshake(&mut self, token: Token, place: &mut Place, shaking: bool) {
+        match (place.handshake, shaking) {
+            (None, true) => {
+                self.clock += 1;
+                place.handshake = Some(self.clock);
+                self.handshakes.insert((self.clock, token));
+            }
+            (Some(since), false) => {
+                place.handshake = None;
+                self.handshakes.remove(&(since, token));
+            }
+            _ => {}
+        }
+    }
+
+    /// The handshake that must give way, when there are too many.
+    pub(super) fn excess_handshake(&self) -> Option<Token> {
+        let too_many = self.handshakes.len() > self.max_handshakes;
+        self.handshakes.first().filter(|_| too_many).map(|entry| entry.1)
+    }
+
+    /// Notes what a connection holds. Says whether it grew beyond what all together may hold.
+    pub(super) fn set_held(&mut self, place: &mut Place, bytes: usize) -> bool {
+        let grew = bytes > place.held;
+        self.held = self.held - place.held + bytes;
+        place.held = bytes;
+        grew && self.held > self.max_held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crowd(max: usize, max_per_address: usize) -> Crowd {
+        Crowd::new(&Settings {
+            max_connections: max,
+            max_connections_per_address: max_per_address,
+            buffered_bytes: 100,
+            ..Settings::default()
+        })
+    }
+
+    fn address(last: u8) -> Option<IpAddr> {
+        Some(IpAddr::from([192, 0, 2, last]))
+    }
+
+    #[test]
+    fn the_longest_idle_connection_gives_way() {
+        let mut crowd = crowd(3, 3);
+        let mut places: Vec<Place> = (0..3).map(|_| crowd.enter(address(1), false)).collect();
+        assert_eq!(crowd.room_for(address(2)), Room::Refuse);
+        for at in [2, 0, 1, 2] {
+            crowd.set_idle(Token(at), &mut places[at], true);
+        }
+        assert_eq!(crowd.room_for(address(2)), Room::After(Token(2)));
+        crowd.set_idle(Token(2), &mut places[2], false);
+        assert_eq!(crowd.room_for(address(2)), Room::After(Token(0)));
+        crowd.leave(Token(0), &mut places[0]);
+        assert_eq!(crowd.room_for(address(2)), Room::Yes);
+    }
+
+    #[test]
+    fn an_address_at_its_cap_loses_its_own_longest_idle_connection_only() {
+        let mut crowd = crowd(10, 2);
+        let mut other = crowd.enter(address(9), false);
+        crowd.set_idle(Token(9), &mut other, true);
+        let mut first = crowd.enter(address(1), false);
+        let mut second = crowd.enter(address(1), false);
+        assert_eq!(crowd.room_for(address(1)), Room::Refuse);
+        crowd.set_idle(Token(1), &mut first, true);
+        crowd.set_idle(Token(2), &mut second, true);
+        assert_eq!(crowd.room_for(address(1)), Room::After(Token(1)));
+        assert_eq!(crowd.room_for(address(3)), Room::Yes);
+        assert_eq!(crowd.room_for(None), Room::Yes);
+    }
+
+    #[test]
+    fn the_refused_are_counted_apart_and_bounded() {
+        let mut crowd = crowd(1, 1);
+        let _inside = crowd.enter(None, false);
+        let mut refused: Vec<Place> =
+            (0..REFUSED_AT_ONCE).map(|_| crowd.enter(None, true)).collect();
+        assert_eq!(crowd.room_for(None), Room::Drop);
+        crowd.leave(Token(5), &mut refused[0]);
+        assert_eq!(crowd.room_for(None), Room::Refuse);
+    }
+
+    #[test]
+    fn what_all_hold_is_bounded_and_only_growth_is_blamed() {
+        let mut crowd = crowd(5, 5);
+        let mut first = crowd.enter(None, false);
+        let mut second = crowd.enter(None, false);
+        assert!(!crowd.set_held(&mut first, 100));
+        assert!(crowd.set_held(&mut second, 1));
+        assert!(!crowd.set_held(&mut first, 99));
+        assert!(!crowd.set_held(&mut second, 1));
+    }
+}

@@ -1,0 +1,293 @@
+//! The one thread: waits for sockets and deadlines, and lets whoever they concern go on.
+//!
+//! Readiness is edge-triggered, so everybody remembers whether there may be more to read, and
+//! whoever has had a fair share but is not done queues up in `work`.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use mio::event::Event;
+use mio::{Events, Poll, Token, Waker};
+
+use super::answer::RequestIds;
+use super::connection::{Connection, Context, State, Step};
+use super::crowd::Crowd;
+use super::deadlines::Deadlines;
+use super::framing::Limits;
+use super::listener::Listener;
+use super::problem::{Cause, Refusal};
+use super::quiet::Quiet;
+use super::settings::Settings;
+use super::slots::{Kind, Slots, fixed, index, kind};
+use super::stopping::Shared;
+use super::upstream::Pool;
+use super::waiting::WaitingList;
+use super::{Hooks, Lane, Upstreams};
+
+/// Bytes of one read, shared by all.
+const SCRATCH_BYTES: usize = 16 * 1024;
+
+/// The clocks that belong to nobody in particular, by index of their token.
+pub(super) const RETRY_ORDINARY: usize = Lane::Ordinary as usize;
+pub(super) const RETRY_HASHING: usize = Lane::Hashing as usize;
+pub(super) const ACCEPT_AGAIN: usize = 2;
+pub(super) const STOP_NOW: usize = 3;
+#[cfg(feature = "tls")]
+pub(super) const CHECK_TLS: usize = 4;
+
+/// Everything that the thread owns.
+pub(super) struct EventLoop {
+    pub(super) poll: Poll,
+    pub(super) settings: Settings,
+    pub(super) limits: Limits,
+    pub(super) hooks: Hooks,
+    pub(super) ids: RequestIds,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) clients: Slots<Connection>,
+    pub(super) lanes: [Pool; 2],
+    pub(super) crowd: Crowd,
+    pub(super) deadlines: Deadlines,
+    pub(super) work: VecDeque<Token>,
+    pub(super) scratch: Box<[u8]>,
+    pub(super) body: Vec<u8>,
+    pub(super) now: Instant,
+    pub(super) accept_at: Option<Instant>,
+    pub(super) stop_at: Option<Instant>,
+    pub(super) draining: bool,
+    pub(super) cut_off: usize,
+    pub(super) overload: Quiet,
+    pub(super) trouble: Quiet,
+    pub(super) shared: Arc<Shared>,
+    #[cfg(feature = "tls")]
+    pub(super) certificates: Option<Arc<super::tls::Certificates>>,
+    #[cfg(feature = "tls")]
+    pub(super) tls_at: Option<Instant>,
+}
+
+impl EventLoop {
+    pub(super) fn new(
+        settings: Settings,
+        mut listeners: Vec<Listener>,
+        upstreams: Upstreams,
+        hooks: Hooks,
+        shared: Arc<Shared>,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        for (at, listener) in listeners.iter_mut().enumerate() {
+            listener.register(poll.registry(), fixed(Kind::Listener, at))?;
+        }
+        let lanes = [
+            Pool::new(
+                Kind::Ordinary,
+                upstreams.ordinary,
+                settings.ordinary_upstreams(),
+                WaitingList::new(settings.ordinary_waiting, settings.ordinary_waiting_bytes),
+                settings.ordinary_waiting_deadline,
+            ),
+            Pool::new(
+                Kind::Hashing,
+                upstreams.hashing,
+                settings.hashing_upstreams(),
+                WaitingList::new(settings.hashing_waiting, settings.hashing_waiting_bytes),
+                settings.hashing_waiting_deadline,
+            ),
+        ];
+        Ok(Self {
+            poll,
+            limits: settings.framing(),
+            hooks,
+            ids: RequestIds::new(),
+            listeners,
+            clients: Slots::new(Kind::Client),
+            lanes,
+            crowd: Crowd::new(&settings),
+            deadlines: Deadlines::default(),
+            work: VecDeque::new(),
+            scratch: vec![0; SCRATCH_BYTES].into(),
+            body: Vec::new(),
+            now: Instant::now(),
+            accept_at: None,
+            stop_at: None,
+            draining: false,
+            cut_off: 0,
+            overload: Quiet::default(),
+            trouble: Quiet::default(),
+            shared,
+            #[cfg(feature = "tls")]
+            certificates: None,
+            #[cfg(feature = "tls")]
+            tls_at: None,
+            settings,
+        })
+    }
+
+    pub(super) fn waker(&self) -> io::Result<Arc<Waker>> {
+        Waker::new(self.poll.registry(), fixed(Kind::Waker, 0)).map(Arc::new)
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn with_certificates(
+        self,
+        certificates: Option<Arc<super::tls::Certificates>>,
+    ) -> Self {
+        Self { certificates, ..self }
+    }
+
+    /// Runs until stopped.
+    pub(super) fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(1024);
+        self.now = Instant::now();
+        self.grow(Lane::Ordinary);
+        self.grow(Lane::Hashing);
+        #[cfg(feature = "tls")]
+        self.check_certificates_later();
+        while !(self.draining && self.clients.len() == 0) {
+            let sleep = if self.work.is_empty() {
+                self.deadlines.sleep(self.now)
+            } else {
+                Some(std::time::Duration::ZERO)
+            };
+            match self.poll.poll(&mut events, sleep) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            self.now = Instant::now();
+            for event in &events {
+                self.on_event(event);
+            }
+            // What is added meanwhile has its turn after the sockets had theirs.
+            for _ in 0..self.work.len() {
+                if let Some(token) = self.work.pop_front() {
+                    self.go_on(token);
+                }
+            }
+            while let Some(token) = self.deadlines.pop(self.now) {
+                self.on_deadline(token);
+            }
+        }
+        Ok(())
+    }
+
+    fn on_event(&mut self, event: &Event) {
+        let token = event.token();
+        let gone = event.is_error() || event.is_write_closed();
+        let readable = event.is_readable() || event.is_read_closed() || gone;
+        match kind(token) {
+            Kind::Waker => self.look_for_stop(),
+            Kind::Client => {
+                let Some(client) = self.clients.get_mut(token) else { return };
+                client.readable |= readable;
+                // A reset, or both directions closed: nobody is left to answer.
+                if gone { self.close(token) } else { self.drive(token) }
+            }
+            Kind::Ordinary => self.on_upstream_event(Lane::Ordinary, token, readable),
+            Kind::Hashing => self.on_upstream_event(Lane::Hashing, token, readable),
+            Kind::Listener | Kind::Clock => self.go_on(token),
+        }
+    }
+
+    fn go_on(&mut self, token: Token) {
+        match kind(token) {
+            Kind::Listener => self.accept(index(token)),
+            Kind::Client => self.drive(token),
+            Kind::Ordinary => self.pump(Lane::Ordinary, token),
+            Kind::Hashing => self.pump(Lane::Hashing, token),
+            Kind::Waker | Kind::Clock => {}
+        }
+    }
+
+    fn on_deadline(&mut self, token: Token) {
+        match (kind(token), index(token)) {
+            (Kind::Client, _) => self.on_client_overdue(token),
+            (Kind::Clock, RETRY_ORDINARY) => self.grow_again(Lane::Ordinary),
+            (Kind::Clock, RETRY_HASHING) => self.grow_again(Lane::Hashing),
+            (Kind::Clock, ACCEPT_AGAIN) => {
+                self.accept_at = None;
+                self.accept_soon();
+            }
+            (Kind::Clock, STOP_NOW) => self.cut_off_all(),
+            #[cfg(feature = "tls")]
+            (Kind::Clock, CHECK_TLS) => self.check_certificates(),
+            _ => {}
+        }
+    }
+
+    /// Calls something on a client with what it needs from the loop.
+    pub(super) fn with_client<R>(
+        &mut self,
+        token: Token,
+        call: impl FnOnce(&mut Connection, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let client = self.clients.get_mut(token)?;
+        let mut context = Context {
+            settings: &self.settings,
+            limits: self.limits,
+            hooks: &self.hooks,
+            ids: &mut self.ids,
+            scratch: &mut self.scratch,
+            now: self.now,
+            draining: self.draining,
+        };
+        Some(call(client, &mut context))
+    }
+
+    /// Lets a client go as far as it can.
+    pub(super) fn drive(&mut self, token: Token) {
+        while let Some(step) = self.with_client(token, Connection::advance) {
+            match step {
+                Step::Submit => self.submit(token),
+                Step::Close => return self.close(token),
+                Step::Blocked => break,
+                Step::Again => {
+                    self.work.push_back(token);
+                    break;
+                }
+                Step::Resume => {
+                    let upstream = self.clients.get_mut(token).and_then(|c| c.upstream());
+                    self.work.extend(upstream.map(|(_, upstream)| upstream));
+                    break;
+                }
+            }
+        }
+        self.settle(token);
+    }
+
+    /// Brings deadlines and counts in line with the state that a client is in now.
+    fn settle(&mut self, token: Token) {
+        let Some(client) = self.clients.get_mut(token) else { return };
+        let lanes = &self.lanes;
+        let due = client.due(&self.settings, self.draining, |request| {
+            lanes[request.lane as usize].waiting_deadline
+        });
+        self.deadlines.change(token, &mut client.deadline, Some(due));
+        let idle = matches!(client.state, State::Idle);
+        let shaking = matches!(client.state, State::Handshaking);
+        self.crowd.set_idle(token, &mut client.place, idle);
+        self.crowd.set_handshake(token, &mut client.place, shaking);
+        let held = client.held();
+        if self.crowd.set_held(&mut client.place, held)
+            && matches!(client.state, State::Head | State::Body(_))
+        {
+            self.overload.warn(self.now, "clients make us hold too much, some hear 503");
+            let refusal = Refusal::new(Cause::Overloaded, "too much is waiting to be received");
+            self.with_client(token, |client, cx| client.refuse(refusal, cx));
+            self.work.push_back(token);
+        }
+    }
+
+    /// Parts with a client, wherever it stands. Its reply, if one is owed, will be thrown away.
+    pub(super) fn close(&mut self, token: Token) {
+        let Some(mut client) = self.clients.remove(token) else { return };
+        self.deadlines.change(token, &mut client.deadline, None);
+        self.crowd.leave(token, &mut client.place);
+        if let State::Waiting(request) = &client.state {
+            self.lanes[request.lane as usize].waiting.remove(token);
+        }
+        if let Some((lane, upstream)) = client.upstream() {
+            self.abandon(lane, upstream);
+        }
+        client.stream.deregister(self.poll.registry());
+    }
+}

@@ -1,0 +1,214 @@
+//! Requests to the private connections, replies back to their clients.
+//!
+//! The rule that keeps replies from being crossed: a private connection remembers whom it serves,
+//! by a token that is never used for two clients, until its reply has been read to the end.
+
+use std::io;
+
+use mio::Token;
+
+use super::Lane;
+use super::connection::State;
+use super::event_loop::EventLoop;
+use super::problem::{Cause, Refusal};
+use super::slots::{Kind, fixed};
+use super::stream::is_not_now;
+use super::upstream::Role;
+
+/// Reads of a reply in a row before others have their turn.
+const READS_IN_A_ROW: usize = 16;
+
+impl EventLoop {
+    /// A client's request is complete: give it to an upstream, or let it wait, or refuse it.
+    pub(super) fn submit(&mut self, token: Token) {
+        let Some(request) = self.clients.get_mut(token).and_then(|client| client.take_waiting())
+        else {
+            return;
+        };
+        let (lane, bytes) = (request.lane, request.bytes.len());
+        let pool = &mut self.lanes[lane as usize];
+        if pool.has_idle() && pool.waiting.is_empty() {
+            self.give(lane, token);
+            // If that connection was lost, the request waits, and another one may be idle.
+            self.assign(lane);
+        } else if !pool.waiting.push(token, bytes) {
+            self.overload.warn(self.now, "the waiting list is full, some hear 503");
+            let refusal = Refusal::new(Cause::Overloaded, "too many requests are waiting");
+            self.with_client(token, |client, cx| client.answer_request(refusal, cx));
+        }
+    }
+
+    /// Gives waiting requests to idle connections, in order.
+    fn assign(&mut self, lane: Lane) {
+        while self.lanes[lane as usize].has_idle() {
+            let Some(client) = self.lanes[lane as usize].waiting.pop() else { return };
+            self.give(lane, client);
+            self.work.push_back(client);
+        }
+    }
+
+    fn give(&mut self, lane: Lane, token: Token) {
+        let Some(client) = self.clients.get_mut(token) else { return };
+        let Some(request) = client.take_waiting() else { return };
+        let (bytes, to_head) = (std::mem::take(&mut request.bytes), request.head_request);
+        let Some((upstream, sent)) = self.lanes[lane as usize].send(token, bytes, to_head) else {
+            return;
+        };
+        client.begin_exchange(upstream, self.now);
+        if sent.is_err() {
+            self.lose(lane, upstream);
+        }
+    }
+
+    pub(super) fn on_upstream_event(&mut self, lane: Lane, token: Token, readable: bool) {
+        let Some(upstream) = self.lanes[lane as usize].connections.get_mut(token) else { return };
+        upstream.readable |= readable;
+        // When writing fails there may still be a reply to read; reading finds the end by itself.
+        let _ = upstream.flush();
+        self.pump(lane, token);
+    }
+
+    /// Reads from a private connection as long as its client has room.
+    pub(super) fn pump(&mut self, lane: Lane, token: Token) {
+        for _ in 0..READS_IN_A_ROW {
+            let Some(upstream) = self.lanes[lane as usize].connections.get_mut(token) else {
+                return;
+            };
+            if !upstream.readable {
+                return;
+            }
+            if let Role::Serving(client) = upstream.role
+                && let Some(client) = self.clients.get_mut(client)
+                && !client.has_room()
+            {
+                return;
+            }
+            match upstream.read(&mut self.scratch) {
+                Ok(count @ 1..) => {
+                    if self.receive_reply(lane, token, count).is_err() {
+                        self.trouble.warn(self.now, "tiny_http sent a reply that makes no sense");
+                        self.lose(lane, token);
+                        return self.assign(lane);
+                    }
+                }
+                Err(error) if is_not_now(&error) => {
+                    upstream.readable = error.kind() == io::ErrorKind::Interrupted;
+                }
+                Ok(_) | Err(_) => {
+                    self.lose(lane, token);
+                    return self.assign(lane);
+                }
+            }
+        }
+        self.work.push_back(token);
+    }
+
+    /// Passes on what is in the scratch buffer.
+    fn receive_reply(
+        &mut self,
+        lane: Lane,
+        token: Token,
+        count: usize,
+    ) -> Result<(), super::reply::Malformed> {
+        let Some(upstream) = self.lanes[lane as usize].connections.get_mut(token) else {
+            return Ok(());
+        };
+        if upstream.role == Role::Idle {
+            return Err(super::reply::Malformed);
+        }
+        self.body.clear();
+        let piece = upstream.reply.feed(&self.scratch[..count], &mut self.body)?;
+        let (role, all_sent) = (upstream.role, upstream.all_sent());
+        if let Role::Serving(client) = role {
+            let body = std::mem::take(&mut self.body);
+            let relayed = self.with_client(client, |client, cx| {
+                client.relay(piece.head.as_ref(), &body, piece.done, cx)
+            });
+            self.body = body;
+            match relayed {
+                Some(Err(_)) => self.close(client),
+                // Its state or its deadlines may have changed.
+                _ => self.drive(client),
+            }
+        }
+        if piece.done && !all_sent {
+            // Answered before the body was read: what is left of it must not be followed by
+            // another request, which would be taken for it.
+            self.lose(lane, token);
+            self.assign(lane);
+        } else if piece.done {
+            let proved = self.lanes[lane as usize].release(token);
+            self.assign(lane);
+            if proved {
+                self.grow(lane);
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody waits for this reply any more; what comes is read and thrown away.
+    pub(super) fn abandon(&mut self, lane: Lane, upstream: Token) {
+        self.lanes[lane as usize].abandon(upstream);
+        self.work.push_back(upstream);
+    }
+
+    /// A private connection is lost. Its request goes to another one if that is harmless.
+    fn lose(&mut self, lane: Lane, token: Token) {
+        let pool = &mut self.lanes[lane as usize];
+        let Some(mut upstream) = pool.remove(token, self.poll.registry()) else { return };
+        self.grow_later(lane);
+        let Role::Serving(token) = upstream.role else { return };
+        let Some(client) = self.clients.get_mut(token) else { return };
+        let State::Exchange(exchange) = &mut client.state else { return };
+        let request = &mut exchange.request;
+        let again = upstream.nothing_sent() || (request.safe && !request.retried);
+        if upstream.reply.is_untouched() && again {
+            request.retried |= !upstream.nothing_sent();
+            let bytes = upstream.take_request();
+            let length = bytes.len();
+            client.return_request(bytes, self.now);
+            self.lanes[lane as usize].waiting.push_front(token, length);
+        } else if client.has_begun() {
+            // Cutting it short is the only way to say that the reply is not complete.
+            return self.close(token);
+        } else {
+            let refusal = Refusal::new(Cause::Unavailable, "the request may not have been handled");
+            self.with_client(token, |client, cx| client.answer_request(refusal, cx));
+        }
+        self.work.push_back(token);
+    }
+
+    /// Opens the next private connection, or tries again later.
+    pub(super) fn grow(&mut self, lane: Lane) {
+        if let Err(error) = self.lanes[lane as usize].grow(self.poll.registry()) {
+            self.trouble.warn(self.now, &format!("cannot reach tiny_http: {error}"));
+            if is_out_of_descriptors(&error) {
+                self.make_way();
+            }
+            if self.lanes[lane as usize].has_gone(&error) {
+                self.shared.report("tiny_http no longer accepts private connections");
+            }
+            self.grow_later(lane);
+        }
+    }
+
+    fn grow_later(&mut self, lane: Lane) {
+        let pool = &mut self.lanes[lane as usize];
+        if pool.retry_at.is_none() {
+            let at = Some(self.now + pool.next_retry());
+            self.deadlines.change(fixed(Kind::Clock, lane as usize), &mut pool.retry_at, at);
+        }
+    }
+
+    pub(super) fn grow_again(&mut self, lane: Lane) {
+        self.lanes[lane as usize].retry_at = None;
+        self.grow(lane);
+    }
+}
+
+/// Errors of `accept` and `connect` that more descriptors or memory would have prevented.
+pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let errors = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    errors.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}

@@ -1,0 +1,107 @@
+//! Who the client is, when a proxy stands in front (RFC 7239, and its older relative).
+//!
+//! Each proxy appends the address it was called from, so the list is read from the right, and only
+//! as long as whoever wrote the entry is trusted. What stands further left was written by the
+//! client and is nobody's word.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::framing::Field;
+use crate::config::{Cidr, ForwardedHeader};
+
+/// The client's address: the peer's, unless trusted proxies say otherwise.
+#[must_use]
+pub fn client_address(
+    peer: IpAddr,
+    fields: &[Field<'_>],
+    header: ForwardedHeader,
+    trusted: &[Cidr],
+) -> IpAddr {
+    let peer = peer.to_canonical();
+    let is_trusted = |address: IpAddr| trusted.iter().any(|block| block.contains(address));
+    if !is_trusted(peer) {
+        return peer;
+    }
+    let name = match header {
+        ForwardedHeader::XForwardedFor => "x-forwarded-for",
+        ForwardedHeader::Forwarded => "forwarded",
+    };
+    let lines = fields.iter().rev().filter(|field| field.name.eq_ignore_ascii_case(name));
+    let mut client = peer;
+    for line in lines {
+        let addresses: Vec<Option<IpAddr>> = match header {
+            ForwardedHeader::XForwardedFor => {
+                line.value.rsplit(',').map(|entry| node(entry.trim_matches([' ', '\t']))).collect()
+            }
+            ForwardedHeader::Forwarded => {
+                rsplit_outside_quotes(line.value, b',').into_iter().map(forwarded_for).collect()
+            }
+        };
+        for address in addresses {
+            // "unknown", an obfuscated name or garbage: the last proxy that named an address is
+            // the best that is known.
+            let Some(address) = address else { return client };
+            client = address;
+            if !is_trusted(client) {
+                return client;
+            }
+        }
+    }
+    client
+}
+
+/// Splits from the right at a separator that does not stand within a quoted string. From the
+/// right, because a quote that the client left open must not swallow what proxies added to it.
+fn rsplit_outside_quotes(text: &str, separator: u8) -> Vec<&str> {
+    let bytes = text.as_bytes();
+    let (mut parts, mut end, mut quoted) = (Vec::new(), text.len(), false);
+    for at in (0..bytes.len()).rev() {
+        let escaped = at > 0 && bytes[at - 1] == b'\\';
+        if bytes[at] == b'"' && !escaped {
+            quoted = !quoted;
+        } else if bytes[at] == separator && !quoted {
+            parts.push(&text[at + 1..end]);
+            end = at;
+        }
+    }
+    parts.push(&text[..end]);
+    parts.into_iter().map(|part| part.trim_matches([' ', '\t'])).collect()
+}
+
+/// The one `for` of a `Forwarded` element.
+fn forwarded_for(element: &str) -> Option<IpAddr> {
+    let mut found = None;
+    for pair in rsplit_outside_quotes(element, b';') {
+        let (name, value) = pair.split_once('=')?;
+        if name.eq_ignore_ascii_case("for") && found.replace(value).is_some() {
+            return None;
+        }
+    }
+    let value = found?;
+    node(value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value))
+}
+
+/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`.
+fn node(text: &str) -> Option<IpAddr> {
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
+    text.parse::<IpAddr>()
+        .ok()
+        .or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
+        .or_else(bracketed)
+        .map(|address| address.to_canonical())
+}
+
+/// What counts as one address for the limit on connections.
+pub(super) fn counted_as(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) & (u128::MAX << 64))),
+    }
+}
+
+/// Peers on a Unix socket are on this machine, and are treated like its loopback address.
+pub(super) const LOCAL_PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+#[cfg(test)]
+#[path = "forwarded_tests.rs"]
+mod tests;

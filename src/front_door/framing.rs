@@ -1,0 +1,276 @@
+//! Where a request begins and ends: bytes in, decision out, nothing else (RFC 9112).
+//!
+//! Two parsers that disagree about the end of a request can be made to see different requests, so
+//! this one takes only what every conforming parser reads the same way, and refuses the rest. The
+//! decision depends on the bytes alone, never on how they were split into packets. Bytes are
+//! looked at before `httparse` sees them, because it lets bare LF and non-ASCII targets through.
+//! What the fields *mean* is not looked at here, except where they frame the message.
+
+use std::borrow::Cow;
+
+use super::problem::{Cause, Refusal};
+use super::request_line::{is_authority, request_line, target_forms};
+
+/// The sizes beyond which a request is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of the whole head, with its final empty line.
+    pub head_bytes: usize,
+    /// Bytes of the request line, with its CRLF.
+    pub line_bytes: usize,
+    /// Number of header fields.
+    pub fields: usize,
+    /// Bytes of the body after decoding.
+    pub body_bytes: usize,
+}
+
+/// The two versions that are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+/// How the end of the body is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyLength {
+    /// Neither length nor coding was given: no body.
+    None,
+    /// That many bytes follow.
+    Known(usize),
+    /// A chunked body follows.
+    Chunked,
+}
+
+/// One header field, the value without the white space around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// Name as sent.
+    pub name: &'a str,
+    /// Value, ASCII.
+    pub value: &'a str,
+}
+
+/// The head of an acceptable request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head<'a> {
+    /// Method, case sensitive.
+    pub method: &'a str,
+    /// Target in origin-form, or `*`.
+    pub target: Cow<'a, str>,
+    /// Authority: of an absolute-form target, else of the Host field, else empty.
+    pub host: &'a str,
+    /// Protocol version.
+    pub version: Version,
+    /// All fields in order, also those that will not be passed on.
+    pub fields: Vec<Field<'a>>,
+    /// Framing of the body.
+    pub body: BodyLength,
+    /// The client waits for `100 Continue` before it sends the body.
+    pub expects_continue: bool,
+    /// The client is willing to send another request on this connection.
+    pub keep_alive: bool,
+    /// Bytes of the input that the head took.
+    pub length: usize,
+}
+
+/// What is known about the input so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision<'a> {
+    /// So far nothing is wrong; that many bytes need not be looked at again.
+    Incomplete(usize),
+    /// A head is complete.
+    Complete(Head<'a>),
+    /// Refuse and close: where the next request would start is not certain.
+    Refused(Refusal),
+}
+
+/// Decides about `input`, whose first `scanned` bytes a former call returned as `Incomplete`.
+#[must_use]
+pub fn parse<'a>(input: &'a [u8], scanned: usize, limits: &Limits) -> Decision<'a> {
+    match scan(input, scanned, limits) {
+        Ok(None) => Decision::Incomplete(input.len()),
+        Ok(Some(length)) => match parse_head(&input[..length], limits) {
+            Ok(head) => Decision::Complete(head),
+            Err(refusal) => Decision::Refused(refusal),
+        },
+        Err(refusal) => Decision::Refused(refusal),
+    }
+}
+
+/// Some clients send one CRLF too much after a body; RFC 9112, section 2.2, asks to skip it.
+fn start_of_line(input: &[u8]) -> usize {
+    if input.starts_with(b"\r\n") { 2 } else { 0 }
+}
+
+/// Finds the end of the head. Goes byte by byte and stops at the first thing it can say something
+/// about, which is what makes the decision independent of packets.
+fn scan(input: &[u8], scanned: usize, limits: &Limits) -> Result<Option<usize>, Refusal> {
+    let window = &input[..input.len().min(limits.head_bytes)];
+    for (at, &byte) in window.iter().enumerate().skip(scanned) {
+        let after_cr = at > 0 && window[at - 1] == b'\r';
+        match byte {
+            b'\n' if !after_cr => {
+                return Err(Refusal::invalid("line feed without carriage return"));
+            }
+            b'\n' if window[..=at].ends_with(b"\r\n\r\n") => return Ok(Some(at + 1)),
+            b'\n' => {}
+            _ if after_cr => return Err(Refusal::invalid("carriage return without line feed")),
+            b'\t' | b'\r' | b' '..=b'~' => {}
+            0x80.. => return Err(Refusal::invalid("byte outside ASCII in the head")),
+            _ => return Err(Refusal::invalid("control character in the head")),
+        }
+        let line = &window[start_of_line(&window[..=at])..=at];
+        if line.len() == limits.line_bytes && !line.contains(&b'\n') {
+            return Err(Refusal::new(Cause::TargetTooLong, "the request line is too long"));
+        }
+    }
+    if input.len() >= limits.head_bytes {
+        return Err(Refusal::new(Cause::HeadersTooLarge, "the request head is too large"));
+    }
+    Ok(None)
+}
+
+/// Parses a complete head of known-good bytes.
+fn parse_head<'a>(head: &'a [u8], limits: &Limits) -> Result<Head<'a>, Refusal> {
+    let body = &head[start_of_line(head)..];
+    let (method, target, version) = request_line(body)?;
+    let fields = fields(body, limits)?;
+    let (target, authority) = target_forms(method, target)?;
+    let host = host(&fields, version)?;
+    let expectation = single(&fields, "expect", "more than one Expect field")?;
+    // Which of two is meant is anybody's guess, and somebody else's guess may be the other one.
+    single(&fields, "authorization", "more than one Authorization field")?;
+    single(&fields, "content-type", "more than one Content-Type field")?;
+    Ok(Head {
+        method,
+        target,
+        host: authority.or(host).unwrap_or_default(),
+        version,
+        body: body_length(&fields, version, limits)?,
+        expects_continue: expects_continue(expectation, version)?,
+        keep_alive: keep_alive(&fields, version),
+        fields,
+        length: head.len(),
+    })
+}
+
+/// The header fields, split by `httparse`, which refuses white space around names and folding.
+fn fields<'a>(head: &'a [u8], limits: &Limits) -> Result<Vec<Field<'a>>, Refusal> {
+    let mut headers = vec![httparse::EMPTY_HEADER; limits.fields];
+    let mut request = httparse::Request::new(&mut headers);
+    match request.parse(head) {
+        Ok(httparse::Status::Complete(length)) if length == head.len() => {}
+        Ok(_) => return Err(Refusal::invalid("malformed request head")),
+        Err(httparse::Error::TooManyHeaders) => {
+            return Err(Refusal::new(Cause::HeadersTooLarge, "too many header fields"));
+        }
+        Err(httparse::Error::HeaderName) => {
+            return Err(Refusal::invalid("malformed header field name"));
+        }
+        Err(httparse::Error::HeaderValue) => {
+            return Err(Refusal::invalid("malformed header field value"));
+        }
+        Err(_) => return Err(Refusal::invalid("malformed request head")),
+    }
+    let field = |header: &httparse::Header<'a>| {
+        let value = std::str::from_utf8(header.value)
+            .map_err(|_| Refusal::invalid("malformed header field value"))?;
+        Ok(Field { name: header.name, value: value.trim_matches([' ', '\t']) })
+    };
+    request.headers.iter().map(field).collect()
+}
+
+/// The value of a field that may be given once only.
+fn single<'a>(
+    fields: &[Field<'a>],
+    name: &str,
+    twice: &'static str,
+) -> Result<Option<&'a str>, Refusal> {
+    let mut found = fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
+    match (found.next(), found.next()) {
+        (_, Some(_)) => Err(Refusal::invalid(twice)),
+        (first, None) => Ok(first.map(|field| field.value)),
+    }
+}
+
+/// Exactly one Host in HTTP/1.1, at most one in HTTP/1.0 (RFC 9112, section 3.2).
+fn host<'a>(fields: &[Field<'a>], version: Version) -> Result<Option<&'a str>, Refusal> {
+    match single(fields, "host", "more than one Host field")? {
+        None if version == Version::Http11 => Err(Refusal::invalid("no Host field")),
+        Some(host) if !is_authority(host) => Err(Refusal::invalid("malformed Host field")),
+        host => Ok(host),
+    }
+}
+
+/// RFC 9112, section 6.3, without the parts that leave a choice.
+fn body_length(
+    fields: &[Field<'_>],
+    version: Version,
+    limits: &Limits,
+) -> Result<BodyLength, Refusal> {
+    let coding = single(fields, "transfer-encoding", "more than one Transfer-Encoding field")?;
+    let length = single(fields, "content-length", "more than one Content-Length field")?;
+    match (coding, length) {
+        (None, None) => Ok(BodyLength::None),
+        (Some(_), Some(_)) => {
+            Err(Refusal::invalid("Content-Length together with Transfer-Encoding"))
+        }
+        (Some(_), None) if version == Version::Http10 => {
+            Err(Refusal::invalid("Transfer-Encoding in HTTP/1.0"))
+        }
+        (Some(coding), None) if coding.eq_ignore_ascii_case("chunked") => Ok(BodyLength::Chunked),
+        (Some(_), None) => Err(Refusal::new(
+            Cause::NotImplemented,
+            "the only transfer coding understood here is chunked",
+        )),
+        (None, Some(length)) => known_length(length, limits).map(BodyLength::Known),
+    }
+}
+
+/// Digits only. `005` is within the grammar, but some read it as octal and nobody writes it, so
+/// it is refused with the other curiosities.
+fn known_length(text: &str, limits: &Limits) -> Result<usize, Refusal> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits || (text.len() > 1 && text.starts_with('0')) {
+        return Err(Refusal::invalid("malformed Content-Length"));
+    }
+    // A number that does not fit is a number nevertheless, and too large.
+    match text.parse::<usize>() {
+        Ok(length) if length <= limits.body_bytes => Ok(length),
+        _ => Err(Refusal::new(Cause::PayloadTooLarge, "the request body is too large")),
+    }
+}
+
+/// RFC 9110, section 10.1.1; an HTTP/1.0 client cannot understand an interim answer.
+fn expects_continue(expectation: Option<&str>, version: Version) -> Result<bool, Refusal> {
+    match expectation {
+        None => Ok(false),
+        Some(_) if version == Version::Http10 => Ok(false),
+        Some(text) if text.eq_ignore_ascii_case("100-continue") => Ok(true),
+        Some(_) => {
+            Err(Refusal::new(Cause::ExpectationFailed, "the only expectation met is 100-continue"))
+        }
+    }
+}
+
+/// The options of all Connection fields, in no particular case.
+pub fn connection_options<'a>(fields: &[Field<'a>]) -> impl Iterator<Item = &'a str> {
+    fields
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("connection"))
+        .flat_map(|field| field.value.split(','))
+        .map(|option| option.trim_matches([' ', '\t']))
+}
+
+/// RFC 9112, section 9.3.
+fn keep_alive(fields: &[Field<'_>], version: Version) -> bool {
+    let has = |wanted: &str| connection_options(fields).any(|o| o.eq_ignore_ascii_case(wanted));
+    !has("close") && (version == Version::Http11 || has("keep-alive"))
+}
+
+#[cfg(test)]
+#[path = "framing_tests.rs"]
+mod tests;

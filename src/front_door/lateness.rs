@@ -1,0 +1,107 @@
+//! How long each state of a client may last, and what happens then.
+
+use std::time::{Duration, Instant};
+
+use mio::Token;
+
+use super::connection::{Connection, State};
+use super::event_loop::EventLoop;
+use super::problem::{Cause, Refusal};
+use super::request::Request;
+use super::settings::Settings;
+
+/// When stopping: how old a connection without a request may be, since its request may be on the
+/// way to us already.
+const DRAIN_GRACE: Duration = Duration::from_millis(500);
+
+impl Connection {
+    /// Bytes that this client makes us hold.
+    pub(super) fn held(&self) -> usize {
+        let request = match &self.state {
+            State::Body(receiving) => receiving.held(),
+            State::Waiting(request) => request.bytes.capacity(),
+            // The upstream has them.
+            State::Exchange(_) => 0,
+            _ => 0,
+        };
+        self.input.capacity() + self.output.capacity() + request
+    }
+
+    /// When this state has lasted too long; the lane's deadline is for those who wait.
+    pub(super) fn due(
+        &self,
+        settings: &Settings,
+        draining: bool,
+        waiting: impl Fn(&Request) -> Duration,
+    ) -> Instant {
+        let unread = |other: Instant| match self.output.stuck_since() {
+            Some(stuck) => other.min(stuck + settings.write_deadline),
+            None => other,
+        };
+        match &self.state {
+            State::Handshaking => self.since + settings.handshake_deadline,
+            State::Idle if draining && self.served > 0 => self.since,
+            State::Idle if draining => self.since + DRAIN_GRACE,
+            State::Idle if self.served == 0 => self.since + settings.head_deadline,
+            State::Idle => self.since + settings.idle_deadline,
+            State::Head => self.since + settings.head_deadline,
+            State::Body(receiving) => receiving.since + settings.body_deadline,
+            State::Waiting(request) => self.since + waiting(request),
+            State::Exchange(exchange) => {
+                let end = exchange.request.complete + settings.request_deadline;
+                let held = exchange.held_since.map_or(end, |at| at + settings.hold_deadline);
+                unread(end.min(held))
+            }
+            State::Flushing { .. } => unread(self.since + settings.request_deadline),
+            State::Lingering { .. } => self.since + settings.linger_deadline,
+        }
+    }
+
+    /// The answer to a state that lasted too long; without one the connection is closed.
+    pub(super) fn overdue(&self) -> Option<Refusal> {
+        let late = |detail| Some(Refusal::new(Cause::RequestTimeout, detail));
+        match &self.state {
+            State::Head => late("the request head did not arrive in time"),
+            State::Body(_) => late("the request body did not arrive in time"),
+            State::Waiting(_) => {
+                Some(Refusal::new(Cause::Overloaded, "no worker became free in time"))
+            }
+            State::Exchange(exchange) if exchange.begun.is_none() => {
+                Some(Refusal::new(Cause::Unavailable, "the request was not answered in time"))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl EventLoop {
+    /// A client has been in its state for too long.
+    pub(super) fn on_client_overdue(&mut self, token: Token) {
+        let Some(client) = self.clients.get_mut(token) else { return };
+        client.deadline = None;
+        let Some(mut refusal) = client.overdue() else { return self.close(token) };
+        let upstream = client.upstream();
+        match &client.state {
+            State::Waiting(request) => {
+                let pool = &mut self.lanes[request.lane as usize];
+                pool.waiting.remove(token);
+                if pool.connections.len() == 0 {
+                    refusal.cause = Cause::Unavailable;
+                }
+                self.overload.warn(self.now, "requests waited too long for a worker");
+                self.with_client(token, |client, cx| client.answer_request(refusal, cx));
+            }
+            State::Exchange(_) => {
+                self.trouble.warn(self.now, "requests were not answered in time");
+                self.with_client(token, |client, cx| client.answer_request(refusal, cx));
+                if let Some((lane, upstream)) = upstream {
+                    self.abandon(lane, upstream);
+                }
+            }
+            _ => {
+                self.with_client(token, |client, cx| client.refuse(refusal, cx));
+            }
+        }
+        self.drive(token);
+    }
+}

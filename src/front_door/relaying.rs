@@ -1,0 +1,101 @@
+//! A client while its request is with an upstream: the reply is passed on as far as it has room.
+
+use std::io;
+use std::time::Instant;
+
+use mio::Token;
+
+use super::Lane;
+use super::connection::{Connection, Context, Exchange, State, Step};
+use super::reply::{self, ReplyHead};
+use super::request::Request;
+
+impl Connection {
+    /// Takes the request for an upstream, which then serves it.
+    pub(super) fn take_waiting(&mut self) -> Option<&mut Request> {
+        match &mut self.state {
+            State::Waiting(request) => Some(request),
+            _ => None,
+        }
+    }
+
+    /// An upstream has the request.
+    pub(super) fn begin_exchange(&mut self, upstream: Token, now: Instant) {
+        if let State::Waiting(request) = std::mem::replace(&mut self.state, State::Idle) {
+            let exchange = Exchange { request: *request, upstream, begun: None, held_since: None };
+            self.enter(State::Exchange(Box::new(exchange)), now);
+        }
+    }
+
+    /// The upstream was lost before it said anything, and may be replaced by another.
+    pub(super) fn return_request(&mut self, bytes: Vec<u8>, now: Instant) {
+        if let State::Exchange(exchange) = std::mem::replace(&mut self.state, State::Idle) {
+            let mut request = exchange.request;
+            request.bytes = bytes;
+            // What it has waited already counts.
+            let since = request.complete.min(now);
+            self.enter(State::Waiting(Box::new(request)), since);
+        }
+    }
+
+    /// Whether more of the reply can be taken. Once it was too much, it takes until half is gone;
+    /// else a client that reads slowly but steadily would never count as making room.
+    pub(super) fn has_room(&self) -> bool {
+        !matches!(&self.state, State::Exchange(exchange) if exchange.held_since.is_some())
+    }
+
+    /// Passes a piece of the reply on.
+    pub(super) fn relay(
+        &mut self,
+        head: Option<&ReplyHead>,
+        body: &[u8],
+        done: bool,
+        cx: &mut Context<'_>,
+    ) -> io::Result<()> {
+        let State::Exchange(exchange) = &mut self.state else { return Ok(()) };
+        let out = self.output.buffer(cx.now);
+        if let Some(head) = head {
+            let request = &exchange.request;
+            let keep_alive = request.keep_alive && !cx.draining;
+            exchange.begun = Some(head.write(out, request.version, keep_alive));
+        }
+        if let Some((coding, keep_alive)) = exchange.begun {
+            reply::write_body(out, coding, body, done);
+            if done {
+                self.enter(State::Flushing { keep_alive }, cx.now);
+            }
+        }
+        self.output.write_to(&mut self.stream, cx.now)?;
+        if let State::Exchange(exchange) = &mut self.state
+            && self.output.len() > cx.settings.reply_bytes
+        {
+            exchange.held_since.get_or_insert(cx.now);
+        }
+        Ok(())
+    }
+
+    pub(super) fn make_room(&mut self, cx: &mut Context<'_>) -> Step {
+        if self.output.write_to(&mut self.stream, cx.now).is_err() {
+            return Step::Close;
+        }
+        let State::Exchange(exchange) = &mut self.state else { return Step::Blocked };
+        if exchange.held_since.is_some() && self.output.len() <= cx.settings.reply_bytes / 2 {
+            exchange.held_since = None;
+            return Step::Resume;
+        }
+        Step::Blocked
+    }
+
+    /// The upstream that works for this client.
+    pub(super) fn upstream(&self) -> Option<(Lane, Token)> {
+        match &self.state {
+            State::Exchange(exchange) => Some((exchange.request.lane, exchange.upstream)),
+            _ => None,
+        }
+    }
+
+    /// Whether anything of the reply has been passed on.
+    pub(super) fn has_begun(&self) -> bool {
+        matches!(&self.state, State::Exchange(exchange) if exchange.begun.is_some())
+    }
+}

@@ -1,0 +1,103 @@
+//! One request on its way: what is left of it when the head has been understood.
+
+use std::time::Instant;
+
+use super::canonical;
+use super::chunked::Decoder;
+use super::framing::{BodyLength, Head, Version};
+use super::problem::Refusal;
+use super::{Hooks, Lane};
+
+/// What must be known to forward a request and to relay its reply.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// Canonical bytes; empty while the upstream has them.
+    pub(super) bytes: Vec<u8>,
+    pub(super) lane: Lane,
+    pub(super) id: String,
+    pub(super) version: Version,
+    pub(super) keep_alive: bool,
+    pub(super) head_request: bool,
+    /// May be sent twice without doing anything twice.
+    pub(super) safe: bool,
+    pub(super) retried: bool,
+    /// When it was complete.
+    pub(super) complete: Instant,
+}
+
+/// A request whose body is still coming.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    request: Request,
+    framing: BodyLength,
+    body: Vec<u8>,
+    decoder: Option<Decoder>,
+    pub(super) since: Instant,
+}
+
+impl Receiving {
+    pub(super) fn new(
+        head: &Head<'_>,
+        client: std::net::IpAddr,
+        id: String,
+        hooks: &Hooks,
+        body_limit: usize,
+        now: Instant,
+    ) -> Self {
+        let path = head.target.split('?').next().unwrap_or_default();
+        Self {
+            request: Request {
+                bytes: canonical::begin(head, client, &id),
+                lane: (hooks.lane)(head.method, path),
+                id,
+                version: head.version,
+                keep_alive: head.keep_alive,
+                head_request: head.method == "HEAD",
+                safe: canonical::is_safe(head.method),
+                retried: false,
+                complete: now,
+            },
+            framing: head.body,
+            body: Vec::new(),
+            decoder: (head.body == BodyLength::Chunked).then(|| Decoder::new(body_limit)),
+            since: now,
+        }
+    }
+
+    /// Whether a body is to come that the client may hold back.
+    pub(super) fn wants_body(&self) -> bool {
+        !matches!(self.framing, BodyLength::None | BodyLength::Known(0))
+    }
+
+    /// Takes what belongs to the body from the front of the input. True when it is complete.
+    pub(super) fn take(&mut self, input: &mut Vec<u8>) -> Result<bool, Refusal> {
+        let (taken, done) = match (&mut self.decoder, self.framing) {
+            (Some(decoder), _) => {
+                let progress = decoder.feed(input, &mut self.body)?;
+                (progress.consumed, progress.done)
+            }
+            (None, BodyLength::Known(length)) => {
+                let taken = input.len().min(length - self.body.len());
+                self.body.extend_from_slice(&input[..taken]);
+                (taken, self.body.len() == length)
+            }
+            (None, _) => (0, true),
+        };
+        input.drain(..taken);
+        Ok(done)
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.request.bytes.capacity() + self.body.capacity()
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.request.id
+    }
+
+    pub(super) fn finish(mut self, now: Instant) -> Request {
+        canonical::finish(&mut self.request.bytes, self.framing, &self.body);
+        self.request.complete = now;
+        self.request
+    }
+}

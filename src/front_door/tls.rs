@@ -1,0 +1,222 @@
+//! TLS 1.2 and 1.3 by rustls: the certificate, its renewal, and one client's session.
+//!
+//! A new certificate is for new connections; established ones keep theirs, so nobody is dropped.
+//! One that does not load is reported and the old one stays.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use mio::net::TcpStream;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection};
+
+use super::event_loop::{CHECK_TLS, EventLoop};
+use super::settings::TlsFiles;
+use super::slots::{Kind, fixed};
+use super::stream::{Handshake, is_not_now};
+
+/// Bytes that rustls may hold for a client that does not read; the rest stays with us.
+const SESSION_BUFFER: usize = 16 * 1024;
+
+/// What tells one state of a file from another.
+type Stamp = Option<(SystemTime, u64)>;
+
+/// The certificate in force.
+#[derive(Debug)]
+pub(super) struct Certificates {
+    files: TlsFiles,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    config: Arc<ServerConfig>,
+    stamps: (Stamp, Stamp),
+}
+
+impl Certificates {
+    pub(super) fn load(files: TlsFiles) -> io::Result<Self> {
+        let stamps = stamps(&files);
+        let config = load(&files)?;
+        Ok(Self { files, current: Mutex::new(Current { config, stamps }) })
+    }
+
+    pub(super) fn reload(&self) -> io::Result<()> {
+        let stamps = stamps(&self.files);
+        let loaded = load(&self.files);
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        // Remembered also after a failure, so that a broken file is reported once.
+        current.stamps = stamps;
+        current.config = loaded?;
+        Ok(())
+    }
+
+    /// Reloads if the files have changed since they were last read.
+    pub(super) fn reload_if_changed(&self) -> io::Result<bool> {
+        let seen = self.current.lock().unwrap_or_else(PoisonError::into_inner).stamps;
+        if seen == stamps(&self.files) {
+            return Ok(false);
+        }
+        self.reload().map(|()| true)
+    }
+
+    pub(super) fn accept(&self, socket: TcpStream) -> io::Result<TlsStream> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut session =
+            ServerConnection::new(Arc::clone(&current.config)).map_err(io::Error::other)?;
+        session.set_buffer_limit(Some(SESSION_BUFFER));
+        Ok(TlsStream { socket, session, begun: false, plaintext: false })
+    }
+}
+
+fn stamps(files: &TlsFiles) -> (Stamp, Stamp) {
+    let stamp = |path: &Path| {
+        let metadata = path.metadata().ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    };
+    (stamp(&files.certificate), stamp(&files.key))
+}
+
+fn load(files: &TlsFiles) -> io::Result<Arc<ServerConfig>> {
+    let fault = |path: &Path, error: &dyn std::fmt::Display| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display()))
+    };
+    let chain = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| fault(&files.certificate, &error))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| fault(&files.key, &error))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| fault(&files.certificate, &error))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// One client's session.
+pub(super) struct TlsStream {
+    socket: TcpStream,
+    session: ServerConnection,
+    begun: bool,
+    plaintext: bool,
+}
+
+impl TlsStream {
+    pub(super) fn socket(&mut self) -> &mut TcpStream {
+        &mut self.socket
+    }
+
+    pub(super) fn handshake(&mut self) -> io::Result<Handshake> {
+        if !self.begun {
+            let mut first = [0];
+            match self.socket.peek(&mut first) {
+                // A handshake begins with 22, a method with a letter.
+                Ok(1..) if first[0].is_ascii_alphabetic() => {
+                    self.plaintext = true;
+                    return Ok(Handshake::Plaintext);
+                }
+                Ok(_) => self.begun = true,
+                Err(error) if is_not_now(&error) => return Ok(Handshake::Pending),
+                Err(error) => return Err(error),
+            }
+        }
+        while self.session.is_handshaking() {
+            match self.receive() {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                Err(error) if is_not_now(&error) => return Ok(Handshake::Pending),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Handshake::Done)
+    }
+
+    /// Takes what the socket has, and sends what the session wants to say to it.
+    fn receive(&mut self) -> io::Result<usize> {
+        let count = self.session.read_tls(&mut self.socket)?;
+        let state = self.session.process_new_packets();
+        // Also after an error: the client shall hear the alert.
+        let sent = self.flush();
+        state.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        match sent {
+            Err(error) if !is_not_now(&error) => Err(error),
+            _ => Ok(count),
+        }
+    }
+
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        if !self.plaintext {
+            self.session.send_close_notify();
+            let _ = self.flush();
+        }
+        self.socket.shutdown(Shutdown::Write)
+    }
+}
+
+impl Read for TlsStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.plaintext {
+            return self.socket.read(buffer);
+        }
+        loop {
+            match self.session.reader().read(buffer) {
+                Err(error) if is_not_now(&error) => self.receive()?,
+                // Requests carry their length, so a missing farewell cuts off nothing.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+                other => return other,
+            };
+        }
+    }
+}
+
+impl Write for TlsStream {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        if self.plaintext {
+            return self.socket.write(buffer);
+        }
+        match self.flush() {
+            Err(error) if !is_not_now(&error) => return Err(error),
+            _ => {}
+        }
+        match self.session.writer().write(buffer)? {
+            0 if !buffer.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
+            taken => Ok(taken),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        while !self.plaintext && self.session.wants_write() {
+            self.session.write_tls(&mut self.socket)?;
+        }
+        Ok(())
+    }
+}
+
+impl EventLoop {
+    pub(super) fn check_certificates_later(&mut self) {
+        if self.certificates.is_some() {
+            let at = self.now + self.settings.tls_check_interval;
+            self.deadlines.change(fixed(Kind::Clock, CHECK_TLS), &mut self.tls_at, Some(at));
+        }
+    }
+
+    pub(super) fn check_certificates(&mut self) {
+        self.tls_at = None;
+        match self.certificates.as_ref().map(|certificates| certificates.reload_if_changed()) {
+            Some(Ok(true)) => log::info!("front door: the certificate was renewed"),
+            Some(Err(error)) => {
+                log::warn!("front door: the new certificate is not used: {error}");
+            }
+            _ => {}
+        }
+        self.check_certificates_later();
+    }
+}

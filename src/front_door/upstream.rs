@@ -1,0 +1,216 @@
+//! The private connections to tiny_http, one set for each lane.
+//!
+//! tiny_http answers strictly in order on a connection, so each carries one request at a time. Two
+//! of its habits shape this file. Its thread pool may park connections that are opened together,
+//! unanswered behind others, so they are opened one at a time, and each must answer a request
+//! (`PROBE_TARGET`) before the next is opened. And it queues whatever is sent without limit, so a
+//! connection that owes a reply is never closed and replaced: when its client has left, the reply
+//! is read and thrown away. Thus tiny_http never holds more requests than there are connections.
+
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use mio::net::UnixStream;
+use mio::{Interest, Registry, Token};
+
+use super::reply::Reply;
+use super::slots::{Kind, Slots};
+use super::stream::is_not_now;
+use super::waiting::WaitingList;
+
+/// What a new private connection asks for, to prove that a thread serves it. Any answer will do,
+/// so the router need not know it; the HTTP layer may want to keep it out of its counts.
+pub const PROBE_TARGET: &str = "/-/front-door";
+
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LAST_RETRY: Duration = Duration::from_secs(2);
+
+/// What a private connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Proving,
+    Idle,
+    Serving(Token),
+    /// Its client has left; what comes is thrown away.
+    Abandoned,
+}
+
+/// A private connection.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    stream: UnixStream,
+    pub(super) role: Role,
+    outgoing: Vec<u8>,
+    sent: usize,
+    pub(super) reply: Reply,
+    /// The kernel may have bytes for us.
+    pub(super) readable: bool,
+}
+
+impl Upstream {
+    /// Sends what is left of the request.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        while self.sent < self.outgoing.len() {
+            match self.stream.write(&self.outgoing[self.sent..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => self.sent += count,
+                Err(error) if is_not_now(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, role: Role, request: Vec<u8>, to_head_request: bool) -> io::Result<()> {
+        self.role = role;
+        self.outgoing = request;
+        self.sent = 0;
+        self.reply = Reply::new(to_head_request);
+        self.flush()
+    }
+
+    /// Whether sending the request again cannot do anything twice by tiny_http's doing.
+    pub(super) fn nothing_sent(&self) -> bool {
+        self.sent == 0
+    }
+
+    /// Whether tiny_http has the whole request.
+    pub(super) fn all_sent(&self) -> bool {
+        self.sent == self.outgoing.len()
+    }
+
+    /// The request, to be sent again elsewhere.
+    pub(super) fn take_request(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.outgoing)
+    }
+
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+/// The private connections of one lane, and who waits for them.
+#[derive(Debug)]
+pub(super) struct Pool {
+    pub(super) connections: Slots<Upstream>,
+    pub(super) waiting: WaitingList,
+    pub(super) waiting_deadline: Duration,
+    path: PathBuf,
+    target: usize,
+    idle: Vec<Token>,
+    proving: bool,
+    /// A connection has proved itself before.
+    proved: bool,
+    retry: Duration,
+    /// When to try to connect again; the moment the deadlines know.
+    pub(super) retry_at: Option<Instant>,
+}
+
+impl Pool {
+    pub(super) fn new(
+        kind: Kind,
+        path: PathBuf,
+        target: usize,
+        waiting: WaitingList,
+        waiting_deadline: Duration,
+    ) -> Self {
+        Self {
+            connections: Slots::new(kind),
+            waiting,
+            waiting_deadline,
+            path,
+            target: target.max(1),
+            idle: Vec::new(),
+            proving: false,
+            proved: false,
+            retry: FIRST_RETRY,
+            retry_at: None,
+        }
+    }
+
+    /// Opens the next connection, unless there are enough or one has not proved itself yet.
+    pub(super) fn grow(&mut self, registry: &Registry) -> io::Result<()> {
+        if self.proving || self.connections.len() >= self.target {
+            return Ok(());
+        }
+        let mut stream = UnixStream::connect(&self.path)?;
+        let both = Interest::READABLE | Interest::WRITABLE;
+        registry.register(&mut stream, self.connections.next_token(), both)?;
+        let mut upstream = Upstream {
+            stream,
+            role: Role::Proving,
+            outgoing: Vec::new(),
+            sent: 0,
+            reply: Reply::new(false),
+            readable: false,
+        };
+        let probe = format!("GET {PROBE_TARGET} HTTP/1.1\r\nhost: front-door\r\n\r\n");
+        upstream.send(Role::Proving, probe.into_bytes(), false)?;
+        self.connections.insert(upstream);
+        self.proving = true;
+        Ok(())
+    }
+
+    /// Sends a request on an idle connection. When it turns out to be lost, it must be given to
+    /// `remove` by the caller, as for any other loss.
+    pub(super) fn send(
+        &mut self,
+        client: Token,
+        request: Vec<u8>,
+        to_head_request: bool,
+    ) -> Option<(Token, io::Result<()>)> {
+        let token = self.idle.pop()?;
+        let upstream = self.connections.get_mut(token)?;
+        Some((token, upstream.send(Role::Serving(client), request, to_head_request)))
+    }
+
+    pub(super) fn has_idle(&self) -> bool {
+        !self.idle.is_empty()
+    }
+
+    /// The reply is complete; the connection is free. Says whether it has just proved itself.
+    pub(super) fn release(&mut self, token: Token) -> bool {
+        let Some(upstream) = self.connections.get_mut(token) else { return false };
+        let proved = upstream.role == Role::Proving;
+        upstream.role = Role::Idle;
+        upstream.outgoing = Vec::new();
+        self.idle.push(token);
+        if proved {
+            self.proving = false;
+            self.proved = true;
+            self.retry = FIRST_RETRY;
+        }
+        proved
+    }
+
+    /// The client has left, or has been answered otherwise.
+    pub(super) fn abandon(&mut self, token: Token) {
+        if let Some(upstream) = self.connections.get_mut(token) {
+            upstream.role = Role::Abandoned;
+        }
+    }
+
+    pub(super) fn remove(&mut self, token: Token, registry: &Registry) -> Option<Upstream> {
+        let mut upstream = self.connections.remove(token)?;
+        let _ = registry.deregister(&mut upstream.stream);
+        self.idle.retain(|other| *other != token);
+        self.proving &= upstream.role != Role::Proving;
+        Some(upstream)
+    }
+
+    /// Whether this error of `grow` says that tiny_http was there and has gone: its accept thread
+    /// ends at the first error, and takes the listener with it.
+    pub(super) fn has_gone(&self, error: &io::Error) -> bool {
+        let nobody =
+            matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound);
+        self.proved && nobody
+    }
+
+    /// How long to wait before connecting again; longer each time, until one proves itself.
+    pub(super) fn next_retry(&mut self) -> Duration {
+        let now = self.retry;
+        self.retry = (self.retry * 2).min(LAST_RETRY);
+        now
+    }
+}

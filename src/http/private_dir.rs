@@ -1,0 +1,79 @@
+//! The directory of the private sockets: closed to others, with a name that nobody can guess, and
+//! gone with the process; what a killed one left, the next one clears away.
+
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+const PREFIX: &str = "gatepost-run-";
+
+/// A directory of ours below the system's one for temporary files.
+pub(super) struct PrivateDir {
+    path: PathBuf,
+    /// Locked for as long as we live; the kernel lets go of it when we die.
+    _lock: File,
+}
+
+impl PrivateDir {
+    /// Makes it.
+    ///
+    /// # Errors
+    /// When it cannot be made or locked.
+    pub(super) fn new() -> std::io::Result<Self> {
+        let parent = std::env::temp_dir();
+        sweep(&parent);
+        let path = parent.join(format!("{PREFIX}{:016x}", rand::random::<u64>()));
+        DirBuilder::new().mode(0o700).create(&path)?;
+        let lock = File::create_new(path.join("lock"))?;
+        lock.try_lock()?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for PrivateDir {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            log::warn!("cannot remove {}: {error}", self.path.display());
+        }
+    }
+}
+
+/// Removes the directories of processes that are gone: ours by name and owner, locked by nobody.
+/// One without a lock file is being made at this moment, or is not one of ours.
+fn sweep(parent: &Path) {
+    let us = rustix::process::geteuid().as_raw();
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX)
+            && entry.metadata().is_ok_and(|meta| meta.is_dir() && meta.uid() == us);
+        let path = entry.path();
+        if is_ours
+            && let Ok(lock) = File::open(path.join("lock"))
+            && lock.try_lock().is_ok()
+            && let Err(error) = std::fs::remove_dir_all(&path)
+        {
+            log::warn!("cannot remove {}: {error}", path.display());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_cleared_away_and_what_is_in_use_is_not() {
+        let living = PrivateDir::new().unwrap();
+        let left = PrivateDir::new().unwrap();
+        let path = left.path().to_owned();
+        let PrivateDir { path: _, _lock } = &left;
+        _lock.unlock().unwrap();
+        std::mem::forget(left);
+        let another = PrivateDir::new().unwrap();
+        assert!(!path.exists());
+        assert!(living.path().exists() && another.path().exists());
+    }
+}
