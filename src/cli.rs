@@ -10,6 +10,7 @@ mod user;
 use gatepost::config::{Config, Loaded};
 use lexopt::prelude::*;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -68,14 +69,19 @@ pub(crate) fn run() -> ExitCode {
     match dispatch(lexopt::Parser::from_env()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Failed(text)) => {
-            eprintln!("gatepost: {text}");
+            complain(&text);
             ExitCode::from(1)
         }
         Err(Failure::Usage(text)) => {
-            eprintln!("gatepost: {text}; see gatepost --help");
+            complain(&format!("{text}; see gatepost --help"));
             ExitCode::from(2)
         }
     }
+}
+
+/// Says on standard error what went wrong. Where that cannot be written, the exit code says it.
+fn complain(text: &str) {
+    drop(writeln!(std::io::stderr(), "gatepost: {text}"));
 }
 
 fn dispatch(mut parser: lexopt::Parser) -> Outcome {
@@ -164,13 +170,30 @@ fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
 
 /// Starts the log on standard error.
 fn start_log(level: log::LevelFilter) -> Outcome {
-    simple_logger::SimpleLogger::new()
+    let logger = simple_logger::SimpleLogger::new()
         .with_level(level)
         // At debug level the driver logs the values of parameters, password hashes among them.
         .with_module_level("tokio_postgres", level.min(log::LevelFilter::Warn))
-        .with_utc_timestamps()
-        .init()
+        .with_utc_timestamps();
+    log::set_max_level(logger.max_level());
+    log::set_boxed_logger(Box::new(Steady(logger)))
         .map_err(|e| Failure::Failed(format!("cannot start the log: {e}")))
+}
+
+/// The logger panics when standard error cannot be written: a full disk, a reader that is gone. A
+/// line of the log is lost then, and nothing else.
+struct Steady(simple_logger::SimpleLogger);
+
+impl log::Log for Steady {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        drop(catch_unwind(AssertUnwindSafe(|| self.0.log(record))));
+    }
+
+    fn flush(&self) {}
 }
 
 /// Writes to standard output at once.

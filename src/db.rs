@@ -2,7 +2,8 @@
 //!
 //! [`Database::read`] runs one statement in one round trip. [`Database::with_transaction`] runs a
 //! closure between BEGIN and COMMIT. A store function says in its signature which of the two it
-//! takes. Nothing here waits without a limit, and nothing here knows what the statements mean.
+//! takes. Every wait has a limit but one: a server that is stopped in the middle of a statement and
+//! keeps its connection holds the thread that waits for it, since the driver has no deadline.
 //!
 //! Statements are sent typed: parse, bind and execute travel together, so that nothing is left on
 //! the server between two of them. That is what pgbouncer's transaction mode needs. It costs some
@@ -233,4 +234,59 @@ pub(crate) fn complete(connect: &mut postgres::Config, settings: &config::Databa
     // A server that vanishes while it computes leaves nothing unacknowledged; only probes on the
     // idle line find out. Two hours, the system's default, would hold the worker for as long.
     connect.keepalives_idle(Duration::from_secs(5)).keepalives_interval(Duration::from_secs(2));
+}
+
+#[cfg(test)]
+#[expect(dead_code, reason = "the end-to-end tests use more of it")]
+#[path = "../tests/end_to_end/support/cluster.rs"]
+mod cluster;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Profile};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    fn count(database: &Database) -> i64 {
+        let sql = "SELECT count(*) FROM t";
+        database.read(|conn| Ok(conn.query_one(sql, &[])?.get(0))).unwrap()
+    }
+
+    fn insert(tx: &mut Transaction<'_>) -> Result<()> {
+        Ok(tx.batch_execute("INSERT INTO t VALUES (1)")?)
+    }
+
+    #[test]
+    fn a_transaction_commits_on_ok_and_rolls_back_on_err_and_on_panic() {
+        let cluster = cluster::Cluster::start();
+        let mut settings = Config::new(Profile::Testing).database;
+        settings.pool_size = 1;
+        let database = Database::open(cluster.admin("postgres"), &settings);
+        database.read(|conn| Ok(conn.batch_execute("CREATE TABLE t (x INT)")?)).unwrap();
+
+        database.with_transaction(insert).unwrap();
+        assert_eq!(count(&database), 1);
+
+        let failed = database.with_transaction(|tx| {
+            insert(tx)?;
+            Err::<(), _>(Error::NoSuchUser)
+        });
+        assert_eq!((failed, count(&database)), (Err(Error::NoSuchUser), 1));
+
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            database.with_transaction(|tx| {
+                insert(tx)?;
+                panic!("in the middle");
+                #[expect(unreachable_code, reason = "gives the closure its type")]
+                Ok(())
+            })
+        }));
+        assert!(panicked.is_err());
+        // The only connection is back, and what was done on it is not there.
+        assert_eq!(count(&database), 1);
+
+        let nested = database.with_transaction(|_| database.with_transaction(insert));
+        assert!(matches!(nested, Err(Error::Internal(_))), "{nested:?}");
+        assert_eq!(count(&database), 1);
+    }
 }

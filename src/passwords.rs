@@ -125,6 +125,8 @@ impl Hasher {
 }
 
 fn derive(password: &Password, salt: &[u8], iterations: u32) -> [u8; HASH_BYTES] {
+    #[cfg(test)]
+    tests::DERIVED.set(tests::DERIVED.get() + iterations);
     let mut hash = [0; HASH_BYTES];
     pbkdf2_hmac::<Sha256>(password.bytes(), salt, iterations, &mut hash);
     hash
@@ -134,8 +136,25 @@ fn derive(password: &Password, salt: &[u8], iterations: u32) -> [u8; HASH_BYTES]
 mod tests {
     use super::*;
 
+    thread_local! {
+        /// Iterations computed on this thread.
+        pub(super) static DERIVED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+    }
+
     fn password(text: &str) -> Password {
         Password::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_wrong_password_costs_the_same_whoever_it_is_for() {
+        let hasher = Hasher::new(50);
+        let [older, current] =
+            [10, 50].map(|iterations| Hasher::new(iterations).hash(&password("correct horse")));
+        for stored in [None, Some(&older), Some(&current)] {
+            DERIVED.set(0);
+            assert_eq!(hasher.verify(&password("wrong horse"), stored), Verdict::Wrong);
+            assert_eq!(DERIVED.get(), 50, "{stored:?}");
+        }
     }
 
     #[test]

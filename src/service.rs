@@ -57,7 +57,8 @@ impl Service {
     /// Listens, starts the private PostgreSQL, if that is configured, then the workers, then opens
     /// the front door. When it returns, requests are answered.
     ///
-    /// A database that is away is no error: requests get 503 until it is there.
+    /// A database that is away is no error: requests get 503 until it is there. Not to be called
+    /// on a thread of an async runtime: everything here blocks.
     ///
     /// # Errors
     /// [`Error::Configuration`], [`Error::SchemaBehind`], and [`Error::Startup`] when the address

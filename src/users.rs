@@ -13,7 +13,7 @@ use crate::config::Registration;
 use crate::error::{Error, Result};
 use crate::passwords::Password;
 pub use access::Caller;
-use access::{Right, authorize};
+use access::{Right, authorize, authorize_change};
 pub use types::{Login, Page, Timestamp, User, UserId};
 
 /// Registers a user.
@@ -23,16 +23,16 @@ pub use types::{Login, Page, Timestamp, User, UserId};
 /// for all but one; with `access.registration = "admin"` [`Error::TokenMissing`],
 /// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
 pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) -> Result<User> {
-    password.check_strength(app.config().passwords.min_length)?;
     let admins_only = app.config().access.registration == Registration::Admin;
     if admins_only {
         app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
     }
+    password.check_strength(app.config().passwords.min_length)?;
     let database = app.database()?;
     let hash = app.hash(password).to_string();
     database.with_transaction(|tx| {
         if admins_only {
-            authorize(tx, caller, Right::Admin)?;
+            authorize_change(tx, caller, Right::Admin)?;
         }
         store::insert(tx, login, &hash, false)
     })
@@ -89,7 +89,7 @@ pub fn change_password(
     let hash = app.hash(password).to_string();
     // The right is asked for again: hashing takes long enough for the caller to have lost it.
     app.database()?.with_transaction(|tx| {
-        authorize(tx, caller, Right::SelfOrAdmin(id))?;
+        authorize_change(tx, caller, Right::SelfOrAdmin(id))?;
         store::set_password(tx, id, &hash)?.ok_or(Error::NoSuchUser)
     })
 }
@@ -100,7 +100,7 @@ pub fn change_password(
 /// As [`show`].
 pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
     app.database()?.with_transaction(|tx| {
-        authorize(tx, caller, Right::SelfOrAdmin(id))?;
+        authorize_change(tx, caller, Right::SelfOrAdmin(id))?;
         store::delete(tx, id)?.ok_or(Error::NoSuchUser)
     })
 }
@@ -112,7 +112,7 @@ pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
 /// [`Error::NoSuchUser`]; the faults of the database.
 pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<User> {
     app.database()?.with_transaction(|tx| {
-        authorize(tx, caller, Right::Admin)?;
+        authorize_change(tx, caller, Right::Admin)?;
         store::set_admin(tx, id, admin)?.ok_or(Error::NoSuchUser)
     })
 }
@@ -128,11 +128,11 @@ pub fn register_admin(
     login: &Login,
     password: &Password,
 ) -> Result<User> {
-    password.check_strength(app.config().passwords.min_length)?;
     app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
+    password.check_strength(app.config().passwords.min_length)?;
     let hash = app.hash(password).to_string();
     app.database()?.with_transaction(|tx| {
-        authorize(tx, caller, Right::Admin)?;
+        authorize_change(tx, caller, Right::Admin)?;
         store::insert(tx, login, &hash, true)
     })
 }

@@ -2,7 +2,9 @@
 
 use super::{Argument, Arguments, Failure, Outcome, print};
 use gatepost::{App, Caller, Login, Page, Password, Secret, User};
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::io::{BufRead, IsTerminal, Read};
 
 const HELP: &str = "\
@@ -57,9 +59,11 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
             gatepost::delete(&app, &caller, id)?
         }
         ["set-password", login] => {
+            // Asked for first: nobody should wait for the database while somebody types.
+            let password = read_password()?;
             let app = open()?;
             let id = find(&app, login)?.id;
-            gatepost::change_password(&app, &caller, id, &read_password()?)?
+            gatepost::change_password(&app, &caller, id, &password)?
         }
         ["create" | "show" | "promote" | "demote" | "delete" | "set-password"] => {
             return Err(Failure::Usage(format!("user {} needs a LOGIN", words[0])));
@@ -109,11 +113,27 @@ fn ask(prompt: &str) -> Result<Secret, Failure> {
     let shown = tcgetattr(std::io::stdin()).map_err(std::io::Error::from)?;
     let mut hidden = shown.clone();
     hidden.local_modes.remove(LocalModes::ECHO);
+    let signals = restore_on_signal(shown.clone())?;
     tcsetattr(std::io::stdin(), OptionalActions::Flush, &hidden).map_err(std::io::Error::from)?;
     let line = read_line();
+    signals.close();
     tcsetattr(std::io::stdin(), OptionalActions::Flush, &shown).map_err(std::io::Error::from)?;
     eprintln!();
     line
+}
+
+/// Ctrl-C at the prompt must not leave a terminal that shows nothing.
+fn restore_on_signal(shown: Termios) -> Result<signal_hook::iterator::Handle, Failure> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let handle = signals.handle();
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            // Nothing is left to be done when this fails.
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Flush, &shown);
+            std::process::exit(128 + signal);
+        }
+    })?;
+    Ok(handle)
 }
 
 fn read_line() -> Result<Secret, Failure> {

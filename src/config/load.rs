@@ -19,6 +19,9 @@ const EMBEDDED: [&str; 3] = [
 /// The beginning of every environment variable that is a setting.
 const PREFIX: &str = "GATEPOST_";
 
+/// The variable that chooses the profile.
+const PROFILE_VARIABLE: &str = "APP_SETTINGS";
+
 /// The one variable with that beginning that is not a setting: it names a configuration file.
 const CONFIG_VARIABLE: &str = "GATEPOST_CONFIG";
 
@@ -61,11 +64,23 @@ impl Loaded {
     /// [`Error::Configuration`] with every fault found: unknown keys with file and line, values
     /// that cannot be read, and all that [`Config::validate`] refuses.
     pub fn read(file: Option<&Path>) -> Result<Self> {
-        Self::from_environment(file, &std::env::vars_os().filter_map(utf8_pair).collect())
+        let (mut env, mut faults) = (BTreeMap::new(), Vec::new());
+        for (name, value) in std::env::vars_os() {
+            // A name that is not UTF-8 is none of ours.
+            let Some(name) = name.to_str().filter(|name| is_ours(name)) else { continue };
+            match value.into_string() {
+                Ok(value) => drop(env.insert(name.to_owned(), value)),
+                Err(_) => faults.push(format!("environment {name}: not UTF-8")),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(Error::Configuration(faults));
+        }
+        Self::from_environment(file, &env)
     }
 
     fn from_environment(file: Option<&Path>, env: &BTreeMap<String, String>) -> Result<Self> {
-        let word = env.get("APP_SETTINGS").map_or("development", String::as_str);
+        let word = env.get(PROFILE_VARIABLE).map_or("development", String::as_str);
         let profile = Profile::parse(word)?;
         let named =
             file.map(Path::to_path_buf).or_else(|| env.get(CONFIG_VARIABLE).map(PathBuf::from));
@@ -90,9 +105,8 @@ impl Loaded {
     }
 }
 
-/// A variable of the environment; what is not UTF-8 cannot be one of ours.
-fn utf8_pair(pair: (std::ffi::OsString, std::ffi::OsString)) -> Option<(String, String)> {
-    Some((pair.0.into_string().ok()?, pair.1.into_string().ok()?))
+fn is_ours(name: &str) -> bool {
+    name == PROFILE_VARIABLE || name.starts_with(PREFIX)
 }
 
 /// The name and the text of the configuration file.
@@ -250,7 +264,10 @@ fn plain(value: &DeValue<'_>) -> Option<String> {
 /// The secret that a file holds, without the line end that editors leave.
 fn secret_file(path: &str) -> std::result::Result<String, String> {
     match std::fs::read_to_string(path) {
-        Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+        Ok(text) => match text.trim_end_matches(['\r', '\n']) {
+            "" => Err(format!("{path} is empty")),
+            secret => Ok(secret.to_owned()),
+        },
         Err(e) => Err(format!("cannot read {path}: {e}")),
     }
 }

@@ -53,6 +53,16 @@ pub(crate) fn run(admin: &postgres::Config) -> Result<()> {
     client.batch_execute(&block).map_err(refused)
 }
 
+/// On the private server, which is ours alone: takes away what everybody may do in the databases
+/// that every cluster has.
+///
+/// # Errors
+/// [`Error::Startup`] as [`run`].
+pub(crate) fn keep_to_own_database(admin: &postgres::Config) -> Result<()> {
+    let sql = "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC";
+    connect(admin)?.batch_execute(sql).map_err(refused)
+}
+
 /// Gives the two roles their passwords, unless they have one.
 ///
 /// The password leaves this process as a SCRAM-SHA-256 verifier (RFC 5803), so that it cannot

@@ -13,7 +13,7 @@ impl From<postgres::Error> for Error {
             {
                 Self::Conflict(text)
             }
-            Some(code) if code.code().starts_with("57P") => Self::ConnectionLost(text),
+            Some(code) if is_over(code.code()) => Self::ConnectionLost(text),
             Some(code) if is_passing(code.code()) => Self::Unavailable(text),
             Some(code)
                 if *code == SqlState::UNDEFINED_TABLE
@@ -32,13 +32,18 @@ impl From<postgres::Error> for Error {
     }
 }
 
+/// Conditions under which this connection is of no more use: 57P, the server shuts down; 08, the
+/// connection itself; 25P03, it idled too long in a transaction; 25006, the server has become a
+/// standby, and a new connection may find the one that took over.
+fn is_over(code: &str) -> bool {
+    code.starts_with("57P") || code.starts_with("08") || matches!(code, "25P03" | "25006")
+}
+
 /// Conditions that end without anything of ours being changed. By class (appendix A of
-/// PostgreSQL's manual): 08 connection, 28 authorization, 53 resources, 57 operator, such as a
-/// statement timeout (57P, a shutdown, also ends the connection); and singly: no such database, lock timeout, a server that is
-/// read-only because it is a standby, idle-in-transaction timeout.
+/// PostgreSQL's manual): 28 authorization, 53 resources, 57 operator, such as a statement timeout;
+/// and singly: no such database, lock timeout.
 fn is_passing(code: &str) -> bool {
-    matches!(&code[..2], "08" | "28" | "53" | "57")
-        || matches!(code, "3D000" | "55P03" | "25006" | "25P03")
+    matches!(code.get(..2), Some("28" | "53" | "57")) || matches!(code, "3D000" | "55P03")
 }
 
 // The driver gives no kind, only these texts.

@@ -6,7 +6,7 @@
 //! service runs as `gatepost_app`.
 //!
 //! Below the data directory: `lock`, held by whoever runs the server; `cluster`, PostgreSQL's own
-//! data directory; `run`, with the socket.
+//! data directory; `run`, with the socket. As root, the latter two belong to the OS user postgres.
 
 mod binaries;
 mod cluster;
@@ -25,6 +25,10 @@ const SUPERUSER: &str = "postgres";
 /// How long a command waits for the server of a service that is just starting. A crash recovery
 /// that takes longer is told as such.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a service waits for a command that has the server, before it takes it for another
+/// service.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A private PostgreSQL that runs: ours, or that of another process that we only use.
 #[derive(Debug)]
@@ -48,13 +52,20 @@ impl Managed {
     /// [`Error::Startup`]: another process has it, no server binaries, a directory that cannot be
     /// used, a server that does not start. The text says what to do.
     pub(crate) fn start(dir: &Path, connections: usize) -> Result<Self> {
-        match Self::take(dir, connections)? {
-            Ok(managed) => Ok(managed),
-            Err(holder) => Err(Error::startup(format!(
-                "the private PostgreSQL in {} is in use by {holder}; stop that, or give this one \
-                 another database.data_dir",
-                dir.display()
-            ))),
+        let deadline = Instant::now() + COMMAND_TIMEOUT;
+        loop {
+            let holder = match Self::take(dir, connections)? {
+                Ok(managed) => return Ok(managed),
+                Err(holder) => holder,
+            };
+            if Instant::now() > deadline {
+                return Err(Error::startup(format!(
+                    "the private PostgreSQL in {} is in use by {holder}; stop that, or give this \
+                     one another database.data_dir",
+                    dir.display()
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(100));
         }
     }
 
@@ -105,7 +116,9 @@ impl Managed {
         };
         let server = server::Server::start(command)?;
         let managed = Self { run, owned: Some(Owned { server, _lock: lock }) };
-        super::bootstrap::run(&role(&managed.run, SUPERUSER, "postgres"))?;
+        let superuser = role(&managed.run, SUPERUSER, "postgres");
+        super::bootstrap::run(&superuser)?;
+        super::bootstrap::keep_to_own_database(&superuser)?;
         super::migrate::apply(&managed.owner())?;
         Ok(Ok(managed))
     }
@@ -158,6 +171,8 @@ fn lock(dir: &Path) -> Result<std::result::Result<File, String>> {
             Ok(Ok(file))
         }
         Err(TryLockError::WouldBlock) => {
+            // Whoever has just locked it is about to write its number.
+            std::thread::sleep(Duration::from_millis(20));
             let mut holder = String::new();
             file.read_to_string(&mut holder).map_err(fault)?;
             Ok(Err(if holder.is_empty() { "another process".to_owned() } else { holder }))

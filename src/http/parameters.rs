@@ -15,6 +15,9 @@ use zeroize::Zeroize;
 const HINT: &str = "is missing (GET and DELETE take it from the query, as in ?id=1, POST and PATCH \
                     from a JSON object)";
 
+/// Most parameters of a request. No call takes half as many; more would only be work.
+const MOST: usize = 16;
+
 /// The parameters of one request.
 pub(crate) struct Parameters(Vec<(String, Given)>);
 
@@ -58,6 +61,9 @@ impl Parameters {
     }
 
     fn add(&mut self, name: String, given: Given) -> Result<()> {
+        if self.0.len() == MOST {
+            return Err(Error::InvalidRequest(format!("more than {MOST} parameters")));
+        }
         if self.0.iter().any(|(known, _)| *known == name) {
             return Err(Error::parameter(&quote(&name), "is given twice"));
         }
@@ -71,8 +77,9 @@ impl Parameters {
     /// [`Error::InvalidRequest`] when the two differ.
     pub(crate) fn merge(&mut self, mut other: Self) -> Result<()> {
         for (name, given) in std::mem::take(&mut other.0) {
-            match self.0.iter().find(|(known, _)| *known == name) {
-                Some((_, ours)) if ours.text() == given.text() => (),
+            match self.0.iter_mut().find(|(known, _)| *known == name) {
+                // The one from the body has a type, which is then looked at.
+                Some((_, ours)) if ours.text() == given.text() => *ours = given,
                 Some(_) => {
                     return Err(Error::parameter(&quote(&name), "differs between query and body"));
                 }
@@ -284,5 +291,16 @@ mod tests {
         assert_eq!(merge("id=7", r#"{"id":7}"#), Ok(7));
         assert_eq!(merge("", r#"{"id":7}"#), Ok(7));
         assert_eq!(fault(merge("id=7", r#"{"id":8}"#)), "id: differs between query and body");
+        assert!(fault(merge("id=7", r#"{"id":"7"}"#)).starts_with("id: must be a whole number"));
+    }
+
+    #[test]
+    fn a_request_has_at_most_16_parameters() {
+        let query = |count: usize| {
+            let pairs: Vec<String> = (0..count).map(|n| format!("p{n}=1")).collect();
+            Parameters::from_query(&pairs.join("&")).map(drop)
+        };
+        assert_eq!(query(16), Ok(()));
+        assert_eq!(fault(query(17)), "more than 16 parameters");
     }
 }

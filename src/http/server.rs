@@ -139,7 +139,8 @@ impl Shared {
             let received =
                 if stopping { self.listener.try_recv() } else { self.listener.recv().map(Some) };
             match received {
-                Ok(Some(request)) => self.answer(request),
+                // Beyond a handler's panic, which is a 500: one of a logger, say.
+                Ok(Some(request)) => drop(catch_unwind(AssertUnwindSafe(|| self.answer(request)))),
                 Ok(None) => return,
                 Err(_) if self.stopping.load(Ordering::SeqCst) => (),
                 // tiny_http accepts nothing after its first accept error, and says so once.
@@ -202,4 +203,29 @@ fn convert(response: Response, id: &str) -> tiny_http::Response<Cursor<Vec<u8>>>
     let length = response.body.len();
     let body = Cursor::new(response.body);
     tiny_http::Response::new(response.status.into(), headers.collect(), body, Some(length), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_panic_is_a_500_and_the_only_worker_goes_on() {
+        let router = |request: &Request| {
+            assert!(request.path != "/panic", "asked to");
+            Response::json(200, &"well")
+        };
+        let server = Server::start(1, 1, router, |_| ()).unwrap();
+        for (path, status) in [("/panic", "500"), ("/", "200"), ("/panic", "500"), ("/", "200")] {
+            let mut stream = UnixStream::connect(server.upstreams().ordinary).unwrap();
+            let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
+        }
+        server.stop(Duration::from_secs(10));
+    }
 }

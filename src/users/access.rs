@@ -1,13 +1,13 @@
 //! Who may do what. A token proves who asks; what that user may do, the user's row says, now.
 
-use super::store;
+use super::store::{self, Standing};
 use super::types::UserId;
 use crate::app::App;
 use crate::config::AccessMode;
 use crate::error::{Error, Result};
 use crate::http::Request;
 use crate::tokens::Claims;
-use postgres::GenericClient;
+use postgres::{Client, Transaction};
 
 /// On whose behalf an operation is done.
 #[derive(Clone, Debug)]
@@ -51,17 +51,31 @@ pub(super) enum Right {
 }
 
 /// Asks the caller's row whether the caller has the right.
-pub(super) fn authorize(
-    conn: &mut impl GenericClient,
+pub(super) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Result<()> {
+    judge(caller, right, |id| store::standing(conn, id))
+}
+
+/// The same in a transaction that changes something. The row is locked: of two changes that the
+/// same token asks for at once, the second sees what the first has made of the token.
+pub(super) fn authorize_change(
+    tx: &mut Transaction<'_>,
     caller: &Caller,
     right: Right,
+) -> Result<()> {
+    judge(caller, right, |id| store::lock_standing(tx, id))
+}
+
+fn judge(
+    caller: &Caller,
+    right: Right,
+    standing: impl FnOnce(i64) -> Result<Option<Standing>>,
 ) -> Result<()> {
     let claims = match caller {
         Caller::Trusted => return Ok(()),
         Caller::Anonymous => return Err(Error::TokenMissing),
         Caller::Bearer(claims) => claims,
     };
-    let standing = store::standing(conn, claims.user_id)?
+    let standing = standing(claims.user_id)?
         .filter(|standing| standing.token_version == claims.token_version)
         .ok_or(Error::TokenInvalid)?;
     match right {

@@ -1,12 +1,12 @@
 //! Users over HTTP: JSON in, operation, JSON out.
 
-use super::{Caller, Login, Page, UserId};
+use super::{Caller, Login, Page, User, UserId};
 use crate::app::App;
 use crate::config::Registration;
 use crate::error::Result;
 use crate::http::{Request, Response};
 use crate::passwords::Password;
-use serde_json::json;
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 /// `POST /user`
@@ -24,6 +24,14 @@ pub(crate) fn register(app: &App, request: &Request) -> Result<Response> {
     Ok(Response::json(201, &user).header("Location", location))
 }
 
+/// A page of users.
+#[derive(Serialize)]
+struct Listed<'a> {
+    users: &'a [User],
+    page_num: i64,
+    page_size: i64,
+}
+
 /// `GET /users`
 pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     let caller = Caller::of(app, request)?;
@@ -35,7 +43,7 @@ pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     let page = Page::parse(number, size, after)?;
     let (users, more) = super::list(app, &caller, page)?;
     let last = users.last().filter(|_| more).map(|user| user.id.get());
-    let body = json!({"users": users, "page_num": page.number(), "page_size": page.size()});
+    let body = Listed { users: &users, page_num: page.number(), page_size: page.size() };
     let response = Response::json(200, &body);
     Ok(match last {
         Some(id) => {

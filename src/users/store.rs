@@ -73,8 +73,17 @@ pub(super) fn find_by_login(conn: &mut Client, login: &Login) -> Result<Option<U
     Ok(conn.query_typed_opt(sql, &[(&login.canonical(), Type::TEXT)])?.as_ref().map(user))
 }
 
-pub(super) fn standing(conn: &mut impl GenericClient, id: i64) -> Result<Option<Standing>> {
-    let sql = "SELECT admin, token_version FROM gatepost.users WHERE id = $1";
+pub(super) fn standing(conn: &mut Client, id: i64) -> Result<Option<Standing>> {
+    find_standing(conn, "SELECT admin, token_version FROM gatepost.users WHERE id = $1", id)
+}
+
+/// The same, and it stays so until the transaction ends.
+pub(super) fn lock_standing(tx: &mut Transaction<'_>, id: i64) -> Result<Option<Standing>> {
+    let sql = "SELECT admin, token_version FROM gatepost.users WHERE id = $1 FOR UPDATE";
+    find_standing(tx, sql, id)
+}
+
+fn find_standing(conn: &mut impl GenericClient, sql: &str, id: i64) -> Result<Option<Standing>> {
     let row = conn.query_typed_opt(sql, &[(&id, Type::INT8)])?;
     Ok(row.map(|row| Standing { admin: row.get(0), token_version: row.get(1) }))
 }

@@ -15,6 +15,9 @@ const MAX_CHARS: usize = 128;
 /// a PostgreSQL index entry takes some 2,700 bytes.
 const MAX_CANONICAL_BYTES: usize = 1024;
 
+/// Braille without a dot: a symbol by its category, and as blank as a space.
+const BLANK: char = '\u{2800}';
+
 /// A user's number, 1 or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct UserId(i64);
@@ -58,8 +61,8 @@ impl Login {
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when it is empty or over 128 characters, begins or ends with
-    /// white space, holds a control, format or unassigned character or a line or paragraph
-    /// separator, or when its canonical form is empty or over 1,024 bytes.
+    /// white space, holds a control, format, private-use or unassigned character or a line or
+    /// paragraph separator, or when its canonical form is empty or over 1,024 bytes.
     pub fn parse(typed: &str) -> Result<Self> {
         let fault = |text: &str| Err(Error::parameter("login", text));
         if typed.is_empty() {
@@ -68,11 +71,12 @@ impl Login {
         if typed.chars().nth(MAX_CHARS).is_some() {
             return fault("must have at most 128 characters");
         }
-        if typed.starts_with(char::is_whitespace) || typed.ends_with(char::is_whitespace) {
+        let seen = typed.trim_matches(is_ignorable);
+        if seen.starts_with(char::is_whitespace) || seen.ends_with(char::is_whitespace) {
             return fault("must not begin or end with a space");
         }
         if typed.chars().any(is_refused) {
-            return fault("must not contain control, format or unassigned characters");
+            return fault("must not contain control, format, private-use or unassigned characters");
         }
         let canonical = canonical(typed);
         if canonical.is_empty() {
@@ -102,9 +106,10 @@ fn is_refused(c: char) -> bool {
             | GeneralCategory::Format
             | GeneralCategory::LineSeparator
             | GeneralCategory::ParagraphSeparator
-            // What it will be, and how it will fold, is not settled yet.
+            // What it looks like, or will be and how it will fold, nobody can say.
+            | GeneralCategory::PrivateUse
             | GeneralCategory::Unassigned
-    )
+    ) || c == BLANK
 }
 
 /// The form under which compatibility caseless matches are equal (The Unicode Standard, section
@@ -281,6 +286,11 @@ mod tests {
             "a\u{200b}b",
             "\u{feff}a",
             "a\u{202e}b",
+            "\u{fe0f} a",
+            "a \u{fe0f}",
+            "\u{fe0f} \u{fe0f}",
+            "a\u{2800}",
+            "a\u{e000}",
             "a\u{2028}b",
             "a\u{7f}",
             "a\u{ad}b",

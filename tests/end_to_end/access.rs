@@ -1,5 +1,6 @@
 //! Who may do what: every call, every role, both modes.
 
+use crate::logins::wait_for_query;
 use crate::support::{PASSWORD, TestServer, problem};
 use gatepost::config::{AccessMode, Registration};
 use gatepost::{Caller, UserId};
@@ -193,4 +194,70 @@ fn hs256_works_with_the_configured_secret() {
     assert_eq!(server.get(&format!("/user?id={id}"), &token).status(), 200);
     let keys = server.sql().query_one("SELECT count(*) FROM gatepost.signing_keys", &[]).unwrap();
     assert_eq!(keys.get::<_, i64>(0), 0);
+}
+
+#[test]
+fn of_two_password_changes_with_one_token_only_the_first_counts() {
+    let server = TestServer::start();
+    let id = server.register("alice");
+    let token = server.token("alice");
+    let mut sql = server.sql();
+    // Both wait for the row, with the token checked already.
+    let mut tx = sql.transaction().unwrap();
+    tx.execute("UPDATE gatepost.users SET admin = admin", &[]).unwrap();
+    let outcomes: Vec<(&str, u16)> = std::thread::scope(|scope| {
+        let change = |password: &'static str| {
+            let (server, token) = (&server, &token);
+            scope.spawn(move || {
+                let body = json!({"id": id, "password": password});
+                (password, server.patch(&body, token).status().as_u16())
+            })
+        };
+        let threads = [change("the owner's new one"), change("the thief's new one")];
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+                       AND usename = 'gatepost_app' AND datname = current_database()";
+        let mut watch = server.sql();
+        while watch.query_one(waiting, &[]).unwrap().get::<_, i64>(0) < 2 {
+            std::thread::yield_now();
+        }
+        tx.rollback().unwrap();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut statuses: Vec<u16> = outcomes.iter().map(|(_, status)| *status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 401]);
+    for (password, status) in outcomes {
+        let expected = if status == 200 { 200 } else { 400 };
+        assert_eq!(server.log_in("alice", password).status(), expected);
+    }
+}
+
+#[test]
+fn an_admin_who_is_demoted_while_a_registration_hashes_does_not_register() {
+    let server = TestServer::with(|c| {
+        c.access.registration = Registration::Admin;
+        c.passwords.iterations = 2_000_000;
+    });
+    server.register_admin("root");
+    let token = server.token("root");
+    std::thread::scope(|scope| {
+        let register = scope.spawn(|| {
+            let request = server.request(Method::POST, "/user").bearer_auth(&token);
+            let body = json!({"login": "alice", "password": PASSWORD});
+            request.json(&body).send().unwrap()
+        });
+        let mut sql = server.sql();
+        wait_for_query(&mut sql, "SELECT admin, token_version FROM gatepost.users");
+        sql.execute("UPDATE gatepost.users SET admin = false", &[]).unwrap();
+        problem(register.join().unwrap(), 403, "forbidden");
+        let count = sql.query_one("SELECT count(*) FROM gatepost.users", &[]).unwrap();
+        assert_eq!(count.get::<_, i64>(0), 1);
+    });
+}
+
+#[test]
+fn with_registration_for_admins_a_stranger_learns_nothing_about_passwords() {
+    let server = TestServer::with(|c| c.access.registration = Registration::Admin);
+    let body = json!({"login": "alice", "password": "short"});
+    problem(server.post("/user", &body), 401, "unauthenticated");
 }

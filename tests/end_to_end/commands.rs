@@ -5,6 +5,7 @@ use crate::support::program::{Home, Running, failure, run, success};
 use crate::support::{APP_PASSWORD, OWNER_PASSWORD, PASSWORD, conninfo};
 use reqwest::blocking::Client;
 use serde_json::json;
+use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
 #[test]
@@ -85,6 +86,33 @@ fn check_config_names_every_fault_and_exits_with_1() {
     command.env("APP_SETTINGS", "staging");
     let text = failure(&run(&mut command, ""), 1);
     assert!(text.contains("development, testing, production"), "{text}");
+}
+
+#[test]
+fn settings_that_cannot_work_are_named_before_anything_starts() {
+    let home = Home::new();
+    for (name, value) in [
+        ("GATEPOST_DATABASE_POOL_WAIT", "0s"),
+        ("GATEPOST_DATABASE_CONNECT_TIMEOUT", "1h"),
+        ("GATEPOST_SERVER_WORKERS", "0"),
+        ("GATEPOST_SERVER_WORKERS", "99999999999999999999"),
+        ("GATEPOST_SERVER_TLS_KEY", "/x"),
+        ("GATEPOST_SERVER_TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("GATEPOST_SERVER_LISTEN", "8080"),
+        ("GATEPOST_TOKENS_ACCESS_TTL", "0s"),
+    ] {
+        let text = failure(&run(home.command(&["serve"]).env(name, value), ""), 1);
+        let setting = name.to_lowercase().replacen("gatepost_", "", 1).replacen('_', ".", 1);
+        assert!(text.contains(&setting), "{setting}: {text}");
+    }
+    let not_utf8 = std::ffi::OsStr::from_bytes(b"production\xff");
+    let text = failure(&run(home.command(&["serve"]).env("APP_SETTINGS", not_utf8), ""), 1);
+    assert!(text.contains("APP_SETTINGS: not UTF-8"), "{text}");
+    let text = failure(
+        &run(home.command(&["serve"]).env("GATEPOST_DATABASE_URL_FILE", "/dev/null"), ""),
+        1,
+    );
+    assert!(text.contains("is empty"), "{text}");
 }
 
 #[test]

@@ -135,6 +135,28 @@ fn an_error_of_the_database_is_told_as_internal_and_nothing_more() {
 }
 
 #[test]
+fn connections_to_a_server_that_became_read_only_are_given_up() {
+    let server = TestServer::start();
+    let id = server.register("alice");
+    let token = server.token("alice");
+    let mut sql = server.sql();
+    let role = format!("ALTER ROLE gatepost_app IN DATABASE {}", server.database);
+    let drop_connections = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                            WHERE usename = 'gatepost_app' AND datname = current_database()";
+    sql.batch_execute(&format!("{role} SET default_transaction_read_only = on")).unwrap();
+    sql.query(drop_connections, &[]).unwrap();
+    let body = json!({"login": "bob", "password": PASSWORD});
+    problem(server.post("/user", &body), 503, "unavailable");
+    assert_eq!(server.get(&format!("/user?id={id}"), &token).status(), 200);
+    // As after a failover: new connections find a server that takes changes.
+    sql.batch_execute(&format!("{role} RESET default_transaction_read_only")).unwrap();
+    let begin = Instant::now();
+    while server.post("/user", &body).status() != 201 {
+        assert!(begin.elapsed() < Duration::from_secs(10), "still on the read-only connections");
+    }
+}
+
+#[test]
 fn a_row_that_is_locked_too_long_is_503_and_frees_the_worker() {
     let server = TestServer::start();
     let id = server.register("alice");

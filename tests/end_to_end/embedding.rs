@@ -1,11 +1,13 @@
 //! Gatepost inside another program.
 
+use crate::logins::wait_for_query;
 use crate::support::program::{Home, run, success};
 use crate::support::{PASSWORD, TestServer, config, new_database, problem};
 use gatepost::{App, Caller, Error, Login, Password, Service};
 use reqwest::Method;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 #[test]
 fn several_services_in_one_process_share_a_database_and_its_key() {
@@ -76,14 +78,26 @@ fn a_running_request_is_answered_before_the_stop() {
         client.request(Method::POST, url).json(&body).send().unwrap()
     });
     // Until the credentials were looked up, it may not have been received.
-    let sql = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'gatepost_app'
-               AND datname = current_database() AND query LIKE '%password_hash FROM%'";
-    let mut admin = server.sql();
-    while admin.query_one(sql, &[]).unwrap().get::<_, i64>(0) == 0 {
-        std::thread::yield_now();
-    }
+    wait_for_query(&mut server.sql(), "password_hash FROM gatepost.users");
     server.service.stop();
     problem(running.join().unwrap(), 400, "invalid_credentials");
+}
+
+#[test]
+fn a_stop_waits_for_its_deadline_and_no_longer() {
+    let server = TestServer::with(|c| c.server.stop_deadline = Duration::from_millis(100));
+    let id = server.register("alice");
+    let request = server.request(Method::DELETE, &format!("/user?id={id}"));
+    let request = request.bearer_auth(server.token("alice"));
+    let mut sql = server.sql();
+    let mut tx = sql.transaction().unwrap();
+    tx.execute("UPDATE gatepost.users SET admin = admin", &[]).unwrap();
+    let running = std::thread::spawn(move || request.send());
+    wait_for_query(&mut server.sql(), "FOR UPDATE");
+    server.service.stop();
+    // The row is still locked here: the stop did not wait for the request, which lost its reply.
+    assert!(running.join().unwrap().is_err());
+    tx.rollback().unwrap();
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::support::{PASSWORD, TestServer, config, problem};
 use gatepost::{Caller, Login, Password, Service};
 use serde_json::json;
 use std::sync::Barrier;
+use std::time::Instant;
 
 #[test]
 fn of_16_clients_that_register_one_login_at_once_exactly_one_gets_it() {
@@ -83,12 +84,7 @@ fn a_login_that_overlaps_a_password_change_gives_a_token_that_is_refused() {
         let login = scope.spawn(|| server.token("alice"));
         let mut sql = server.sql();
         // Once the row has been read for the login, change the password under it.
-        let read = "SELECT count(*) FROM pg_stat_activity
-                    WHERE usename = 'gatepost_app' AND datname = current_database()
-                      AND query LIKE '%password_hash FROM gatepost.users%'";
-        while sql.query_one(read, &[]).unwrap().get::<_, i64>(0) == 0 {
-            std::thread::yield_now();
-        }
+        wait_for_query(&mut sql, "password_hash FROM gatepost.users");
         sql.execute("UPDATE gatepost.users SET token_version = token_version + 1", &[]).unwrap();
         login.join().unwrap()
     });
@@ -97,10 +93,56 @@ fn a_login_that_overlaps_a_password_change_gives_a_token_that_is_refused() {
 }
 
 #[test]
-fn nothing_readable_of_a_password_or_key_is_in_the_users_table() {
+fn a_rehash_does_not_bring_back_a_password_that_was_changed_meanwhile() {
+    let server = TestServer::start();
+    server.register("alice");
+    // The login verifies quickly and then takes its time for the stronger hash.
+    let mut config = config(&server.database);
+    config.passwords.iterations = 3_000_000;
+    let service = Service::start(config).unwrap();
+    std::thread::scope(|scope| {
+        let login = scope.spawn(|| {
+            let login = Login::parse("alice").unwrap();
+            gatepost::log_in(service.app(), &login, &Password::parse(PASSWORD).unwrap()).unwrap();
+        });
+        let mut sql = server.sql();
+        wait_for_query(&mut sql, "password_hash FROM gatepost.users");
+        sql.execute("UPDATE gatepost.users SET password_hash = 'changed'", &[]).unwrap();
+        login.join().unwrap();
+        let hash = sql.query_one("SELECT password_hash FROM gatepost.users", &[]).unwrap();
+        assert_eq!(hash.get::<_, &str>(0), "changed");
+    });
+}
+
+#[test]
+fn an_unknown_login_costs_as_much_as_a_wrong_password() {
+    // A hash of some hundred milliseconds against a request of less than one: a factor of four
+    // leaves a busy machine room, and an answer without a hash none.
+    let server = TestServer::with(|c| c.passwords.iterations = 3_000_000);
+    server.register("alice");
+    let time = |login: &str| {
+        let begin = Instant::now();
+        problem(server.log_in(login, "wrong password"), 400, "invalid_credentials");
+        begin.elapsed()
+    };
+    let (known, unknown) = (time("alice"), time("nobody"));
+    assert!(unknown > known / 4 && known > unknown / 4, "{known:?} and {unknown:?}");
+}
+
+#[test]
+fn nothing_readable_of_a_password_is_in_the_users_table() {
     let server = TestServer::start();
     server.register("alice");
     let sql = "SELECT u::text FROM gatepost.users u";
     let row: String = server.sql().query_one(sql, &[]).unwrap().get(0);
     assert!(!row.contains("correct horse"), "{row}");
+}
+
+/// Waits until the service has sent a statement with this text.
+pub(crate) fn wait_for_query(sql: &mut postgres::Client, text: &str) {
+    let sent = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'gatepost_app'
+                AND datname = current_database() AND query LIKE '%' || $1 || '%'";
+    while sql.query_one(sent, &[&text]).unwrap().get::<_, i64>(0) == 0 {
+        std::thread::yield_now();
+    }
 }

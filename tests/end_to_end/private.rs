@@ -1,10 +1,14 @@
 //! The private PostgreSQL: made, kept, found again after any end, and never left running.
 
 use crate::support::PASSWORD;
+use crate::support::cluster::os_user;
 use crate::support::program::{Home, Running, failure, success};
 use reqwest::blocking::Client;
 use serde_json::{Value, json};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 fn register(service: &Running, login: &str) -> u16 {
     let body = json!({"login": login, "password": PASSWORD});
@@ -56,11 +60,11 @@ fn a_server_that_died_is_started_again() {
     let file = home.data_dir().join("cluster/postmaster.pid");
     let text = std::fs::read_to_string(file).unwrap();
     let pid = text.lines().next().unwrap();
-    assert!(std::process::Command::new("kill").args(["-KILL", pid]).status().unwrap().success());
-    let begin = std::time::Instant::now();
+    assert!(Command::new("kill").args(["-KILL", pid]).status().unwrap().success());
+    let begin = Instant::now();
     while log_in(&service, "alice") != 200 {
         assert!(begin.elapsed().as_secs() < 20, "the server does not come back");
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(100));
     }
     service.stop();
     home.wait_until_quiet();
@@ -85,9 +89,9 @@ fn of_two_that_start_at_once_one_is_told_clearly() {
             scope.spawn(move || sender.send(child.wait_with_output().unwrap()));
         }
         outputs.push(receiver.recv().unwrap());
-        std::thread::sleep(std::time::Duration::from_secs(3));
+        std::thread::sleep(Duration::from_secs(3));
         for pid in pids {
-            let _ = std::process::Command::new("kill")
+            let _ = Command::new("kill")
                 .args(["-TERM", &pid.to_string()])
                 .stderr(Stdio::null())
                 .status();
@@ -207,4 +211,106 @@ fn a_second_signal_ends_the_service_at_once() {
     // The first may have been through by then.
     assert!(matches!(code, Some(0 | 130)), "{code:?} {log}");
     home.wait_until_quiet();
+}
+
+#[test]
+fn a_directory_that_is_not_ours_is_refused_and_left_as_it_is() {
+    let home = Home::new();
+    let precious = home.data_dir();
+    std::fs::create_dir(&precious).unwrap();
+    std::fs::write(precious.join("file"), "x").unwrap();
+    std::fs::set_permissions(&precious, PermissionsExt::from_mode(0o755)).unwrap();
+    let before = precious.metadata().unwrap();
+    let text = failure(&home.command(&["serve"]).output().unwrap(), 1);
+    assert!(text.contains("holds something else"), "{text}");
+    std::fs::remove_file(precious.join("file")).unwrap();
+    std::fs::set_permissions(&precious, PermissionsExt::from_mode(0o777)).unwrap();
+    let text = failure(&home.command(&["serve"]).output().unwrap(), 1);
+    assert!(text.contains("can be written by others"), "{text}");
+    if os_user().is_some() {
+        std::os::unix::fs::chown(&precious, Some(4711), None).unwrap();
+        let text = failure(&home.command(&["user", "list"]).output().unwrap(), 1);
+        assert!(text.contains("belongs to the OS user with the id 4711"), "{text}");
+        std::os::unix::fs::chown(&precious, Some(0), None).unwrap();
+    }
+    std::fs::set_permissions(&precious, PermissionsExt::from_mode(0o755)).unwrap();
+    let after = precious.metadata().unwrap();
+    assert_eq!(
+        (before.uid(), before.gid(), before.mode()),
+        (after.uid(), after.gid(), after.mode())
+    );
+    assert_eq!(std::fs::read_dir(&precious).unwrap().count(), 0);
+}
+
+#[test]
+fn as_root_the_servers_user_owns_nothing_that_root_writes_to() {
+    let Some((uid, _)) = os_user() else { return };
+    let home = Home::new();
+    home.serve().stop();
+    let owner = |name: &str| home.data_dir().join(name).metadata().unwrap().uid();
+    assert_eq!((owner("."), owner("lock")), (0, 0));
+    assert_eq!((owner("run"), owner("cluster")), (uid, uid));
+    for name in ["run", "cluster"] {
+        assert_eq!(home.data_dir().join(name).metadata().unwrap().mode() & 0o777, 0o700);
+    }
+}
+
+#[test]
+fn a_start_after_a_kill_in_the_middle_of_the_first_one_succeeds() {
+    for moment in [50, 200, 400, 600, 900] {
+        let home = Home::new();
+        let mut command = home.command(&["serve"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(moment));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let service = home.serve();
+        assert_eq!(register(&service, "alice"), 201);
+        service.stop();
+        home.wait_until_quiet();
+    }
+}
+
+#[test]
+fn a_watchdog_that_is_gone_is_replaced() {
+    let home = Home::new();
+    let service = home.serve();
+    let watchdog = || {
+        let pid = service.pid();
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+        let children = tasks.map(|task| std::fs::read_to_string(task.path().join("children")));
+        let children = children.map(Result::unwrap_or_default).collect::<Vec<_>>().join(" ");
+        children.split_whitespace().map(str::to_owned).find(|pid| {
+            let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&words).contains("gatepost-watchdog")
+        })
+    };
+    let first = watchdog().unwrap();
+    assert!(Command::new("kill").args(["-KILL", &first]).status().unwrap().success());
+    let begin = Instant::now();
+    while watchdog().is_none_or(|pid| pid == first) {
+        assert!(begin.elapsed() < Duration::from_secs(10), "no new watchdog");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    service.signal("-KILL");
+    service.wait();
+    home.wait_until_quiet();
+}
+
+#[test]
+fn a_log_that_cannot_be_written_costs_lines_and_no_requests() {
+    let home = Home::new();
+    let mut command = home.command(&["serve"]);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(full).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim_end().strip_prefix("listening on ").unwrap();
+    for _ in 0..40 {
+        let status = Client::new().get(format!("{url}/livez")).send().unwrap().status();
+        assert_eq!(status, 200);
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
 }

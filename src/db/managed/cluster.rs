@@ -1,8 +1,10 @@
 //! The files of the private PostgreSQL: directories, the cluster, and what a crash left behind.
 
 use crate::error::{Error, Result};
-use std::fs::{DirBuilder, Permissions};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::fs::{DirBuilder, Metadata};
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -63,11 +65,15 @@ pub(super) fn command(program: &Path, user: Option<OsUser>, dir: &Path) -> Comma
     command
 }
 
-/// Makes the data directory, and the one for the socket below it, enterable by the server's user
-/// alone.
+/// Makes the data directory, and the one for the socket below it.
+///
+/// As root the data directory stays root's, so that the server's OS user cannot put a link where
+/// root then writes; only `cluster` and `run` below it are given away. A directory that is there
+/// already is taken as it is or not at all: its owner and mode are somebody's decision.
 ///
 /// # Errors
-/// [`Error::Startup`] when a directory cannot be made or reached, or its path is too long.
+/// [`Error::Startup`] when a directory cannot be made or reached, belongs to somebody else, holds
+/// something else, or its path is too long.
 pub(super) fn prepare_dir(dir: &Path, user: Option<OsUser>) -> Result<()> {
     let run = dir.join("run");
     let length = run.join(".s.PGSQL.5432").as_os_str().len();
@@ -78,31 +84,67 @@ pub(super) fn prepare_dir(dir: &Path, user: Option<OsUser>) -> Result<()> {
             length - SOCKET_PATH
         )));
     }
-    let fault = |path: &Path, e: &std::io::Error| {
+    let fault = |e: std::io::Error| {
         Error::startup(format!(
             "the private PostgreSQL needs the directory {}: {e}; set database.data_dir to a place \
              that can be written",
-            path.display()
+            dir.display()
         ))
     };
-    if let Some(parent) = dir.parent() {
-        std::fs::create_dir_all(parent).map_err(|e| fault(parent, &e))?;
-    }
-    for path in [dir, &run] {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.map_err(|e| fault(path, &e))?;
-        let private = Permissions::from_mode(0o700);
-        std::fs::set_permissions(path, private).map_err(|e| fault(path, &e))?;
-        if let Some(user) = user {
-            chown(path, Some(user.uid), Some(user.gid)).map_err(|e| fault(path, &e))?;
+    match dir.metadata() {
+        Ok(meta) => check_ours(dir, &meta)?,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            // The server's user must pass through; what is below is closed to everybody else.
+            let mode = if user.is_some() { 0o711 } else { 0o700 };
+            std::fs::create_dir_all(dir.parent().unwrap_or(dir)).map_err(fault)?;
+            DirBuilder::new().recursive(true).mode(mode).create(dir).map_err(fault)?;
         }
+        Err(e) => return Err(fault(e)),
     }
-    user.map_or(Ok(()), |user| reachable(dir, user))
+    user.map_or(Ok(()), |user| reachable(dir, user))?;
+    make_private(&run, user).map_err(fault)
+}
+
+/// Makes a directory for the server's OS user alone, unless it is there.
+fn make_private(path: &Path, user: Option<OsUser>) -> std::io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        outcome => outcome?,
+    }
+    user.map_or(Ok(()), |user| chown(path, Some(user.uid), Some(user.gid)))
+}
+
+/// Checks that a directory that exists may be our data directory.
+fn check_ours(dir: &Path, meta: &Metadata) -> Result<()> {
+    let refuse =
+        |text: String| Err(Error::startup(format!("database.data_dir: {} {text}", dir.display())));
+    if meta.uid() != rustix::process::geteuid().as_raw() {
+        return refuse(format!(
+            "belongs to the OS user with the id {}; run this command as that user",
+            meta.uid()
+        ));
+    }
+    if meta.mode() & 0o022 != 0 {
+        return refuse("can be written by others; take that right away (chmod go-w)".to_owned());
+    }
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) => return refuse(format!("cannot be used: {e}")),
+    };
+    let is_ours =
+        |name: &str| matches!(name, "lock" | "run" | "cluster") || name.starts_with("cluster.new.");
+    match entries.flatten().find(|entry| !entry.file_name().to_str().is_some_and(is_ours)) {
+        Some(entry) => refuse(format!(
+            "holds something else ({}); name an empty or a new directory",
+            entry.file_name().display()
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Checks that the server's OS user can get to the directory: below `/root` it cannot.
 fn reachable(dir: &Path, user: OsUser) -> Result<()> {
-    for path in dir.ancestors().skip(1) {
+    for path in dir.ancestors() {
         let Ok(meta) = path.metadata() else { continue };
         let bit = if meta.uid() == user.uid {
             0o100
@@ -133,29 +175,62 @@ pub(super) fn create(dir: &Path, binaries: &Path, user: Option<OsUser>) -> Resul
         return Ok(());
     }
     let fault = |e: std::io::Error| Error::startup(format!("{}: {e}", dir.display()));
-    for entry in std::fs::read_dir(dir).map_err(fault)?.flatten() {
-        if entry.file_name().to_string_lossy().starts_with("cluster.new.") {
-            std::fs::remove_dir_all(entry.path()).map_err(fault)?;
-        }
-    }
+    clear_halves(dir).map_err(fault)?;
     log::info!("making a private PostgreSQL in {}", dir.display());
     let new = dir.join(format!("cluster.new.{}", std::process::id()));
+    make_private(&new, user).map_err(fault)?;
     let output = command(&binaries.join("initdb"), user, dir)
         .arg("-D")
         .arg(&new)
         .args(["-U", super::SUPERUSER, "-E", "UTF8", "--locale=C", "--data-checksums"])
         // The directory of the socket keeps everybody else out.
         .args(["-A", "trust"])
+        // Not in our process group: Ctrl-C is for us, who then stop in order.
+        .process_group(0)
         .output()
         .map_err(fault)?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(Error::startup(format!("initdb failed in {}: {}", dir.display(), said.trim())));
     }
-    let settings = new.join("postgresql.conf");
-    let text = std::fs::read_to_string(&settings).map_err(fault)?;
-    std::fs::write(&settings, text + SETTINGS).map_err(fault)?;
+    append(&new.join("postgresql.conf"), SETTINGS, user, dir).map_err(fault)?;
     std::fs::rename(&new, &cluster).map_err(fault)
+}
+
+/// Removes what processes left that were killed while they made a cluster. Their `initdb` may
+/// still be writing for a moment.
+fn clear_halves(dir: &Path) -> std::io::Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    for entry in std::fs::read_dir(dir)?.flatten() {
+        if !entry.file_name().to_string_lossy().starts_with("cluster.new.") {
+            continue;
+        }
+        while let Err(error) = std::fs::remove_dir_all(entry.path()) {
+            if error.kind() == std::io::ErrorKind::NotFound {
+                break;
+            }
+            if Instant::now() > deadline {
+                return Err(error);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    Ok(())
+}
+
+/// Appends to a file of the server's OS user, as that user.
+fn append(file: &Path, text: &str, user: Option<OsUser>, dir: &Path) -> std::io::Result<()> {
+    let mut child = command(Path::new("/bin/sh"), user, dir)
+        .args(["-c", "cat >>\"$1\"", "sh"])
+        .arg(file)
+        .stdin(Stdio::piped())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(text.as_bytes())?;
+    }
+    let status = child.wait()?;
+    let fault = || std::io::Error::other(format!("cannot write {}", file.display()));
+    if status.success() { Ok(()) } else { Err(fault()) }
 }
 
 /// Stops a server that an earlier process of ours left running in this cluster, and clears away a
@@ -167,13 +242,11 @@ pub(super) fn stop_orphan(cluster: &Path, binaries: &Path, user: Option<OsUser>)
     let file = cluster.join("postmaster.pid");
     let deadline = Instant::now() + Duration::from_secs(60);
     while let Ok(text) = std::fs::read_to_string(&file) {
-        let pid = text.lines().next().unwrap_or_default();
-        let cwd = std::fs::read_link(Path::new("/proc").join(pid).join("cwd"));
-        let lives_here = match cwd.and_then(|cwd| Ok(cwd == cluster.canonicalize()?)) {
-            Ok(same) => same,
-            // Without /proc PostgreSQL itself judges whether the file is stale.
-            Err(_) if !Path::new("/proc/self").exists() => return Ok(()),
-            Err(_) => false,
+        // A single-user server writes its number with a minus; what cannot be judged here,
+        // PostgreSQL judges when it starts.
+        let pid = text.lines().next().unwrap_or_default().parse::<u32>();
+        let Some(lives_here) = pid.ok().and_then(|pid| lives_in(pid, cluster)) else {
+            return Ok(());
         };
         if !lives_here {
             log::warn!("removing a stale {}", file.display());
@@ -184,7 +257,7 @@ pub(super) fn stop_orphan(cluster: &Path, binaries: &Path, user: Option<OsUser>)
         }
         if Instant::now() > deadline {
             return Err(Error::startup(format!(
-                "a PostgreSQL that was left running in {} (process {pid}) does not stop",
+                "a PostgreSQL that was left running in {} does not stop",
                 cluster.display()
             )));
         }
@@ -198,4 +271,21 @@ pub(super) fn stop_orphan(cluster: &Path, binaries: &Path, user: Option<OsUser>)
         }
     }
     Ok(())
+}
+
+/// Whether a process is a server in this cluster; `None` when there is no such process, or it
+/// cannot be told. A server's working directory is its cluster; where we may not look at that, as
+/// root in a container, its arguments name it.
+fn lives_in(pid: u32, cluster: &Path) -> Option<bool> {
+    let process = Path::new("/proc").join(pid.to_string());
+    let cluster = cluster.canonicalize().ok()?;
+    match std::fs::read_link(process.join("cwd")) {
+        Ok(cwd) => Some(cwd == cluster),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+        Err(_) => {
+            let arguments = std::fs::read(process.join("cmdline")).ok()?;
+            let name = cluster.as_os_str().as_bytes();
+            arguments.split(|byte| *byte == 0).any(|word| word == name).then_some(true)
+        }
+    }
 }

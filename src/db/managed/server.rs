@@ -117,6 +117,15 @@ fn watch(shared: &Shared) {
                 Ok(new) => end(std::mem::replace(processes, new)),
                 Err(error) => log::error!("{error}"),
             }
+        } else {
+            processes.ready.store(true, Ordering::Relaxed);
+        }
+        if let Ok(Some(_)) = processes.watchdog.try_wait() {
+            log::error!("the watchdog of the private PostgreSQL is gone; starting another");
+            match watchdog(&shared.command, &processes.server) {
+                Ok(new) => processes.watchdog = new,
+                Err(error) => log::error!("cannot start it: {error}"),
+            }
         }
         guard = shared
             .stopping
@@ -130,8 +139,8 @@ fn spawn(start: &Command) -> Result<Processes> {
     let mut server = command(&start.postgres, start.user, &start.cluster)
         .arg("-D")
         .arg(&start.cluster)
-        .arg("-k")
-        .arg(&start.run)
+        .arg("-c")
+        .arg(format!("unix_socket_directories=\"{}\"", start.run.display()))
         .args(["-c", "listen_addresses=", "-c", "unix_socket_permissions=0700"])
         .args(["-c", "logging_collector=off", "-c", "log_destination=stderr"])
         // Not statements and details: both repeat values of rows.
@@ -152,14 +161,7 @@ fn spawn(start: &Command) -> Result<Processes> {
             .spawn(move || relay(messages, &ready))
             .map_err(fault)?;
     }
-    let watchdog = command(Path::new("/bin/sh"), start.user, Path::new("/"))
-        .args(["-c", WATCHDOG, "gatepost-watchdog", &server.id().to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn();
-    match watchdog {
+    match watchdog(start, &server) {
         Ok(watchdog) => Ok(Processes { server, ready, watchdog }),
         Err(error) => {
             signal(&server, Signal::INT);
@@ -167,6 +169,17 @@ fn spawn(start: &Command) -> Result<Processes> {
             Err(fault(error))
         }
     }
+}
+
+/// Starts the shell that stops the server when we are gone.
+fn watchdog(start: &Command, server: &Child) -> std::io::Result<Child> {
+    command(Path::new("/bin/sh"), start.user, Path::new("/"))
+        .args(["-c", WATCHDOG, "gatepost-watchdog", &server.id().to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
 }
 
 /// Passes the server's messages to our log until it ends. A FATAL one tells why the server does

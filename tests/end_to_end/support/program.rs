@@ -99,7 +99,7 @@ pub(crate) fn failure(output: &Output, code: i32) -> String {
     errors
 }
 
-/// A service that runs.
+/// A service that runs, until it is dropped at the latest.
 pub(crate) struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -118,6 +118,10 @@ impl Running {
             panic!("the service did not start: {line:?} {errors}");
         };
         Self { url: url.trim_end().to_owned(), child, stdout }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -139,5 +143,13 @@ impl Running {
         let (code, _, errors) = self.wait();
         assert_eq!(code, Some(0), "{errors}");
         errors
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, unless a test failed.
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 }
