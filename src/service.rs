@@ -195,3 +195,26 @@ fn warn(config: &Config) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn a_failure_is_told_once_whether_somebody_listens_before_or_after() {
+        for listen_first in [true, false] {
+            let (failure, (sender, receiver)) = (Failure::default(), channel());
+            let listener = move |cause| sender.send(cause).unwrap();
+            if listen_first {
+                failure.listen(Box::new(listener));
+                failure.report("the door".to_owned());
+            } else {
+                failure.report("the door".to_owned());
+                failure.listen(Box::new(listener));
+            }
+            failure.report("again".to_owned());
+            assert_eq!(receiver.iter().collect::<Vec<_>>(), ["the door"]);
+        }
+    }
+}

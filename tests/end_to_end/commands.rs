@@ -5,7 +5,9 @@ use crate::support::program::{Home, Running, failure, run, success};
 use crate::support::{APP_PASSWORD, OWNER_PASSWORD, PASSWORD, conninfo};
 use reqwest::blocking::Client;
 use serde_json::json;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 #[test]
@@ -160,6 +162,58 @@ fn an_operator_sets_up_a_server_of_their_own_as_the_readme_says() {
     assert_eq!(Client::new().post(&service.url).json(&body).send().unwrap().status(), 200);
     service.stop();
     assert!(!home.data_dir().exists(), "a private PostgreSQL was made beside the real one");
+}
+
+#[test]
+fn the_service_listens_on_a_unix_socket() {
+    let home = Home::new();
+    let path = home.path().join("http.sock");
+    let listen = format!("unix:{}", path.display());
+    for _ in 0..2 {
+        let mut command = home.command(&["serve"]);
+        let service = Running::start(command.env("GATEPOST_SERVER_LISTEN", &listen));
+        assert_eq!(service.url, listen);
+        let mut stream = UnixStream::connect(&path).unwrap();
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        // The next one finds the socket's file and takes its place.
+        service.signal("-KILL");
+        service.wait();
+        home.wait_until_quiet();
+    }
+}
+
+#[test]
+fn a_certificate_is_read_again_on_sighup_and_a_broken_one_is_not_taken() {
+    let home = Home::new();
+    let (certificate, key) = (home.path().join("certificate.pem"), home.path().join("key.pem"));
+    let issue = || {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+    };
+    let serve = || {
+        let mut command = home.command(&["serve"]);
+        command.env("GATEPOST_SERVER_TLS_CERTIFICATE", &certificate);
+        command.env("GATEPOST_SERVER_TLS_KEY", &key);
+        command
+    };
+    let text = failure(&run(&mut serve(), ""), 1);
+    assert!(text.contains("certificate.pem"), "{text}");
+    issue();
+    let service = Running::start(&mut serve());
+    assert!(service.url.starts_with("https://127.0.0.1:"), "{}", service.url);
+    let plain = Client::new().get(service.url.replace("https", "http")).send().unwrap();
+    assert_eq!(plain.status(), 400);
+    issue();
+    service.signal("-HUP");
+    service.wait_for_log("certificate and key were read again");
+    std::fs::write(&certificate, "nonsense").unwrap();
+    service.signal("-HUP");
+    service.wait_for_log("the certificate stays");
+    service.stop();
 }
 
 #[test]

@@ -103,21 +103,37 @@ pub(crate) fn failure(output: &Output, code: i32) -> String {
 pub(crate) struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
+    log: tempfile::NamedTempFile,
     pub(crate) url: String,
 }
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = tempfile::NamedTempFile::new().unwrap();
+        command.stdout(Stdio::piped()).stderr(log.reopen().unwrap());
+        let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         let Some(url) = line.strip_prefix("listening on ") else {
-            let mut errors = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+            let errors = std::fs::read_to_string(log.path()).unwrap();
             panic!("the service did not start: {line:?} {errors}");
         };
-        Self { url: url.trim_end().to_owned(), child, stdout }
+        Self { url: url.trim_end().to_owned(), child, stdout, log }
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    /// Waits until the log holds a text.
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.log().contains(text) {
+            assert!(Instant::now() < deadline, "{text:?} is not in the log:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -131,10 +147,9 @@ impl Running {
 
     /// Waits for the end; returns the exit code and the rest of standard output and error.
     pub(crate) fn wait(mut self) -> (Option<i32>, String, String) {
-        let (mut out, mut errors) = (String::new(), String::new());
+        let mut out = String::new();
         self.stdout.read_to_string(&mut out).unwrap();
-        self.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
-        (self.child.wait().unwrap().code(), out, errors)
+        (self.child.wait().unwrap().code(), out, self.log())
     }
 
     /// Stops it in order.
