@@ -7,7 +7,7 @@
 use super::private_dir::PrivateDir;
 use super::{Request, Response};
 use crate::error::{Error, Result};
-use crate::front_door::{PROBE_TARGET, Upstreams};
+use crate::front_door::{PROBE_TARGET, REQUEST_ID_FIELD, Upstreams};
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -154,7 +154,7 @@ impl Shared {
     }
 
     fn answer(&self, mut from: tiny_http::Request) {
-        if from.url() == PROBE_TARGET {
+        if is_probe(&from) {
             return send(from, tiny_http::Response::empty(204), "probe");
         }
         let started = Instant::now();
@@ -176,6 +176,12 @@ impl Shared {
             request.client
         );
     }
+}
+
+/// Whether the front door asks for itself: a client's request has an id.
+fn is_probe(request: &tiny_http::Request) -> bool {
+    let has_id = request.headers().iter().any(|header| header.field.equiv(REQUEST_ID_FIELD));
+    request.url() == PROBE_TARGET && !has_id
 }
 
 fn send<R: std::io::Read>(to: tiny_http::Request, response: tiny_http::Response<R>, id: &str) {

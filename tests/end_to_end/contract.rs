@@ -123,7 +123,7 @@ fn head_answers_as_get_without_a_body() {
 #[test]
 fn an_unknown_path_is_404_and_another_method_405_with_allow() {
     let server = TestServer::start();
-    for path in ["/nothing", "/user/", "/users/1", "//"] {
+    for path in ["/nothing", "/user/", "/users/1", "//", "/-/front-door"] {
         let response = server.request(Method::GET, path).send().unwrap();
         problem(response, 404, "not_found");
     }
