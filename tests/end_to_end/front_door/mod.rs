@@ -7,8 +7,10 @@ mod limits;
 mod listening;
 #[path = "../../../fuzz/oracles.rs"]
 mod oracles;
+mod proxies;
 mod replies;
 mod smoke;
+mod smuggling;
 mod stopping;
 mod support;
 #[cfg(feature = "tls")]
