@@ -24,8 +24,12 @@ impl PrivateDir {
         sweep(&parent);
         let path = parent.join(format!("{PREFIX}{:016x}", rand::random::<u64>()));
         DirBuilder::new().mode(0o700).create(&path)?;
-        let lock = File::create_new(path.join("lock"))?;
+        // Locked before it has the name that a sweep looks for: one that came in between would take
+        // it for that of a dead process.
+        let (unlocked, locked) = (path.join("lock.new"), path.join("lock"));
+        let lock = File::create_new(&unlocked)?;
         lock.try_lock()?;
+        std::fs::rename(unlocked, locked)?;
         Ok(Self { path, _lock: lock })
     }
 
@@ -75,5 +79,18 @@ mod tests {
         let another = PrivateDir::new().unwrap();
         assert!(!path.exists());
         assert!(living.path().exists() && another.path().exists());
+    }
+
+    #[test]
+    fn those_made_at_the_same_time_do_not_clear_each_other_away() {
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        assert!(PrivateDir::new().unwrap().path().exists());
+                    }
+                });
+            }
+        });
     }
 }
