@@ -61,7 +61,7 @@ impl App {
         db::complete(&mut connect, &config.database);
         let app = Self {
             database: Database::open(connect, &config.database),
-            hasher: Hasher::new(config.passwords.iterations),
+            hasher: Hasher::new(config.passwords.iterations, config.server.hashing_threads())?,
             keys: OnceLock::new(),
             managed: Mutex::new(managed),
             config,
@@ -115,13 +115,17 @@ impl App {
 
     /// Hashes a new password. Must not be called while a connection is held: it would be missing
     /// to everybody else for as long as the hash takes.
-    pub(crate) fn hash(&self, password: &Password) -> PasswordHash {
+    pub(crate) fn hash(&self, password: &Password) -> Result<PasswordHash> {
         debug_assert!(!db::is_holding_connection(), "hashing while holding a connection");
         self.hasher.hash(password)
     }
 
     /// Verifies a password; the same holds as for [`hash`](Self::hash).
-    pub(crate) fn verify(&self, password: &Password, stored: Option<&PasswordHash>) -> Verdict {
+    pub(crate) fn verify(
+        &self,
+        password: &Password,
+        stored: Option<&PasswordHash>,
+    ) -> Result<Verdict> {
         debug_assert!(!db::is_holding_connection(), "hashing while holding a connection");
         self.hasher.verify(password, stored)
     }

@@ -44,6 +44,8 @@ pub use config::{Config, Profile};
 pub use error::{Error, Result};
 pub use front_door::Address;
 pub use passwords::Password;
+#[doc(hidden)]
+pub use passwords::benchmark;
 pub use secret::Secret;
 pub use service::Service;
 pub use sessions::{LoggedIn, log_in};

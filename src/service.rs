@@ -79,7 +79,8 @@ impl Service {
         let (routed, reported) = (Arc::clone(&app), Arc::clone(&failure));
         let server = Server::start(
             settings.workers,
-            settings.hashing_threads(),
+            // Those that wait for a hash: a hashing thread takes up to three at once.
+            settings.hashing_upstreams(),
             move |request| routes::handle(&routed, request),
             move |cause| reported.report(cause),
         )?;

@@ -36,12 +36,12 @@ pub fn log_in(app: &App, login: &Login, password: &Password) -> Result<LoggedIn>
     let database = app.database()?;
     let credentials = database.read(|conn| store::credentials(conn, login))?;
     let stored = credentials.as_ref().map(|credentials| &credentials.hash);
-    let verdict = app.verify(password, stored);
+    let verdict = app.verify(password, stored)?;
     let Some(credentials) = credentials.filter(|_| verdict != Verdict::Wrong) else {
         return Err(Error::InvalidCredentials);
     };
     if verdict == Verdict::RightButWeak {
-        let new = app.hash(password).to_string();
+        let new = app.hash(password)?.to_string();
         let replaced = database.with_transaction(|tx| store::replace_hash(tx, &credentials, &new));
         if let Err(error) = replaced {
             // The login is right all the same, and the next one will try again.

@@ -29,7 +29,7 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
     }
     password.check_strength(app.config().passwords.min_length)?;
     let database = app.database()?;
-    let hash = app.hash(password).to_string();
+    let hash = app.hash(password)?.to_string();
     database.with_transaction(|tx| {
         if admins_only {
             authorize_change(tx, caller, Right::Admin)?;
@@ -86,7 +86,7 @@ pub fn change_password(
 ) -> Result<User> {
     show(app, caller, id)?;
     password.check_strength(app.config().passwords.min_length)?;
-    let hash = app.hash(password).to_string();
+    let hash = app.hash(password)?.to_string();
     // The right is asked for again: hashing takes long enough for the caller to have lost it.
     app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::SelfOrAdmin(id))?;
@@ -130,7 +130,7 @@ pub fn register_admin(
 ) -> Result<User> {
     app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
     password.check_strength(app.config().passwords.min_length)?;
-    let hash = app.hash(password).to_string();
+    let hash = app.hash(password)?.to_string();
     app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::Admin)?;
         store::insert(tx, login, &hash, true)

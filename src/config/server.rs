@@ -15,8 +15,9 @@ pub struct Server {
     /// Threads for ordinary requests. Default 4: they mostly wait for PostgreSQL, so twice the
     /// cores of a small machine keep it busy. 1 to 256.
     pub workers: usize,
-    /// Threads for requests that hash a password. Default 0, that is one a core: a hash does
-    /// nothing but compute. At most 256.
+    /// Threads that hash passwords, at a lower priority than all others. Default 0, that is one a
+    /// core: a hash does nothing but compute. Each takes up to three passwords at once. At most
+    /// 256.
     pub hashing_threads: usize,
     /// How long a stop waits for requests that are running. Default `10s`: the longest statement
     /// (5 s) and a password hash, with room.
@@ -82,7 +83,8 @@ pub struct Server {
     pub ordinary_waiting_bytes: usize,
     /// How long an ordinary request waits for a worker. Default `5s`; clients give up soon after.
     pub ordinary_waiting_deadline: Duration,
-    /// Private connections to the hashing threads. Default 0, that is three for each.
+    /// Requests that may wait for the hashing threads with their password handed over, each with a
+    /// thread and a private connection. Default 0, that is three for each hashing thread.
     pub hashing_upstreams: usize,
     /// Hashing requests that may wait for a thread. Default 64, what two cores hash in the
     /// deadline.
@@ -148,7 +150,7 @@ impl Default for Server {
 }
 
 impl Server {
-    /// Threads for requests that hash: as set, else one a core.
+    /// Threads that hash: as set, else one a core.
     pub(crate) fn hashing_threads(&self) -> usize {
         match self.hashing_threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -161,7 +163,7 @@ impl Server {
         if self.ordinary_upstreams == 0 { 2 * self.workers } else { self.ordinary_upstreams }
     }
 
-    /// Private connections to the hashing threads: as set, else three for each.
+    /// Requests with the hashing threads: as set, else three for each.
     pub(crate) fn hashing_upstreams(&self) -> usize {
         if self.hashing_upstreams == 0 {
             3 * self.hashing_threads()

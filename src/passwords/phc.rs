@@ -1,6 +1,7 @@
 //! The stored form: a PHC string,
 //! `$pbkdf2-sha256$i=600000,l=32$SALT$HASH`, salt and hash in Base64 without padding.
 
+use super::kernel::HASH_BYTES;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use std::fmt;
@@ -8,9 +9,6 @@ use std::str::FromStr;
 
 /// Bytes of salt (NIST SP 800-132 asks for at least 16).
 pub(super) const SALT_BYTES: usize = 16;
-
-/// Bytes of hash: one block of SHA-256.
-pub(super) const HASH_BYTES: usize = 32;
 
 /// A password's hash with all that is needed to compute it again.
 #[derive(Clone, PartialEq, Eq)]

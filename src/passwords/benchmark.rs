@@ -1,0 +1,20 @@
+//! What `benches/hashing.rs` needs of the kernel; no part of the interface.
+
+use super::kernel::{HASH_BYTES, Job, Kernel};
+
+/// How many passwords the kernel takes at once.
+pub fn lanes() -> usize {
+    Kernel::detect().lanes()
+}
+
+/// Whether the kernel computed something wrong and the crate stands in for it.
+pub fn failed_self_check() -> bool {
+    Kernel::detect().failed_self_check()
+}
+
+/// Derives as many hashes as there are places for them, in one call.
+pub fn derive(password: &[u8], salt: &[u8], iterations: u32, out: &mut [[u8; HASH_BYTES]]) {
+    let job = |out| Job { password, salt, iterations, out };
+    let mut jobs: Vec<_> = out.iter_mut().map(job).collect();
+    Kernel::detect().derive(&mut jobs);
+}

@@ -1,0 +1,141 @@
+//! PBKDF2-HMAC-SHA256 (RFC 8018) as fast as the processor does it: the time of a login is the
+//! time of its hash.
+//!
+//! SHA-256's rounds wait for each other, so one password leaves a processor's SHA unit idle half
+//! of the time. A [`Kernel`] therefore computes three passwords interleaved in one instruction
+//! stream, and keeps their states in the instructions' own layout throughout. On one core with
+//! SHA instructions (AMD Zen 5), 600,000 iterations were measured to take 23 ms a password with
+//! three at once and 41 ms alone; the `pbkdf2` crate took 60 to 83 ms and OpenSSL 115 to 125 ms
+//! (`benches/hashing.rs`).
+//!
+//! Other machines, and any whose kernel fails the check at the start, take the crate.
+//!
+//! Limits: the output is one block, 32 bytes. What was derived from a password is overwritten
+//! after use, except in registers, in what the compiler spills of them elsewhere than
+//! [`sha_ni`] knows, and in the crate's own states.
+
+#[cfg(target_arch = "x86_64")]
+mod interleaved;
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "calls code compiled for instructions not every processor has")]
+mod sha_ni;
+#[cfg(test)]
+mod tests;
+
+use pbkdf2::pbkdf2_hmac;
+use sha2::Sha256;
+use std::fmt;
+use std::sync::OnceLock;
+
+/// Bytes of a hash: one block of PBKDF2's output.
+pub(crate) const HASH_BYTES: usize = 32;
+
+/// Passwords computed at once. A fourth was measured to gain a twelfth more on each password, and
+/// would make the others wait for it.
+const LANES: usize = 3;
+
+/// A hash to compute.
+pub(crate) struct Job<'a> {
+    /// Of any length.
+    pub(crate) password: &'a [u8],
+    /// Of any length.
+    pub(crate) salt: &'a [u8],
+    /// At least 1; 0 counts as 1, as in the `pbkdf2` crate.
+    pub(crate) iterations: u32,
+    /// Where the hash goes.
+    pub(crate) out: &'a mut [u8; HASH_BYTES],
+}
+
+type Derive = Box<dyn Fn(&mut [Job<'_>]) + Send + Sync>;
+
+/// The way this process computes hashes.
+pub(crate) struct Kernel {
+    /// The interleaved way, where the machine has it and it proved right.
+    fast: Option<Derive>,
+    failed_self_check: bool,
+}
+
+impl Kernel {
+    /// The fastest way that this machine has and that computes what the `pbkdf2` crate does:
+    /// chosen at the first call, which takes under a millisecond, for the life of the process.
+    pub(crate) fn detect() -> &'static Self {
+        static KERNEL: OnceLock<Kernel> = OnceLock::new();
+        KERNEL.get_or_init(|| Self::checked(fast()))
+    }
+
+    fn checked(fast: Option<Derive>) -> Self {
+        match fast {
+            Some(wrong) if !self_check(&wrong) => Self { fast: None, failed_self_check: true },
+            fast => Self { fast, failed_self_check: false },
+        }
+    }
+
+    /// Computes every job, [`lanes`](Self::lanes) of them at once. It takes as long as they do.
+    pub(crate) fn derive(&self, jobs: &mut [Job<'_>]) {
+        match &self.fast {
+            Some(derive) => derive(jobs),
+            None => jobs.iter_mut().for_each(derive_by_crate),
+        }
+    }
+
+    /// How many jobs [`derive`](Self::derive) takes at once: 3, or 1 by the crate.
+    pub(crate) fn lanes(&self) -> usize {
+        if self.fast.is_some() { LANES } else { 1 }
+    }
+
+    /// Whether this machine's fast way computed something else than the crate and is not used:
+    /// worth a warning, because hashes are slower and the processor or the build is faulty.
+    pub(crate) fn failed_self_check(&self) -> bool {
+        self.failed_self_check
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kernel")
+            .field("lanes", &self.lanes())
+            .field("failed_self_check", &self.failed_self_check)
+            .finish()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn fast() -> Option<Derive> {
+    let sha_ni = sha_ni::ShaNi::detect()?;
+    Some(Box::new(move |jobs| interleaved::derive(sha_ni, jobs)))
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn fast() -> Option<Derive> {
+    None
+}
+
+fn derive_by_crate(job: &mut Job<'_>) {
+    pbkdf2_hmac::<Sha256>(job.password, job.salt, job.iterations, job.out);
+}
+
+/// Whether this computes what the `pbkdf2` crate does, for as many jobs as there are lanes and
+/// fewer and more: each lane meets every kind of password (empty, short, a block, longer) and
+/// salts over one block and under, and jobs end at different times.
+fn self_check(derive: &dyn Fn(&mut [Job<'_>])) -> bool {
+    let bytes: [u8; 100] = std::array::from_fn(|n| n as u8 ^ 0xa5);
+    let lengths = [0, 13, 64, 65, 100];
+    (1..=LANES + 2).all(|count| {
+        (0..lengths.len()).all(|shift| {
+            let job = |n: usize, out| Job {
+                password: &bytes[..lengths[(n + shift) % lengths.len()]],
+                salt: &bytes[..lengths[(n + 2 * shift) % lengths.len()]],
+                iterations: 1 + ((3 * n + shift) % 7) as u32,
+                out,
+            };
+            let (mut computed, mut expected) = ([[0; HASH_BYTES]; 5], [[0; HASH_BYTES]; 5]);
+            let mut jobs: Vec<_> =
+                computed.iter_mut().take(count).enumerate().map(|(n, out)| job(n, out)).collect();
+            derive(&mut jobs);
+            for (n, out) in expected.iter_mut().take(count).enumerate() {
+                derive_by_crate(&mut job(n, out));
+            }
+            computed == expected
+        })
+    })
+}

@@ -1,0 +1,179 @@
+//! The threads that hash: as many as cores, at a lower scheduling priority than all others.
+//!
+//! Whoever needs a hash hands it over and waits. A thread takes up to three that wait at once,
+//! since the kernel computes three together in less than twice the time of one; but it leaves some
+//! to threads that are idle. No more can wait than there are callers, so the queue is bounded by
+//! the threads that call.
+
+use super::kernel::{HASH_BYTES, Job, Kernel};
+use super::phc::SALT_BYTES;
+use crate::error::{Error, Result};
+use std::collections::VecDeque;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use zeroize::Zeroizing;
+
+/// How much nicer (setpriority(2)) the hashing threads are than the rest: enough for requests that
+/// do not hash to come first on a busy core, and not so much that logins starve.
+const NICER: i32 = 5;
+
+/// The threads. Dropping it ends them.
+pub(super) struct Lane {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    kernel: &'static Kernel,
+    queue: Mutex<Queue>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Waiting>,
+    idle: usize,
+    closed: bool,
+}
+
+/// A hash that somebody waits for.
+struct Waiting {
+    password: Zeroizing<Vec<u8>>,
+    salt: [u8; SALT_BYTES],
+    iterations: u32,
+    reply: SyncSender<[u8; HASH_BYTES]>,
+}
+
+impl Lane {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// [`Error::Startup`] when one cannot be started.
+    pub(super) fn start(threads: usize) -> Result<Self> {
+        let kernel = Kernel::detect();
+        if kernel.failed_self_check() {
+            log::warn!(
+                "this machine computed a wrong SHA-256 with its own instructions; hashing without \
+                 them, which is slower. The processor or the build is faulty"
+            );
+        }
+        let shared = Arc::new(Shared { kernel, queue: Mutex::default(), wake: Condvar::new() });
+        let mut lane = Self { shared, threads: Vec::new() };
+        for number in 0..threads {
+            let shared = Arc::clone(&lane.shared);
+            let thread = std::thread::Builder::new()
+                .name(format!("hash-{number}"))
+                .spawn(move || shared.work())
+                .map_err(|e| Error::startup(format!("cannot start a thread: {e}")))?;
+            lane.threads.push(thread);
+        }
+        Ok(lane)
+    }
+
+    /// Computes one hash and waits for it.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the thread that had it is gone, which would be a fault of ours.
+    pub(super) fn derive(
+        &self,
+        password: &[u8],
+        salt: [u8; SALT_BYTES],
+        iterations: u32,
+    ) -> Result<[u8; HASH_BYTES]> {
+        let (reply, answer) = sync_channel(1);
+        let password = Zeroizing::new(password.to_vec());
+        self.shared.lock().waiting.push_back(Waiting { password, salt, iterations, reply });
+        self.shared.wake.notify_one();
+        answer.recv().map_err(|_| Error::Internal("a hashing thread is gone".to_owned()))
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.wake.notify_all();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                log::error!("a hashing thread panicked");
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        // Of this thread alone, on Linux. Where it is refused, all threads are alike.
+        if let Err(error) = rustix::process::setpriority_process(None, NICER) {
+            log::debug!("hashing threads keep their priority: {error}");
+        }
+        while let Some(taken) = self.take() {
+            let mut hashes = vec![[0; HASH_BYTES]; taken.len()];
+            let mut jobs: Vec<Job<'_>> = taken
+                .iter()
+                .zip(&mut hashes)
+                .map(|(waiting, out)| Job {
+                    password: &waiting.password,
+                    salt: &waiting.salt,
+                    iterations: waiting.iterations,
+                    out,
+                })
+                .collect();
+            self.kernel.derive(&mut jobs);
+            drop(jobs);
+            for (waiting, hash) in taken.iter().zip(hashes) {
+                // Nobody waits when the caller panicked.
+                let _ = waiting.reply.send(hash);
+            }
+        }
+    }
+
+    /// Waits for work and takes a fair share of it; `None` at the end.
+    fn take(&self) -> Option<Vec<Waiting>> {
+        let mut queue = self.lock();
+        queue.idle += 1;
+        while queue.waiting.is_empty() && !queue.closed {
+            queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        let share = queue.waiting.len().div_ceil(queue.idle).min(self.kernel.lanes());
+        queue.idle -= 1;
+        let taken: Vec<Waiting> = queue.waiting.drain(..share).collect();
+        (!taken.is_empty()).then_some(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pbkdf2::pbkdf2_hmac;
+    use sha2::Sha256;
+
+    #[test]
+    fn everybody_gets_the_own_hash() {
+        let lane = Lane::start(2).unwrap();
+        std::thread::scope(|scope| {
+            for caller in 0..12_u8 {
+                let lane = &lane;
+                scope.spawn(move || {
+                    for n in 0..20_u8 {
+                        let password = vec![caller; usize::from(n) * 7];
+                        let (salt, iterations) = ([n; SALT_BYTES], 1 + u32::from(caller) * 13);
+                        let hash = lane.derive(&password, salt, iterations).unwrap();
+                        let mut expected = [0; HASH_BYTES];
+                        pbkdf2_hmac::<Sha256>(&password, &salt, iterations, &mut expected);
+                        assert_eq!(hash, expected);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn a_lane_ends_when_it_is_dropped() {
+        drop(Lane::start(3).unwrap());
+    }
+}
