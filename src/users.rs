@@ -13,7 +13,7 @@ use crate::config::Registration;
 use crate::error::{Error, Result};
 use crate::passwords::Password;
 pub use access::Caller;
-use access::{Right, authorize, authorize_change};
+use access::{Right, authorize, authorize_change, judge};
 pub use types::{Login, Page, Timestamp, User, UserId};
 
 /// Registers a user.
@@ -45,8 +45,9 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
 /// database.
 pub fn list(app: &App, caller: &Caller, page: Page) -> Result<(Vec<User>, bool)> {
     app.database()?.read(|conn| {
-        authorize(conn, caller, Right::Admin)?;
-        store::list(conn, page)
+        let (standing, listed) = store::list(conn, caller.row()?, page)?;
+        judge(caller, Right::Admin, standing)?;
+        Ok(listed)
     })
 }
 
@@ -57,8 +58,9 @@ pub fn list(app: &App, caller: &Caller, page: Page) -> Result<(Vec<User>, bool)>
 /// such a user, [`Error::NoSuchUser`]; the faults of the database.
 pub fn show(app: &App, caller: &Caller, id: UserId) -> Result<User> {
     app.database()?.read(|conn| {
-        authorize(conn, caller, Right::SelfOrAdmin(id))?;
-        store::find(conn, id)?.ok_or(Error::NoSuchUser)
+        let (standing, user) = store::find(conn, caller.row()?, id)?;
+        judge(caller, Right::SelfOrAdmin(id), standing)?;
+        user.ok_or(Error::NoSuchUser)
     })
 }
 

@@ -29,6 +29,19 @@ impl Caller {
         app.keys()?.verify(token).map(Self::Bearer)
     }
 
+    /// The row that says what the caller may do; none for a caller who may do everything. It is
+    /// read together with what was asked for, in one round trip.
+    ///
+    /// # Errors
+    /// [`Error::TokenMissing`].
+    pub(super) fn row(&self) -> Result<Option<i64>> {
+        match self {
+            Self::Trusted => Ok(None),
+            Self::Anonymous => Err(Error::TokenMissing),
+            Self::Bearer(claims) => Ok(Some(claims.user_id)),
+        }
+    }
+
     /// Who sent a request. In open mode no token is asked for, and none is looked at.
     pub(crate) fn of(app: &App, request: &Request) -> Result<Self> {
         match app.config().access.mode {
@@ -52,7 +65,9 @@ pub(super) enum Right {
 
 /// Asks the caller's row whether the caller has the right.
 pub(super) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Result<()> {
-    judge(caller, right, |id| store::standing(conn, id))
+    let row = caller.row()?;
+    let standing = row.map(|id| store::standing(conn, id)).transpose()?.flatten();
+    judge(caller, right, standing)
 }
 
 /// The same in a transaction that changes something. The row is locked: of two changes that the
@@ -62,20 +77,22 @@ pub(super) fn authorize_change(
     caller: &Caller,
     right: Right,
 ) -> Result<()> {
-    judge(caller, right, |id| store::lock_standing(tx, id))
+    let row = caller.row()?;
+    let standing = row.map(|id| store::lock_standing(tx, id)).transpose()?.flatten();
+    judge(caller, right, standing)
 }
 
-fn judge(
-    caller: &Caller,
-    right: Right,
-    standing: impl FnOnce(i64) -> Result<Option<Standing>>,
-) -> Result<()> {
+/// Whether the caller has the right, by what the caller's row says.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`].
+pub(super) fn judge(caller: &Caller, right: Right, standing: Option<Standing>) -> Result<()> {
     let claims = match caller {
         Caller::Trusted => return Ok(()),
         Caller::Anonymous => return Err(Error::TokenMissing),
         Caller::Bearer(claims) => claims,
     };
-    let standing = standing(claims.user_id)?
+    let standing = standing
         .filter(|standing| standing.token_version == claims.token_version)
         .ok_or(Error::TokenInvalid)?;
     match right {

@@ -47,25 +47,54 @@ pub(super) fn insert(
     }
 }
 
-pub(super) fn list(conn: &mut Client, page: Page) -> Result<(Vec<User>, bool)> {
-    let sql = "SELECT id, login, admin, created_at FROM gatepost.users
-               WHERE id > $1 ORDER BY id OFFSET $2 LIMIT $3";
+/// A page of users and whether there are more, with the standing of the user `caller`.
+pub(super) fn list(
+    conn: &mut Client,
+    caller: Option<i64>,
+    page: Page,
+) -> Result<(Option<Standing>, (Vec<User>, bool))> {
+    let sql = "SELECT id, login, admin, created_at, token_version, true FROM gatepost.users
+               WHERE id = $1
+               UNION ALL
+               (SELECT id, login, admin, created_at, token_version, false FROM gatepost.users
+                WHERE id > $2 ORDER BY id OFFSET $3 LIMIT $4)";
     let (after, offset) = page.start();
     let one_more = page.size() + 1;
     let rows = conn.query_typed(
         sql,
-        &[(&after, Type::INT8), (&offset, Type::INT8), (&one_more, Type::INT8)],
+        &[
+            (&caller, Type::INT8),
+            (&after, Type::INT8),
+            (&offset, Type::INT8),
+            (&one_more, Type::INT8),
+        ],
     )?;
-    let mut users: Vec<User> = rows.iter().map(user).collect();
+    let (callers, listed): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.get(5));
+    let mut users: Vec<User> = listed.into_iter().map(user).collect();
+    // SQL promises an order inside of the page's parentheses, not outside of them.
+    users.sort_unstable_by_key(|user| user.id.get());
     let size = usize::try_from(page.size()).unwrap_or(usize::MAX);
     let more = users.len() > size;
     users.truncate(size);
-    Ok((users, more))
+    Ok((callers.first().map(|row| standing_of(row)), (users, more)))
 }
 
-pub(super) fn find(conn: &mut Client, id: UserId) -> Result<Option<User>> {
-    let sql = "SELECT id, login, admin, created_at FROM gatepost.users WHERE id = $1";
-    Ok(conn.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?.as_ref().map(user))
+/// One user, with the standing of the user `caller`, who may be the same.
+pub(super) fn find(
+    conn: &mut Client,
+    caller: Option<i64>,
+    id: UserId,
+) -> Result<(Option<Standing>, Option<User>)> {
+    let sql = "SELECT id, login, admin, created_at, token_version FROM gatepost.users
+               WHERE id IN ($1, $2)";
+    let rows = conn.query_typed(sql, &[(&caller, Type::INT8), (&id.get(), Type::INT8)])?;
+    let of = |id: i64| rows.iter().find(|row| row.get::<_, i64>(0) == id);
+    Ok((caller.and_then(of).map(standing_of), of(id.get()).map(user)))
+}
+
+/// The standing in a row that begins as [`user`]'s does.
+fn standing_of(row: &Row) -> Standing {
+    Standing { admin: row.get(2), token_version: row.get(4) }
 }
 
 pub(super) fn find_by_login(conn: &mut Client, login: &Login) -> Result<Option<User>> {
