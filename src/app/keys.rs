@@ -14,17 +14,20 @@ use postgres::types::Type;
 /// The faults of the database; [`Error::Internal`] for a stored key that is none.
 pub(super) fn load(database: &Database, settings: &Tokens) -> Result<Keys> {
     let (issuer, lifetime) = (&settings.issuer, settings.access_ttl);
-    match (settings.algorithm, &settings.hs256_secret) {
-        (Algorithm::Hs256, Some(secret)) => Ok(Keys::hs256(secret, issuer, lifetime)),
-        (Algorithm::Hs256, None) => Err(Error::Internal("HS256 without a secret".to_owned())),
+    let keys = match (settings.algorithm, &settings.hs256_secret) {
+        (Algorithm::Hs256, Some(secret)) => Keys::hs256(secret, issuer, lifetime),
+        (Algorithm::Hs256, None) => {
+            return Err(Error::Internal("HS256 without a secret".to_owned()));
+        }
         (Algorithm::EdDsa, _) => {
             let private_key = match database.read(newest)? {
                 Some(key) => key,
                 None => database.with_transaction(generate)?,
             };
-            Ok(Keys::ed25519(&private_key, issuer, lifetime))
+            Keys::ed25519(&private_key, issuer, lifetime)
         }
-    }
+    };
+    Ok(keys.remembering(settings.verified_tokens))
 }
 
 fn generate(tx: &mut Transaction<'_>) -> Result<[u8; 32]> {

@@ -37,6 +37,7 @@ impl Config {
             between("server.ordinary_upstreams", s.ordinary_upstreams, 0, 1024),
             between("server.hashing_upstreams", s.hashing_upstreams, 0, 1024),
             between("server.max_handshakes", s.max_handshakes, 1, 65_536),
+            between("tokens.verified_tokens", self.tokens.verified_tokens, 0, 1 << 20),
             within("server.stop_deadline", s.stop_deadline, Duration::ZERO, hour),
             within("server.head_deadline", s.head_deadline, moment, hour),
             within("server.body_deadline", s.body_deadline, moment, hour),
