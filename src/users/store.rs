@@ -47,12 +47,15 @@ pub(super) fn insert(
     }
 }
 
-/// A page of users and whether there are more, with the standing of the user `caller`.
+/// A page of users and whether there are more.
+pub(super) type Listed = (Vec<User>, bool);
+
+/// A page, with the standing of the user `caller`.
 pub(super) fn list(
     conn: &mut Client,
     caller: Option<i64>,
     page: Page,
-) -> Result<(Option<Standing>, (Vec<User>, bool))> {
+) -> Result<(Option<Standing>, Listed)> {
     let sql = "SELECT id, login, admin, created_at, token_version, true FROM gatepost.users
                WHERE id = $1
                UNION ALL

@@ -11,8 +11,13 @@ pub(crate) struct Cluster {
     bin: PathBuf,
     dir: PathBuf,
     port: u16,
+    durable: bool,
     running: Option<(Child, Child)>,
 }
+
+/// What makes tests quick and would lose data.
+const WITHOUT_DURABILITY: [&str; 6] =
+    ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"];
 
 /// Ends the server at once and removes the directory when the pipe from us closes.
 const WATCHDOG: &str = "read -r _; kill -QUIT \"$1\"; n=0
@@ -22,17 +27,26 @@ rm -rf \"$2\"";
 impl Cluster {
     /// Makes a cluster and starts it, on a Unix socket only.
     pub(crate) fn start() -> Self {
-        Self::start_on(0)
+        Self::start_with(0, false)
     }
 
-    /// The same with a TCP port on loopback too, unless it is 0.
+    /// The same with a TCP port on loopback too.
     pub(crate) fn start_on(port: u16) -> Self {
+        Self::start_with(port, false)
+    }
+
+    /// The same with PostgreSQL's durability, for measurements.
+    pub(crate) fn start_durable() -> Self {
+        Self::start_with(0, true)
+    }
+
+    fn start_with(port: u16, durable: bool) -> Self {
         let dir = tempfile::Builder::new().prefix("gatepost-test-").tempdir().unwrap().keep();
         std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o700)).unwrap();
         if let Some((uid, gid)) = os_user() {
             chown(&dir, Some(uid), Some(gid)).unwrap();
         }
-        let mut cluster = Self { bin: binaries(), dir, port, running: None };
+        let mut cluster = Self { bin: binaries(), dir, port, durable, running: None };
         let output = cluster
             .command("initdb")
             .args(["-U", "postgres", "-E", "UTF8", "--locale=C", "-N", "-A", "trust", "-D"])
@@ -58,8 +72,8 @@ impl Cluster {
             .arg("-k")
             .arg(&self.dir)
             .args(["-p", &self.socket_port().to_string(), "-c", listen])
-            .args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300"])
-            .args(["-c", "synchronous_commit=off", "-c", "shared_buffers=32MB"])
+            .args(["-c", "max_connections=300", "-c", "shared_buffers=32MB"])
+            .args(WITHOUT_DURABILITY.iter().filter(|_| !self.durable))
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(self.dir.join("log")).unwrap())
             .process_group(0)
@@ -107,6 +121,11 @@ impl Cluster {
 
     pub(crate) fn socket_port(&self) -> u16 {
         if self.port == 0 { 5432 } else { self.port }
+    }
+
+    /// Where the server binaries are, and `pgbench` beside them.
+    pub(crate) fn bin(&self) -> &Path {
+        &self.bin
     }
 
     /// The directory of the socket.

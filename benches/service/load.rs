@@ -1,0 +1,91 @@
+//! Load by `wrk`: what is asked, and what it saw.
+
+use crate::process::{PASSWORD, Process};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A script for `wrk`.
+pub(crate) struct Load(String);
+
+/// What one run saw.
+#[derive(Clone, Copy)]
+pub(crate) struct Figures {
+    pub(crate) rate: f64,
+    pub(crate) median_ms: f64,
+    pub(crate) p99_ms: f64,
+}
+
+/// Ends every script: prints what there is to know in one line. Anything but an answer of success
+/// makes the run worthless.
+const FIGURES: &str = "
+done = function(summary, latency, requests)
+    local e = summary.errors
+    io.write(string.format('figures %d %d %d %d %d\\n', summary.requests, summary.duration,
+        latency:percentile(50), latency:percentile(99),
+        e.connect + e.read + e.write + e.status + e.timeout))
+end
+";
+
+impl Load {
+    /// `GET /user` by an admin, for any of so many users.
+    pub(crate) fn user(token: &str, users: u32) -> Self {
+        Self(format!(
+            "wrk.headers['Authorization'] = 'Bearer {token}'
+             request = function() return wrk.format('GET', '/user?id=' .. math.random({users})) end"
+        ))
+    }
+
+    /// `GET /users`, the first page.
+    pub(crate) fn users(token: &str) -> Self {
+        Self(format!("wrk.headers['Authorization'] = 'Bearer {token}'; wrk.path = '/users'"))
+    }
+
+    /// `POST /` for any of so many users, with the right password.
+    pub(crate) fn log_in(users: u32) -> Self {
+        Self::post("/", &format!("'user' .. math.random({users})"))
+    }
+
+    /// `POST /user`, with a login that nobody has.
+    pub(crate) fn register() -> Self {
+        static RUN: AtomicU64 = AtomicU64::new(0);
+        let run = RUN.fetch_add(1, Ordering::Relaxed);
+        Self::post("/user", &format!("'new{run}-' .. count"))
+    }
+
+    fn post(path: &str, login: &str) -> Self {
+        Self(format!(
+            "local count = 0
+             local headers = {{['Content-Type'] = 'application/json'}}
+             request = function()
+                 count = count + 1
+                 local body = '{{\"login\":\"' .. {login} .. '\",\"password\":\"{PASSWORD}\"}}'
+                 return wrk.format('POST', '{path}', headers, body)
+             end"
+        ))
+    }
+
+    /// Runs it with so many connections.
+    pub(crate) fn run(&self, service: &Process, connections: usize, seconds: u64) -> Figures {
+        let script = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(script.path(), self.0.clone() + FIGURES).unwrap();
+        let output = Command::new("wrk")
+            .args([
+                "-t1",
+                "--timeout",
+                "10s",
+                &format!("-c{connections}"),
+                &format!("-d{seconds}s"),
+            ])
+            .arg("-s")
+            .arg(script.path())
+            .arg(format!("http://{}", service.address))
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let line = text.lines().find_map(|line| line.strip_prefix("figures ")).expect(&text);
+        let numbers: Vec<f64> = line.split(' ').map(|word| word.parse().unwrap()).collect();
+        let &[requests, micros, median, p99, errors] = &numbers[..] else { panic!("{line}") };
+        assert_eq!(errors, 0.0, "{text}");
+        Figures { rate: requests / micros * 1e6, median_ms: median / 1e3, p99_ms: p99 / 1e3 }
+    }
+}

@@ -1,0 +1,163 @@
+//! What the whole service does on this machine, beside what bounds it: the hashing kernel alone for
+//! logins, PostgreSQL's own `pgbench` for reads and writes. A private PostgreSQL with durability,
+//! the release binary as its own process, everything in turn and several times, medians and spreads.
+//! `cargo bench --bench service`, or with `-- --quick`. Needs `wrk` and `pgbench`; takes about ten
+//! minutes, a quick run two.
+//!
+//! The load comes from this machine too and takes its share of the cores: absolute figures are for
+//! comparing with nothing but each other.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
+
+#[expect(dead_code, reason = "the tests use more of it")]
+#[path = "../../tests/end_to_end/support/cluster.rs"]
+mod cluster;
+mod load;
+mod peers;
+mod process;
+mod report;
+
+use load::Load;
+use peers::PgBench;
+use process::Process;
+use report::{Table, progress};
+use std::time::{Duration, Instant};
+
+/// Users in the table.
+const USERS: u32 = 10_000;
+
+/// How much is measured.
+struct Extent {
+    rounds: usize,
+    seconds: u64,
+}
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let extent =
+        if quick { Extent { rounds: 3, seconds: 2 } } else { Extent { rounds: 9, seconds: 5 } };
+    peers::need("wrk");
+    progress("starting a private PostgreSQL and filling it");
+    let cluster = cluster::Cluster::start_durable();
+    let site = process::Site::prepare(&cluster, USERS);
+    let mut table = Table::default();
+
+    table.section("The program");
+    table.line("binary, MiB", vec![site.binary_mib()]);
+    table.line("start to first answer, ms", starts(&site, extent.rounds));
+
+    let service = Process::start(&site);
+    let token = service.log_in("user1");
+    let pgbench = PgBench::new(&cluster);
+    reads(&mut table, &service, &pgbench, &token, &extent);
+    logins(&mut table, &service, &extent);
+    registrations(&mut table, &service, &pgbench, &extent);
+    flood(&mut table, &service, &token, &extent);
+    drop(service);
+    table.print();
+}
+
+/// From the start of the process to its first answer, on a database that is there and migrated.
+fn starts(site: &process::Site, rounds: usize) -> Vec<f64> {
+    let start = |round| {
+        progress(&format!("start {round} of {rounds}"));
+        let begin = Instant::now();
+        let service = Process::start(site);
+        service.is_live();
+        begin.elapsed().as_secs_f64() * 1e3
+    };
+    (1..=rounds).map(start).collect()
+}
+
+fn reads(table: &mut Table, service: &Process, pgbench: &PgBench, token: &str, extent: &Extent) {
+    for (name, load, sql) in [
+        ("GET /user", Load::user(token, USERS), peers::USER),
+        ("GET /users", Load::users(token), peers::USERS),
+    ] {
+        table.section(&format!("{name}, 64 connections, against pgbench -M prepared -c 8"));
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for round in 1..=extent.rounds {
+            progress(&format!("{name} {round} of {}", extent.rounds));
+            theirs.push(pgbench.run(sql, 8, extent.seconds));
+            ours.push(load.run(service, 64, extent.seconds));
+        }
+        let rates: Vec<f64> = ours.iter().map(|figures| figures.rate).collect();
+        table.line("requests/s", rates.clone());
+        table.line("p50, ms", ours.iter().map(|figures| figures.median_ms).collect());
+        table.line("p99, ms", ours.iter().map(|figures| figures.p99_ms).collect());
+        table.line("pgbench, statements/s", theirs.clone());
+        table.ratios("requests : statements", &rates, &theirs);
+    }
+}
+
+fn logins(table: &mut Table, service: &Process, extent: &Extent) {
+    table.section("POST /, 600,000 iterations, against the kernel alone on all cores");
+    // A client alone waits for one hash at a time, which the kernel alone does with one lane.
+    for (clients, lanes, threads) in [(1, 1, 1), (8, 3, cores()), (64, 3, cores())] {
+        let (mut ours, mut kernel) = (Vec::new(), Vec::new());
+        for round in 1..=extent.rounds {
+            progress(&format!("logins of {clients} clients, {round} of {}", extent.rounds));
+            kernel.push(peers::kernel(lanes, threads, extent.seconds));
+            ours.push(Load::log_in(USERS).run(service, clients, extent.seconds));
+        }
+        let rates: Vec<f64> = ours.iter().map(|figures| figures.rate).collect();
+        table.line(&format!("{clients} clients, logins/s"), rates.clone());
+        table.line("    p99, ms", ours.iter().map(|figures| figures.p99_ms).collect());
+        table.line(&format!("    kernel, {lanes} at once a thread, hashes/s"), kernel.clone());
+        table.ratios("    logins : hashes", &rates, &kernel);
+    }
+}
+
+fn registrations(table: &mut Table, service: &Process, pgbench: &PgBench, extent: &Extent) {
+    table.section("POST /user, 8 clients, against pgbench inserting the same row");
+    let (mut ours, mut theirs, mut kernel) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 1..=extent.rounds {
+        progress(&format!("registrations {round} of {}", extent.rounds));
+        theirs.push(pgbench.run(peers::REGISTER, 8, extent.seconds));
+        kernel.push(peers::kernel(3, cores(), extent.seconds));
+        ours.push(Load::register().run(service, 8, extent.seconds).rate);
+    }
+    table.line("registrations/s", ours.clone());
+    table.line("pgbench, inserts/s", theirs.clone());
+    table.line("kernel, hashes/s", kernel.clone());
+    table.ratios("registrations : inserts", &ours, &theirs);
+    table.ratios("registrations : hashes", &ours, &kernel);
+}
+
+/// One client that reads, alone and beside 64 that log in; what the flood does to the process.
+fn flood(table: &mut Table, service: &Process, token: &str, extent: &Extent) {
+    table.section("GET /user of 4 clients, alone and under 64 clients that log in");
+    let load = Load::user(token, USERS);
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    let (before, mut during) = (service.status(), Vec::new());
+    for round in 1..=extent.rounds {
+        progress(&format!("flood {round} of {}", extent.rounds));
+        alone.push(load.run(service, 4, extent.seconds));
+        let flood = Load::log_in(USERS);
+        std::thread::scope(|scope| {
+            let flooding = scope.spawn(|| flood.run(service, 64, extent.seconds + 2));
+            std::thread::sleep(Duration::from_secs(1));
+            beside.push(load.run(service, 4, extent.seconds));
+            during.push(service.status());
+            flooding.join().unwrap();
+        });
+    }
+    let after = service.status();
+    for (name, figures) in [("alone", &alone), ("flooded", &beside)] {
+        table.line(&format!("{name}, p50, ms"), figures.iter().map(|f| f.median_ms).collect());
+        table.line(&format!("{name}, p99, ms"), figures.iter().map(|f| f.p99_ms).collect());
+    }
+    let p99 = |figures: &[load::Figures]| figures.iter().map(|f| f.p99_ms).collect::<Vec<_>>();
+    table.ratios("p99, flooded : alone", &p99(&beside), &p99(&alone));
+    table.line("resident before, MiB", vec![before.resident_mib]);
+    table.line("resident during, MiB", during.iter().map(|status| status.resident_mib).collect());
+    table.line("resident after, MiB", vec![after.resident_mib]);
+    table.line("most ever resident, MiB", vec![after.peak_mib]);
+    table.line("threads before", vec![before.threads]);
+    table.line("threads during", during.iter().map(|status| status.threads).collect());
+    table.line("threads after", vec![after.threads]);
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,127 @@
+//! The release binary as a process of its own.
+
+use crate::cluster::Cluster;
+use gatepost::{App, Caller, Config, Login, Password, Profile, Secret, database};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// A database with users in it, and the binary to run on it.
+pub(crate) struct Site {
+    url: String,
+}
+
+impl Site {
+    /// Makes the database and fills it: `user1`, an admin, to `userN`, all with one password.
+    pub(crate) fn prepare(cluster: &Cluster, users: u32) -> Self {
+        let conninfo = |user: &str, database: &str| {
+            let dir = cluster.dir().display();
+            format!("host={dir} user={user} password='{PASSWORD}' dbname={database}")
+        };
+        let admin = Secret::new(conninfo("postgres", "postgres"));
+        database::create(&admin, &PASSWORD.into(), &PASSWORD.into()).unwrap();
+        let mut config = Config::new(Profile::Development);
+        config.database.url = Some(Secret::new(conninfo("gatepost_app", "gatepost")));
+        config.database.owner_url = Some(Secret::new(conninfo("gatepost_owner", "gatepost")));
+        database::migrate(&config).unwrap();
+        let app = App::open(config).unwrap();
+        let (login, password) =
+            (Login::parse("user1").unwrap(), Password::parse(PASSWORD).unwrap());
+        gatepost::register_admin(&app, &Caller::Trusted, &login, &password).unwrap();
+        let mut client = cluster.admin("gatepost").connect(postgres::NoTls).unwrap();
+        client
+            .batch_execute(&format!(
+                "INSERT INTO gatepost.users (login, login_canonical, password_hash)
+                 SELECT 'user' || n, 'user' || n, password_hash
+                 FROM gatepost.users, generate_series(2, {users}) AS n;
+                 VACUUM ANALYZE gatepost.users;"
+            ))
+            .unwrap();
+        Self { url: conninfo("gatepost_app", "gatepost") }
+    }
+
+    pub(crate) fn binary_mib(&self) -> f64 {
+        std::fs::metadata(env!("CARGO_BIN_EXE_gatepost")).unwrap().len() as f64 / (1 << 20) as f64
+    }
+}
+
+/// A running service.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: String,
+}
+
+/// What the kernel says of a process.
+pub(crate) struct Status {
+    pub(crate) resident_mib: f64,
+    pub(crate) peak_mib: f64,
+    pub(crate) threads: f64,
+}
+
+impl Process {
+    /// Starts it and waits for its first line.
+    pub(crate) fn start(site: &Site) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gatepost"))
+            .env_clear()
+            .env("GATEPOST_DATABASE_URL", &site.url)
+            .env("GATEPOST_SERVER_LISTEN", "127.0.0.1:0")
+            .stdout(Stdio::piped())
+            // A line a request, as in real life, which nobody reads.
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim_end().strip_prefix("listening on http://").unwrap().to_owned();
+        Self { child, address }
+    }
+
+    fn ask(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        answer
+    }
+
+    pub(crate) fn is_live(&self) {
+        self.ask("GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    }
+
+    /// An access token.
+    pub(crate) fn log_in(&self, login: &str) -> String {
+        let body = format!("{{\"login\":\"{login}\",\"password\":\"{PASSWORD}\"}}");
+        let answer = self.ask(&format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let number = |name: &str| -> f64 {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim_start_matches(':').split_whitespace().next().unwrap().parse().unwrap()
+        };
+        Status {
+            resident_mib: number("VmRSS") / 1024.0,
+            peak_mib: number("VmHWM") / 1024.0,
+            threads: number("Threads"),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap();
+    }
+}
