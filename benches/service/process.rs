@@ -35,10 +35,10 @@ impl Site {
             .batch_execute(&format!(
                 "INSERT INTO gatepost.users (login, login_canonical, password_hash)
                  SELECT 'user' || n, 'user' || n, password_hash
-                 FROM gatepost.users, generate_series(2, {users}) AS n;
-                 VACUUM ANALYZE gatepost.users;"
+                 FROM gatepost.users, generate_series(2, {users}) AS n"
             ))
             .unwrap();
+        client.batch_execute("VACUUM ANALYZE gatepost.users").unwrap();
         Self { url: conninfo("gatepost_app", "gatepost") }
     }
 
