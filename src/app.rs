@@ -4,6 +4,7 @@
 
 mod keys;
 
+use crate::activity::{Activity, Answering};
 use crate::config::Config;
 use crate::db::managed::Managed;
 use crate::db::migrate::{self, Standing};
@@ -11,7 +12,7 @@ use crate::db::{self, Database};
 use crate::error::{Error, Result};
 use crate::passwords::{Hasher, Password, PasswordHash, Verdict};
 use crate::tokens::Keys;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// An opened Gatepost: everything but the HTTP server.
 ///
@@ -20,6 +21,7 @@ pub struct App {
     config: Config,
     database: Database,
     hasher: Hasher,
+    activity: Arc<Activity>,
     keys: OnceLock<Keys>,
     managed: Mutex<Option<Managed>>,
 }
@@ -45,7 +47,7 @@ impl App {
         Self::open_with(config, Sharing::Shared)
     }
 
-    pub(crate) fn open_with(config: Config, sharing: Sharing) -> Result<Self> {
+    pub(crate) fn open_with(mut config: Config, sharing: Sharing) -> Result<Self> {
         config.validate()?;
         let (mut connect, managed) = match &config.database.url {
             Some(url) => (db::parse_url("database.url", url, &config.database)?, None),
@@ -55,13 +57,18 @@ impl App {
                     Sharing::Exclusive => Managed::start(&dir, connections)?,
                     Sharing::Shared => Managed::start_or_attach(&dir, connections)?,
                 };
+                // Nothing is in between.
+                config.database.prepared_statements = true;
                 (managed.app(), Some(managed))
             }
         };
         db::complete(&mut connect, &config.database);
+        let activity = Arc::<Activity>::default();
+        let (iterations, threads) = (config.passwords.iterations, config.server.hashing_threads());
         let app = Self {
             database: Database::open(connect, &config.database),
-            hasher: Hasher::new(config.passwords.iterations, config.server.hashing_threads())?,
+            hasher: Hasher::new(iterations, threads, Arc::clone(&activity))?,
+            activity,
             keys: OnceLock::new(),
             managed: Mutex::new(managed),
             config,
@@ -107,10 +114,17 @@ impl App {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::SchemaBehind`].
     pub(crate) fn check_schema(&self) -> Result<()> {
-        if self.database.read(migrate::standing)? == Standing::Newer && self.keys.get().is_none() {
+        if self.database.read(|conn| migrate::standing(conn))? == Standing::Newer
+            && self.keys.get().is_none()
+        {
             log::warn!("the database's schema is newer than this program; running on");
         }
         Ok(())
+    }
+
+    /// Says that something quick is being answered, so that hashes give way to it.
+    pub(crate) fn answering(&self) -> Answering<'_> {
+        self.activity.begin()
     }
 
     /// Hashes a new password. Must not be called while a connection is held: it would be missing

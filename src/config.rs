@@ -76,6 +76,11 @@ pub struct Database {
     /// How long the network may leave data unacknowledged before a connection counts as lost, in
     /// whole seconds. Default `3s`: without it a silent loss holds a worker for good.
     pub tcp_user_timeout: Duration,
+    /// Whether the statements that are run all the time are prepared on each connection. Default
+    /// `false`, because a pooler such as pgbouncer in transaction mode would mix up those of
+    /// different connections; without one in between, `true` spares PostgreSQL parsing and planning.
+    /// Always so with the private PostgreSQL.
+    pub prepared_statements: bool,
     /// How often a transaction is run in all when others get in its way. Default 5. 1 to 100.
     pub transaction_attempts: u32,
 }
@@ -234,6 +239,7 @@ table! {
     database.pool_wait
     database.connect_timeout
     database.tcp_user_timeout
+    database.prepared_statements
     database.transaction_attempts
     access.mode
     access.registration
@@ -268,6 +274,7 @@ impl Config {
                 pool_wait: Duration::from_secs(2),
                 connect_timeout: Duration::from_secs(2),
                 tcp_user_timeout: Duration::from_secs(3),
+                prepared_statements: false,
                 transaction_attempts: 5,
             },
             access: Access {

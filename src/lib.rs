@@ -18,10 +18,11 @@
 //! slices `users`, `sessions` and `ops` (each `api`, operations, `store`), `app` (what they
 //! share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the
-//! private PostgreSQL), `passwords`, `tokens`, and `config`, `error`, `secret`.
+//! private PostgreSQL), `passwords`, `tokens`, and `config`, `activity`, `error`, `secret`.
 
 #![warn(missing_debug_implementations)]
 
+mod activity;
 mod app;
 pub mod config;
 pub mod database;

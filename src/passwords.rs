@@ -8,11 +8,13 @@ mod kernel;
 mod lane;
 mod phc;
 
+use crate::activity::Activity;
 use crate::error::{Error, Result};
 use kernel::HASH_BYTES;
 use lane::Lane;
 pub(crate) use phc::PasswordHash;
 use phc::SALT_BYTES;
+use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
@@ -94,13 +96,13 @@ pub(crate) struct Hasher {
 }
 
 impl Hasher {
-    /// A hasher with this many PBKDF2 iterations and threads.
+    /// A hasher with this many PBKDF2 iterations and threads, which give way to `activity`.
     ///
     /// # Errors
     /// [`Error::Startup`] when a thread cannot be started.
-    pub(crate) fn new(iterations: u32, threads: usize) -> Result<Self> {
+    pub(crate) fn new(iterations: u32, threads: usize, activity: Arc<Activity>) -> Result<Self> {
         let nobody = PasswordHash { iterations, salt: rand::random(), hash: rand::random() };
-        Ok(Self { lane: Lane::start(threads)?, iterations, nobody })
+        Ok(Self { lane: Lane::start(threads, activity)?, iterations, nobody })
     }
 
     /// Hashes a new password.
@@ -161,7 +163,7 @@ mod tests {
     }
 
     fn with(iterations: u32) -> Hasher {
-        Hasher::new(iterations, 1).unwrap()
+        Hasher::new(iterations, 1, Arc::default()).unwrap()
     }
 
     fn password(text: &str) -> Password {

@@ -34,7 +34,8 @@ pub(crate) fn lane(method: &str, path: &str) -> Lane {
 /// Answers a request.
 pub(crate) fn handle(app: &App, request: &Request) -> Response {
     match find(&request.method, &request.path) {
-        Some((_, handler)) => {
+        Some((lane, handler)) => {
+            let _answering = (lane == Ordinary).then(|| app.answering());
             handler(app, request).unwrap_or_else(|error| Response::from_error(&error, &request.id))
         }
         None => match allowed(&request.path).as_str() {

@@ -20,7 +20,7 @@ pub(super) fn load(database: &Database, settings: &Tokens) -> Result<Keys> {
             return Err(Error::Internal("HS256 without a secret".to_owned()));
         }
         (Algorithm::EdDsa, _) => {
-            let private_key = match database.read(newest)? {
+            let private_key = match database.read(|conn| newest(&mut **conn))? {
                 Some(key) => key,
                 None => database.with_transaction(generate)?,
             };

@@ -1,9 +1,12 @@
-//! The pool's connections: how they are opened, and when they are asked whether they live.
+//! The pool's connections: how they are opened, when they are asked whether they live, and which
+//! statements they keep prepared.
 
 use crate::config;
-use postgres::{Client, NoTls};
+use postgres::types::{ToSql, Type};
+use postgres::{Client, NoTls, Row, Statement};
 use r2d2::ManageConnection;
 use r2d2_postgres::PostgresConnectionManager;
+use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,16 +17,46 @@ use std::time::{Duration, Instant};
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// A connection that knows when it was last used.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     client: Client,
     used: Instant,
     lost: bool,
+    /// By their SQL, which is in this program's text; none where preparing is not allowed.
+    prepared: Option<HashMap<&'static str, Statement>>,
 }
 
 impl Connection {
     /// Says that a statement found the connection lost. The driver itself may notice only later.
     pub(super) fn set_lost(&mut self) {
         self.lost = true;
+    }
+
+    /// Runs a statement that is run all the time. It is prepared on this connection where that is
+    /// allowed, which spares the server parsing and planning, and else sent typed.
+    ///
+    /// # Errors
+    /// Those of the driver.
+    pub(crate) fn query_prepared(
+        &mut self,
+        sql: &'static str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, postgres::Error> {
+        self.used = Instant::now();
+        let Some(prepared) = &mut self.prepared else {
+            return self.client.query_typed(sql, parameters);
+        };
+        let statement = match prepared.get(sql) {
+            Some(known) => known.clone(),
+            None => {
+                let types: Vec<Type> =
+                    parameters.iter().map(|(_, r#type)| r#type.clone()).collect();
+                let new = self.client.prepare_typed(sql, &types)?;
+                prepared.insert(sql, new.clone());
+                new
+            }
+        };
+        let values: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|(value, _)| *value).collect();
+        self.client.query(&statement, &values)
     }
 }
 
@@ -44,18 +77,27 @@ impl DerefMut for Connection {
 
 /// What the pool asks to open and to judge connections.
 #[derive(Debug)]
-pub(super) struct Manager(PostgresConnectionManager<NoTls>);
+pub(super) struct Manager {
+    connect: PostgresConnectionManager<NoTls>,
+    prepare: bool,
+}
 
 impl ManageConnection for Manager {
     type Connection = Connection;
     type Error = postgres::Error;
 
     fn connect(&self) -> Result<Connection, postgres::Error> {
-        Ok(Connection { client: self.0.connect()?, used: Instant::now(), lost: false })
+        let prepared = self.prepare.then(HashMap::new);
+        let client = self.connect.connect()?;
+        Ok(Connection { client, used: Instant::now(), lost: false, prepared })
     }
 
     fn is_valid(&self, connection: &mut Connection) -> Result<(), postgres::Error> {
-        if connection.used.elapsed() < TRUSTED_FOR { Ok(()) } else { self.0.is_valid(connection) }
+        if connection.used.elapsed() < TRUSTED_FOR {
+            Ok(())
+        } else {
+            self.connect.is_valid(connection)
+        }
     }
 
     fn has_broken(&self, connection: &mut Connection) -> bool {
@@ -77,7 +119,10 @@ pub(super) fn build(
         .min_idle(Some(1))
         .connection_timeout(settings.pool_wait)
         .error_handler(Box::new(Log { closing }))
-        .build_unchecked(Manager(PostgresConnectionManager::new(connect, NoTls)))
+        .build_unchecked(Manager {
+            connect: PostgresConnectionManager::new(connect, NoTls),
+            prepare: settings.prepared_statements,
+        })
 }
 
 /// Logs what the pool's own threads meet: there is no request to answer with it.

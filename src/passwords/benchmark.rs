@@ -16,5 +16,5 @@ pub fn failed_self_check() -> bool {
 pub fn derive(password: &[u8], salt: &[u8], iterations: u32, out: &mut [[u8; HASH_BYTES]]) {
     let job = |out| Job { password, salt, iterations, out };
     let mut jobs: Vec<_> = out.iter_mut().map(job).collect();
-    Kernel::detect().derive(&mut jobs);
+    Kernel::detect().derive(&mut jobs, &|| ());
 }

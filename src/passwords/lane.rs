@@ -1,4 +1,5 @@
-//! The threads that hash: as many as cores, at a lower scheduling priority than all others.
+//! The threads that hash: as many as cores, at a lower scheduling priority than all others, and
+//! giving way to requests that are being answered meanwhile.
 //!
 //! Whoever needs a hash hands it over and waits. A thread takes up to three that wait at once,
 //! since the kernel computes three together in less than twice the time of one; but it leaves some
@@ -7,16 +8,29 @@
 
 use super::kernel::{HASH_BYTES, Job, Kernel};
 use super::phc::SALT_BYTES;
+use crate::activity::Activity;
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// How much nicer (setpriority(2)) the hashing threads are than the rest: enough for requests that
 /// do not hash to come first on a busy core, and not so much that logins starve.
 const NICER: i32 = 5;
+
+/// How long a thread stands back at a time while others are answered. It computes for about half as
+/// long in between, so that logins keep a third of the cores whatever else happens.
+///
+/// Priority is not enough: PostgreSQL's processes are in scheduling groups of their own (Linux's
+/// autogroup, or a control group), where a thread's niceness does not count, and one of them was
+/// seen to wait 300 ms for a core that a hash had.
+const STAND_BACK: Duration = Duration::from_millis(1);
+
+/// How often a thread that stands back looks again.
+const GLANCE: Duration = Duration::from_micros(50);
 
 /// The threads. Dropping it ends them.
 pub(super) struct Lane {
@@ -26,6 +40,7 @@ pub(super) struct Lane {
 
 struct Shared {
     kernel: &'static Kernel,
+    activity: Arc<Activity>,
     queue: Mutex<Queue>,
     wake: Condvar,
 }
@@ -50,7 +65,7 @@ impl Lane {
     ///
     /// # Errors
     /// [`Error::Startup`] when one cannot be started.
-    pub(super) fn start(threads: usize) -> Result<Self> {
+    pub(super) fn start(threads: usize, activity: Arc<Activity>) -> Result<Self> {
         let kernel = Kernel::detect();
         if kernel.failed_self_check() {
             log::warn!(
@@ -58,7 +73,8 @@ impl Lane {
                  them, which is slower. The processor or the build is faulty"
             );
         }
-        let shared = Arc::new(Shared { kernel, queue: Mutex::default(), wake: Condvar::new() });
+        let (queue, wake) = (Mutex::default(), Condvar::new());
+        let shared = Arc::new(Shared { kernel, activity, queue, wake });
         let mut lane = Self { shared, threads: Vec::new() };
         for number in 0..threads {
             let shared = Arc::clone(&lane.shared);
@@ -123,12 +139,20 @@ impl Shared {
                     out,
                 })
                 .collect();
-            self.kernel.derive(&mut jobs);
+            self.kernel.derive(&mut jobs, &|| self.give_way());
             drop(jobs);
             for (waiting, hash) in taken.iter().zip(hashes) {
                 // Nobody waits when the caller panicked.
                 let _ = waiting.reply.send(hash);
             }
+        }
+    }
+
+    /// Leaves the core to others while requests are being answered, for a time.
+    fn give_way(&self) {
+        let begin = Instant::now();
+        while self.activity.is_answering() && begin.elapsed() < STAND_BACK {
+            std::thread::sleep(GLANCE);
         }
     }
 
@@ -154,7 +178,7 @@ mod tests {
 
     #[test]
     fn everybody_gets_the_own_hash() {
-        let lane = Lane::start(2).unwrap();
+        let lane = Lane::start(2, Arc::default()).unwrap();
         std::thread::scope(|scope| {
             for caller in 0..12_u8 {
                 let lane = &lane;
@@ -174,6 +198,17 @@ mod tests {
 
     #[test]
     fn a_lane_ends_when_it_is_dropped() {
-        drop(Lane::start(3).unwrap());
+        drop(Lane::start(3, Arc::default()).unwrap());
+    }
+
+    #[test]
+    fn a_hash_is_computed_though_others_are_answered_all_the_time() {
+        let activity = Arc::new(Activity::default());
+        let _answering = activity.begin();
+        let lane = Lane::start(1, Arc::clone(&activity)).unwrap();
+        let hash = lane.derive(b"password", [7; SALT_BYTES], 40_000).unwrap();
+        let mut expected = [0; HASH_BYTES];
+        pbkdf2_hmac::<Sha256>(b"password", &[7; SALT_BYTES], 40_000, &mut expected);
+        assert_eq!(hash, expected);
     }
 }

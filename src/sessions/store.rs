@@ -1,11 +1,12 @@
 //! The SQL of logging in.
 
+use crate::db::Connection;
 use crate::error::{Error, Result};
 use crate::passwords::PasswordHash;
 use crate::tokens::Subject;
 use crate::users::Login;
+use postgres::Transaction;
 use postgres::types::Type;
-use postgres::{Client, Transaction};
 
 /// What a login is checked against. Hash and token version are of one reading of the row, so that
 /// a password change in between makes the token an old one.
@@ -14,11 +15,11 @@ pub(super) struct Credentials {
     pub(super) hash: PasswordHash,
 }
 
-pub(super) fn credentials(conn: &mut Client, login: &Login) -> Result<Option<Credentials>> {
+pub(super) fn credentials(conn: &mut Connection, login: &Login) -> Result<Option<Credentials>> {
     let sql = "SELECT id, admin, token_version, password_hash FROM gatepost.users
                WHERE login_canonical = $1";
-    let row = conn.query_typed_opt(sql, &[(&login.canonical(), Type::TEXT)])?;
-    let Some(row) = row else { return Ok(None) };
+    let rows = conn.query_prepared(sql, &[(&login.canonical(), Type::TEXT)])?;
+    let Some(row) = rows.first() else { return Ok(None) };
     let subject = Subject { user_id: row.get(0), admin: row.get(1), token_version: row.get(2) };
     let hash = row.get::<_, &str>(3).parse().map_err(|_| {
         Error::Internal(format!("the password hash of user {} is malformed", subject.user_id))

@@ -1,7 +1,7 @@
 //! The SQL of users.
 
 use super::types::{Login, Page, Timestamp, User, UserId};
-use crate::db::violates;
+use crate::db::{Connection, violates};
 use crate::error::{Error, Result};
 use postgres::types::Type;
 use postgres::{Client, GenericClient, Row, Transaction};
@@ -52,7 +52,7 @@ pub(super) type Listed = (Vec<User>, bool);
 
 /// A page, with the standing of the user `caller`.
 pub(super) fn list(
-    conn: &mut Client,
+    conn: &mut Connection,
     caller: Option<i64>,
     page: Page,
 ) -> Result<(Option<Standing>, Listed)> {
@@ -63,7 +63,7 @@ pub(super) fn list(
                 WHERE id > $2 ORDER BY id OFFSET $3 LIMIT $4)";
     let (after, offset) = page.start();
     let one_more = page.size() + 1;
-    let rows = conn.query_typed(
+    let rows = conn.query_prepared(
         sql,
         &[
             (&caller, Type::INT8),
@@ -84,15 +84,16 @@ pub(super) fn list(
 
 /// One user, with the standing of the user `caller`, who may be the same.
 pub(super) fn find(
-    conn: &mut Client,
+    conn: &mut Connection,
     caller: Option<i64>,
     id: UserId,
 ) -> Result<(Option<Standing>, Option<User>)> {
     let sql = "SELECT id, login, admin, created_at, token_version FROM gatepost.users
                WHERE id IN ($1, $2)";
-    let rows = conn.query_typed(sql, &[(&caller, Type::INT8), (&id.get(), Type::INT8)])?;
+    let id = id.get();
+    let rows = conn.query_prepared(sql, &[(&caller, Type::INT8), (&id, Type::INT8)])?;
     let of = |id: i64| rows.iter().find(|row| row.get::<_, i64>(0) == id);
-    Ok((caller.and_then(of).map(standing_of), of(id.get()).map(user)))
+    Ok((caller.and_then(of).map(standing_of), of(id).map(user)))
 }
 
 /// The standing in a row that begins as [`user`]'s does.

@@ -5,7 +5,7 @@
 //! and is overwritten when its job is done.
 
 use super::sha_ni::ShaNi;
-use super::{HASH_BYTES, Job, LANES};
+use super::{HASH_BYTES, IN_A_ROW, Job, LANES};
 use sha2::block_api::compress256;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -42,13 +42,14 @@ struct Running<'a> {
 }
 
 /// Computes the jobs, as many at once as there are lanes; the next takes the lane of the first to
-/// be done.
-pub(super) fn derive(sha_ni: ShaNi, jobs: &mut [Job<'_>]) {
+/// be done. Calls `between` after some iterations, as long as there are more.
+pub(super) fn derive(sha_ni: ShaNi, jobs: &mut [Job<'_>], between: &dyn Fn()) {
     let mut waiting = jobs.iter_mut();
     let mut running = Vec::with_capacity(LANES);
     loop {
         running.extend(waiting.by_ref().take(LANES - running.len()).map(Running::start));
         let Some(shortest) = running.iter().map(|job| job.left).min() else { return };
+        let shortest = shortest.min(IN_A_ROW);
         match running.as_mut_slice() {
             [a] => sha_ni.advance([&mut *a.chain], shortest),
             [a, b] => sha_ni.advance([&mut *a.chain, &mut *b.chain], shortest),
@@ -58,6 +59,9 @@ pub(super) fn derive(sha_ni: ShaNi, jobs: &mut [Job<'_>]) {
             _ => unreachable!("there are {LANES} lanes"),
         }
         running.retain_mut(|job| job.pass(shortest));
+        if !running.is_empty() {
+            between();
+        }
     }
 }
 

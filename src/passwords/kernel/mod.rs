@@ -34,6 +34,10 @@ pub(crate) const HASH_BYTES: usize = 32;
 /// would make the others wait for it.
 const LANES: usize = 3;
 
+/// Iterations in a row: half a millisecond or so with all lanes taken.
+#[cfg(any(target_arch = "x86_64", test))]
+const IN_A_ROW: u32 = 4_000;
+
 /// A hash to compute.
 pub(crate) struct Job<'a> {
     /// Of any length.
@@ -46,7 +50,7 @@ pub(crate) struct Job<'a> {
     pub(crate) out: &'a mut [u8; HASH_BYTES],
 }
 
-type Derive = Box<dyn Fn(&mut [Job<'_>]) + Send + Sync>;
+type Derive = Box<dyn Fn(&mut [Job<'_>], &dyn Fn()) + Send + Sync>;
 
 /// The way this process computes hashes.
 pub(crate) struct Kernel {
@@ -70,11 +74,15 @@ impl Kernel {
         }
     }
 
-    /// Computes every job, [`lanes`](Self::lanes) of them at once. It takes as long as they do.
-    pub(crate) fn derive(&self, jobs: &mut [Job<'_>]) {
+    /// Computes every job, [`lanes`](Self::lanes) of them at once, and calls `between` every half a
+    /// millisecond or so of it. By the crate, whose loop cannot be left, only between jobs.
+    pub(crate) fn derive(&self, jobs: &mut [Job<'_>], between: &dyn Fn()) {
         match &self.fast {
-            Some(derive) => derive(jobs),
-            None => jobs.iter_mut().for_each(derive_by_crate),
+            Some(derive) => derive(jobs, between),
+            None => jobs.iter_mut().for_each(|job| {
+                derive_by_crate(job);
+                between();
+            }),
         }
     }
 
@@ -102,7 +110,7 @@ impl fmt::Debug for Kernel {
 #[cfg(target_arch = "x86_64")]
 fn fast() -> Option<Derive> {
     let sha_ni = sha_ni::ShaNi::detect()?;
-    Some(Box::new(move |jobs| interleaved::derive(sha_ni, jobs)))
+    Some(Box::new(move |jobs, between| interleaved::derive(sha_ni, jobs, between)))
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -117,7 +125,7 @@ fn derive_by_crate(job: &mut Job<'_>) {
 /// Whether this computes what the `pbkdf2` crate does, for as many jobs as there are lanes and
 /// fewer and more: each lane meets every kind of password (empty, short, a block, longer) and
 /// salts over one block and under, and jobs end at different times.
-fn self_check(derive: &dyn Fn(&mut [Job<'_>])) -> bool {
+fn self_check(derive: &dyn Fn(&mut [Job<'_>], &dyn Fn())) -> bool {
     let bytes: [u8; 100] = std::array::from_fn(|n| n as u8 ^ 0xa5);
     let lengths = [0, 13, 64, 65, 100];
     (1..=LANES + 2).all(|count| {
@@ -131,7 +139,7 @@ fn self_check(derive: &dyn Fn(&mut [Job<'_>])) -> bool {
             let (mut computed, mut expected) = ([[0; HASH_BYTES]; 5], [[0; HASH_BYTES]; 5]);
             let mut jobs: Vec<_> =
                 computed.iter_mut().take(count).enumerate().map(|(n, out)| job(n, out)).collect();
-            derive(&mut jobs);
+            derive(&mut jobs, &|| ());
             for (n, out) in expected.iter_mut().take(count).enumerate() {
                 derive_by_crate(&mut job(n, out));
             }

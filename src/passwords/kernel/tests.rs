@@ -45,7 +45,7 @@ fn unchecked() -> Kernel {
 fn derive(kernel: &Kernel, cases: &[Case]) -> Vec<[u8; HASH_BYTES]> {
     let mut hashes = vec![[0; HASH_BYTES]; cases.len()];
     let mut jobs: Vec<_> = cases.iter().zip(&mut hashes).map(|(case, out)| case.job(out)).collect();
-    kernel.derive(&mut jobs);
+    kernel.derive(&mut jobs, &|| ());
     hashes
 }
 
@@ -146,6 +146,16 @@ fn jobs_of_one_iteration_and_of_none_do_not_disturb_the_others() {
 }
 
 #[test]
+fn a_long_job_can_be_interrupted_and_goes_on() {
+    let (kernel, case) = (unchecked(), Case::new("password", "salt", 40_000));
+    let (mut hash, interruptions) = ([0; HASH_BYTES], std::cell::Cell::new(0));
+    kernel.derive(&mut [case.job(&mut hash)], &|| interruptions.set(interruptions.get() + 1));
+    assert_eq!(hash, derive(&kernel, std::slice::from_ref(&case))[0]);
+    let expected = if kernel.fast.is_some() { 40_000 / IN_A_ROW - 1 } else { 1 };
+    assert_eq!(interruptions.get(), expected);
+}
+
+#[test]
 fn this_machine_passes_the_self_check() {
     let kernel = Kernel::detect();
     assert!(!kernel.failed_self_check());
@@ -155,31 +165,31 @@ fn this_machine_passes_the_self_check() {
 #[test]
 fn the_self_check_notices_a_wrong_kernel_and_the_crate_takes_over() {
     let right = |jobs: &mut [Job<'_>]| jobs.iter_mut().for_each(derive_by_crate);
-    let kernel = Kernel::checked(Some(Box::new(right)));
+    let kernel = Kernel::checked(Some(Box::new(move |jobs, _| right(jobs))));
     assert!(!kernel.failed_self_check());
     assert_eq!(kernel.lanes(), 3);
 
     let mut wrong: Vec<(String, Derive)> = Vec::new();
     for lane in 0..LANES {
-        let one_bit = move |jobs: &mut [Job<'_>]| {
+        let one_bit = move |jobs: &mut [Job<'_>], _: &dyn Fn()| {
             right(jobs);
             jobs.iter_mut().skip(lane).step_by(LANES).for_each(|job| job.out[31] ^= 1);
         };
         wrong.push((format!("a bit in lane {lane}"), Box::new(one_bit)));
     }
-    let swapped = move |jobs: &mut [Job<'_>]| {
+    let swapped = move |jobs: &mut [Job<'_>], _: &dyn Fn()| {
         right(jobs);
         if let [a, b, ..] = jobs {
             std::mem::swap(a.out, b.out);
         }
     };
     wrong.push(("two lanes swapped".into(), Box::new(swapped)));
-    let forgetful = move |jobs: &mut [Job<'_>]| {
+    let forgetful = move |jobs: &mut [Job<'_>], _: &dyn Fn()| {
         let first = LANES.min(jobs.len());
         right(&mut jobs[..first]);
     };
     wrong.push(("only the first three".into(), Box::new(forgetful)));
-    let cut = |jobs: &mut [Job<'_>]| {
+    let cut = |jobs: &mut [Job<'_>], _: &dyn Fn()| {
         for job in jobs {
             let password = &job.password[..job.password.len().min(64)];
             pbkdf2_hmac::<Sha256>(password, job.salt, job.iterations, job.out);
