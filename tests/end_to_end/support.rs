@@ -1,5 +1,6 @@
 //! What the tests share: one cluster a process, a database and a service of its own a test.
 
+#[expect(dead_code, reason = "the benchmarks use more of it")]
 pub(crate) mod cluster;
 pub(crate) mod program;
 
