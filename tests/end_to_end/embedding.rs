@@ -56,7 +56,9 @@ fn operations_need_no_listener() {
 
 #[test]
 fn a_stopped_service_gives_its_address_back() {
-    let server = TestServer::start();
+    // An address of its own, where the machine has one: no other test may take the port meanwhile.
+    let host = if cfg!(target_os = "linux") { "127.0.0.2:0" } else { "127.0.0.1:0" };
+    let server = TestServer::with(|c| c.server.listen = host.parse().unwrap());
     let addr = server.service.addr().to_string();
     drop(server);
     let name = new_database();

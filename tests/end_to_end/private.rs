@@ -7,7 +7,7 @@ use reqwest::blocking::Client;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 fn register(service: &Running, login: &str) -> u16 {
@@ -75,32 +75,33 @@ fn of_two_that_start_at_once_one_is_told_clearly() {
     let home = Home::new();
     let mut first = home.command(&["serve"]);
     let mut second = home.command(&["serve"]);
-    let children: Vec<_> = [&mut first, &mut second]
-        .into_iter()
-        .map(|command| command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
-        .collect();
-    // One of them ends by itself; the other is stopped once it has.
-    let mut outputs = Vec::new();
-    let pids: Vec<u32> = children.iter().map(std::process::Child::id).collect();
-    std::thread::scope(|scope| {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        for child in children {
-            let sender = sender.clone();
-            scope.spawn(move || sender.send(child.wait_with_output().unwrap()));
-        }
-        outputs.push(receiver.recv().unwrap());
-        std::thread::sleep(Duration::from_secs(3));
-        for pid in pids {
-            let _ = Command::new("kill")
-                .args(["-TERM", &pid.to_string()])
-                .stderr(Stdio::null())
-                .status();
-        }
-        outputs.push(receiver.recv().unwrap());
+    // The one that is told ends by itself; only then is the other one stopped.
+    let told = std::sync::Barrier::new(2);
+    let mut outputs: Vec<(String, Output)> = std::thread::scope(|scope| {
+        let run = |command: &mut Command| {
+            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let told = &told;
+            scope.spawn(move || {
+                let mut line = String::new();
+                let mut stdout = BufReader::new(child.stdout.take().unwrap());
+                stdout.read_line(&mut line).unwrap();
+                told.wait();
+                if !line.is_empty() {
+                    let pid = child.id().to_string();
+                    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+                }
+                (line, child.wait_with_output().unwrap())
+            })
+        };
+        let threads = [run(&mut first), run(&mut second)];
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    let text = failure(&outputs[0], 1);
-    assert!(text.contains("is in use by process"), "{text}");
-    assert!(success(&outputs[1]).starts_with("listening on http://"));
+    outputs.sort_by_key(|(line, _)| line.len());
+    let (told, ran) = (&outputs[0], &outputs[1]);
+    let text = failure(&told.1, 1);
+    assert!(told.0.is_empty() && text.contains("is in use by process"), "{text}");
+    assert!(ran.0.starts_with("listening on http://"), "{}", ran.0);
+    success(&ran.1);
 }
 
 #[test]

@@ -57,7 +57,9 @@ fn the_head_limits_hold_at_their_edges() {
 
 #[test]
 fn slow_heads_and_slow_bodies_hear_408() {
-    let site = Site::with(Settings { head_deadline: SHORT, body_deadline: SHORT, ..settings() });
+    // Long enough for a client on a busy machine to say its part.
+    let long = Duration::from_secs(2);
+    let site = Site::with(Settings { head_deadline: long, body_deadline: long, ..settings() });
     for part in ["GET / HT", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"] {
         let mut client = site.connect();
         client.send(part);
@@ -71,11 +73,13 @@ fn slow_heads_and_slow_bodies_hear_408() {
 
 #[test]
 fn dribbling_does_not_move_a_deadline() {
-    let site = Site::with(Settings { head_deadline: SHORT, ..settings() });
+    let long = Duration::from_secs(2);
+    let site = Site::with(Settings { head_deadline: long, ..settings() });
     let mut client = site.connect();
     client.send("GET / HTTP/1.1\r\n");
-    for _ in 0..40 {
-        std::thread::sleep(Duration::from_millis(25));
+    // Fewer fields than would be refused for their number.
+    for _ in 0..50 {
+        std::thread::sleep(Duration::from_millis(60));
         if !client.try_send("A: b\r\n") {
             break;
         }
@@ -104,7 +108,9 @@ fn a_connection_has_only_so_many_requests() {
 
 #[test]
 fn a_hanging_worker_costs_its_client_503_and_others_go_on() {
-    let site = Site::with(Settings { request_deadline: SHORT, ..settings() });
+    // Long enough for what does not hang, on a busy machine too.
+    let long = Duration::from_secs(3);
+    let site = Site::with(Settings { request_deadline: long, ..settings() });
     let mut client = site.connect();
     let reply = client.get("/gate");
     assert_eq!((reply.status, reply.code().as_str()), (503, "unavailable"));

@@ -68,9 +68,9 @@ fn behind(start: fn(&Path, &str) -> Command, fronts: &[&str]) {
             for _ in 0..CLIENTS {
                 scope.spawn(|| {
                     while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
-                        attack(&socket, &case.bytes, &format!("/marker?{}", case.tag));
+                        attack(&socket, &case.bytes, &format!("/marker?{}", case.tag), QUIET);
                         let target = format!("/victim?{}", case.tag);
-                        let reply = attack(&socket, b"", &target);
+                        let reply = attack(&socket, b"", &target, PATIENCE);
                         let own = reply.contains(&format!("\"target\":\"{target}\""));
                         assert!(own && count(&reply, "HTTP/1.1 ") == 1, "{case:?}: {reply}");
                     }
@@ -119,10 +119,11 @@ fn count(text: &str, piece: &str) -> usize {
     text.matches(piece).count()
 }
 
-/// Sends the bytes and a request for the target right behind them; returns all that comes.
-fn attack(socket: &Path, bytes: &[u8], target: &str) -> String {
+/// Sends the bytes and a request for the target right behind them; returns all that comes, until
+/// the target's reply or a silence.
+fn attack(socket: &Path, bytes: &[u8], target: &str, silence: Duration) -> String {
     let mut stream = UnixStream::connect(socket).unwrap();
-    stream.set_read_timeout(Some(QUIET)).unwrap();
+    stream.set_read_timeout(Some(silence)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     // The proxy may close before all is written.
     let _ = stream.write_all(bytes);

@@ -140,6 +140,14 @@ impl Running {
         self.child.id()
     }
 
+    /// Ticks of the processor that it has used so far, itself, not its children.
+    pub(crate) fn cpu_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // The name, in parentheses, may hold spaces; user and system time are 12 and 13 behind it.
+        let words = stat.rsplit_once(')').unwrap().1.split_whitespace();
+        words.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
