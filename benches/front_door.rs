@@ -14,6 +14,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
+#[expect(dead_code, reason = "other benchmarks use more of it")]
 #[path = "../tests/end_to_end/support/cluster.rs"]
 mod cluster;
 
