@@ -38,7 +38,7 @@ pub(super) fn enormous_length(address: SocketAddr) -> Vec<Client> {
     vec![post(address, "99999999999999", "")]
 }
 
-fn edge_length(address: SocketAddr) -> Vec<Client> {
+pub(super) fn edge_length(address: SocketAddr) -> Vec<Client> {
     (0..4).map(|_| post(address, "18446744073709551615", "")).collect()
 }
 
@@ -59,11 +59,11 @@ fn readers_that_do_not(address: SocketAddr) -> Vec<Client> {
     (0..6).map(ask).collect()
 }
 
-fn idle_connections(address: SocketAddr) -> Vec<Client> {
+pub(super) fn idle_connections(address: SocketAddr) -> Vec<Client> {
     (0..200).map(|_| Client::to(address)).collect()
 }
 
-fn http2(address: SocketAddr) -> Vec<Client> {
+pub(super) fn http2(address: SocketAddr) -> Vec<Client> {
     let ask = |_| {
         let mut client = Client::to(address);
         client.try_send("GET / HTTP/2.0\r\nHost: a\r\n\r\n");
@@ -83,7 +83,7 @@ fn upgrades(address: SocketAddr) -> Vec<Client> {
     (0..6).map(ask).collect()
 }
 
-fn opened_together(address: SocketAddr) -> Vec<Client> {
+pub(super) fn opened_together(address: SocketAddr) -> Vec<Client> {
     let mut clients: Vec<Client> = (0..64).map(|_| Client::to(address)).collect();
     for client in &mut clients {
         client.try_send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -104,15 +104,21 @@ pub(super) fn is_healthy(address: SocketAddr) -> bool {
 
 #[test]
 fn no_input_of_the_table_stops_or_stalls_the_door() {
+    assert!(alone("-n 1024", "abuse::the_table").status().unwrap().success());
+}
+
+#[test]
+#[ignore = "needs a process of its own, to count its threads"]
+fn the_table() {
     for (name, attack) in ATTACKS {
         let site = Site::with(Settings { hold_deadline: Duration::from_millis(300), ..settings() });
         assert!(is_healthy(site.address()));
         let threads = of_this_process("Threads");
         let open = attack(site.address());
         assert!(is_healthy(site.address()), "{name}");
-        // Other tests run beside this one, so only a thread for each connection would be seen.
+        // tiny_http may take one for each private connection, and lets it go.
         let more = of_this_process("Threads").saturating_sub(threads);
-        assert!(more < 100, "{name}: {more} threads more");
+        assert!(more <= 3 * WORKERS, "{name}: {more} threads more");
         assert_eq!(site.door.failure(), None, "{name}");
         drop(open);
     }
@@ -197,21 +203,21 @@ fn slow_heads_and_bodies_leave_a_healthy_client_alone() {
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
 }
 
-/// A test of this binary as a process of its own, with a limit on descriptors.
-fn alone(test: &str, descriptors: u64) -> Command {
+/// A test of these modules as a process of its own, with a limit as `ulimit` takes it.
+pub(super) fn alone(limit: &str, test: &str) -> Command {
     let mut command = Command::new("sh");
     command
         .arg("-c")
-        .arg(format!("ulimit -n {descriptors} && exec \"$0\" \"$@\""))
+        .arg(format!("ulimit {limit} && exec \"$0\" \"$@\""))
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("front_door::abuse::{test}")])
+        .args(["--exact", &format!("front_door::{test}")])
         .args(["--ignored", "--nocapture", "--test-threads=1"]);
     command
 }
 
 #[test]
 fn running_out_of_descriptors_passes() {
-    assert!(alone("out_of_descriptors", 256).status().unwrap().success());
+    assert!(alone("-n 256", "abuse::out_of_descriptors").status().unwrap().success());
 }
 
 #[test]
@@ -246,6 +252,11 @@ fn out_of_descriptors() {
 const MANY: usize = 10_000;
 const MANY_DESCRIPTORS: u64 = 10_400;
 
+/// The same test binary with as many.
+fn alone_with_many(test: &str) -> Command {
+    alone(&format!("-n {MANY_DESCRIPTORS}"), test)
+}
+
 #[test]
 fn ten_thousand_idle_connections_cost_less_than_20_mib_and_no_thread() {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
@@ -253,20 +264,23 @@ fn ten_thousand_idle_connections_cost_less_than_20_mib_and_no_thread() {
         eprintln!("not seen: this machine allows too few descriptors");
         return;
     }
-    assert!(alone("ten_thousand_idle", MANY_DESCRIPTORS).status().unwrap().success());
+    assert!(alone_with_many("abuse::ten_thousand_idle").status().unwrap().success());
 }
 
 #[test]
 #[ignore = "needs a process of its own, with many descriptors"]
 fn ten_thousand_idle() {
     let site = Site::with(settings());
+    eventually("all private connections are open", || {
+        site.backend.probes.load(Ordering::SeqCst) == 3 * WORKERS
+    });
     let mut first = site.connect();
     for _ in 0..100 {
         assert_eq!(first.get("/x").status, 200);
     }
     let (threads, memory) = (of_this_process("Threads"), of_this_process("VmRSS"));
     // The clients live elsewhere, so that only the door's side is measured.
-    let mut clients = alone("holder", MANY_DESCRIPTORS)
+    let mut clients = alone_with_many("abuse::holder")
         .env("HOLDER_ADDRESS", site.address().to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -276,7 +290,8 @@ fn ten_thousand_idle() {
     assert!(lines.by_ref().map(Result::unwrap).any(|line| line.ends_with("all are open")));
     let more = of_this_process("VmRSS").saturating_sub(memory);
     eprintln!("{MANY} idle connections: {more} KiB more");
-    assert_eq!(of_this_process("Threads"), threads);
+    // Fewer, when tiny_http has let an idle one go meanwhile.
+    assert!(of_this_process("Threads") <= threads);
     assert!(more < 20 * 1024, "{more} KiB");
     assert_eq!(first.get("/x").status, 200);
     drop(clients.stdin.take());

@@ -1,5 +1,6 @@
 //! The private connections: opened one at a time, and replaced when tiny_http goes and comes.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use gatepost::front_door::{Address, Door, Listener, Settings, Upstreams};
 
+use super::abuse::alone;
 use super::support::{Backend, Client, HOOKS, PATIENCE, Site, eventually, settings, spawn_workers};
 
 /// A door before private sockets that a test serves itself.
@@ -108,7 +110,8 @@ fn scripted(
     let done = Arc::clone(&script);
     std::thread::spawn(move || {
         for socket in listener.incoming() {
-            let mut socket = socket.unwrap();
+            // Out of descriptors, in one of the tests.
+            let Ok(mut socket) = socket else { continue };
             socket.set_read_timeout(Some(PATIENCE)).unwrap();
             let mut piece = [0; 4096];
             while let Ok(1..) = socket.read(&mut piece) {
@@ -147,6 +150,39 @@ fn an_upstream_that_closes_after_a_reply_costs_the_next_request_nothing() {
         eventually("the upstream is closed", || script.closed.load(Ordering::SeqCst) == round);
     }
     assert_eq!(script.requests(), 5);
+}
+
+#[test]
+fn running_out_of_descriptors_when_an_upstream_must_be_replaced_passes() {
+    let test = "upstreams::no_descriptor_for_an_upstream";
+    assert!(alone("-n 128", test).status().unwrap().success());
+}
+
+#[test]
+#[ignore = "needs a process of its own, without descriptors"]
+fn no_descriptor_for_an_upstream() {
+    let directory = tempfile::tempdir().unwrap();
+    scripted(&directory, |_, socket| {
+        socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").unwrap();
+        false
+    });
+    let (door, address) = door_before(&directory, one_upstream());
+    let mut client = Client::to(address);
+    let idle: Vec<Client> = (0..10).map(|_| Client::to(address)).collect();
+    let has_left = |idle: &Client| {
+        idle.socket.set_nonblocking(true).unwrap();
+        idle.socket.peek(&mut [0]).is_ok()
+    };
+    eventually("an idle connection gives way to the upstream", || {
+        assert_eq!(client.get("/x").status, 200);
+        // The upstream has gone; its successor, due in a moment, finds no descriptor.
+        let files: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+        std::thread::sleep(Duration::from_millis(150));
+        drop(files);
+        idle.iter().any(has_left)
+    });
+    assert_eq!(client.get("/x").status, 200);
+    assert_eq!(door.failure(), None);
 }
 
 #[test]
