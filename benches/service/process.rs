@@ -66,6 +66,7 @@ impl Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gatepost"))
             .env_clear()
             .env("GATEPOST_DATABASE_URL", &site.url)
+            .env("GATEPOST_DATABASE_PREPARED_STATEMENTS", "true")
             .env("GATEPOST_SERVER_LISTEN", "127.0.0.1:0")
             .stdout(Stdio::piped())
             // A line a request, as in real life, which nobody reads.
