@@ -109,12 +109,13 @@ fn read_password() -> Result<Password, Failure> {
 }
 
 fn ask(prompt: &str) -> Result<Secret, Failure> {
-    eprint!("{prompt}");
     let shown = tcgetattr(std::io::stdin()).map_err(std::io::Error::from)?;
     let mut hidden = shown.clone();
     hidden.local_modes.remove(LocalModes::ECHO);
     let signals = restore_on_signal(shown.clone())?;
     tcsetattr(std::io::stdin(), OptionalActions::Flush, &hidden).map_err(std::io::Error::from)?;
+    // Only now: what is typed at once would be shown, and then thrown away.
+    eprint!("{prompt}");
     let line = read_line();
     signals.close();
     tcsetattr(std::io::stdin(), OptionalActions::Flush, &shown).map_err(std::io::Error::from)?;

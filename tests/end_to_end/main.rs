@@ -14,3 +14,4 @@ mod logins;
 mod pgbouncer;
 mod private;
 mod support;
+mod terminal;

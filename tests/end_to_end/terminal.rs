@@ -1,0 +1,62 @@
+//! What is asked for at a terminal.
+
+use crate::support::PASSWORD;
+use crate::support::program::Home;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::{Duration, Instant};
+
+/// The side of a terminal at which somebody sits.
+struct Screen {
+    ours: File,
+    seen: String,
+}
+
+impl Screen {
+    fn wait_for(&mut self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.seen.contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?} in {:?}", self.seen);
+            let mut piece = [0; 1024];
+            match self.ours.read(&mut piece) {
+                Ok(count) => self.seen += &String::from_utf8_lossy(&piece[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(error) => panic!("{error} after {:?}", self.seen),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_password_is_asked_for_once_typing_it_shows_nothing() {
+    let home = Home::new();
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    rustix::io::ioctl_fionbio(&ours, true).unwrap();
+    let path = OsString::from_vec(ptsname(&ours, Vec::new()).unwrap().into_bytes());
+    let flags = OpenptFlags::NOCTTY.bits().cast_signed();
+    let terminal = File::options().read(true).write(true).custom_flags(flags).open(path).unwrap();
+    let shows = || tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ECHO);
+    let mut command = home.command(&["user", "create", "root", "--admin"]);
+    command.stdin(terminal.try_clone().unwrap());
+    command.stdout(terminal.try_clone().unwrap()).stderr(terminal.try_clone().unwrap());
+    let mut child = command.spawn().unwrap();
+    let mut screen = Screen { ours: ours.into(), seen: String::new() };
+    for prompt in ["Password: ", "Again: "] {
+        screen.wait_for(prompt);
+        assert!(!shows(), "{prompt}");
+        screen.ours.write_all(format!("{PASSWORD}\n").as_bytes()).unwrap();
+    }
+    screen.wait_for("\troot\tadmin\t");
+    assert!(child.wait().unwrap().success() && shows());
+    assert!(!screen.seen.contains(PASSWORD), "{}", screen.seen);
+    home.wait_until_quiet();
+}
