@@ -92,12 +92,15 @@ pub(crate) fn set_passwords(
 }
 
 fn connect(config: &postgres::Config) -> Result<Client> {
-    config.connect(NoTls).map_err(|error| {
+    let mut client = config.connect(NoTls).map_err(|error| {
         Error::startup(format!(
             "cannot connect to PostgreSQL as its superuser: {}",
             super::fault::describe(&error)
         ))
-    })
+    })?;
+    // That something exists already is no news: the script is made to be run again.
+    client.batch_execute("SET client_min_messages = warning").map_err(refused)?;
+    Ok(client)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]

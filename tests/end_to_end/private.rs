@@ -38,7 +38,8 @@ fn users_are_still_there_after_a_stop_and_after_a_kill() {
     // At once, while the server that was left alone is still stopping.
     let service = home.serve();
     assert_eq!(log_in(&service, "bob"), 200);
-    service.stop();
+    let log = service.stop();
+    assert!(!log.contains("NOTICE"), "{log}");
     home.wait_until_quiet();
 }
 
