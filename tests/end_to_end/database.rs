@@ -254,6 +254,7 @@ fn the_service_role_can_change_rows_and_nothing_else() {
 #[test]
 fn a_connection_string_never_reaches_an_error() {
     let mut config = Config::new(Profile::Testing);
+    config.server.listen = "127.0.0.1:0".parse().unwrap();
     for url in ["postgres://u:hunter2@[bad/x", "user=u password=hunter2 nonsense=1", "hunter2"] {
         config.database.url = Some(url.into());
         let error = Service::start(config.clone()).unwrap_err();

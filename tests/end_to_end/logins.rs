@@ -119,7 +119,7 @@ fn a_rehash_does_not_bring_back_a_password_that_was_changed_meanwhile() {
 fn an_unknown_login_costs_as_much_as_a_wrong_password() {
     let home = Home::new();
     let mut command = home.command(&["serve"]);
-    let service = Running::start(command.env("GATEPOST_PASSWORDS_ITERATIONS", "3000000"));
+    let service = Running::start(command.env("GATEPOST_PASSWORDS_ITERATIONS", "1000000"));
     let post = |target: &str, body: &Value, status: u16| {
         let request = client().post(format!("{}{target}", service.url)).json(body);
         assert_eq!(request.send().unwrap().status(), status);
