@@ -24,6 +24,8 @@
 
 mod activity;
 mod app;
+#[doc(hidden)] // For the benchmarks; no part of the interface.
+pub mod benchmark;
 pub mod config;
 pub mod database;
 mod db;
@@ -45,8 +47,6 @@ pub use config::{Config, Profile};
 pub use error::{Error, Result};
 pub use front_door::Address;
 pub use passwords::Password;
-#[doc(hidden)]
-pub use passwords::benchmark;
 pub use secret::Secret;
 pub use service::Service;
 pub use sessions::{LoggedIn, log_in};

@@ -3,8 +3,7 @@
 //! PBKDF2-HMAC-SHA256 (RFC 8018) with 16 random bytes of salt and a 32-byte hash, stored as a PHC
 //! string. A [`Hasher`] has threads of its own that compute; whoever asks for a hash waits.
 
-pub mod benchmark;
-mod kernel;
+pub(crate) mod kernel;
 mod lane;
 mod phc;
 

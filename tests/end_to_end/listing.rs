@@ -1,6 +1,7 @@
 //! The list of users, page by page.
 
-use crate::support::{PASSWORD, TestServer, problem};
+use crate::support::{CLUSTER, PASSWORD, TestServer, problem};
+use gatepost::{Caller, Login};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -152,4 +153,38 @@ fn a_listed_user_shows_the_same_as_the_user() {
     let user: Value = server.get(&format!("/user?id={id}"), &token).json().unwrap();
     assert_eq!(list["users"], json!([user]));
     assert!(!list.to_string().contains(PASSWORD));
+}
+
+#[test]
+fn no_call_reads_the_whole_table() {
+    for prepared in [false, true] {
+        let server = TestServer::with(|config| config.database.prepared_statements = prepared);
+        server.register_admin("root");
+        fill(&server, 20_000);
+        server.sql().batch_execute("ANALYZE gatepost.users").unwrap();
+        let (token, id) = (server.token("root"), server.register("alice"));
+        let alice = format!("/user?id={id}");
+        for target in ["/users", "/users?page_num=2&page_size=20&after=10000", &alice] {
+            assert_eq!(server.get(target, &token).status(), 200);
+        }
+        let change = json!({"id": id, "password": "another password"});
+        assert_eq!(server.patch(&change, &token).status(), 200);
+        let login = Login::parse("user9").unwrap();
+        gatepost::find(server.app(), &Caller::Trusted, &login).unwrap();
+        assert_eq!(server.delete(&alice, &token).status(), 200);
+
+        // PostgreSQL adds up what a connection did when it ends, at the latest.
+        let TestServer { service, database, .. } = server;
+        service.stop();
+        let mut admin = CLUSTER.admin(&database).connect(postgres::NoTls).unwrap();
+        let connected = "SELECT count(*) FROM pg_stat_activity
+                         WHERE datname = current_database() AND usename = 'gatepost_app'";
+        while admin.query_one(connected, &[]).unwrap().get::<_, i64>(0) > 0 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let scans = "SELECT seq_scan, idx_scan FROM pg_stat_user_tables WHERE relname = 'users'";
+        let row = admin.query_one(scans, &[]).unwrap();
+        let (of_table, of_index): (i64, i64) = (row.get(0), row.get(1));
+        assert!(of_table == 0 && of_index >= 10, "{of_table} of the table, {of_index} of an index");
+    }
 }

@@ -50,7 +50,9 @@ pub(crate) struct Job<'a> {
     pub(crate) out: &'a mut [u8; HASH_BYTES],
 }
 
-type Derive = Box<dyn Fn(&mut [Job<'_>], &dyn Fn()) + Send + Sync>;
+/// Computes jobs, and calls its second argument now and then.
+type DeriveFn = dyn Fn(&mut [Job<'_>], &dyn Fn()) + Send + Sync;
+type Derive = Box<DeriveFn>;
 
 /// The way this process computes hashes.
 pub(crate) struct Kernel {
@@ -69,7 +71,7 @@ impl Kernel {
 
     fn checked(fast: Option<Derive>) -> Self {
         match fast {
-            Some(wrong) if !self_check(&wrong) => Self { fast: None, failed_self_check: true },
+            Some(wrong) if !self_check(&*wrong) => Self { fast: None, failed_self_check: true },
             fast => Self { fast, failed_self_check: false },
         }
     }
@@ -125,7 +127,7 @@ fn derive_by_crate(job: &mut Job<'_>) {
 /// Whether this computes what the `pbkdf2` crate does, for as many jobs as there are lanes and
 /// fewer and more: each lane meets every kind of password (empty, short, a block, longer) and
 /// salts over one block and under, and jobs end at different times.
-fn self_check(derive: &dyn Fn(&mut [Job<'_>], &dyn Fn())) -> bool {
+fn self_check(derive: &DeriveFn) -> bool {
     let bytes: [u8; 100] = std::array::from_fn(|n| n as u8 ^ 0xa5);
     let lengths = [0, 13, 64, 65, 100];
     (1..=LANES + 2).all(|count| {

@@ -1,6 +1,13 @@
-//! What `benches/hashing.rs` needs of the kernel; no part of the interface.
+//! What `benches/` measure of the inside; no part of the interface.
 
-use super::kernel::{HASH_BYTES, Job, Kernel};
+use crate::front_door::Lane;
+use crate::passwords::kernel::{HASH_BYTES, Job, Kernel};
+use crate::routes;
+
+/// Which threads answer a request, as the front door asks.
+pub fn lane(method: &str, path: &str) -> Lane {
+    routes::lane(method, path)
+}
 
 /// How many passwords the kernel takes at once.
 pub fn lanes() -> usize {

@@ -1,0 +1,77 @@
+//! The parts of a request's way, each alone: the hashing kernel, tokens, the router, the framing.
+//! `cargo bench --bench parts`
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
+
+#[expect(dead_code, reason = "the tests use more of it")]
+#[path = "../tests/end_to_end/support/cluster.rs"]
+mod cluster;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use gatepost::front_door::framing::{Limits, parse};
+use gatepost::{App, Caller, Config, Login, Password, Profile, Secret, benchmark, database};
+use std::hint::black_box;
+
+const PASSWORD: &str = "correct horse battery";
+
+/// 6,000 iterations, a hundredth of a password's.
+fn kernel(criterion: &mut Criterion) {
+    for lanes in 1..=benchmark::lanes() {
+        criterion.bench_function(&format!("kernel, {lanes} at once"), |bencher| {
+            let mut hashes = vec![[0; 32]; lanes];
+            bencher.iter(|| benchmark::derive(PASSWORD.as_bytes(), &[7; 16], 6_000, &mut hashes));
+        });
+    }
+}
+
+/// Verified anew each time, and remembered.
+fn tokens(criterion: &mut Criterion) {
+    let cluster = cluster::Cluster::start();
+    let conninfo = |user: &str, database: &str| {
+        let dir = cluster.dir().display();
+        Secret::new(format!("host={dir} user={user} password='{PASSWORD}' dbname={database}"))
+    };
+    let admin = conninfo("postgres", "postgres");
+    database::create(&admin, &PASSWORD.into(), &PASSWORD.into()).unwrap();
+    let mut config = Config::new(Profile::Testing);
+    config.database.url = Some(conninfo("gatepost_app", "gatepost"));
+    config.database.owner_url = Some(conninfo("gatepost_owner", "gatepost"));
+    database::migrate(&config).unwrap();
+    let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
+    for (name, verified_tokens) in [("verified anew", 0), ("remembered", 1024)] {
+        config.tokens.verified_tokens = verified_tokens;
+        let app = App::open(config.clone()).unwrap();
+        // The second time it is there already.
+        let _ = gatepost::register(&app, &Caller::Trusted, &login, &password);
+        let token = gatepost::log_in(&app, &login, &password).unwrap().access_token;
+        criterion.bench_function(&format!("token, {name}"), |bencher| {
+            bencher.iter(|| Caller::bearer(&app, black_box(&token)).unwrap());
+        });
+    }
+}
+
+fn router(criterion: &mut Criterion) {
+    criterion.bench_function("router, the last of its routes and none", |bencher| {
+        bencher.iter(|| {
+            (
+                benchmark::lane(black_box("GET"), black_box("/readyz")),
+                benchmark::lane(black_box("GET"), black_box("/nowhere")),
+            )
+        });
+    });
+}
+
+fn framing(criterion: &mut Criterion) {
+    let limits = Limits { head_bytes: 16384, line_bytes: 8000, fields: 64, body_bytes: 16384 };
+    let head = format!(
+        "GET /user?id=1 HTTP/1.1\r\nHost: localhost:8080\r\nUser-Agent: curl/8.5.0\r\n\
+         Accept: */*\r\nAuthorization: Bearer {}\r\n\r\n",
+        "x".repeat(400)
+    );
+    criterion.bench_function("framing, a usual head", |bencher| {
+        bencher.iter(|| black_box(parse(black_box(head.as_bytes()), 0, &limits)));
+    });
+}
+
+criterion_group!(parts, kernel, tokens, router, framing);
+criterion_main!(parts);
