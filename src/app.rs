@@ -3,6 +3,7 @@
 //! An [`App`] needs no listener: a program that embeds Gatepost may call the operations directly.
 
 mod keys;
+mod refresh_keys;
 
 use crate::activity::{Activity, Answering};
 use crate::config::Config;
@@ -12,6 +13,7 @@ use crate::db::{self, Database};
 use crate::error::{Error, Result};
 use crate::passwords::{Hasher, Password, PasswordHash, Verdict};
 use crate::tokens::Keys;
+use crate::tokens::refresh::RefreshKey;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// An opened Gatepost: everything but the HTTP server.
@@ -23,6 +25,7 @@ pub struct App {
     hasher: Hasher,
     activity: Arc<Activity>,
     keys: OnceLock<Keys>,
+    refresh_key: OnceLock<RefreshKey>,
     managed: Mutex<Option<Managed>>,
 }
 
@@ -70,6 +73,7 @@ impl App {
             hasher: Hasher::new(iterations, threads, Arc::clone(&activity))?,
             activity,
             keys: OnceLock::new(),
+            refresh_key: OnceLock::new(),
             managed: Mutex::new(managed),
             config,
         };
@@ -107,6 +111,18 @@ impl App {
         self.check_schema()?;
         let keys = keys::load(&self.database, &self.config.tokens)?;
         Ok(self.keys.get_or_init(|| keys))
+    }
+
+    /// The key that refresh tokens are derived from.
+    ///
+    /// # Errors
+    /// As [`database`](Self::database).
+    pub(crate) fn refresh_key(&self) -> Result<&RefreshKey> {
+        if let Some(key) = self.refresh_key.get() {
+            return Ok(key);
+        }
+        let key = refresh_keys::load(self.database()?)?;
+        Ok(self.refresh_key.get_or_init(|| key))
     }
 
     /// Asks the database for its schema's version.

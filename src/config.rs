@@ -47,6 +47,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// `[tokens]`
     pub tokens: Tokens,
+    /// `[sessions]`
+    pub sessions: Sessions,
     /// `[log]`
     pub log: Log,
 }
@@ -144,6 +146,26 @@ pub struct Tokens {
     pub verified_tokens: usize,
     /// The secret of HS256, at least 32 bytes (RFC 7518, 3.2). Default none. A secret.
     pub hs256_secret: Option<Secret>,
+}
+
+/// `[sessions]`: how long somebody stays logged in.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    /// How long a session lives after its last refresh. Default `7d`: a client that is opened once
+    /// a week stays logged in, one that is forgotten does not. 1 s to 365 d.
+    pub idle_timeout: Duration,
+    /// How long a session lives at most. Default `30d` (NIST SP 800-63B-4, 2.1.3: at AAL1 no
+    /// longer without a new login). 1 s to 3650 d.
+    pub lifetime: Duration,
+    /// How long a retired refresh token gets its same successor again. Default `10s`: long enough
+    /// for a client that lost the answer to try again, too short for a thief to come first
+    /// unnoticed. 0 to 60 s; with 0 a lost answer logs the user out.
+    pub refresh_grace: Duration,
+    /// Sessions of one user; a login beyond that ends the oldest. Default 1000: more than devices
+    /// and scripts of one user, and a bound on what one user can fill the table with. 1 to 100000.
+    pub per_user: u32,
+    /// How often the rows of sessions that are over are removed. Default `1m`. 1 s to 24 h.
+    pub sweep_interval: Duration,
 }
 
 /// How tokens are signed.
@@ -251,6 +273,11 @@ table! {
     tokens.access_ttl
     tokens.verified_tokens
     tokens.hs256_secret
+    sessions.idle_timeout
+    sessions.lifetime
+    sessions.refresh_grace
+    sessions.per_user
+    sessions.sweep_interval
     log.level
 }
 
@@ -292,6 +319,13 @@ impl Config {
                 access_ttl: Duration::from_secs(15 * 60),
                 verified_tokens: 1024,
                 hs256_secret: None,
+            },
+            sessions: Sessions {
+                idle_timeout: Duration::from_secs(7 * 86_400),
+                lifetime: Duration::from_secs(30 * 86_400),
+                refresh_grace: Duration::from_secs(10),
+                per_user: 1_000,
+                sweep_interval: Duration::from_secs(60),
             },
             log: Log { level: log::LevelFilter::Info },
         }

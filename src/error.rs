@@ -17,6 +17,8 @@ pub enum Error {
     WeakPassword(String),
     /// Wrong login or wrong password; which of the two is not said.
     InvalidCredentials,
+    /// A refresh token that is malformed, foreign or retired, or whose session is over.
+    InvalidGrant,
     /// No token where one is needed.
     TokenMissing,
     /// A token that is malformed, foreign, expired, or older than its user's last change.
@@ -25,6 +27,8 @@ pub enum Error {
     Forbidden,
     /// No user has this id or login.
     NoSuchUser,
+    /// No session that lives has this id.
+    NoSuchSession,
     /// The database cannot be reached, or did not answer in its time. Nothing was changed; the
     /// same call may succeed later.
     Unavailable(String),
@@ -68,10 +72,12 @@ impl fmt::Display for Error {
             | Self::Startup(text) => f.write_str(text),
             Self::LoginTaken => f.write_str("this login is taken"),
             Self::InvalidCredentials => f.write_str("wrong login or password"),
+            Self::InvalidGrant => f.write_str("the refresh token is not valid, or no longer"),
             Self::TokenMissing => f.write_str("an access token is needed"),
             Self::TokenInvalid => f.write_str("the access token is not valid, or no longer"),
             Self::Forbidden => f.write_str("this access token does not give the right to do this"),
             Self::NoSuchUser => f.write_str("no such user"),
+            Self::NoSuchSession => f.write_str("no such session"),
             Self::Unavailable(cause) => write!(f, "the database is not available: {cause}"),
             Self::ConnectionLost(cause) => write!(f, "the database connection was lost: {cause}"),
             Self::Conflict(cause) => write!(f, "too many conflicting transactions: {cause}"),

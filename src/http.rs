@@ -9,5 +9,6 @@ pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod server;
 
+pub(crate) use parameters::Parameters;
 pub(crate) use request::Request;
 pub(crate) use response::Response;

@@ -2,7 +2,8 @@
 //!
 //! The program `gatepost` is made of this library, and so can yours be: build a [`Config`], start
 //! a [`Service`], stop it. Or open an [`App`] and call the operations without any listener:
-//! [`register`], [`log_in`], [`show`], [`list`], [`change_password`], [`delete`].
+//! [`register`], [`log_in`], [`refresh`], [`log_out`], [`show`], [`list`], [`change_password`],
+//! [`delete`].
 //!
 //! ```no_run
 //! use gatepost::{App, Caller, Config, Login, Password, Profile};
@@ -49,7 +50,10 @@ pub use front_door::Address;
 pub use passwords::Password;
 pub use secret::Secret;
 pub use service::Service;
-pub use sessions::{LoggedIn, log_in};
+pub use sessions::{
+    Device, LoggedIn, Session, SessionId, end_session, list_sessions, log_in, log_in_from, log_out,
+    refresh, sweep_sessions,
+};
 pub use tokens::Claims;
 pub use users::{
     Caller, Login, Page, Timestamp, User, UserId, change_password, delete, find, list, register,

@@ -15,6 +15,10 @@ fn find(method: &str, path: &str) -> Option<(Lane, Handler)> {
     let method = if method == "HEAD" { "GET" } else { method };
     Some(match (method, path) {
         ("POST", "/") => (Hashing, sessions::api::log_in),
+        ("POST", "/token") => (Ordinary, sessions::api::refresh),
+        ("POST", "/logout") => (Ordinary, sessions::api::log_out),
+        ("GET", "/sessions") => (Ordinary, sessions::api::list),
+        ("DELETE", "/session") => (Ordinary, sessions::api::end),
         ("POST", "/user") => (Hashing, users::api::register),
         ("GET", "/user") => (Ordinary, users::api::show),
         ("PATCH", "/user") => (Hashing, users::api::change_password),

@@ -1,5 +1,7 @@
 //! The service: what starts, in what order, and how it ends.
 
+mod upkeep;
+
 use crate::app::{App, Sharing};
 use crate::config::{AccessMode, Config, Listen};
 use crate::error::{Error, Result};
@@ -9,6 +11,7 @@ use crate::http::server::Server;
 use crate::routes;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use upkeep::Upkeep;
 
 /// A running Gatepost. Several may run in one process. Dropping it stops it.
 ///
@@ -24,7 +27,7 @@ use std::time::{Duration, Instant};
 /// ```
 pub struct Service {
     app: Arc<App>,
-    running: Option<(Arc<Door>, Server)>,
+    running: Option<(Arc<Door>, Server, Upkeep)>,
     addr: Address,
     failure: Arc<Failure>,
 }
@@ -90,7 +93,8 @@ impl Service {
         let door = Arc::new(door);
         let addr = door.addr().cloned().ok_or_else(|| Error::startup("nowhere to listen"))?;
         watch(Arc::clone(&door), Arc::clone(&failure))?;
-        Ok(Self { app, running: Some((door, server)), addr, failure })
+        let upkeep = Upkeep::start(Arc::clone(&app))?;
+        Ok(Self { app, running: Some((door, server, upkeep)), addr, failure })
     }
 
     /// Where it listens, first of all; where port 0 was asked for, with the port it got.
@@ -116,7 +120,7 @@ impl Service {
     /// [`Error::Startup`] when the new ones do not load; the old ones stay in force.
     pub fn reload_tls(&self) -> Result<()> {
         let fault = |e: std::io::Error| Error::startup(format!("the certificate stays: {e}"));
-        self.running.as_ref().map_or(Ok(()), |(door, _)| door.reload_tls().map_err(fault))
+        self.running.as_ref().map_or(Ok(()), |(door, ..)| door.reload_tls().map_err(fault))
     }
 
     /// Refuses new connections, answers what is queued, running and half sent, waiting at most
@@ -126,13 +130,14 @@ impl Service {
     }
 
     fn shut_down(&mut self) {
-        if let Some((door, server)) = self.running.take() {
+        if let Some((door, server, upkeep)) = self.running.take() {
             let deadline = self.app.config().server.stop_deadline;
             let end = Instant::now() + deadline;
             if let End::Stopped { cut_off: 1.. } = door.stop(deadline) {
                 log::warn!("requests were cut off after {} s", deadline.as_secs());
             }
             server.stop(end.saturating_duration_since(Instant::now()));
+            drop(upkeep);
             self.app.close();
         }
     }

@@ -1,38 +1,68 @@
-//! Logging in.
+//! Sessions: log in, refresh, log out, list.
+//!
+//! A session is a row. It begins with a login and hands out access tokens, which name it, against
+//! refresh tokens, of which exactly one is good at a time. When it ends, its access tokens are
+//! refused by our own API at once; others learn it when the tokens run out.
 
 pub(crate) mod api;
+mod grace;
+mod refresh;
 mod store;
+mod types;
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::passwords::{Password, Verdict};
-use crate::users::{Login, UserId};
+use crate::tokens::Subject;
+use crate::users::access::{Right, authorize_change, judge};
+use crate::users::{Caller, Login, Page, UserId};
+use postgres::Transaction;
+pub use refresh::refresh;
 use std::time::Duration;
+pub use types::{Device, Session, SessionId};
 
-/// What a login gives.
+/// What a login gives, and each refresh after it.
 #[derive(Clone)]
 pub struct LoggedIn {
     /// The user who logged in.
     pub user_id: UserId,
+    /// The session.
+    pub session_id: SessionId,
     /// The access token, a JWT.
     pub access_token: String,
     /// How long it is valid.
     pub expires_in: Duration,
+    /// What the next access token is got with, once.
+    pub refresh_token: String,
 }
 
 impl std::fmt::Debug for LoggedIn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "LoggedIn(user {}, …)", self.user_id.get())
+        write!(f, "LoggedIn(user {}, session {}, …)", self.user_id.get(), self.session_id.get())
     }
 }
 
-/// Checks a password and issues an access token. Costs one password hash, whether or not there is
-/// such a login; and a second one when the stored hash is weaker than configured.
+/// Checks a password, opens a session and issues its first tokens. Costs one password hash,
+/// whether or not there is such a login; and a second one when the stored hash is weaker than
+/// configured. Of more than `sessions.per_user` sessions of the user the oldest ends.
 ///
 /// # Errors
 /// [`Error::InvalidCredentials`], the same whether login or password was wrong; the faults of the
 /// database.
 pub fn log_in(app: &App, login: &Login, password: &Password) -> Result<LoggedIn> {
+    log_in_from(app, login, password, &Device::default())
+}
+
+/// As [`log_in`], and keeps what the user logged in from.
+///
+/// # Errors
+/// As [`log_in`].
+pub fn log_in_from(
+    app: &App,
+    login: &Login,
+    password: &Password,
+    device: &Device,
+) -> Result<LoggedIn> {
     let database = app.database()?;
     let credentials = database.read(|conn| store::credentials(conn, login))?;
     let stored = credentials.as_ref().map(|credentials| &credentials.hash);
@@ -48,10 +78,128 @@ pub fn log_in(app: &App, login: &Login, password: &Password) -> Result<LoggedIn>
             log::warn!("a weak password hash was not made anew: {error}");
         }
     }
-    let keys = app.keys()?;
+    open(app, credentials.subject, device)
+}
+
+/// Opens a session for somebody whose password was right a moment ago. If it has been changed
+/// since, the login was too late.
+fn open(app: &App, subject: Subject, device: &Device) -> Result<LoggedIn> {
+    let settings = &app.config().sessions;
+    let key = app.refresh_key()?;
+    let session = app.database()?.with_transaction(|tx| {
+        let opened = store::open(tx, subject, key.generation(), settings, device)?;
+        store::end_oldest(tx, subject.user_id, settings.per_user, app.config().tokens.access_ttl)?;
+        opened.ok_or(Error::InvalidCredentials)
+    })?;
+    let left = settings.idle_timeout.min(settings.lifetime);
+    grant(app, subject, session, left, key.token(session.get(), 0)?)
+}
+
+/// The tokens of a session that has so much time left.
+fn grant(
+    app: &App,
+    subject: Subject,
+    session_id: SessionId,
+    left: Duration,
+    refresh_token: String,
+) -> Result<LoggedIn> {
+    let issued = app.keys()?.issue(subject, session_id.get(), left)?;
     Ok(LoggedIn {
-        user_id: UserId::parse(credentials.subject.user_id)?,
-        access_token: keys.issue(credentials.subject)?,
-        expires_in: keys.lifetime(),
+        user_id: UserId::stored(subject.user_id),
+        session_id,
+        access_token: issued.access_token,
+        expires_in: issued.lifetime,
+        refresh_token,
     })
+}
+
+/// Ends the caller's session, or all sessions of the caller's user.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`]; [`Error::InvalidRequest`] for a caller who is
+/// in no session; the faults of the database.
+pub fn log_out(app: &App, caller: &Caller, all: bool) -> Result<()> {
+    let Some(rows) = caller.rows()? else {
+        return Err(Error::InvalidRequest("whose session it is, only a token tells".to_owned()));
+    };
+    let user = UserId::stored(rows.user);
+    app.database()?.with_transaction(|tx| {
+        authorize_change(tx, caller, Right::SelfOrAdmin(user))?;
+        if all {
+            return end_all(tx, app, user, None);
+        }
+        store::end(tx, SessionId::stored(rows.session), app.config().tokens.access_ttl).map(drop)
+    })
+}
+
+/// A page of a user's sessions that live, in the order of their ids, and whether there are more
+/// behind it; without a user, of the caller's own.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`] for sessions of somebody
+/// else unless the caller is an admin, [`Error::NoSuchUser`]; [`Error::InvalidRequest`] for a
+/// caller without a user who names none; the faults of the database.
+pub fn list_sessions(
+    app: &App,
+    caller: &Caller,
+    user: Option<UserId>,
+    page: Page,
+) -> Result<(Vec<Session>, bool)> {
+    let rows = caller.rows()?;
+    let user = user
+        .or(rows.map(|rows| UserId::stored(rows.user)))
+        .ok_or_else(|| Error::parameter("user_id", "is needed where no token says it"))?;
+    app.database()?.read(|conn| {
+        let listed = store::list(conn, rows, user, page)?;
+        judge(caller, Right::SelfOrAdmin(user), listed.standing)?;
+        if listed.user_exists { Ok((listed.sessions, listed.more)) } else { Err(Error::NoSuchUser) }
+    })
+}
+
+/// Ends one session and returns which it was.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`] for a session of somebody
+/// else, whether or not there is one, unless the caller is an admin; [`Error::NoSuchSession`]; the
+/// faults of the database.
+pub fn end_session(app: &App, caller: &Caller, id: SessionId) -> Result<Session> {
+    app.database()?.with_transaction(|tx| {
+        let owner = store::owner(tx, id)?;
+        authorize_change(tx, caller, owner.map_or(Right::Admin, Right::SelfOrAdmin))?;
+        let ended = store::end(tx, id, app.config().tokens.access_ttl)?;
+        ended.ok_or(Error::NoSuchSession)
+    })
+}
+
+/// Ends all sessions of a user but `keep`.
+pub(crate) fn end_all(
+    tx: &mut Transaction<'_>,
+    app: &App,
+    user: UserId,
+    keep: Option<i64>,
+) -> Result<()> {
+    store::end_all(tx, user, keep, app.config().tokens.access_ttl)
+}
+
+/// Removes the sessions that are over and returns how many there were. The service does this every
+/// `sessions.sweep_interval`; a program that only embeds the operations may want to. Several may do
+/// it together.
+///
+/// # Errors
+/// The faults of the database. What was removed until then stays so.
+pub fn sweep_sessions(app: &App) -> Result<u64> {
+    let mut all = 0;
+    loop {
+        let (removed, more) = sweep_some(app)?;
+        all += removed;
+        if !more {
+            return Ok(all);
+        }
+    }
+}
+
+/// Removes a few hundred of them. Returns how many, and whether there may be more.
+pub(crate) fn sweep_some(app: &App) -> Result<(u64, bool)> {
+    let removed = app.database()?.with_transaction(store::sweep)?;
+    Ok((removed, removed == store::SWEPT_AT_ONCE))
 }

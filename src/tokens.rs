@@ -3,6 +3,7 @@
 //! A token's claims are information. What its bearer may do, our own API asks the user's row.
 
 mod provider;
+pub(crate) mod refresh;
 mod verified;
 
 use crate::error::{Error, Result};
@@ -31,6 +32,10 @@ pub struct Claims {
     pub iat: u64,
     /// A random name of this one token.
     pub jti: String,
+    /// The session that it belongs to, as text (as OpenID Connect has it). An ended session's
+    /// tokens are refused.
+    #[serde(with = "number_as_text")]
+    pub sid: i64,
     /// Whether the user was an admin when it was issued. For others; our API asks the row.
     pub admin: bool,
     /// The user's token version when it was issued. A password change raises that of the row,
@@ -44,6 +49,24 @@ pub(crate) struct Subject {
     pub(crate) user_id: i64,
     pub(crate) admin: bool,
     pub(crate) token_version: i64,
+}
+
+mod number_as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(number: &i64, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(number)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// An access token, and how long it is valid.
+pub(crate) struct Issued {
+    pub(crate) access_token: String,
+    pub(crate) lifetime: Duration,
 }
 
 /// The key that signs, and what is needed to check what it signed.
@@ -97,29 +120,26 @@ impl Keys {
         Self { verified: Verified::new(tokens), ..self }
     }
 
-    /// How long a token is valid from its issue.
-    pub(crate) fn lifetime(&self) -> Duration {
-        self.lifetime
-    }
-
-    /// Issues an access token.
+    /// Issues an access token of a session, which has so much time left.
     ///
     /// # Errors
     /// [`Error::Internal`] when it cannot be signed, which would be a fault of ours.
-    pub(crate) fn issue(&self, subject: Subject) -> Result<String> {
+    pub(crate) fn issue(&self, subject: Subject, sid: i64, left: Duration) -> Result<Issued> {
+        let lifetime = self.lifetime.min(left);
         let now = now();
         let jti: [u8; 16] = rand::random();
         let claims = Claims {
             user_id: subject.user_id,
-            exp: now + self.lifetime.as_secs(),
+            exp: now + lifetime.as_secs(),
             iss: self.issuer.clone(),
             sub: subject.user_id.to_string(),
             iat: now,
             jti: URL_SAFE_NO_PAD.encode(jti),
+            sid,
             admin: subject.admin,
             token_version: subject.token_version,
         };
-        self.sign(&claims)
+        Ok(Issued { access_token: self.sign(&claims)?, lifetime })
     }
 
     fn sign(&self, claims: &Claims) -> Result<String> {
@@ -181,8 +201,12 @@ mod tests {
         Keys::hs256(&Secret::from(secret), "gatepost", Duration::from_secs(60))
     }
 
+    fn issue(keys: &Keys) -> String {
+        keys.issue(ALICE, 5, Duration::from_secs(3_600)).unwrap().access_token
+    }
+
     fn claims() -> Claims {
-        keys(1).verify(&keys(1).issue(ALICE).unwrap()).unwrap()
+        keys(1).verify(&issue(&keys(1))).unwrap()
     }
 
     /// A token of these keys with any header and claims.
@@ -198,21 +222,29 @@ mod tests {
     #[test]
     fn a_token_says_what_was_issued() {
         for keys in [keys(1), hs256("0123456789abcdef0123456789abcdef")] {
-            let claims = keys.verify(&keys.issue(ALICE).unwrap()).unwrap();
+            let claims = keys.verify(&issue(&keys)).unwrap();
             assert_eq!((claims.user_id, claims.sub.as_str()), (1, "1"));
             assert_eq!((claims.exp - claims.iat, claims.iss.as_str()), (60, "gatepost"));
+            assert_eq!(serde_json::to_value(&claims).unwrap()["sid"], "5");
         }
     }
 
     #[test]
+    fn a_token_does_not_outlive_its_session() {
+        let issued = keys(1).issue(ALICE, 5, Duration::from_millis(7_900)).unwrap();
+        let claims = keys(1).verify(&issued.access_token).unwrap();
+        assert_eq!((claims.exp - claims.iat, issued.lifetime.as_secs()), (7, 7));
+    }
+
+    #[test]
     fn a_token_of_another_key_secret_or_issuer_is_refused() {
-        assert!(keys(1).verify(&keys(2).issue(ALICE).unwrap()).is_err());
+        assert!(keys(1).verify(&issue(&keys(2))).is_err());
         let ours = hs256("0123456789abcdef0123456789abcdef");
         let theirs = hs256("0123456789abcdef0123456789abcdeF");
-        assert!(ours.verify(&theirs.issue(ALICE).unwrap()).is_err());
+        assert!(ours.verify(&issue(&theirs)).is_err());
         let mut other = keys(1);
         other.issuer = "somebody".to_owned();
-        assert!(keys(1).verify(&other.issue(ALICE).unwrap()).is_err());
+        assert!(keys(1).verify(&issue(&other)).is_err());
     }
 
     #[test]
@@ -229,7 +261,7 @@ mod tests {
     #[test]
     fn a_token_that_was_verified_before_still_ends() {
         let keys = keys(1).remembering(1);
-        let token = keys.issue(ALICE).unwrap();
+        let token = issue(&keys);
         assert!(keys.verify(&token).is_ok());
         let over = Claims { exp: now(), ..claims() };
         assert!(keys.verified.get("over", || Ok(over)).is_ok());
@@ -248,6 +280,8 @@ mod tests {
             ("exp", serde_json::json!("9999999999")),
             ("user_id", serde_json::json!("1")),
             ("token_version", serde_json::Value::Null),
+            ("sid", serde_json::json!(5)),
+            ("sid", serde_json::json!("five")),
         ] {
             let mut bad = good.clone();
             bad[claim] = value.clone();
@@ -285,7 +319,7 @@ mod tests {
 
     #[test]
     fn no_part_of_a_token_can_be_changed() {
-        let token = keys(1).issue(ALICE).unwrap();
+        let token = issue(&keys(1));
         for position in 0..token.len() {
             let mut bytes = token.clone().into_bytes();
             bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };

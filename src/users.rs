@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::config::Registration;
 use crate::error::{Error, Result};
 use crate::passwords::Password;
+use crate::sessions;
 pub use access::Caller;
 use access::{Right, authorize, authorize_change, judge};
 pub use types::{Login, Page, Timestamp, User, UserId};
@@ -45,7 +46,7 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
 /// database.
 pub fn list(app: &App, caller: &Caller, page: Page) -> Result<(Vec<User>, bool)> {
     app.database()?.read(|conn| {
-        let (standing, listed) = store::list(conn, caller.row()?, page)?;
+        let (standing, listed) = store::list(conn, caller.rows()?, page)?;
         judge(caller, Right::Admin, standing)?;
         Ok(listed)
     })
@@ -58,7 +59,7 @@ pub fn list(app: &App, caller: &Caller, page: Page) -> Result<(Vec<User>, bool)>
 /// such a user, [`Error::NoSuchUser`]; the faults of the database.
 pub fn show(app: &App, caller: &Caller, id: UserId) -> Result<User> {
     app.database()?.read(|conn| {
-        let (standing, user) = store::find(conn, caller.row()?, id)?;
+        let (standing, user) = store::find(conn, caller.rows()?, id)?;
         judge(caller, Right::SelfOrAdmin(id), standing)?;
         user.ok_or(Error::NoSuchUser)
     })
@@ -76,7 +77,8 @@ pub fn find(app: &App, caller: &Caller, login: &Login) -> Result<User> {
     })
 }
 
-/// Sets a new password. Every access token issued before is refused from then on.
+/// Sets a new password. Every access token issued before is refused from then on, and all sessions
+/// of the user end but the one in which the user does this: that one can be refreshed.
 ///
 /// # Errors
 /// [`Error::WeakPassword`], and as [`show`].
@@ -92,18 +94,23 @@ pub fn change_password(
     // The right is asked for again: hashing takes long enough for the caller to have lost it.
     app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::SelfOrAdmin(id))?;
-        store::set_password(tx, id, &hash)?.ok_or(Error::NoSuchUser)
+        let user = store::set_password(tx, id, &hash)?.ok_or(Error::NoSuchUser)?;
+        sessions::end_all(tx, app, id, caller.session_as(id))?;
+        Ok(user)
     })
 }
 
-/// Deletes a user and returns who it was. The user's access tokens are refused from then on.
+/// Deletes a user and returns who it was. The user's sessions end, and the access tokens are
+/// refused from then on.
 ///
 /// # Errors
 /// As [`show`].
 pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
     app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::SelfOrAdmin(id))?;
-        store::delete(tx, id)?.ok_or(Error::NoSuchUser)
+        let user = store::delete(tx, id)?.ok_or(Error::NoSuchUser)?;
+        sessions::end_all(tx, app, id, None)?;
+        Ok(user)
     })
 }
 

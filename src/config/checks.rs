@@ -21,8 +21,9 @@ impl Config {
 
     /// The numbers and durations that are outside of what makes sense.
     fn out_of_range(&self) -> impl Iterator<Item = String> {
-        let (s, d) = (&self.server, &self.database);
+        let (s, d, sessions) = (&self.server, &self.database, &self.sessions);
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
+        let day = 24 * hour;
         let moment = Duration::from_millis(10);
         [
             between("server.workers", s.workers, 1, 256),
@@ -58,6 +59,11 @@ impl Config {
             between("passwords.min_length", self.passwords.min_length, 1, 128),
             between("passwords.iterations", self.passwords.iterations, 1, 100_000_000),
             within("tokens.access_ttl", self.tokens.access_ttl, second, 24 * hour),
+            within("sessions.idle_timeout", sessions.idle_timeout, second, 365 * day),
+            within("sessions.lifetime", sessions.lifetime, second, 3_650 * day),
+            within("sessions.refresh_grace", sessions.refresh_grace, Duration::ZERO, 60 * second),
+            between("sessions.per_user", sessions.per_user, 1, 100_000),
+            within("sessions.sweep_interval", sessions.sweep_interval, second, day),
         ]
         .into_iter()
         .flatten()

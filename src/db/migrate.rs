@@ -19,11 +19,18 @@ pub(crate) struct Migration {
 }
 
 /// All of them, the oldest first. Never change one that was released: add another.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "users",
-    sql: include_str!("../../sql/migrations/0001_users.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "users",
+        sql: include_str!("../../sql/migrations/0001_users.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "sessions",
+        sql: include_str!("../../sql/migrations/0002_sessions.sql"),
+    },
+];
 
 const TABLE: &str = "
     BEGIN;

@@ -130,6 +130,19 @@ impl Parameters {
         })
     }
 
+    /// Yes or no, which may be there: `true` or `false`, in JSON not as a string.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when it is anything else.
+    pub(crate) fn optional_flag(&mut self, name: &str) -> Result<Option<bool>> {
+        let flag = match self.take(name) {
+            None => return Ok(None),
+            Some(Given::Query(text)) => text.parse().ok(),
+            Some(Given::Json(value)) => value.as_bool(),
+        };
+        flag.map(Some).ok_or_else(|| Error::parameter(name, "must be true or false"))
+    }
+
     /// Ends the reading.
     ///
     /// # Errors

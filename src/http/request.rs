@@ -13,7 +13,8 @@ pub(crate) struct Request {
     /// Names this request in the log and in an error answer.
     pub(crate) id: String,
     /// The client's address, as far as it is known behind proxies.
-    pub(super) client: String,
+    pub(crate) client: String,
+    pub(crate) user_agent: Option<String>,
     query: String,
     content_type: Option<String>,
     authorization: Vec<Zeroizing<String>>,
@@ -35,6 +36,7 @@ impl Request {
             path: path.to_owned(),
             id: values(REQUEST_ID_FIELD).next().unwrap_or_default(),
             client: values(CLIENT_FIELD).next().unwrap_or_default(),
+            user_agent: values("user-agent").next(),
             query: query.to_owned(),
             content_type: values("content-type").next(),
             authorization: values("authorization").map(Zeroizing::new).collect(),

@@ -69,9 +69,10 @@ impl Response {
             Error::LoginTaken => (BAD_REQUEST, "login_taken"),
             Error::WeakPassword(_) => (BAD_REQUEST, "weak_password"),
             Error::InvalidCredentials => (BAD_REQUEST, "invalid_credentials"),
+            Error::InvalidGrant => (BAD_REQUEST, "invalid_grant"),
             Error::TokenMissing | Error::TokenInvalid => (UNAUTHORIZED, "unauthenticated"),
             Error::Forbidden => (FORBIDDEN, "forbidden"),
-            Error::NoSuchUser => (NOT_FOUND, "not_found"),
+            Error::NoSuchUser | Error::NoSuchSession => (NOT_FOUND, "not_found"),
             Error::Unavailable(_) | Error::ConnectionLost(_) | Error::Conflict(_) => {
                 log::warn!("{request_id} {error}");
                 return Self::unavailable(request_id);

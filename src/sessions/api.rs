@@ -1,20 +1,35 @@
-//! Logging in over HTTP.
+//! Sessions over HTTP.
 
+use super::{Device, LoggedIn, Session, SessionId};
 use crate::app::App;
 use crate::error::Result;
 use crate::http::{Request, Response};
 use crate::passwords::Password;
-use crate::users::{Login, UserId};
+use crate::users::api::{page, with_next};
+use crate::users::{Caller, Login, UserId};
 use serde::Serialize;
+use serde_json::json;
 use zeroize::Zeroizing;
 
-/// The answer to a login (RFC 6749, 5.1).
+/// The answer to a login and to a refresh (RFC 6749, 5.1).
 #[derive(Serialize)]
-struct Token<'a> {
+struct Tokens<'a> {
     access_token: &'a str,
     token_type: &'static str,
     expires_in: u64,
+    refresh_token: &'a str,
     user_id: UserId,
+}
+
+fn tokens(logged_in: &LoggedIn) -> Response {
+    let body = Tokens {
+        access_token: &logged_in.access_token,
+        token_type: "Bearer",
+        expires_in: logged_in.expires_in.as_secs(),
+        refresh_token: &logged_in.refresh_token,
+        user_id: logged_in.user_id,
+    };
+    Response::json(200, &body)
 }
 
 /// `POST /`
@@ -23,12 +38,55 @@ pub(crate) fn log_in(app: &App, request: &Request) -> Result<Response> {
     let login = Login::parse(&parameters.text("login")?)?;
     let password = Password::parse(&Zeroizing::new(parameters.text("password")?))?;
     parameters.end()?;
-    let logged_in = super::log_in(app, &login, &password)?;
-    let body = Token {
-        access_token: &logged_in.access_token,
-        token_type: "Bearer",
-        expires_in: logged_in.expires_in.as_secs(),
-        user_id: logged_in.user_id,
-    };
-    Ok(Response::json(200, &body))
+    let device = Device::new(&request.client, request.user_agent.as_deref());
+    Ok(tokens(&super::log_in_from(app, &login, &password, &device)?))
+}
+
+/// `POST /token`
+pub(crate) fn refresh(app: &App, request: &Request) -> Result<Response> {
+    let mut parameters = request.parameters()?;
+    let refresh_token = Zeroizing::new(parameters.text("refresh_token")?);
+    parameters.end()?;
+    Ok(tokens(&super::refresh(app, &refresh_token)?))
+}
+
+/// `POST /logout`. The token says which session it is about, so it is asked for in open mode too.
+pub(crate) fn log_out(app: &App, request: &Request) -> Result<Response> {
+    let caller = Caller::with_token(app, request)?;
+    let mut parameters = request.parameters()?;
+    let all = parameters.optional_flag("all")?.unwrap_or(false);
+    parameters.end()?;
+    super::log_out(app, &caller, all)?;
+    Ok(Response::json(200, &json!({})))
+}
+
+/// A page of sessions.
+#[derive(Serialize)]
+struct Listed<'a> {
+    sessions: &'a [Session],
+    page_num: i64,
+    page_size: i64,
+}
+
+/// `GET /sessions`
+pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
+    let caller = Caller::of(app, request)?;
+    let mut parameters = request.parameters()?;
+    let user = parameters.optional_number("user_id", 1)?.map(UserId::parse).transpose()?;
+    let page = page(&mut parameters)?;
+    parameters.end()?;
+    let (sessions, more) = super::list_sessions(app, &caller, user, page)?;
+    let last = sessions.last().filter(|_| more).map(|session| session.id.get());
+    let body = Listed { sessions: &sessions, page_num: page.number(), page_size: page.size() };
+    let whose = user.map_or(String::new(), |id| format!("user_id={}&", id.get()));
+    Ok(with_next(Response::json(200, &body), &format!("/sessions?{whose}"), page, last))
+}
+
+/// `DELETE /session`
+pub(crate) fn end(app: &App, request: &Request) -> Result<Response> {
+    let caller = Caller::of(app, request)?;
+    let mut parameters = request.parameters()?;
+    let id = SessionId::parse(parameters.number("id", 1)?)?;
+    parameters.end()?;
+    Ok(Response::json(200, &super::end_session(app, &caller, id)?))
 }

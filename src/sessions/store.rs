@@ -1,15 +1,24 @@
-//! The SQL of logging in.
+//! The SQL of sessions.
 
+use super::grace::Retired;
+use super::types::{Device, Session, SessionId};
+use crate::config::Sessions;
 use crate::db::Connection;
 use crate::error::{Error, Result};
 use crate::passwords::PasswordHash;
 use crate::tokens::Subject;
-use crate::users::Login;
-use postgres::Transaction;
+use crate::tokens::refresh::Ticket;
+use crate::users::access::{Rows, Standing};
+use crate::users::{Login, Page, Timestamp, UserId};
 use postgres::types::Type;
+use postgres::{Row, Transaction};
+use std::time::Duration;
+
+/// Rows that one statement of a sweep removes: it holds their locks for some milliseconds.
+pub(super) const SWEPT_AT_ONCE: u64 = 500;
 
 /// What a login is checked against. Hash and token version are of one reading of the row, so that
-/// a password change in between makes the token an old one.
+/// a password change in between makes the login one that came too late.
 pub(super) struct Credentials {
     pub(super) subject: Subject,
     pub(super) hash: PasswordHash,
@@ -38,4 +47,242 @@ pub(super) fn replace_hash(
     let (id, old) = (verified.subject.user_id, verified.hash.to_string());
     tx.execute_typed(sql, &[(&id, Type::INT8), (&old, Type::TEXT), (&new, Type::TEXT)])?;
     Ok(())
+}
+
+/// Opens a session, unless the password was changed or the user deleted since the credentials
+/// were read. A change that is under way is waited for, and one that comes later waits for us and
+/// then finds the session.
+pub(super) fn open(
+    tx: &mut Transaction<'_>,
+    subject: Subject,
+    key_generation: i64,
+    settings: &Sessions,
+    device: &Device,
+) -> Result<Option<SessionId>> {
+    let sql = "INSERT INTO gatepost.sessions
+                   (user_id, key_generation, expires_at, address, user_agent)
+               SELECT id, $3, now() + $4 * interval '1 millisecond', $5, $6
+               FROM gatepost.users WHERE id = $1 AND token_version = $2 FOR SHARE
+               RETURNING id";
+    let row = tx.query_typed_opt(
+        sql,
+        &[
+            (&subject.user_id, Type::INT8),
+            (&subject.token_version, Type::INT8),
+            (&key_generation, Type::INT8),
+            (&millis(settings.idle_timeout.min(settings.lifetime)), Type::INT8),
+            (&device.address, Type::TEXT),
+            (&device.user_agent, Type::TEXT),
+        ],
+    )?;
+    Ok(row.map(|row| SessionId::stored(row.get(0))))
+}
+
+/// Ends the oldest sessions of a user that has more than so many.
+pub(super) fn end_oldest(
+    tx: &mut Transaction<'_>,
+    user_id: i64,
+    most: u32,
+    access_ttl: Duration,
+) -> Result<()> {
+    let sql = "UPDATE gatepost.sessions
+               SET ended_at = now(), expires_at = now() + $3 * interval '1 millisecond'
+               WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now() AND id <=
+                   (SELECT id FROM gatepost.sessions
+                    WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now()
+                    ORDER BY id DESC OFFSET $2 LIMIT 1)";
+    let (most, kept) = (i64::from(most), millis(access_ttl));
+    tx.execute_typed(sql, &[(&user_id, Type::INT8), (&most, Type::INT8), (&kept, Type::INT8)])?;
+    Ok(())
+}
+
+/// A session that lives, whose row is held until the transaction ends.
+pub(super) struct Locked {
+    pub(super) subject: Subject,
+    pub(super) counter: i64,
+    pub(super) retired: Retired,
+    /// Milliseconds since 1970-01-01 UTC, by the clock that also gave the retirements.
+    pub(super) now: i64,
+    /// How long it lives unless it is used.
+    pub(super) left: Duration,
+}
+
+pub(super) fn lock(tx: &mut Transaction<'_>, ticket: Ticket) -> Result<Option<Locked>> {
+    let sql = "SELECT u.id, u.admin, u.token_version, s.counter, s.retired,
+                      (extract(epoch FROM now()) * 1000)::BIGINT,
+                      (extract(epoch FROM s.expires_at - now()) * 1000)::BIGINT
+               FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
+               WHERE s.id = $1 AND s.key_generation = $2
+               AND s.ended_at IS NULL AND s.expires_at > now()
+               FOR UPDATE OF s";
+    let (session, generation) = (ticket.session, ticket.generation);
+    let row = tx.query_typed_opt(sql, &[(&session, Type::INT8), (&generation, Type::INT8)])?;
+    Ok(row.map(|row| Locked {
+        subject: Subject { user_id: row.get(0), admin: row.get(1), token_version: row.get(2) },
+        counter: row.get(3),
+        retired: Retired::from_bytes(row.get(4)),
+        now: row.get(5),
+        left: duration(row.get(6)),
+    }))
+}
+
+/// Puts the next refresh token in the place of the good one. Returns how long the session now
+/// lives unless it is used.
+pub(super) fn advance(
+    tx: &mut Transaction<'_>,
+    session: i64,
+    retired: &Retired,
+    settings: &Sessions,
+) -> Result<Duration> {
+    let sql = "UPDATE gatepost.sessions
+               SET counter = counter + 1, retired = $2, last_used_at = now(),
+                   expires_at = least(now() + $3 * interval '1 millisecond',
+                                      created_at + $4 * interval '1 millisecond')
+               WHERE id = $1
+               RETURNING (extract(epoch FROM expires_at - now()) * 1000)::BIGINT";
+    let row = tx.query_typed_one(
+        sql,
+        &[
+            (&session, Type::INT8),
+            (&retired.to_bytes(), Type::BYTEA),
+            (&millis(settings.idle_timeout), Type::INT8),
+            (&millis(settings.lifetime), Type::INT8),
+        ],
+    )?;
+    Ok(duration(row.get(0)))
+}
+
+/// Whose session it is, if it lives.
+pub(super) fn owner(tx: &mut Transaction<'_>, id: SessionId) -> Result<Option<UserId>> {
+    let sql = "SELECT user_id FROM gatepost.sessions
+               WHERE id = $1 AND ended_at IS NULL AND expires_at > now()";
+    let row = tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?;
+    Ok(row.map(|row| UserId::stored(row.get(0))))
+}
+
+/// Ends a session. Its row stays for as long as an access token of it may be about.
+pub(super) fn end(
+    tx: &mut Transaction<'_>,
+    id: SessionId,
+    access_ttl: Duration,
+) -> Result<Option<Session>> {
+    let sql = "UPDATE gatepost.sessions s
+               SET ended_at = now(), expires_at = now() + $2 * interval '1 millisecond'
+               FROM gatepost.sessions old
+               WHERE s.id = $1 AND old.id = s.id
+               AND s.ended_at IS NULL AND s.expires_at > now()
+               RETURNING s.id, s.user_id, s.created_at, s.last_used_at, old.expires_at,
+                         s.address, s.user_agent";
+    let kept = millis(access_ttl);
+    let row = tx.query_typed_opt(sql, &[(&id.get(), Type::INT8), (&kept, Type::INT8)])?;
+    Ok(row.as_ref().map(|row| session(row, 0)))
+}
+
+/// Ends all sessions of a user but `keep`.
+pub(super) fn end_all(
+    tx: &mut Transaction<'_>,
+    user: UserId,
+    keep: Option<i64>,
+    access_ttl: Duration,
+) -> Result<()> {
+    let sql = "UPDATE gatepost.sessions
+               SET ended_at = now(), expires_at = now() + $3 * interval '1 millisecond'
+               WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now()
+               AND id IS DISTINCT FROM $2";
+    let kept = millis(access_ttl);
+    tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&keep, Type::INT8), (&kept, Type::INT8)])?;
+    Ok(())
+}
+
+/// A page of sessions, with what decides whether the caller may see it.
+pub(super) struct Listed {
+    pub(super) standing: Option<Standing>,
+    pub(super) user_exists: bool,
+    pub(super) sessions: Vec<Session>,
+    pub(super) more: bool,
+}
+
+pub(super) fn list(
+    conn: &mut Connection,
+    caller: Option<Rows>,
+    user: UserId,
+    page: Page,
+) -> Result<Listed> {
+    let sql = "SELECT u.admin, u.token_version,
+                      EXISTS (SELECT FROM gatepost.sessions s
+                              WHERE s.id = $2 AND s.user_id = u.id AND s.ended_at IS NULL
+                              AND s.expires_at > now()),
+                      NULL::BIGINT, u.id, NULL::TIMESTAMPTZ, NULL::TIMESTAMPTZ, NULL::TIMESTAMPTZ,
+                      NULL::TEXT, NULL::TEXT
+               FROM gatepost.users u WHERE u.id IN ($1, $3)
+               UNION ALL
+               (SELECT NULL, NULL, NULL, id, user_id, created_at, last_used_at, expires_at,
+                       address, user_agent
+                FROM gatepost.sessions
+                WHERE user_id = $3 AND id > $4 AND ended_at IS NULL AND expires_at > now()
+                ORDER BY id OFFSET $5 LIMIT $6)";
+    let (after, offset) = page.start();
+    let one_more = page.size() + 1;
+    let rows = conn.query_typed(
+        sql,
+        &[
+            (&caller.map(|rows| rows.user), Type::INT8),
+            (&caller.map(|rows| rows.session), Type::INT8),
+            (&user.get(), Type::INT8),
+            (&after, Type::INT8),
+            (&offset, Type::INT8),
+            (&one_more, Type::INT8),
+        ],
+    )?;
+    let is_session = |row: &&Row| row.get::<_, Option<i64>>(3).is_some();
+    let (listed, users): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(is_session);
+    let of = |id: i64| users.iter().find(|row| row.get::<_, i64>(4) == id);
+    let mut sessions: Vec<Session> = listed.into_iter().map(|row| session(row, 3)).collect();
+    // SQL promises an order inside of the page's parentheses, not outside of them.
+    sessions.sort_unstable_by_key(|session| session.id.get());
+    let size = usize::try_from(page.size()).unwrap_or(usize::MAX);
+    let more = sessions.len() > size;
+    sessions.truncate(size);
+    let standing = |row: &&Row| Standing {
+        admin: row.get(0),
+        token_version: row.get(1),
+        session_lives: row.get(2),
+    };
+    Ok(Listed {
+        standing: caller.and_then(|rows| of(rows.user)).map(standing),
+        user_exists: of(user.get()).is_some(),
+        sessions,
+        more,
+    })
+}
+
+/// Removes some of the sessions that are over. Those that another instance is removing are left
+/// to it.
+pub(super) fn sweep(tx: &mut Transaction<'_>) -> Result<u64> {
+    let sql = "DELETE FROM gatepost.sessions WHERE id IN
+                   (SELECT id FROM gatepost.sessions WHERE expires_at <= now()
+                    ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)";
+    let most = i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX);
+    Ok(tx.execute_typed(sql, &[(&most, Type::INT8)])?)
+}
+
+/// A session in a row, from this column on.
+fn session(row: &Row, from: usize) -> Session {
+    Session {
+        id: SessionId::stored(row.get(from)),
+        user_id: UserId::stored(row.get(from + 1)),
+        created_at: Timestamp::stored(row.get(from + 2)),
+        last_used_at: Timestamp::stored(row.get(from + 3)),
+        expires_at: Timestamp::stored(row.get(from + 4)),
+        address: row.get(from + 5),
+        user_agent: row.get(from + 6),
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn duration(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }

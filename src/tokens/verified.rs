@@ -67,6 +67,7 @@ mod tests {
             sub: String::new(),
             iat: 0,
             jti: String::new(),
+            sid: 1,
             admin: false,
             token_version: 1,
         }

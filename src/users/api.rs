@@ -4,7 +4,7 @@ use super::{Caller, Login, Page, User, UserId};
 use crate::app::App;
 use crate::config::Registration;
 use crate::error::Result;
-use crate::http::{Request, Response};
+use crate::http::{Parameters, Request, Response};
 use crate::passwords::Password;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -36,24 +36,28 @@ struct Listed<'a> {
 pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     let caller = Caller::of(app, request)?;
     let mut parameters = request.parameters()?;
-    let number = parameters.optional_number("page_num", 1)?.unwrap_or(1);
-    let size = parameters.optional_number("page_size", 1)?.unwrap_or(20);
-    let after = parameters.optional_number("after", 0)?;
+    let page = page(&mut parameters)?;
     parameters.end()?;
-    let page = Page::parse(number, size, after)?;
     let (users, more) = super::list(app, &caller, page)?;
     let last = users.last().filter(|_| more).map(|user| user.id.get());
     let body = Listed { users: &users, page_num: page.number(), page_size: page.size() };
-    let response = Response::json(200, &body);
-    Ok(match last {
-        Some(id) => {
-            let next = page.number().saturating_add(1);
-            let size = page.size();
-            let target = format!("/users?page_num={next}&page_size={size}&after={id}");
-            response.header("Link", format!("<{target}>; rel=\"next\""))
-        }
-        None => response,
-    })
+    Ok(with_next(Response::json(200, &body), "/users?", page, last))
+}
+
+/// Which page of a list is asked for.
+pub(crate) fn page(parameters: &mut Parameters) -> Result<Page> {
+    let number = parameters.optional_number("page_num", 1)?.unwrap_or(1);
+    let size = parameters.optional_number("page_size", 1)?.unwrap_or(20);
+    let after = parameters.optional_number("after", 0)?;
+    Page::parse(number, size, after)
+}
+
+/// Adds where the list goes on behind the last id, if it does.
+pub(crate) fn with_next(response: Response, list: &str, page: Page, last: Option<i64>) -> Response {
+    let Some(id) = last else { return response };
+    let (next, size) = (page.number().saturating_add(1), page.size());
+    let target = format!("{list}page_num={next}&page_size={size}&after={id}");
+    response.header("Link", format!("<{target}>; rel=\"next\""))
 }
 
 /// `GET /user`

@@ -1,17 +1,11 @@
 //! The SQL of users.
 
+use super::access::{Rows, Standing};
 use super::types::{Login, Page, Timestamp, User, UserId};
 use crate::db::{Connection, violates};
 use crate::error::{Error, Result};
-use postgres::types::Type;
+use postgres::types::{ToSql, Type};
 use postgres::{Client, GenericClient, Row, Transaction};
-
-/// What of a user's row decides over its rights.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Standing {
-    pub(super) admin: bool,
-    pub(super) token_version: i64,
-}
 
 fn user(row: &Row) -> User {
     User {
@@ -53,26 +47,30 @@ pub(super) type Listed = (Vec<User>, bool);
 /// A page, with the standing of the user `caller`.
 pub(super) fn list(
     conn: &mut Connection,
-    caller: Option<i64>,
+    caller: Option<Rows>,
     page: Page,
 ) -> Result<(Option<Standing>, Listed)> {
-    let sql = "SELECT id, login, admin, created_at, token_version, true FROM gatepost.users
-               WHERE id = $1
+    let sql = "SELECT u.id, login, admin, u.created_at, token_version,
+                      EXISTS (SELECT FROM gatepost.sessions s
+                              WHERE s.id = $2 AND s.user_id = u.id AND s.ended_at IS NULL
+                              AND s.expires_at > now()), true
+               FROM gatepost.users u WHERE u.id = $1
                UNION ALL
-               (SELECT id, login, admin, created_at, token_version, false FROM gatepost.users
-                WHERE id > $2 ORDER BY id OFFSET $3 LIMIT $4)";
+               (SELECT id, login, admin, created_at, token_version, false, false
+                FROM gatepost.users WHERE id > $3 ORDER BY id OFFSET $4 LIMIT $5)";
     let (after, offset) = page.start();
     let one_more = page.size() + 1;
     let rows = conn.query_prepared(
         sql,
         &[
-            (&caller, Type::INT8),
+            (&caller.map(|rows| rows.user), Type::INT8),
+            (&caller.map(|rows| rows.session), Type::INT8),
             (&after, Type::INT8),
             (&offset, Type::INT8),
             (&one_more, Type::INT8),
         ],
     )?;
-    let (callers, listed): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.get(5));
+    let (callers, listed): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.get(6));
     let mut users: Vec<User> = listed.into_iter().map(user).collect();
     // SQL promises an order inside of the page's parentheses, not outside of them.
     users.sort_unstable_by_key(|user| user.id.get());
@@ -85,20 +83,29 @@ pub(super) fn list(
 /// One user, with the standing of the user `caller`, who may be the same.
 pub(super) fn find(
     conn: &mut Connection,
-    caller: Option<i64>,
+    caller: Option<Rows>,
     id: UserId,
 ) -> Result<(Option<Standing>, Option<User>)> {
-    let sql = "SELECT id, login, admin, created_at, token_version FROM gatepost.users
-               WHERE id IN ($1, $2)";
-    let id = id.get();
-    let rows = conn.query_prepared(sql, &[(&caller, Type::INT8), (&id, Type::INT8)])?;
+    let sql = "SELECT u.id, login, admin, u.created_at, token_version,
+                      EXISTS (SELECT FROM gatepost.sessions s
+                              WHERE s.id = $3 AND s.user_id = u.id AND s.ended_at IS NULL
+                              AND s.expires_at > now())
+               FROM gatepost.users u WHERE u.id IN ($1, $2)";
+    let rows = conn.query_prepared(
+        sql,
+        &[
+            (&caller.map(|rows| rows.user), Type::INT8),
+            (&id.get(), Type::INT8),
+            (&caller.map(|rows| rows.session), Type::INT8),
+        ],
+    )?;
     let of = |id: i64| rows.iter().find(|row| row.get::<_, i64>(0) == id);
-    Ok((caller.and_then(of).map(standing_of), of(id).map(user)))
+    Ok((caller.and_then(|rows| of(rows.user)).map(standing_of), of(id.get()).map(user)))
 }
 
 /// The standing in a row that begins as [`user`]'s does.
 fn standing_of(row: &Row) -> Standing {
-    Standing { admin: row.get(2), token_version: row.get(4) }
+    Standing { admin: row.get(2), token_version: row.get(4), session_lives: row.get(5) }
 }
 
 pub(super) fn find_by_login(conn: &mut Client, login: &Login) -> Result<Option<User>> {
@@ -106,19 +113,31 @@ pub(super) fn find_by_login(conn: &mut Client, login: &Login) -> Result<Option<U
     Ok(conn.query_typed_opt(sql, &[(&login.canonical(), Type::TEXT)])?.as_ref().map(user))
 }
 
-pub(super) fn standing(conn: &mut Client, id: i64) -> Result<Option<Standing>> {
-    find_standing(conn, "SELECT admin, token_version FROM gatepost.users WHERE id = $1", id)
+/// What decides over the rights of whoever shows a token that points to these rows.
+pub(super) fn standing(conn: &mut Client, rows: Rows) -> Result<Option<Standing>> {
+    find_standing(conn, STANDING, rows)
 }
 
 /// The same, and it stays so until the transaction ends.
-pub(super) fn lock_standing(tx: &mut Transaction<'_>, id: i64) -> Result<Option<Standing>> {
-    let sql = "SELECT admin, token_version FROM gatepost.users WHERE id = $1 FOR UPDATE";
-    find_standing(tx, sql, id)
+pub(super) fn lock_standing(tx: &mut Transaction<'_>, rows: Rows) -> Result<Option<Standing>> {
+    find_standing(tx, &format!("{STANDING} FOR UPDATE OF u"), rows)
 }
 
-fn find_standing(conn: &mut impl GenericClient, sql: &str, id: i64) -> Result<Option<Standing>> {
-    let row = conn.query_typed_opt(sql, &[(&id, Type::INT8)])?;
-    Ok(row.map(|row| Standing { admin: row.get(0), token_version: row.get(1) }))
+const STANDING: &str = "SELECT admin, token_version,
+                               EXISTS (SELECT FROM gatepost.sessions s
+                                       WHERE s.id = $2 AND s.user_id = u.id
+                                       AND s.ended_at IS NULL AND s.expires_at > now())
+                        FROM gatepost.users u WHERE u.id = $1";
+
+fn find_standing(conn: &mut impl GenericClient, sql: &str, rows: Rows) -> Result<Option<Standing>> {
+    let parameters =
+        &[(&rows.user as &(dyn ToSql + Sync), Type::INT8), (&rows.session, Type::INT8)];
+    let row = conn.query_typed_opt(sql, parameters)?;
+    Ok(row.map(|row| Standing {
+        admin: row.get(0),
+        token_version: row.get(1),
+        session_lives: row.get(2),
+    }))
 }
 
 pub(super) fn set_password(

@@ -40,7 +40,7 @@ impl UserId {
     }
 
     /// Takes a number from the database, which made it.
-    pub(super) fn stored(id: i64) -> Self {
+    pub(crate) fn stored(id: i64) -> Self {
         Self(id)
     }
 }
@@ -156,7 +156,7 @@ pub struct Timestamp(OffsetDateTime);
 
 impl Timestamp {
     /// A moment from the database, in UTC.
-    pub(super) fn stored(time: OffsetDateTime) -> Self {
+    pub(crate) fn stored(time: OffsetDateTime) -> Self {
         Self(time)
     }
 }
@@ -216,7 +216,7 @@ impl Page {
     }
 
     /// The id behind which it begins, and how many users to pass over from there.
-    pub(super) fn start(self) -> (i64, i64) {
+    pub(crate) fn start(self) -> (i64, i64) {
         match self.after {
             Some(id) => (id, 0),
             None => (0, (self.number - 1).saturating_mul(self.size)),

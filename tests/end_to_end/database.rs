@@ -197,13 +197,14 @@ fn migrations_that_run_at_once_are_applied_once() {
     let mut config = config(&name);
     let owner = conninfo(&CLUSTER, "gatepost_owner", OWNER_PASSWORD, &name);
     config.database.owner_url = Some(Secret::new(owner));
-    assert_eq!(database::pending(&config).unwrap().len(), 1);
+    let pending = database::pending(&config).unwrap().len();
+    assert!(pending > 0);
     let applied: usize = std::thread::scope(|scope| {
         let migrate = |_| scope.spawn(|| database::migrate(&config).unwrap());
         let threads: Vec<_> = (0..8).map(migrate).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
-    assert_eq!(applied, 1);
+    assert_eq!(applied, pending);
     assert!(database::pending(&config).unwrap().is_empty());
     admin.batch_execute("UPDATE gatepost.migrations SET checksum = 'x' WHERE version = 1").unwrap();
     let Err(Error::Startup(text)) = database::migrate(&config) else {

@@ -13,5 +13,6 @@ mod listing;
 mod logins;
 mod pgbouncer;
 mod private;
+mod sessions;
 mod support;
 mod terminal;

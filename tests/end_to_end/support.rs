@@ -34,7 +34,7 @@ pub(crate) fn bootstrap(cluster: &Cluster) {
     config.database.url = Some("host=unused".into());
     let owner = conninfo(cluster, "gatepost_owner", OWNER_PASSWORD, "gatepost");
     config.database.owner_url = Some(Secret::new(owner));
-    assert_eq!(database::migrate(&config).unwrap(), 1);
+    assert!(database::migrate(&config).unwrap() > 0);
 }
 
 /// A connection string of `key=value` words.
@@ -92,6 +92,12 @@ impl TestServer {
         Self { service: Service::start(config).unwrap(), database, client: client() }
     }
 
+    /// A service on a database that others use too.
+    pub(crate) fn on(database: &str) -> Self {
+        let service = Service::start(config(database)).unwrap();
+        Self { service, database: database.to_owned(), client: client() }
+    }
+
     pub(crate) fn url(&self, target: &str) -> String {
         format!("http://{}{target}", self.service.addr())
     }
@@ -136,9 +142,20 @@ impl TestServer {
 
     /// Logs in with [`PASSWORD`] and returns the access token.
     pub(crate) fn token(&self, login: &str) -> String {
-        let response = self.log_in(login, PASSWORD);
-        assert_eq!(response.status(), 200);
-        response.json::<Value>().unwrap()["access_token"].as_str().unwrap().to_owned()
+        self.tokens(login).access
+    }
+
+    /// Logs in with [`PASSWORD`] and returns both tokens.
+    pub(crate) fn tokens(&self, login: &str) -> Tokens {
+        Tokens::of(self.log_in(login, PASSWORD))
+    }
+
+    pub(crate) fn refresh(&self, refresh_token: &str) -> Response {
+        self.post("/token", &json!({"refresh_token": refresh_token}))
+    }
+
+    pub(crate) fn log_out(&self, token: &str, body: &Value) -> Response {
+        self.request(Method::POST, "/logout").bearer_auth(token).json(body).send().unwrap()
     }
 
     pub(crate) fn log_in(&self, login: &str, password: &str) -> Response {
@@ -148,6 +165,24 @@ impl TestServer {
     /// A connection to this test's database as the superuser.
     pub(crate) fn sql(&self) -> postgres::Client {
         CLUSTER.admin(&self.database).connect(NoTls).unwrap()
+    }
+}
+
+/// What a login or a refresh gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tokens {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+impl Tokens {
+    #[track_caller]
+    pub(crate) fn of(response: Response) -> Self {
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        let body: Value = response.json().unwrap();
+        let text = |name: &str| body[name].as_str().unwrap().to_owned();
+        Self { access: text("access_token"), refresh: text("refresh_token") }
     }
 }
 

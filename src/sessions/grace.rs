@@ -1,0 +1,119 @@
+//! What a refresh token deserves, seen from its session's row. Nothing here touches anything.
+
+use std::time::Duration;
+
+/// Most retirements that a session remembers. A client would have to refresh this often within
+/// the grace, and then come back with its first token, to be taken for a thief.
+const REMEMBERED: usize = 32;
+
+/// What to do about a refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deserves {
+    /// It is the good one: its successor takes its place.
+    Successor,
+    /// It was retired a moment ago, and whoever shows it lost the answer, or asked twice at once:
+    /// the same successor again.
+    SameSuccessor,
+    /// It was retired before that. Two hold tokens of this session, and one of them stole his.
+    TheEnd,
+}
+
+/// When a session's tokens were retired: milliseconds since 1970-01-01 UTC by the database's
+/// clock, which all instances share; the newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Retired(Vec<i64>);
+
+impl Retired {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.as_chunks().0.iter().map(|chunk| i64::from_be_bytes(*chunk)).collect())
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|moment| moment.to_be_bytes()).collect()
+    }
+
+    /// Adds that the good token is retired now, and forgets what no longer matters.
+    pub(super) fn add(&mut self, now: i64, grace: Duration) {
+        self.0.insert(0, now);
+        self.0.retain(|moment| is_within(*moment, now, grace));
+        self.0.truncate(REMEMBERED);
+    }
+}
+
+/// Judges the token numbered `shown`, when `good` is the number of the good one.
+pub(super) fn judge(
+    shown: i64,
+    good: i64,
+    retired: &Retired,
+    now: i64,
+    grace: Duration,
+) -> Deserves {
+    if shown == good {
+        return Deserves::Successor;
+    }
+    // A number from the future can only be from before the database was set back: two branches.
+    let behind = good.checked_sub(shown).and_then(|behind| usize::try_from(behind - 1).ok());
+    let moment = behind.and_then(|behind| retired.0.get(behind));
+    match moment {
+        Some(moment) if is_within(*moment, now, grace) => Deserves::SameSuccessor,
+        _ => Deserves::TheEnd,
+    }
+}
+
+/// A transaction that waited for the row may have begun before the token was retired.
+fn is_within(moment: i64, now: i64, grace: Duration) -> bool {
+    u128::from(now.saturating_sub(moment).max(0).unsigned_abs()) <= grace.as_millis()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(10);
+
+    fn judged(shown: i64, good: i64, moments: &[i64], now: i64) -> Deserves {
+        let retired = Retired::from_bytes(&Retired(moments.to_vec()).to_bytes());
+        judge(shown, good, &retired, now, GRACE)
+    }
+
+    #[test]
+    fn the_good_token_gets_a_successor() {
+        assert_eq!(judged(3, 3, &[1_000, 900, 800], 2_000), Deserves::Successor);
+        assert_eq!(judged(0, 0, &[], 2_000), Deserves::Successor);
+    }
+
+    #[test]
+    fn each_token_has_a_grace_of_its_own() {
+        let moments = [20_000, 15_000, 9_000];
+        assert_eq!(judged(2, 3, &moments, 20_000), Deserves::SameSuccessor);
+        assert_eq!(judged(1, 3, &moments, 20_000), Deserves::SameSuccessor);
+        assert_eq!(judged(0, 3, &moments, 19_000), Deserves::SameSuccessor);
+        assert_eq!(judged(0, 3, &moments, 19_001), Deserves::TheEnd);
+        assert_eq!(judged(1, 3, &moments, 25_001), Deserves::TheEnd);
+        assert_eq!(judged(2, 3, &moments, 30_001), Deserves::TheEnd);
+        assert_eq!(judged(-1, 3, &moments, 9_000), Deserves::TheEnd);
+    }
+
+    #[test]
+    fn a_transaction_that_began_before_the_retirement_is_within_the_grace() {
+        assert_eq!(judged(2, 3, &[20_000], 19_000), Deserves::SameSuccessor);
+    }
+
+    #[test]
+    fn a_token_from_the_future_ends_the_session() {
+        assert_eq!(judged(4, 3, &[20_000], 20_000), Deserves::TheEnd);
+        assert_eq!(judged(i64::MAX, i64::MIN, &[20_000], 20_000), Deserves::TheEnd);
+        assert_eq!(judged(i64::MIN, i64::MAX, &[20_000], 20_000), Deserves::TheEnd);
+    }
+
+    #[test]
+    fn what_is_past_its_grace_is_forgotten_and_32_retirements_are_remembered() {
+        let mut retired = Retired(vec![9_999, 5_000]);
+        retired.add(19_999, GRACE);
+        assert_eq!(retired.0, [19_999, 9_999]);
+        for now in 20_000..20_100 {
+            retired.add(now, GRACE);
+        }
+        assert_eq!((retired.0.len(), retired.0[0], retired.0[31]), (32, 20_099, 20_068));
+    }
+}

@@ -1,0 +1,75 @@
+//! Refreshing: a new pair of tokens for the one good refresh token of a session.
+//!
+//! All is decided in one transaction that holds the session's row, so that of any number of
+//! refreshes at once, on any number of instances, the first retires the token and the others find
+//! it retired a moment ago. That also makes a retry safe whose first attempt was committed.
+
+use super::grace::{self, Deserves};
+use super::{LoggedIn, SessionId, grant, store};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::tokens::refresh::{Ticket, Unverified};
+use store::Locked;
+
+/// How a refresh ended inside of its transaction, which must be committed in every case.
+enum Outcome {
+    /// The session goes on; this is the number of its token now, or was a moment ago.
+    Goes(Box<Locked>, i64),
+    /// There is no such session, or no longer.
+    Over,
+    /// A retired token was used again, so the session was ended.
+    Stolen(Box<Locked>),
+}
+
+/// Exchanges a refresh token for a new pair of tokens, and retires it.
+///
+/// A token that was retired less than `sessions.refresh_grace` ago gets the same successor again:
+/// whoever shows it lost the answer. One that was retired before that ends the session.
+///
+/// # Errors
+/// [`Error::InvalidGrant`]; the faults of the database.
+pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
+    let unverified = Unverified::parse(refresh_token)?;
+    let key = app.refresh_key()?;
+    let ticket = unverified.verify(key)?;
+    match decide(app, ticket)? {
+        Outcome::Goes(session, counter) => {
+            let token = key.token(ticket.session, counter)?;
+            let id = SessionId::stored(ticket.session);
+            grant(app, session.subject, id, session.left, token)
+        }
+        Outcome::Over => Err(Error::InvalidGrant),
+        Outcome::Stolen(session) => {
+            log::warn!(
+                "a retired refresh token was used again: session {} of user {} was ended",
+                ticket.session,
+                session.subject.user_id
+            );
+            Err(Error::InvalidGrant)
+        }
+    }
+}
+
+fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
+    let settings = &app.config().sessions;
+    let grace = settings.refresh_grace;
+    app.database()?.with_transaction(|tx| {
+        let Some(mut session) = store::lock(tx, ticket)? else {
+            return Ok(Outcome::Over);
+        };
+        let (good, now) = (session.counter, session.now);
+        match grace::judge(ticket.counter, good, &session.retired, now, grace) {
+            Deserves::Successor => {
+                session.retired.add(now, grace);
+                session.left = store::advance(tx, ticket.session, &session.retired, settings)?;
+                Ok(Outcome::Goes(Box::new(session), good + 1))
+            }
+            Deserves::SameSuccessor => Ok(Outcome::Goes(Box::new(session), ticket.counter + 1)),
+            Deserves::TheEnd => {
+                let id = SessionId::stored(ticket.session);
+                store::end(tx, id, app.config().tokens.access_ttl)?;
+                Ok(Outcome::Stolen(Box::new(session)))
+            }
+        }
+    })
+}

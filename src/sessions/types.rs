@@ -1,0 +1,87 @@
+//! The words of this slice.
+
+use crate::error::{Error, Result};
+use crate::users::{Timestamp, UserId};
+use serde::Serialize;
+
+/// Most characters kept of what a client calls itself.
+const MAX_USER_AGENT: usize = 200;
+
+/// A session's number, 1 or more. It is no secret: knowing it gives no right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct SessionId(i64);
+
+impl SessionId {
+    /// Takes a number from outside.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for one below 1.
+    pub fn parse(id: i64) -> Result<Self> {
+        if id < 1 {
+            return Err(Error::parameter("id", "must be 1 or more"));
+        }
+        Ok(Self(id))
+    }
+
+    /// The number.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+
+    /// Takes a number from the database, which made it.
+    pub(super) fn stored(id: i64) -> Self {
+        Self(id)
+    }
+}
+
+/// A session as the API shows one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Session {
+    /// The session's number.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it was refreshed last, or opened.
+    pub last_used_at: Timestamp,
+    /// When it will be over unless it is refreshed before.
+    pub expires_at: Timestamp,
+    /// The address that it was opened from, as far as it is known.
+    pub address: Option<String>,
+    /// What the client that opened it called itself.
+    pub user_agent: Option<String>,
+}
+
+/// What somebody logs in from, for people to tell their sessions apart. Nothing is decided by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Device {
+    pub(super) address: Option<String>,
+    pub(super) user_agent: Option<String>,
+}
+
+impl Device {
+    /// Takes an address, and what a client calls itself, of which 200 characters are kept, and
+    /// none that do not print.
+    pub fn new(address: &str, user_agent: Option<&str>) -> Self {
+        let kept = |text: &str| -> Option<String> {
+            let text: String =
+                text.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
+            (!text.is_empty()).then_some(text)
+        };
+        Self { address: kept(address), user_agent: user_agent.and_then(kept) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_user_agent_200_characters_are_kept_and_none_that_do_not_print() {
+        let device = Device::new("192.0.2.1", Some(&format!("curl\n\0{}", "é".repeat(300))));
+        assert_eq!(device.address.as_deref(), Some("192.0.2.1"));
+        assert_eq!(device.user_agent, Some(format!("curl{}", "é".repeat(196))));
+        assert_eq!(Device::new("", Some("\r\n")), Device::default());
+    }
+}
