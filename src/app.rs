@@ -2,8 +2,7 @@
 //!
 //! An [`App`] needs no listener: a program that embeds Gatepost may call the operations directly.
 
-mod keys;
-mod refresh_keys;
+pub(crate) mod keys;
 
 use crate::activity::{Activity, Answering};
 use crate::config::Config;
@@ -12,9 +11,12 @@ use crate::db::migrate::{self, Standing};
 use crate::db::{self, Database};
 use crate::error::{Error, Result};
 use crate::passwords::{Hasher, Password, PasswordHash, Verdict};
-use crate::tokens::Keys;
 use crate::tokens::refresh::RefreshKey;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use crate::tokens::seal::Seals;
+use crate::tokens::{Claims, Keys};
+use keys::{Loaded, Ring};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// An opened Gatepost: everything but the HTTP server.
 ///
@@ -24,8 +26,7 @@ pub struct App {
     database: Database,
     hasher: Hasher,
     activity: Arc<Activity>,
-    keys: OnceLock<Keys>,
-    refresh_key: OnceLock<RefreshKey>,
+    ring: Ring,
     managed: Mutex<Option<Managed>>,
 }
 
@@ -72,12 +73,11 @@ impl App {
             database: Database::open(connect, &config.database),
             hasher: Hasher::new(iterations, threads, Arc::clone(&activity))?,
             activity,
-            keys: OnceLock::new(),
-            refresh_key: OnceLock::new(),
+            ring: Ring::new(&config)?,
             managed: Mutex::new(managed),
             config,
         };
-        match app.keys() {
+        match app.keys().map(drop) {
             Err(Error::Unavailable(cause) | Error::ConnectionLost(cause)) => {
                 log::warn!("the database is away, trying on: {cause}");
             }
@@ -104,25 +104,78 @@ impl App {
     ///
     /// # Errors
     /// As [`database`](Self::database).
-    pub(crate) fn keys(&self) -> Result<&Keys> {
-        if let Some(keys) = self.keys.get() {
-            return Ok(keys);
-        }
-        self.check_schema()?;
-        let keys = keys::load(&self.database, &self.config.tokens)?;
-        Ok(self.keys.get_or_init(|| keys))
+    pub(crate) fn keys(&self) -> Result<Arc<Keys>> {
+        Ok(self.loaded()?.signing)
     }
 
-    /// The key that refresh tokens are derived from.
+    /// The claims of an access token, whichever instance has issued it.
+    ///
+    /// # Errors
+    /// [`Error::TokenInvalid`]; as [`database`](Self::database).
+    pub(crate) fn verify_token(&self, token: &str) -> Result<Claims> {
+        let keys = self.keys()?;
+        if !keys.lack_key_of(token) {
+            return keys.verify(token);
+        }
+        self.ring.look_again(&self.database, &self.config);
+        self.keys()?.verify(token)
+    }
+
+    /// The key that refresh tokens of this generation are derived from, if there is one.
     ///
     /// # Errors
     /// As [`database`](Self::database).
-    pub(crate) fn refresh_key(&self) -> Result<&RefreshKey> {
-        if let Some(key) = self.refresh_key.get() {
-            return Ok(key);
+    pub(crate) fn refresh_key(&self, generation: i64) -> Result<Option<RefreshKey>> {
+        if let Some(key) = self.loaded()?.refresh_key(generation) {
+            return Ok(Some(key.clone()));
         }
-        let key = refresh_keys::load(self.database()?)?;
-        Ok(self.refresh_key.get_or_init(|| key))
+        self.ring.look_again(&self.database, &self.config);
+        Ok(self.loaded()?.refresh_key(generation).cloned())
+    }
+
+    /// The key that refresh tokens of new sessions are derived from.
+    ///
+    /// # Errors
+    /// As [`database`](Self::database).
+    pub(crate) fn newest_refresh_key(&self) -> Result<RefreshKey> {
+        self.loaded()?.newest_refresh_key().cloned()
+    }
+
+    /// What keys are encrypted with in the database.
+    pub(crate) fn seals(&self) -> &Seals {
+        self.ring.seals()
+    }
+
+    /// Reads the keys again now, and does what is due with them. It happens by itself every
+    /// `tokens.key_check_interval`.
+    ///
+    /// # Errors
+    /// The faults of the database; [`Error::Startup`] when keys are encrypted with an encryption
+    /// key that is not configured. The keys that are there stay in force then.
+    pub fn reload_keys(&self) -> Result<()> {
+        self.database()?;
+        self.ring.load(&self.database, &self.config).map(drop)
+    }
+
+    /// Reads the keys again if the last reading is older than this. A fault is logged.
+    pub(crate) fn tend_keys(&self, age: Duration) {
+        if self.ring.get().is_some() {
+            self.ring.reload(&self.database, &self.config, age);
+        }
+    }
+
+    fn loaded(&self) -> Result<Loaded> {
+        let Some(loaded) = self.ring.get() else {
+            self.check_schema()?;
+            return self.ring.load(&self.database, &self.config);
+        };
+        // A service has a thread that does this in time; whoever only embeds us has not.
+        let late = self.config.tokens.key_check_interval * 2;
+        if !loaded.is_older_than(late) {
+            return Ok(loaded);
+        }
+        self.ring.reload(&self.database, &self.config, late);
+        Ok(self.ring.get().unwrap_or(loaded))
     }
 
     /// Asks the database for its schema's version.
@@ -131,7 +184,7 @@ impl App {
     /// [`Error::Unavailable`], [`Error::SchemaBehind`].
     pub(crate) fn check_schema(&self) -> Result<()> {
         if self.database.read(|conn| migrate::standing(conn))? == Standing::Newer
-            && self.keys.get().is_none()
+            && self.ring.get().is_none()
         {
             log::warn!("the database's schema is newer than this program; running on");
         }

@@ -4,6 +4,7 @@
 
 mod check_config;
 mod database;
+mod keys;
 mod serve;
 mod user;
 
@@ -24,6 +25,7 @@ Commands:
   check-config        Show the effective settings and where each comes from
   database create     Make roles and database on a PostgreSQL server
   database migrate    Bring the schema up to date
+  keys COMMAND        list, rotate, reencrypt: the keys that sign tokens
   user COMMAND        create, list, show, promote, demote, delete, set-password
 
 Options:
@@ -99,6 +101,7 @@ fn dispatch(mut parser: lexopt::Parser) -> Outcome {
                     Some("serve") => serve::command(arguments),
                     Some("check-config") => check_config::command(arguments),
                     Some("database") => database::command(arguments),
+                    Some("keys") => keys::command(arguments),
                     Some("user") => user::command(arguments),
                     _ => Err(Failure::Usage(format!("there is no command {command:?}"))),
                 };

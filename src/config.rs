@@ -134,8 +134,8 @@ pub struct Passwords {
 pub struct Tokens {
     /// The claim `iss`. Default `gatepost`. Tokens of another issuer are refused.
     pub issuer: String,
-    /// `"EdDSA"` (default; the key is generated on first use and kept in the database) or
-    /// `"HS256"` (the secret is yours).
+    /// `"EdDSA"` (default) or `"ES256"`, for others who know no Ed25519: keys are generated, kept in
+    /// the database, rotated and published. Or `"HS256"`: the secret is yours, and never published.
     pub algorithm: Algorithm,
     /// How long an access token is valid. Default `15m`; 1 s to 24 h. Our own API also asks the
     /// user's row, others who verify a token can only wait for its end.
@@ -146,6 +146,23 @@ pub struct Tokens {
     pub verified_tokens: usize,
     /// The secret of HS256, at least 32 bytes (RFC 7518, 3.2). Default none. A secret.
     pub hs256_secret: Option<Secret>,
+    /// What private keys are encrypted with in the database, at least 32 bytes. Default none:
+    /// then they lie there as they are, which production refuses. A secret.
+    pub encryption_key: Option<Secret>,
+    /// The encryption key of before, while keys are still encrypted with that one. Default none. A
+    /// secret.
+    pub encryption_key_previous: Option<Secret>,
+    /// How long a key signs before the next one does. Default `90d`: short enough for a stolen key
+    /// to end by itself, and for rotation to be something that happens and not an emergency. 1 s to
+    /// 3650 d, or 0 for never but by `gatepost keys rotate`.
+    pub key_rotation: Duration,
+    /// How long a key is published before it signs. Default `1h`: others may keep the published
+    /// keys for 5 minutes, at most half of this, and many keep them longer. 1 s to 30 d, no more
+    /// than half of `key_rotation`.
+    pub key_publication: Duration,
+    /// How often each instance reads the keys again. Default `30s`: so long a key lives on
+    /// elsewhere that was replaced because it leaked. 1 s to 1 h.
+    pub key_check_interval: Duration,
 }
 
 /// `[sessions]`: how long somebody stays logged in.
@@ -173,8 +190,28 @@ pub struct Sessions {
 pub enum Algorithm {
     /// Ed25519 (RFC 8037).
     EdDsa,
+    /// ECDSA with P-256 and SHA-256 (RFC 7518, 3.4).
+    Es256,
     /// HMAC with SHA-256 (RFC 7518, 3.2).
     Hs256,
+}
+
+impl Algorithm {
+    const ALL: [Self; 3] = [Self::EdDsa, Self::Es256, Self::Hs256];
+
+    /// Its name in a token's header (RFC 7518, 3.1; RFC 8037, 3.1).
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::EdDsa => "EdDSA",
+            Self::Es256 => "ES256",
+            Self::Hs256 => "HS256",
+        }
+    }
+
+    /// The algorithm of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
 }
 
 /// `[log]`: what goes to standard error.
@@ -273,6 +310,11 @@ table! {
     tokens.access_ttl
     tokens.verified_tokens
     tokens.hs256_secret
+    tokens.encryption_key
+    tokens.encryption_key_previous
+    tokens.key_rotation
+    tokens.key_publication
+    tokens.key_check_interval
     sessions.idle_timeout
     sessions.lifetime
     sessions.refresh_grace
@@ -287,7 +329,8 @@ const SAFE_ITERATIONS: u32 = 600_000;
 impl Config {
     /// The defaults of a profile, before any file or the environment.
     ///
-    /// `production` also needs [`Database::url`] or [`Database::private`].
+    /// `production` also needs [`Tokens::encryption_key`], and [`Database::url`] or
+    /// [`Database::private`].
     pub fn new(profile: Profile) -> Self {
         Self {
             profile,
@@ -319,6 +362,11 @@ impl Config {
                 access_ttl: Duration::from_secs(15 * 60),
                 verified_tokens: 1024,
                 hs256_secret: None,
+                encryption_key: None,
+                encryption_key_previous: None,
+                key_rotation: Duration::from_secs(90 * 86_400),
+                key_publication: Duration::from_secs(3_600),
+                key_check_interval: Duration::from_secs(30),
             },
             sessions: Sessions {
                 idle_timeout: Duration::from_secs(7 * 86_400),

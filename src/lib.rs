@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Inside, from the top down, each importing only what stands below it: `service` (what starts and in what order), `routes` (the API on one screen), the
-//! slices `users`, `sessions` and `ops` (each `api`, operations, `store`), `app` (what they
+//! slices `users`, `sessions`, `keys` and `ops` (each `api`, operations, `store`), `app` (what they
 //! share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the
 //! private PostgreSQL), `passwords`, `tokens`, and `config`, `activity`, `error`, `secret`.
@@ -34,6 +34,7 @@ mod error;
 #[doc(hidden)] // For the tests and the fuzz targets; no part of the interface.
 pub mod front_door;
 mod http;
+mod keys;
 mod ops;
 mod passwords;
 mod routes;
@@ -47,6 +48,9 @@ pub use app::App;
 pub use config::{Config, Profile};
 pub use error::{Error, Result};
 pub use front_door::Address;
+pub use keys::{
+    KeyState, PrivateHalf, SigningKey, list_keys, reencrypt_keys, replace_keys, rotate_keys,
+};
 pub use passwords::Password;
 pub use secret::Secret;
 pub use service::Service;

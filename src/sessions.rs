@@ -85,7 +85,7 @@ pub fn log_in_from(
 /// since, the login was too late.
 fn open(app: &App, subject: Subject, device: &Device) -> Result<LoggedIn> {
     let settings = &app.config().sessions;
-    let key = app.refresh_key()?;
+    let key = app.newest_refresh_key()?;
     let session = app.database()?.with_transaction(|tx| {
         let opened = store::open(tx, subject, key.generation(), settings, device)?;
         store::end_oldest(tx, subject.user_id, settings.per_user, app.config().tokens.access_ttl)?;
@@ -179,6 +179,18 @@ pub(crate) fn end_all(
     keep: Option<i64>,
 ) -> Result<()> {
     store::end_all(tx, user, keep, app.config().tokens.access_ttl)
+}
+
+/// Ends the sessions whose refresh tokens are derived from a key of before this generation, some
+/// hundred at a time.
+pub(crate) fn end_of_earlier_keys(app: &App, generation: i64) -> Result<()> {
+    let kept = app.config().tokens.access_ttl;
+    let mut after = Some(0);
+    while let Some(last) = after {
+        let work = |tx: &mut Transaction<'_>| store::end_some(tx, generation, last, kept);
+        after = app.database()?.with_transaction(work)?;
+    }
+    Ok(())
 }
 
 /// Removes the sessions that are over and returns how many there were. The service does this every

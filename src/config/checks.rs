@@ -3,7 +3,11 @@
 use super::values::Value;
 use super::{AccessMode, Algorithm, Config, Profile, Registration, SAFE_ITERATIONS};
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 use std::time::Duration;
+
+/// Fewest bytes of an encryption key: those of the cipher's own.
+const ENCRYPTION_KEY_BYTES: usize = 32;
 
 /// Fewest bytes of an HS256 secret: the size of the hash (RFC 7518, section 3.2).
 const HS256_SECRET_BYTES: usize = 32;
@@ -22,6 +26,7 @@ impl Config {
     /// The numbers and durations that are outside of what makes sense.
     fn out_of_range(&self) -> impl Iterator<Item = String> {
         let (s, d, sessions) = (&self.server, &self.database, &self.sessions);
+        let tokens = &self.tokens;
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
         let day = 24 * hour;
         let moment = Duration::from_millis(10);
@@ -59,6 +64,9 @@ impl Config {
             between("passwords.min_length", self.passwords.min_length, 1, 128),
             between("passwords.iterations", self.passwords.iterations, 1, 100_000_000),
             within("tokens.access_ttl", self.tokens.access_ttl, second, 24 * hour),
+            within("tokens.key_rotation", tokens.key_rotation, Duration::ZERO, 3_650 * day),
+            within("tokens.key_publication", tokens.key_publication, second, 30 * day),
+            within("tokens.key_check_interval", tokens.key_check_interval, second, hour),
             within("sessions.idle_timeout", sessions.idle_timeout, second, 365 * day),
             within("sessions.lifetime", sessions.lifetime, second, 3_650 * day),
             within("sessions.refresh_grace", sessions.refresh_grace, Duration::ZERO, 60 * second),
@@ -75,7 +83,28 @@ impl Config {
         let secret = self.tokens.hs256_secret.as_ref();
         let open = self.access.mode == AccessMode::Open;
         let fault = |wrong: bool, text: &str| wrong.then(|| text.to_owned());
+        let tokens = &self.tokens;
+        let encryption = [&tokens.encryption_key, &tokens.encryption_key_previous];
+        let is_short = |key: &Secret| key.expose().len() < ENCRYPTION_KEY_BYTES;
         vec![
+            fault(
+                encryption.into_iter().flatten().any(is_short),
+                "tokens.encryption_key, tokens.encryption_key_previous: need at least 32 bytes; \
+                 `openssl rand -base64 48` makes one",
+            ),
+            fault(
+                production && tokens.encryption_key.is_none(),
+                "tokens.encryption_key: production needs it, to encrypt the keys in the database; \
+                 `openssl rand -base64 48` makes one",
+            ),
+            fault(
+                tokens.encryption_key.is_none() && tokens.encryption_key_previous.is_some(),
+                "tokens.encryption_key_previous: goes with tokens.encryption_key, the new one",
+            ),
+            fault(
+                !tokens.key_rotation.is_zero() && tokens.key_rotation < tokens.key_publication * 2,
+                "tokens.key_rotation: must be 0 or at least twice tokens.key_publication",
+            ),
             fault(
                 self.server.tls_certificate.is_some() != self.server.tls_key.is_some(),
                 "server.tls_certificate and server.tls_key: both are needed for TLS",
@@ -147,7 +176,6 @@ impl std::fmt::Display for Written {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
 
     fn faults(change: impl FnOnce(&mut Config)) -> String {
         let mut config = Config::new(Profile::Development);
@@ -182,12 +210,15 @@ mod tests {
             c.passwords.iterations = 599_999;
             c.tokens.algorithm = Algorithm::Hs256;
         });
-        for name in ["database.url", "passwords.iterations", "tokens.hs256_secret"] {
+        for name in
+            ["database.url", "passwords.iterations", "tokens.hs256_secret", "tokens.encryption_key"]
+        {
             assert!(text.contains(name), "{name} is missing in {text}");
         }
         let private = faults(|c| {
             c.profile = Profile::Production;
             c.database.private = true;
+            c.tokens.encryption_key = Some(Secret::new("x".repeat(32)));
         });
         assert_eq!(private, "");
     }

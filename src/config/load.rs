@@ -280,6 +280,7 @@ fn line_of(text: &str, position: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     fn load(file: &str, env: &[(&str, &str)]) -> Result<Loaded> {
         let path = tempfile::NamedTempFile::new().unwrap();
@@ -378,7 +379,10 @@ mod tests {
         for profile in [Profile::Development, Profile::Testing, Profile::Production] {
             let mut loader = Loader::new(profile);
             loader.file("built in", EMBEDDED[profile as usize]);
-            loader.loaded.config.database.private |= profile == Profile::Production;
+            if profile == Profile::Production {
+                loader.loaded.config.database.private = true;
+                loader.loaded.config.tokens.encryption_key = Some(Secret::new("x".repeat(32)));
+            }
             loader.finish().unwrap();
         }
     }

@@ -146,7 +146,11 @@ words!(ForwardedHeader {
     "X-Forwarded-For" => ForwardedHeader::XForwardedFor,
     "Forwarded" => ForwardedHeader::Forwarded,
 });
-words!(Algorithm { "EdDSA" => Algorithm::EdDsa, "HS256" => Algorithm::Hs256 });
+words!(Algorithm {
+    "EdDSA" => Algorithm::EdDsa,
+    "ES256" => Algorithm::Es256,
+    "HS256" => Algorithm::Hs256,
+});
 words!(log::LevelFilter {
     "off" => log::LevelFilter::Off,
     "error" => log::LevelFilter::Error,

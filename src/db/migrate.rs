@@ -30,6 +30,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "sessions",
         sql: include_str!("../../sql/migrations/0002_sessions.sql"),
     },
+    Migration {
+        version: 3,
+        name: "signing_keys",
+        sql: include_str!("../../sql/migrations/0003_signing_keys.sql"),
+    },
 ];
 
 const TABLE: &str = "

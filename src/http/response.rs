@@ -35,6 +35,12 @@ impl Response {
         Self::document(status, "application/json", value).header("Cache-Control", "no-store")
     }
 
+    /// A JSON document that everybody may see, and any cache keep for so many seconds.
+    pub(crate) fn public(value: &impl Serialize, max_age: u64) -> Self {
+        Self::document(200, "application/json", value)
+            .header("Cache-Control", format!("public, max-age={max_age}"))
+    }
+
     fn document(status: u16, content_type: &str, value: &impl Serialize) -> Self {
         let body = serde_json::to_vec(value).unwrap_or_else(|e| {
             log::error!("cannot serialise a response: {e}");

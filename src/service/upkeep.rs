@@ -1,4 +1,5 @@
-//! What a service does between requests, on a thread of its own: sessions that are over are swept.
+//! What a service does between requests, on a thread of its own: sessions that are over are swept,
+//! and keys read again, which rotates them when it is time.
 //!
 //! Several instances may do it on one database; none waits for another. A fault is logged and the
 //! next round tries again. Only the service has this thread: an `App` alone is nobody's server.
@@ -9,6 +10,7 @@ use crate::sessions;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, mpsc::Receiver};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// The thread. Dropping this ends it, after the statement that it is in the middle of.
 pub(super) struct Upkeep(Option<(Sender<()>, JoinHandle<()>)>);
@@ -39,9 +41,15 @@ impl Drop for Upkeep {
 }
 
 fn run(app: &App, stop: &Receiver<()>) {
-    let interval = app.config().sessions.sweep_interval;
-    while stop.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-        sweep(app, stop);
+    let (check, sweep_again) =
+        (app.config().tokens.key_check_interval, app.config().sessions.sweep_interval);
+    let mut swept = Instant::now();
+    while stop.recv_timeout(check.min(sweep_again)) == Err(RecvTimeoutError::Timeout) {
+        app.tend_keys(check);
+        if swept.elapsed() >= sweep_again {
+            sweep(app, stop);
+            swept = Instant::now();
+        }
     }
 }
 

@@ -30,8 +30,8 @@ enum Outcome {
 /// [`Error::InvalidGrant`]; the faults of the database.
 pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
     let unverified = Unverified::parse(refresh_token)?;
-    let key = app.refresh_key()?;
-    let ticket = unverified.verify(key)?;
+    let key = app.refresh_key(unverified.generation())?.ok_or(Error::InvalidGrant)?;
+    let ticket = unverified.verify(&key)?;
     match decide(app, ticket)? {
         Outcome::Goes(session, counter) => {
             let token = key.token(ticket.session, counter)?;

@@ -14,7 +14,7 @@ use postgres::types::Type;
 use postgres::{Row, Transaction};
 use std::time::Duration;
 
-/// Rows that one statement of a sweep removes: it holds their locks for some milliseconds.
+/// Rows that one statement of a sweep changes: it holds their locks for some milliseconds.
 pub(super) const SWEPT_AT_ONCE: u64 = 500;
 
 /// What a login is checked against. Hash and token version are of one reading of the row, so that
@@ -192,6 +192,35 @@ pub(super) fn end_all(
     let kept = millis(access_ttl);
     tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&keep, Type::INT8), (&kept, Type::INT8)])?;
     Ok(())
+}
+
+/// Ends some of the sessions of earlier keys behind this id. Returns the last of them.
+pub(super) fn end_some(
+    tx: &mut Transaction<'_>,
+    generation: i64,
+    after: i64,
+    access_ttl: Duration,
+) -> Result<Option<i64>> {
+    let sql = "WITH ended AS (
+                   UPDATE gatepost.sessions
+                   SET ended_at = now(), expires_at = now() + $4 * interval '1 millisecond'
+                   WHERE id IN (SELECT id FROM gatepost.sessions
+                                WHERE id > $1 AND key_generation < $2
+                                AND ended_at IS NULL AND expires_at > now()
+                                ORDER BY id LIMIT $3)
+                   RETURNING id)
+               SELECT max(id) FROM ended";
+    let (most, kept) = (i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX), millis(access_ttl));
+    let row = tx.query_typed_one(
+        sql,
+        &[
+            (&after, Type::INT8),
+            (&generation, Type::INT8),
+            (&most, Type::INT8),
+            (&kept, Type::INT8),
+        ],
+    )?;
+    Ok(row.get(0))
 }
 
 /// A page of sessions, with what decides whether the caller may see it.

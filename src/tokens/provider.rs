@@ -1,10 +1,10 @@
-//! The cryptography that `jsonwebtoken` is given: Ed25519 and HMAC-SHA256, and nothing else.
+//! The cryptography that `jsonwebtoken` is given: Ed25519, P-256 and HMAC-SHA256, and nothing else.
 //!
 //! The library panics at run time without exactly one provider. Of the two it brings,
 //! `rust_crypto` carries the `rsa` crate (RUSTSEC-2023-0071, no fixed release) and a second
 //! generation of every hash crate in our tree, and `aws_lc_rs` a C library with its build tools.
 //! This one uses crates that are here anyway, for passwords and for PostgreSQL, and
-//! `ed25519-dalek`.
+//! `ed25519-dalek` and `p256`, which share them.
 
 use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
@@ -22,7 +22,8 @@ static PROVIDER: CryptoProvider = CryptoProvider {
 };
 
 /// Installs the provider, once in a process. Where a program that embeds us has installed its own
-/// for the same library, that one stays and must know EdDSA and HS256.
+/// for the same library, that one stays and must know EdDSA, ES256
+/// and HS256.
 pub(super) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -38,6 +39,10 @@ fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>
             let bytes = key.as_bytes().try_into().map_err(|_| ErrorKind::InvalidEddsaKey)?;
             Ok(Box::new(Ed25519Signer(SigningKey::from_bytes(bytes))))
         }
+        (Algorithm::ES256, AlgorithmFamily::Ec) => {
+            let key = p256::ecdsa::SigningKey::from_slice(key.as_bytes());
+            Ok(Box::new(Es256Signer(key.map_err(|_| ErrorKind::InvalidEcdsaKey)?)))
+        }
         (Algorithm::HS256, AlgorithmFamily::Hmac) => Ok(Box::new(hs256(key.as_bytes())?)),
         _ => Err(ErrorKind::InvalidAlgorithm.into()),
     }
@@ -50,6 +55,10 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
             let bytes = bytes.try_into().map_err(|_| ErrorKind::InvalidEddsaKey)?;
             let key = VerifyingKey::from_bytes(bytes).map_err(|_| ErrorKind::InvalidEddsaKey)?;
             Ok(Box::new(Ed25519Verifier(key)))
+        }
+        (Algorithm::ES256, AlgorithmFamily::Ec) => {
+            let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(bytes);
+            Ok(Box::new(Es256Verifier(key.map_err(|_| ErrorKind::InvalidEcdsaKey)?)))
         }
         (Algorithm::HS256, AlgorithmFamily::Hmac) => Ok(Box::new(hs256(bytes)?)),
         _ => Err(ErrorKind::InvalidAlgorithm.into()),
@@ -83,6 +92,39 @@ impl Verifier<Vec<u8>> for Ed25519Verifier {
 impl JwtVerifier for Ed25519Verifier {
     fn algorithm(&self) -> Algorithm {
         Algorithm::EdDSA
+    }
+}
+
+struct Es256Signer(p256::ecdsa::SigningKey);
+
+impl Signer<Vec<u8>> for Es256Signer {
+    fn try_sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, Error> {
+        // Deterministic (RFC 6979), so no random number can give the key away.
+        let signature: p256::ecdsa::Signature =
+            p256::ecdsa::signature::Signer::try_sign(&self.0, message).map_err(|_| Error::new())?;
+        Ok(signature.to_bytes().to_vec())
+    }
+}
+
+impl JwtSigner for Es256Signer {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::ES256
+    }
+}
+
+struct Es256Verifier(p256::ecdsa::VerifyingKey);
+
+impl Verifier<Vec<u8>> for Es256Verifier {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
+        let signature = p256::ecdsa::Signature::from_slice(signature).map_err(|_| Error::new())?;
+        p256::ecdsa::signature::Verifier::verify(&self.0, message, &signature)
+            .map_err(|_| Error::new())
+    }
+}
+
+impl JwtVerifier for Es256Verifier {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::ES256
     }
 }
 

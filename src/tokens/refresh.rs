@@ -6,8 +6,9 @@
 //! encrypted: any instance can tell a client that lost an answer the same successor again,
 //! however many answers were lost; a token that was retired long ago is still known for one, so
 //! that a thief is noticed at any time; a made-up one is refused without asking the database; and
-//! no readable token ever exists at rest, not even for the grace. The price is a key to keep. It
-//! is sealed under `tokens.encryption_key` like those that sign.
+//! no readable token ever exists at rest, not even for the grace. The price is a key to keep: it
+//! is sealed under `tokens.encryption_key` like those that sign, and rotates with them. A session
+//! keeps the key that it began with.
 
 use crate::error::{Error, Result};
 use base64::Engine;
@@ -17,7 +18,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 /// Bytes of the key.
-pub(crate) const KEY_BYTES: usize = 32;
+const KEY_BYTES: usize = 32;
 
 /// Bytes of generation, session and counter.
 const HEAD_BYTES: usize = 24;
@@ -44,8 +45,19 @@ pub(crate) struct RefreshKey {
 }
 
 impl RefreshKey {
-    pub(crate) fn new(generation: i64, secret: Zeroizing<[u8; KEY_BYTES]>) -> Self {
-        Self { generation, secret }
+    /// A new secret.
+    pub(crate) fn generate() -> Zeroizing<[u8; KEY_BYTES]> {
+        Zeroizing::new(rand::random())
+    }
+
+    /// The key with this secret.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for a secret of another length.
+    pub(crate) fn stored(generation: i64, secret: &[u8]) -> Result<Self> {
+        let malformed = |_| Error::Internal("a stored refresh key is malformed".to_owned());
+        let secret = Zeroizing::new(secret.try_into().map_err(malformed)?);
+        Ok(Self { generation, secret })
     }
 
     pub(crate) fn generation(&self) -> i64 {
@@ -103,6 +115,11 @@ impl Unverified {
         read().ok_or(Error::InvalidGrant)
     }
 
+    /// Which key it claims to be derived from.
+    pub(crate) fn generation(&self) -> i64 {
+        self.ticket.generation
+    }
+
     /// Checks it against its key, in constant time.
     ///
     /// # Errors
@@ -128,7 +145,7 @@ mod tests {
     use super::*;
 
     fn key(generation: i64, byte: u8) -> RefreshKey {
-        RefreshKey::new(generation, Zeroizing::new([byte; KEY_BYTES]))
+        RefreshKey::stored(generation, &[byte; KEY_BYTES]).unwrap()
     }
 
     fn read(key: &RefreshKey, token: &str) -> Result<Ticket> {

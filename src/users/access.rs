@@ -27,7 +27,7 @@ impl Caller {
     /// # Errors
     /// [`Error::TokenInvalid`]; the faults of the database while the keys are not loaded yet.
     pub fn bearer(app: &App, token: &str) -> Result<Self> {
-        app.keys()?.verify(token).map(Self::Bearer)
+        app.verify_token(token).map(Self::Bearer)
     }
 
     /// The rows that say what the caller may do; none for a caller who may do everything. They

@@ -155,6 +155,16 @@ pub struct User {
 pub struct Timestamp(OffsetDateTime);
 
 impl Timestamp {
+    /// A moment as milliseconds since 1970-01-01 UTC.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for one that no calendar has.
+    pub(crate) fn from_millis(millis: i64) -> Result<Self> {
+        OffsetDateTime::from_unix_timestamp(millis.div_euclid(1_000))
+            .map(Self)
+            .map_err(|_| Error::Internal(format!("{millis} is not a time")))
+    }
+
     /// A moment from the database, in UTC.
     pub(crate) fn stored(time: OffsetDateTime) -> Self {
         Self(time)

@@ -21,6 +21,7 @@ fn every_command_explains_itself() {
         &["database", "--help"],
         &["database", "create", "--help"],
         &["database", "migrate", "--help"],
+        &["keys", "--help"],
         &["user", "--help"],
         &["user", "create", "--help"],
     ] {

@@ -9,6 +9,7 @@ mod contract;
 mod database;
 mod embedding;
 mod front_door;
+mod keys;
 mod listing;
 mod logins;
 mod pgbouncer;

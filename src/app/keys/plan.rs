@@ -1,0 +1,241 @@
+//! What is due with the keys, seen from their rows. Nothing here touches anything.
+
+use super::store::{Rows, SigningRow};
+use crate::config::{Algorithm, Config};
+use std::time::Duration;
+
+/// How long a key is kept beyond the end of its last token: for clocks that differ a little.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// How long a refresh key is kept beyond the end of its last session.
+const REFRESH_MARGIN: Duration = Duration::from_secs(86_400);
+
+/// A key to be made: its generation, and from when on it is used, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Turn {
+    pub(crate) generation: i64,
+    pub(crate) from: i64,
+}
+
+/// What is due.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) signing: Option<Turn>,
+    pub(crate) refresh: Option<Turn>,
+    /// Generations of signing keys that sign no more: their private half goes.
+    pub(crate) erased: Vec<i64>,
+    /// Generations of signing keys whose tokens are over.
+    pub(crate) removed: Vec<i64>,
+    /// Generations of refresh keys whose sessions are over.
+    pub(crate) removed_refresh: Vec<i64>,
+}
+
+impl Plan {
+    pub(crate) fn of(rows: &Rows, config: &Config) -> Self {
+        let (now, tokens) = (rows.now, &config.tokens);
+        let is = |row: &SigningRow, after: Duration| {
+            superseded(row, rows, config).is_some_and(|at| at.saturating_add(millis(after)) <= now)
+        };
+        let generations = |is_due: &dyn Fn(&SigningRow) -> bool| -> Vec<i64> {
+            let due = rows.signing.iter().filter(|row| is_due(row));
+            due.map(|row| row.generation).collect()
+        };
+        let kept = tokens.access_ttl + MARGIN;
+        Self {
+            signing: next_signing_key(rows, config),
+            refresh: next_refresh_key(rows, config),
+            erased: generations(&|row| {
+                let both = row.private.is_some() && row.public.is_some();
+                both && is(row, Duration::ZERO) && !is(row, kept)
+            }),
+            removed: generations(&|row| is(row, kept)),
+            removed_refresh: over_refresh_keys(rows, config),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// When a key stops to sign: when the turn of the next of its algorithm comes. One of another
+/// algorithm than the configured fades out: another instance may still be configured for it, and
+/// that one would have made the next in time.
+fn superseded(row: &SigningRow, rows: &Rows, config: &Config) -> Option<i64> {
+    let is_later = |other: &&SigningRow| {
+        other.algorithm == row.algorithm
+            && (other.signs_from, other.generation) > (row.signs_from, row.generation)
+    };
+    let next = rows.signing.iter().filter(is_later).map(|other| other.signs_from).min();
+    let interval = config.tokens.key_rotation;
+    let fades = row.algorithm != config.tokens.algorithm && !interval.is_zero();
+    next.or(fades.then(|| row.signs_from.saturating_add(millis(interval))))
+}
+
+fn next_signing_key(rows: &Rows, config: &Config) -> Option<Turn> {
+    let algorithm = config.tokens.algorithm;
+    if algorithm == Algorithm::Hs256 {
+        return None;
+    }
+    let own = rows.signing.iter().filter(|row| row.algorithm == algorithm && row.private.is_some());
+    let generation = rows.next_signing_generation();
+    match own.map(|row| row.signs_from).max() {
+        Some(latest) => next(latest, rows.now, config).map(|from| Turn { generation, from }),
+        // While it is published, keys of another algorithm go on.
+        None if rows.signing.iter().any(|row| row.private.is_some()) => {
+            Some(Turn { generation, from: rows.now + millis(config.tokens.key_publication) })
+        }
+        None => Some(Turn { generation, from: rows.now }),
+    }
+}
+
+fn next_refresh_key(rows: &Rows, config: &Config) -> Option<Turn> {
+    let generation = rows.next_refresh_generation();
+    match rows.refresh.iter().map(|row| row.used_from).max() {
+        Some(latest) => next(latest, rows.now, config).map(|from| Turn { generation, from }),
+        None => Some(Turn { generation, from: rows.now }),
+    }
+}
+
+/// The turn of the key that follows one whose turn came at `latest`, once it is time to publish.
+fn next(latest: i64, now: i64, config: &Config) -> Option<i64> {
+    let interval = config.tokens.key_rotation;
+    if interval.is_zero() {
+        return None;
+    }
+    let due = latest.saturating_add(millis(interval));
+    let soonest = now.saturating_add(millis(config.tokens.key_publication));
+    (due <= soonest).then_some(soonest)
+}
+
+fn over_refresh_keys(rows: &Rows, config: &Config) -> Vec<i64> {
+    let kept = millis(config.sessions.lifetime + REFRESH_MARGIN);
+    let is_over = |generation: i64| {
+        let later = rows.refresh.iter().filter(|other| other.generation > generation);
+        let next = later.map(|other| other.used_from).min();
+        next.is_some_and(|used_from| used_from.saturating_add(kept) <= rows.now)
+    };
+    rows.refresh.iter().map(|row| row.generation).filter(|it| is_over(*it)).collect()
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::RefreshRow;
+    use super::*;
+    use crate::config::Profile;
+    use crate::tokens::seal::Sealed;
+
+    const DAY: i64 = 86_400_000;
+    const HOUR: i64 = 3_600_000;
+
+    fn config(algorithm: Algorithm) -> Config {
+        let mut config = Config::new(Profile::Testing);
+        config.tokens.algorithm = algorithm;
+        config
+    }
+
+    fn row(generation: i64, algorithm: Algorithm, signs_from: i64, private: bool) -> SigningRow {
+        let sealed = Sealed { bytes: Vec::new(), with: None };
+        SigningRow {
+            generation,
+            kid: generation.to_string(),
+            algorithm,
+            private: private.then_some(sealed),
+            public: Some(Vec::new()),
+            signs_from,
+        }
+    }
+
+    /// What is due at this time, with refresh keys that need nothing.
+    fn due(now: i64, signing: Vec<SigningRow>, algorithm: Algorithm) -> Plan {
+        let refresh = vec![RefreshRow {
+            generation: 1,
+            secret: Sealed { bytes: Vec::new(), with: None },
+            used_from: now,
+        }];
+        Plan::of(&Rows { now, signing, refresh }, &config(algorithm))
+    }
+
+    use Algorithm::{EdDsa, Es256, Hs256};
+
+    #[test]
+    fn the_first_key_signs_at_once() {
+        let plan = due(5, Vec::new(), EdDsa);
+        assert_eq!(
+            plan,
+            Plan { signing: Some(Turn { generation: 1, from: 5 }), ..Plan::default() }
+        );
+        assert!(due(5, Vec::new(), Hs256).is_empty());
+    }
+
+    #[test]
+    fn the_next_key_is_published_an_hour_before_the_90_days_are_over_and_signs_then() {
+        let keys = || vec![row(1, EdDsa, 0, true)];
+        assert!(due(90 * DAY - HOUR - 1, keys(), EdDsa).is_empty());
+        let turn = |now| due(now, keys(), EdDsa).signing.unwrap();
+        assert_eq!(turn(90 * DAY - HOUR), Turn { generation: 2, from: 90 * DAY });
+        // Nobody was there in time: it is published first all the same.
+        assert_eq!(turn(100 * DAY), Turn { generation: 2, from: 100 * DAY + HOUR });
+        let published = vec![row(1, EdDsa, 0, true), row(2, EdDsa, 90 * DAY, true)];
+        assert!(due(90 * DAY - 1, published, EdDsa).is_empty());
+    }
+
+    #[test]
+    fn an_old_key_loses_its_private_half_and_goes_when_its_tokens_are_over() {
+        let at = |now, private| {
+            let keys = vec![row(1, EdDsa, 0, private), row(2, EdDsa, DAY, true)];
+            let plan = due(now, keys, EdDsa);
+            (plan.erased, plan.removed)
+        };
+        assert_eq!(at(DAY - 1, true), (vec![], vec![]));
+        assert_eq!(at(DAY, true), (vec![1], vec![]));
+        let last = DAY + 15 * 60_000 + 60_000;
+        assert_eq!(at(last - 1, false), (vec![], vec![]));
+        assert_eq!(at(last, false), (vec![], vec![1]));
+    }
+
+    #[test]
+    fn a_first_key_of_another_algorithm_is_published_before_it_signs() {
+        let plan = due(DAY, vec![row(1, EdDsa, 0, true)], Es256);
+        assert_eq!(plan.signing, Some(Turn { generation: 2, from: DAY + HOUR }));
+        // An instance that is still configured for the old one has a key all the while.
+        let both = || vec![row(1, EdDsa, 0, true), row(2, Es256, DAY, true)];
+        assert!(due(80 * DAY, both(), Es256).is_empty());
+        assert!(due(80 * DAY, both(), EdDsa).is_empty());
+        assert_eq!(due(90 * DAY, both(), Es256).erased, [1]);
+    }
+
+    #[test]
+    fn without_a_rotation_no_key_follows_and_none_goes() {
+        let mut config = config(EdDsa);
+        config.tokens.key_rotation = Duration::ZERO;
+        let signing = vec![row(1, Es256, 0, true), row(2, EdDsa, 0, true)];
+        let refresh = vec![];
+        let plan = Plan::of(&Rows { now: 1_000 * DAY, signing, refresh }, &config);
+        assert_eq!((plan.signing, plan.erased), (None, vec![]));
+    }
+
+    #[test]
+    fn a_refresh_key_is_kept_until_the_last_session_under_it_is_over() {
+        let rows = |now| Rows {
+            now,
+            signing: vec![row(1, EdDsa, now, true)],
+            refresh: [(1, 0), (2, 90 * DAY)]
+                .map(|(generation, used_from)| RefreshRow {
+                    generation,
+                    secret: Sealed { bytes: Vec::new(), with: None },
+                    used_from,
+                })
+                .into(),
+        };
+        let removed = |now| Plan::of(&rows(now), &config(EdDsa)).removed_refresh;
+        assert_eq!(removed(121 * DAY - 1), Vec::<i64>::new());
+        assert_eq!(removed(121 * DAY), [1]);
+        let next = Plan::of(&rows(180 * DAY), &config(EdDsa)).refresh;
+        assert_eq!(next, Some(Turn { generation: 3, from: 180 * DAY + HOUR }));
+    }
+}

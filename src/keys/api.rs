@@ -1,0 +1,71 @@
+//! What other services need to verify our tokens by themselves.
+
+use crate::app::App;
+use crate::error::Result;
+use crate::http::{Request, Response};
+use crate::tokens::key::Jwk;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Where the keys are.
+pub(crate) const JWKS: &str = "/.well-known/jwks.json";
+
+/// Most seconds that others may keep these documents: a key that was replaced because it leaked
+/// is believed for as long.
+const MOST_CACHED: u64 = 300;
+
+/// The keys (RFC 7517, 5).
+#[derive(Serialize)]
+struct Jwks {
+    keys: Vec<Jwk>,
+}
+
+/// `GET /.well-known/jwks.json`: the keys that sign, will sign, or have signed what is still good.
+pub(crate) fn jwks(app: &App, request: &Request) -> Result<Response> {
+    request.parameters()?.end()?;
+    let keys = app.keys()?.published().collect();
+    Ok(Response::public(&Jwks { keys }, max_age(app)))
+}
+
+/// `GET /.well-known/oauth-authorization-server`: the issuer and where its keys are, in the form
+/// of RFC 8414. Where the issuer is no URL, the places are told relative to this document.
+pub(crate) fn metadata(app: &App, request: &Request) -> Result<Response> {
+    request.parameters()?.end()?;
+    let issuer = app.config().tokens.issuer.as_str();
+    Ok(Response::public(&document(issuer), max_age(app)))
+}
+
+fn document(issuer: &str) -> Value {
+    let is_url = issuer.starts_with("https://") || issuer.starts_with("http://");
+    let base = if is_url { issuer.trim_end_matches('/') } else { "" };
+    json!({
+        "issuer": issuer,
+        "jwks_uri": format!("{base}{JWKS}"),
+        // Required by the RFC, and there are none: nobody is sent through a browser.
+        "response_types_supported": [],
+        "grant_types_supported": [],
+    })
+}
+
+/// A key is published for `tokens.key_publication` before it signs, and must be fetched by then.
+fn max_age(app: &App) -> u64 {
+    (app.config().tokens.key_publication.as_secs() / 2).min(MOST_CACHED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_told_below_an_issuer_that_is_a_url_and_else_relative() {
+        for (issuer, uri) in [
+            ("gatepost", "/.well-known/jwks.json"),
+            ("https://auth.example", "https://auth.example/.well-known/jwks.json"),
+            ("https://auth.example/", "https://auth.example/.well-known/jwks.json"),
+            ("http://localhost:8080/a", "http://localhost:8080/a/.well-known/jwks.json"),
+        ] {
+            let document = document(issuer);
+            assert_eq!((&document["issuer"], &document["jwks_uri"]), (&json!(issuer), &json!(uri)));
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! One signing key: what signs, what verifies, what others are told.
+
+use crate::config;
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::SigningKey as Ed25519;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use p256::ecdsa::SigningKey as P256;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// Bytes of a private key, of Ed25519 and of P-256 alike.
+const PRIVATE_BYTES: usize = 32;
+
+/// A key. Only those of this configuration's secrets and of the database's rows with a private
+/// half can sign.
+#[derive(Clone)]
+pub(crate) struct Key {
+    pub(super) kid: String,
+    pub(super) algorithm: Algorithm,
+    pub(super) signs: Option<EncodingKey>,
+    pub(super) verifies: DecodingKey,
+    /// None for a shared secret.
+    public: Option<Vec<u8>>,
+}
+
+/// A public key as RFC 7517 writes it; RFC 8037 for Ed25519, RFC 7518, 6.2 for P-256.
+#[derive(Serialize)]
+pub(crate) struct Jwk {
+    kty: &'static str,
+    crv: &'static str,
+    x: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    y: Option<String>,
+    kid: String,
+    alg: &'static str,
+    r#use: &'static str,
+}
+
+/// A new private key of this algorithm.
+///
+/// # Errors
+/// [`Error::Internal`] for HS256, whose secret is the operator's.
+pub(crate) fn generate(algorithm: config::Algorithm) -> Result<Zeroizing<Vec<u8>>> {
+    match algorithm {
+        config::Algorithm::EdDsa => Ok(random()),
+        config::Algorithm::Es256 => loop {
+            let private = random();
+            // Next to all numbers of this size are keys.
+            if P256::from_slice(&private).is_ok() {
+                return Ok(private);
+            }
+        },
+        config::Algorithm::Hs256 => {
+            Err(Error::Internal("a secret of HS256 is not generated".to_owned()))
+        }
+    }
+}
+
+fn random() -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(rand::random::<[u8; PRIVATE_BYTES]>().to_vec())
+}
+
+impl Key {
+    /// A key that can sign.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for bytes that are no private key of this algorithm.
+    pub(crate) fn private(algorithm: config::Algorithm, private: &[u8]) -> Result<Self> {
+        let public = match algorithm {
+            config::Algorithm::EdDsa => {
+                let bytes = private.try_into().map_err(|_| malformed(algorithm))?;
+                Ed25519::from_bytes(bytes).verifying_key().to_bytes().to_vec()
+            }
+            config::Algorithm::Es256 => {
+                let key = P256::from_slice(private).map_err(|_| malformed(algorithm))?;
+                key.verifying_key().to_sec1_point(false).as_bytes().to_vec()
+            }
+            config::Algorithm::Hs256 => return Err(malformed(algorithm)),
+        };
+        let mut key = Self::public(algorithm, &public)?;
+        key.signs = Some(match algorithm {
+            config::Algorithm::Es256 => EncodingKey::from_ec_der(private),
+            _ => EncodingKey::from_ed_der(private),
+        });
+        Ok(key)
+    }
+
+    /// A key that can only verify.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for bytes that cannot be a public key of this algorithm.
+    pub(crate) fn public(algorithm: config::Algorithm, public: &[u8]) -> Result<Self> {
+        let (signature, verifies) = match (algorithm, public.len()) {
+            (config::Algorithm::EdDsa, 32) => (Algorithm::EdDSA, DecodingKey::from_ed_der(public)),
+            (config::Algorithm::Es256, 65) => (Algorithm::ES256, DecodingKey::from_ec_der(public)),
+            _ => return Err(malformed(algorithm)),
+        };
+        Ok(Self {
+            kid: kid(public),
+            algorithm: signature,
+            signs: None,
+            verifies,
+            public: Some(public.to_vec()),
+        })
+    }
+
+    /// HMAC-SHA256 with a shared secret.
+    pub(crate) fn hs256(secret: &Secret) -> Self {
+        let bytes = secret.expose().as_bytes();
+        Self {
+            kid: "hs256".to_owned(),
+            algorithm: Algorithm::HS256,
+            signs: Some(EncodingKey::from_secret(bytes)),
+            verifies: DecodingKey::from_secret(bytes),
+            public: None,
+        }
+    }
+
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// The public half, as the database keeps it.
+    pub(crate) fn public_bytes(&self) -> Option<&[u8]> {
+        self.public.as_deref()
+    }
+
+    /// What others need to verify with it; nothing of a shared secret.
+    pub(crate) fn jwk(&self) -> Option<Jwk> {
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let public = self.public.as_deref()?;
+        let (kty, crv, alg, x, y) = match self.algorithm {
+            Algorithm::EdDSA => ("OKP", "Ed25519", "EdDSA", encode(public), None),
+            // Behind the byte that says that both coordinates follow.
+            _ => (
+                "EC",
+                "P-256",
+                "ES256",
+                encode(public.get(1..33)?),
+                Some(encode(public.get(33..)?)),
+            ),
+        };
+        Some(Jwk { kty, crv, x, y, kid: self.kid.clone(), alg, r#use: "sig" })
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Key({} {:?}, …)", self.kid, self.algorithm)
+    }
+}
+
+fn malformed(algorithm: config::Algorithm) -> Error {
+    Error::Internal(format!("a stored key of {} is malformed", algorithm.name()))
+}
+
+/// The name of a key: of its public half, so that it tells nothing of the other.
+fn kid(public: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(&Sha256::digest(public)[..12])
+}

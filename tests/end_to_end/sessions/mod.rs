@@ -1,0 +1,53 @@
+//! Sessions: refreshed, stolen, ended, listed, swept.
+
+mod ending;
+mod lifetimes;
+mod listing;
+mod races;
+mod refreshing;
+mod theft;
+
+use crate::support::TestServer;
+use reqwest::blocking::Response;
+use serde_json::Value;
+
+/// Makes the retirements of all sessions older than they are, as if that time had passed.
+pub(crate) fn let_pass(server: &TestServer, seconds: i32) {
+    let mut sql = server.sql();
+    for row in sql.query("SELECT id, retired FROM gatepost.sessions", &[]).unwrap() {
+        let (id, bytes): (i64, Vec<u8>) = (row.get(0), row.get(1));
+        let older = |chunk: &[u8; 8]| i64::from_be_bytes(*chunk) - i64::from(seconds) * 1_000;
+        let bytes: Vec<u8> =
+            bytes.as_chunks().0.iter().flat_map(|c| older(c).to_be_bytes()).collect();
+        let update = "UPDATE gatepost.sessions SET retired = $2 WHERE id = $1";
+        sql.execute(update, &[&id, &bytes]).unwrap();
+    }
+    let update = "UPDATE gatepost.sessions
+                  SET created_at = created_at - $1 * interval '1 second',
+                      last_used_at = last_used_at - $1 * interval '1 second',
+                      expires_at = expires_at - $1 * interval '1 second'";
+    sql.execute(update, &[&f64::from(seconds)]).unwrap();
+}
+
+pub(crate) fn status(server: &TestServer, id: i64, token: &str) -> u16 {
+    server.get(&format!("/user?id={id}"), token).status().as_u16()
+}
+
+pub(crate) fn count(server: &TestServer, what: &str) -> i64 {
+    let sql = format!("SELECT count(*) FROM gatepost.sessions WHERE {what}");
+    server.sql().query_one(&sql, &[]).unwrap().get(0)
+}
+
+pub(crate) fn listed(response: Response) -> Vec<Value> {
+    assert_eq!(response.status(), 200);
+    response.json::<Value>().unwrap()["sessions"].as_array().unwrap().clone()
+}
+
+/// Waits until this many statements of the service wait for a lock.
+pub(crate) fn wait_for_waiters(sql: &mut postgres::Client, number: i64) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+                   AND usename = 'gatepost_app' AND datname = current_database()";
+    while sql.query_one(waiting, &[]).unwrap().get::<_, i64>(0) < number {
+        std::thread::yield_now();
+    }
+}
