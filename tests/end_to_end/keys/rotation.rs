@@ -132,6 +132,8 @@ fn replacing_leaked_keys_ends_every_token_and_every_session() {
     let target = format!("/user?id={id}");
     problem(pair.first.get(&target, &tokens.access), 401, "unauthenticated");
     problem(pair.first.refresh(&tokens.refresh), 400, "invalid_grant");
+    let ended = "SELECT count(*) = 1 AND bool_and(ended_at IS NOT NULL) FROM gatepost.sessions";
+    assert!(pair.first.sql().query_one(ended, &[]).unwrap().get::<_, bool>(0));
     let again = pair.first.tokens("alice");
     // The other instance is told by the unknown key in the token that it is shown.
     pair.read_again();

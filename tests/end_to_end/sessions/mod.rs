@@ -42,12 +42,3 @@ pub(crate) fn listed(response: Response) -> Vec<Value> {
     assert_eq!(response.status(), 200);
     response.json::<Value>().unwrap()["sessions"].as_array().unwrap().clone()
 }
-
-/// Waits until this many statements of the service wait for a lock.
-pub(crate) fn wait_for_waiters(sql: &mut postgres::Client, number: i64) {
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-                   AND usename = 'gatepost_app' AND datname = current_database()";
-    while sql.query_one(waiting, &[]).unwrap().get::<_, i64>(0) < number {
-        std::thread::yield_now();
-    }
-}

@@ -1,6 +1,7 @@
 //! What happens to a session at the same moment, in either order.
 
-use super::{count, status, wait_for_waiters};
+use super::{count, status};
+use crate::logins::wait_for_locks;
 use crate::support::{PASSWORD, TestServer, Tokens, problem};
 use gatepost::{Caller, Password, UserId};
 use reqwest::blocking::Response;
@@ -22,14 +23,14 @@ fn race_with_refresh(end: impl Fn(&TestServer, i64, &Tokens) -> Response + Sync)
             let end = || end(&server, id, &tokens);
             let (refreshed, ended) = if refresh_first {
                 let refreshed = scope.spawn(refresh);
-                wait_for_waiters(&mut watch, 1);
+                wait_for_locks(&mut watch, 1);
                 (refreshed, scope.spawn(end))
             } else {
                 let ended = scope.spawn(end);
-                wait_for_waiters(&mut watch, 1);
+                wait_for_locks(&mut watch, 1);
                 (scope.spawn(refresh), ended)
             };
-            wait_for_waiters(&mut watch, 2);
+            wait_for_locks(&mut watch, 2);
             held.rollback().unwrap();
             assert_eq!(ended.join().unwrap().status(), 200);
             refreshed.join().unwrap()
@@ -69,7 +70,7 @@ fn a_login_that_meets_a_password_change_waits_for_it_and_gets_no_session() {
     change.execute(update, &[]).unwrap();
     std::thread::scope(|scope| {
         let login = scope.spawn(|| server.log_in("alice", PASSWORD));
-        wait_for_waiters(&mut server.sql(), 1);
+        wait_for_locks(&mut server.sql(), 1);
         change.commit().unwrap();
         problem(login.join().unwrap(), 400, "invalid_credentials");
     });
@@ -91,7 +92,7 @@ fn a_password_change_that_meets_a_login_waits_for_it_and_ends_its_session() {
             let (user, new) = (UserId::parse(id), Password::parse("another password"));
             gatepost::change_password(server.app(), &Caller::Trusted, user.unwrap(), &new.unwrap())
         });
-        wait_for_waiters(&mut server.sql(), 1);
+        wait_for_locks(&mut server.sql(), 1);
         login.commit().unwrap();
         change.join().unwrap().unwrap();
     });
