@@ -44,7 +44,7 @@ fn a_refresh_token_that_is_unknown_malformed_or_foreign_is_refused() {
     let changed = format!("{}A", &tokens.refresh[..tokens.refresh.len() - 1]);
     let changed_again = format!("{}Q", &tokens.refresh[..tokens.refresh.len() - 1]);
     let long = "A".repeat(8_000);
-    for bad in ["", " ", "nonsense", "é", &tokens.access, &foreign, &long, &format!("{} ", foreign)]
+    for bad in ["", " ", "nonsense", "é", &tokens.access, &foreign, &long, &format!("{foreign} ")]
     {
         problem(server.refresh(bad), 400, "invalid_grant");
     }
