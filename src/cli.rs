@@ -4,6 +4,7 @@
 
 mod check_config;
 mod database;
+mod key;
 mod keys;
 mod serve;
 mod user;
@@ -27,6 +28,7 @@ Commands:
   database migrate    Bring the schema up to date
   keys COMMAND        list, rotate, reencrypt: the keys that sign tokens
   user COMMAND        create, list, show, promote, demote, delete, set-password
+  key COMMAND         create, list, revoke: API keys, for programs
 
 Options:
   --config FILE       Read this configuration file (also: GATEPOST_CONFIG)
@@ -103,6 +105,7 @@ fn dispatch(mut parser: lexopt::Parser) -> Outcome {
                     Some("database") => database::command(arguments),
                     Some("keys") => keys::command(arguments),
                     Some("user") => user::command(arguments),
+                    Some("key") => key::command(arguments),
                     _ => Err(Failure::Usage(format!("there is no command {command:?}"))),
                 };
             }

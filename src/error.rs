@@ -19,16 +19,23 @@ pub enum Error {
     InvalidCredentials,
     /// A refresh token that is malformed, foreign or retired, or whose session is over.
     InvalidGrant,
-    /// No token where one is needed.
+    /// Neither a token nor a key where one is needed.
     TokenMissing,
-    /// A token that is malformed, foreign, expired, or older than its user's last change.
+    /// A token that is malformed, foreign, expired, or older than its user's last change; a key
+    /// that is malformed, unknown or revoked.
     TokenInvalid,
-    /// A valid token without the right to do this.
+    /// A valid token or key without the right to do this.
     Forbidden,
+    /// A valid API key without this scope.
+    ScopeMissing(&'static str),
     /// No user has this id or login.
     NoSuchUser,
     /// No session that lives has this id.
     NoSuchSession,
+    /// Another API key, which is not revoked, has this name.
+    KeyNameTaken,
+    /// No API key that is not revoked has this name or id.
+    NoSuchKey,
     /// The database cannot be reached, or did not answer in its time. Nothing was changed; the
     /// same call may succeed later.
     Unavailable(String),
@@ -76,8 +83,11 @@ impl fmt::Display for Error {
             Self::TokenMissing => f.write_str("an access token is needed"),
             Self::TokenInvalid => f.write_str("the access token is not valid, or no longer"),
             Self::Forbidden => f.write_str("this access token does not give the right to do this"),
+            Self::ScopeMissing(scope) => write!(f, "this API key lacks the scope {scope}"),
             Self::NoSuchUser => f.write_str("no such user"),
             Self::NoSuchSession => f.write_str("no such session"),
+            Self::KeyNameTaken => f.write_str("another API key has this name; revoke it first"),
+            Self::NoSuchKey => f.write_str("no such API key, or it is revoked already"),
             Self::Unavailable(cause) => write!(f, "the database is not available: {cause}"),
             Self::ConnectionLost(cause) => write!(f, "the database connection was lost: {cause}"),
             Self::Conflict(cause) => write!(f, "too many conflicting transactions: {cause}"),

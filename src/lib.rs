@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Inside, from the top down, each importing only what stands below it: `service` (what starts and in what order), `routes` (the API on one screen), the
-//! slices `users`, `sessions`, `keys` and `ops` (each `api`, operations, `store`), `app` (what they
+//! slices `users`, `sessions`, `keys`, `api_keys` and `ops` (each `api`, operations, `store`), `app` (what they
 //! share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the
 //! private PostgreSQL), `passwords`, `tokens`, and `config`, `activity`, `error`, `secret`.
@@ -24,6 +24,7 @@
 #![warn(missing_debug_implementations)]
 
 mod activity;
+mod api_keys;
 mod app;
 #[doc(hidden)] // For the benchmarks; no part of the interface.
 pub mod benchmark;
@@ -44,6 +45,9 @@ mod sessions;
 mod tokens;
 mod users;
 
+pub use api_keys::{
+    ApiKey, KeyName, KeyRef, PresentedKey, Scope, Scopes, create_api_key, list_api_keys, revoke_api_key,
+};
 pub use app::App;
 pub use config::{Config, Profile};
 pub use error::{Error, Result};

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::passwords::{Password, Verdict};
 use crate::tokens::Subject;
-use crate::users::access::{Right, authorize_change, judge};
+use crate::users::access::{Right, authorize_change, read_as};
 use crate::users::{Caller, Login, Page, UserId};
 use postgres::Transaction;
 pub use refresh::refresh;
@@ -124,7 +124,7 @@ pub fn log_out(app: &App, caller: &Caller, all: bool) -> Result<()> {
     };
     let user = UserId::stored(rows.user);
     app.database()?.with_transaction(|tx| {
-        authorize_change(tx, caller, Right::SelfOrAdmin(user))?;
+        authorize_change(tx, caller, Right::Change(user))?;
         if all {
             return end_all(tx, app, user, None);
         }
@@ -150,8 +150,10 @@ pub fn list_sessions(
         .or(rows.map(|rows| UserId::stored(rows.user)))
         .ok_or_else(|| Error::parameter("user_id", "is needed where no token says it"))?;
     app.database()?.read(|conn| {
-        let listed = store::list(conn, rows, user, page)?;
-        judge(caller, Right::SelfOrAdmin(user), listed.standing)?;
+        let listed = read_as(conn, caller, Right::See(user), |conn, rows| {
+            let listed = store::list(conn, rows, user, page)?;
+            Ok((listed.standing, listed))
+        })?;
         if listed.user_exists { Ok((listed.sessions, listed.more)) } else { Err(Error::NoSuchUser) }
     })
 }
@@ -165,7 +167,7 @@ pub fn list_sessions(
 pub fn end_session(app: &App, caller: &Caller, id: SessionId) -> Result<Session> {
     app.database()?.with_transaction(|tx| {
         let owner = store::owner(tx, id)?;
-        authorize_change(tx, caller, owner.map_or(Right::Admin, Right::SelfOrAdmin))?;
+        authorize_change(tx, caller, owner.map_or(Right::ChangeOthers, Right::Change))?;
         let ended = store::end(tx, id, app.config().tokens.access_ttl)?;
         ended.ok_or(Error::NoSuchSession)
     })

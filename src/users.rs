@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::passwords::Password;
 use crate::sessions;
 pub use access::Caller;
-use access::{Right, authorize, authorize_change, judge};
+use access::{Right, authorize, authorize_change, read_as};
 pub use types::{Login, Page, Timestamp, User, UserId};
 
 /// Registers a user.
@@ -22,18 +22,18 @@ pub use types::{Login, Page, Timestamp, User, UserId};
 /// # Errors
 /// [`Error::WeakPassword`]; [`Error::LoginTaken`], however many register the same login at once,
 /// for all but one; with `access.registration = "admin"` [`Error::TokenMissing`],
-/// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
+/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`]; the faults of the database.
 pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) -> Result<User> {
     let admins_only = app.config().access.registration == Registration::Admin;
     if admins_only {
-        app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
+        app.database()?.read(|conn| authorize(conn, caller, Right::Register))?;
     }
     password.check_strength(app.config().passwords.min_length)?;
     let database = app.database()?;
     let hash = app.hash(password)?.to_string();
     database.with_transaction(|tx| {
         if admins_only {
-            authorize_change(tx, caller, Right::Admin)?;
+            authorize_change(tx, caller, Right::Register)?;
         }
         store::insert(tx, login, &hash, false)
     })
@@ -42,25 +42,27 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
 /// A page of users in the order of their ids, and whether there are more behind it.
 ///
 /// # Errors
-/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the
-/// database.
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
+/// [`Error::ScopeMissing`]; the faults of the database.
 pub fn list(app: &App, caller: &Caller, page: Page) -> Result<(Vec<User>, bool)> {
     app.database()?.read(|conn| {
-        let (standing, listed) = store::list(conn, caller.rows()?, page)?;
-        judge(caller, Right::Admin, standing)?;
-        Ok(listed)
+        read_as(conn, caller, Right::SeeAll, |conn, rows| store::list(conn, rows, page))
     })
 }
 
 /// One user.
 ///
 /// # Errors
-/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`] whether or not there is
-/// such a user, [`Error::NoSuchUser`]; the faults of the database.
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`]; [`Error::Forbidden`] and
+/// [`Error::ScopeMissing`] whether or not there is such a user; [`Error::NoSuchUser`]; the faults
+/// of the database.
 pub fn show(app: &App, caller: &Caller, id: UserId) -> Result<User> {
+    find_as(app, caller, Right::See(id), id)
+}
+
+fn find_as(app: &App, caller: &Caller, right: Right, id: UserId) -> Result<User> {
     app.database()?.read(|conn| {
-        let (standing, user) = store::find(conn, caller.rows()?, id)?;
-        judge(caller, Right::SelfOrAdmin(id), standing)?;
+        let user = read_as(conn, caller, right, |conn, rows| store::find(conn, rows, id))?;
         user.ok_or(Error::NoSuchUser)
     })
 }
@@ -68,11 +70,11 @@ pub fn show(app: &App, caller: &Caller, id: UserId) -> Result<User> {
 /// The user with this login, in any spelling that is the same.
 ///
 /// # Errors
-/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],
 /// [`Error::NoSuchUser`]; the faults of the database.
 pub fn find(app: &App, caller: &Caller, login: &Login) -> Result<User> {
     app.database()?.read(|conn| {
-        authorize(conn, caller, Right::Admin)?;
+        authorize(conn, caller, Right::SeeAll)?;
         store::find_by_login(conn, login)?.ok_or(Error::NoSuchUser)
     })
 }
@@ -88,12 +90,12 @@ pub fn change_password(
     id: UserId,
     password: &Password,
 ) -> Result<User> {
-    show(app, caller, id)?;
+    find_as(app, caller, Right::Change(id), id)?;
     password.check_strength(app.config().passwords.min_length)?;
     let hash = app.hash(password)?.to_string();
     // The right is asked for again: hashing takes long enough for the caller to have lost it.
     app.database()?.with_transaction(|tx| {
-        authorize_change(tx, caller, Right::SelfOrAdmin(id))?;
+        authorize_change(tx, caller, Right::Change(id))?;
         let user = store::set_password(tx, id, &hash)?.ok_or(Error::NoSuchUser)?;
         sessions::end_all(tx, app, id, caller.session_as(id))?;
         Ok(user)
@@ -107,7 +109,7 @@ pub fn change_password(
 /// As [`show`].
 pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
     app.database()?.with_transaction(|tx| {
-        authorize_change(tx, caller, Right::SelfOrAdmin(id))?;
+        authorize_change(tx, caller, Right::Change(id))?;
         let user = store::delete(tx, id)?.ok_or(Error::NoSuchUser)?;
         sessions::end_all(tx, app, id, None)?;
         Ok(user)
@@ -117,7 +119,7 @@ pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
 /// Makes a user an admin, or no longer one. Effective on that user's next request.
 ///
 /// # Errors
-/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],
 /// [`Error::NoSuchUser`]; the faults of the database.
 pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<User> {
     app.database()?.with_transaction(|tx| {
@@ -130,7 +132,7 @@ pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<
 ///
 /// # Errors
 /// [`Error::WeakPassword`], [`Error::LoginTaken`], [`Error::TokenMissing`],
-/// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
+/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`]; the faults of the database.
 pub fn register_admin(
     app: &App,
     caller: &Caller,

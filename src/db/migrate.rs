@@ -35,6 +35,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "signing_keys",
         sql: include_str!("../../sql/migrations/0003_signing_keys.sql"),
     },
+    Migration {
+        version: 4,
+        name: "api_keys",
+        sql: include_str!("../../sql/migrations/0004_api_keys.sql"),
+    },
 ];
 
 const TABLE: &str = "

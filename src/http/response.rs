@@ -77,8 +77,9 @@ impl Response {
             Error::InvalidCredentials => (BAD_REQUEST, "invalid_credentials"),
             Error::InvalidGrant => (BAD_REQUEST, "invalid_grant"),
             Error::TokenMissing | Error::TokenInvalid => (UNAUTHORIZED, "unauthenticated"),
-            Error::Forbidden => (FORBIDDEN, "forbidden"),
-            Error::NoSuchUser | Error::NoSuchSession => (NOT_FOUND, "not_found"),
+            Error::Forbidden | Error::ScopeMissing(_) => (FORBIDDEN, "forbidden"),
+            Error::NoSuchUser | Error::NoSuchSession | Error::NoSuchKey => (NOT_FOUND, "not_found"),
+            Error::KeyNameTaken => (BAD_REQUEST, "name_taken"),
             Error::Unavailable(_) | Error::ConnectionLost(_) | Error::Conflict(_) => {
                 log::warn!("{request_id} {error}");
                 return Self::unavailable(request_id);
@@ -98,6 +99,10 @@ impl Response {
             Error::TokenMissing => response.header("WWW-Authenticate", "Bearer"),
             Error::TokenInvalid => {
                 response.header("WWW-Authenticate", "Bearer error=\"invalid_token\"")
+            }
+            Error::ScopeMissing(scope) => {
+                let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+                response.header("WWW-Authenticate", challenge)
             }
             _ => response,
         }

@@ -1,8 +1,10 @@
 //! Who may do what. A token proves who asks; what that user may do, the user's row says, now, and
-//! whether the token is still good, its session's row.
+//! whether the token is still good, its session's row. A key proves that a
+//! program asks; what it may do, the key's row says.
 
 use super::store;
 use super::types::UserId;
+use crate::api_keys::{self, PresentedKey, Scope, Scopes};
 use crate::app::App;
 use crate::config::AccessMode;
 use crate::error::{Error, Result};
@@ -15,31 +17,37 @@ use postgres::{Client, Transaction};
 pub enum Caller {
     /// The program itself, or somebody it has authorized by its own means: everything is allowed.
     Trusted,
-    /// Somebody who showed no token.
+    /// Somebody who showed neither a token nor a key.
     Anonymous,
     /// The bearer of an access token.
     Bearer(Claims),
+    /// A program with an API key.
+    Key(PresentedKey),
 }
 
 impl Caller {
-    /// The bearer of an access token.
+    /// The bearer of an access token or of an API key. Whether a key is a valid one, the
+    /// operation finds out.
     ///
     /// # Errors
     /// [`Error::TokenInvalid`]; the faults of the database while the keys are not loaded yet.
     pub fn bearer(app: &App, token: &str) -> Result<Self> {
+        if PresentedKey::is_meant(token) {
+            return PresentedKey::parse(token).map(Self::Key);
+        }
         app.verify_token(token).map(Self::Bearer)
     }
 
-    /// The rows that say what the caller may do; none for a caller who may do everything. They
-    /// are read together with what was asked for, in one round trip.
+    /// The rows that say what the caller may do; none for a caller who may do everything, nor for a key.
+    /// They are read together with what was asked for, in one round trip.
     ///
     /// # Errors
     /// [`Error::TokenMissing`].
     pub(crate) fn rows(&self) -> Result<Option<Rows>> {
         match self {
-            Self::Trusted => Ok(None),
+            Self::Trusted | Self::Key(_) => Ok(None),
             Self::Anonymous => Err(Error::TokenMissing),
-            Self::Bearer(claims) => Ok(Some(Rows { user: claims.user_id, session: claims.sid })),
+            Self::Bearer(claims) => Ok(Some(Rows::of(claims))),
         }
     }
 
@@ -75,6 +83,12 @@ pub(crate) struct Rows {
     pub(crate) session: i64,
 }
 
+impl Rows {
+    fn of(claims: &Claims) -> Self {
+        Self { user: claims.user_id, session: claims.sid }
+    }
+}
+
 /// What those rows say.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing {
@@ -84,20 +98,80 @@ pub(crate) struct Standing {
     pub(crate) session_lives: bool,
 }
 
-/// What an operation asks of its caller.
+/// What an operation asks of its caller. An admin has all of these rights.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Right {
-    /// To be an admin.
+    /// To be an admin. No key is.
     Admin,
-    /// To be this user, or an admin.
-    SelfOrAdmin(UserId),
+    /// To see all users.
+    SeeAll,
+    /// To see this user, as that user or with a key that sees all.
+    See(UserId),
+    /// To change or delete this user, as that user or with a key, if it is no admin.
+    Change(UserId),
+    /// To change users who are no admins.
+    ChangeOthers,
+    /// To register users where that is not for anyone.
+    Register,
+}
+
+impl Right {
+    /// The user who has this right without being an admin.
+    fn own(self) -> Option<UserId> {
+        match self {
+            Self::See(id) | Self::Change(id) => Some(id),
+            Self::Admin | Self::SeeAll | Self::ChangeOthers | Self::Register => None,
+        }
+    }
+
+    /// The scope that gives it to a key.
+    fn scope(self) -> Option<Scope> {
+        match self {
+            Self::SeeAll | Self::See(_) => Some(Scope::UsersRead),
+            Self::Change(_) | Self::ChangeOthers => Some(Scope::UsersWrite),
+            Self::Register => Some(Scope::Register),
+            Self::Admin => None,
+        }
+    }
+}
+
+/// Reads something together with the rows of who asks, in one round trip, and gives it
+/// out if the caller has the right. A key is asked for before. `read` is given the rows to read
+/// with it, if there are any.
+pub(crate) fn read_as<T>(
+    conn: &mut Client,
+    caller: &Caller,
+    right: Right,
+    read: impl FnOnce(&mut Client, Option<Rows>) -> Result<(Option<Standing>, T)>,
+) -> Result<T> {
+    match caller {
+        Caller::Bearer(claims) => {
+            let (standing, value) = read(conn, Some(Rows::of(claims)))?;
+            judge(claims, right, standing)?;
+            Ok(value)
+        }
+        Caller::Trusted | Caller::Anonymous | Caller::Key(_) => {
+            authorize(conn, caller, right)?;
+            read(conn, None).map(|(_, value)| value)
+        }
+    }
 }
 
 /// Asks the caller's row whether the caller has the right.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
+/// [`Error::ScopeMissing`]; the faults of the database.
 pub(crate) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Result<()> {
-    let rows = caller.rows()?;
-    let standing = rows.map(|rows| store::standing(conn, rows)).transpose()?.flatten();
-    judge(caller, right, standing)
+    match caller {
+        Caller::Trusted => Ok(()),
+        Caller::Anonymous => Err(Error::TokenMissing),
+        Caller::Bearer(claims) => judge(claims, right, store::standing(conn, Rows::of(claims))?),
+        Caller::Key(key) => {
+            judge_key(&api_keys::scopes(conn, *key)?, right)?;
+            spare_admins(right, |rows| store::standing(conn, rows))
+        }
+    }
 }
 
 /// The same in a transaction that changes something. The row is locked: of two changes that the
@@ -107,27 +181,41 @@ pub(crate) fn authorize_change(
     caller: &Caller,
     right: Right,
 ) -> Result<()> {
-    let rows = caller.rows()?;
-    let standing = rows.map(|rows| store::lock_standing(tx, rows)).transpose()?.flatten();
-    judge(caller, right, standing)
+    match caller {
+        Caller::Trusted => Ok(()),
+        Caller::Anonymous => Err(Error::TokenMissing),
+        Caller::Bearer(claims) => judge(claims, right, store::lock_standing(tx, Rows::of(claims))?),
+        Caller::Key(key) => {
+            judge_key(&api_keys::lock_scopes(tx, *key)?, right)?;
+            spare_admins(right, |rows| store::lock_standing(tx, rows))
+        }
+    }
 }
 
-/// Whether the caller has the right, by what the caller's row says.
-///
-/// # Errors
-/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`].
-pub(crate) fn judge(caller: &Caller, right: Right, standing: Option<Standing>) -> Result<()> {
-    let claims = match caller {
-        Caller::Trusted => return Ok(()),
-        Caller::Anonymous => return Err(Error::TokenMissing),
-        Caller::Bearer(claims) => claims,
-    };
+fn judge(claims: &Claims, right: Right, standing: Option<Standing>) -> Result<()> {
     let standing = standing
         .filter(|it| it.session_lives && it.token_version == claims.token_version)
         .ok_or(Error::TokenInvalid)?;
-    match right {
-        _ if standing.admin => Ok(()),
-        Right::SelfOrAdmin(id) if id.get() == claims.user_id => Ok(()),
-        Right::SelfOrAdmin(_) | Right::Admin => Err(Error::Forbidden),
+    let own = right.own().is_some_and(|id| id.get() == claims.user_id);
+    if standing.admin || own { Ok(()) } else { Err(Error::Forbidden) }
+}
+
+fn judge_key(scopes: &Scopes, right: Right) -> Result<()> {
+    match right.scope() {
+        None => Err(Error::Forbidden),
+        Some(scope) if scopes.contain(scope) => Ok(()),
+        Some(scope) => Err(Error::ScopeMissing(scope.name())),
     }
+}
+
+/// A key must not change an admin: whoever sets an admin's password is one.
+fn spare_admins(
+    right: Right,
+    standing: impl FnOnce(Rows) -> Result<Option<Standing>>,
+) -> Result<()> {
+    let Right::Change(id) = right else { return Ok(()) };
+    // No session has the number 0; only the user's row matters here.
+    let rows = Rows { user: id.get(), session: 0 };
+    let admin = standing(rows)?.is_some_and(|standing| standing.admin);
+    if admin { Err(Error::Forbidden) } else { Ok(()) }
 }

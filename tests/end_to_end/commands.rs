@@ -24,6 +24,8 @@ fn every_command_explains_itself() {
         &["keys", "--help"],
         &["user", "--help"],
         &["user", "create", "--help"],
+        &["key", "--help"],
+        &["key", "create", "--help"],
     ] {
         let help = success(&home.run(arguments, ""));
         assert!(help.contains("Usage: gatepost"), "{arguments:?}: {help}");
@@ -50,6 +52,14 @@ fn wrong_usage_exits_with_2_and_one_line() {
         &["user", "create", "a", "b"],
         &["user", "list", "--admin"],
         &["user", "promote"],
+        &["key"],
+        &["key", "rotate"],
+        &["key", "create"],
+        &["key", "create", "shop"],
+        &["key", "create", "--scope", "register"],
+        &["key", "create", "shop", "--scope", "register", "--scope", "users:read"],
+        &["key", "list", "--scope", "register"],
+        &["key", "revoke"],
         &["--config"],
     ] {
         let text = failure(&home.run(arguments, ""), 2);

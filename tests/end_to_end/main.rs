@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod access;
+mod api_keys;
+mod authorization;
 mod bad_input;
 mod commands;
 mod contract;

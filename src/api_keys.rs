@@ -1,0 +1,80 @@
+//! API keys: what a program shows that is no user.
+//!
+//! A key does what its scopes say and nothing beyond: it is never an admin, and nobody becomes one
+//! by it. They are made on the command line or by a program that embeds us; there is no call of
+//! the HTTP API for it.
+
+mod store;
+mod types;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use crate::users::Caller;
+use crate::users::access::{Right, authorize, authorize_change};
+use postgres::{Client, Transaction};
+pub use types::{ApiKey, KeyName, KeyRef, PresentedKey, Scope, Scopes};
+
+/// Makes a key. It is returned here and never again: only its hash is kept.
+///
+/// # Errors
+/// [`Error::KeyNameTaken`], [`Error::TokenMissing`], [`Error::TokenInvalid`],
+/// [`Error::Forbidden`]; the faults of the database.
+pub fn create_api_key(
+    app: &App,
+    caller: &Caller,
+    name: &KeyName,
+    scopes: &Scopes,
+) -> Result<(ApiKey, Secret)> {
+    let secret = types::generate();
+    let key = PresentedKey::parse(secret.expose())?;
+    let stored = app.database()?.with_transaction(|tx| {
+        authorize_change(tx, caller, Right::Admin)?;
+        store::insert(tx, name, key, scopes)
+    })?;
+    Ok((stored, secret))
+}
+
+/// All keys, the revoked ones too, in the order in which they were made.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the
+/// database.
+pub fn list_api_keys(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
+    app.database()?.read(|conn| {
+        authorize(conn, caller, Right::Admin)?;
+        store::list(conn)
+    })
+}
+
+/// Revokes a key. From then on it is refused, and no change is under way that it allowed.
+///
+/// # Errors
+/// [`Error::NoSuchKey`] when there is none, or it is revoked already; [`Error::TokenMissing`],
+/// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
+pub fn revoke_api_key(app: &App, caller: &Caller, which: &KeyRef) -> Result<ApiKey> {
+    app.database()?.with_transaction(|tx| {
+        authorize_change(tx, caller, Right::Admin)?;
+        store::revoke(tx, which)?.ok_or(Error::NoSuchKey)
+    })
+}
+
+/// What a key allows.
+///
+/// # Errors
+/// [`Error::TokenInvalid`] when there is no such key, or it is revoked; the faults of the
+/// database.
+pub(crate) fn scopes(conn: &mut Client, key: PresentedKey) -> Result<Scopes> {
+    let found = store::find(conn, key)?.ok_or(Error::TokenInvalid)?;
+    store::record_use(conn, found)
+}
+
+/// The same in a transaction that changes something: it stays so until that ends. A change that
+/// fails takes the record of its use back with it.
+///
+/// # Errors
+/// As [`scopes`].
+pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedKey) -> Result<Scopes> {
+    let found = store::lock(tx, key)?.ok_or(Error::TokenInvalid)?;
+    store::record_use(tx, found)
+}

@@ -1,0 +1,159 @@
+//! The authorization table: who × call × access mode, in one test.
+
+use crate::support::{PASSWORD, TestServer, problem};
+use gatepost::config::{AccessMode, Registration};
+use gatepost::{Caller, KeyName, KeyRef, Login, Password, Scopes};
+use reqwest::Method;
+use reqwest::blocking::Response;
+use serde_json::json;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The statuses in protected mode with registration for admins. `list` is `GET /users`; the others
+/// are calls about one user: about a plain one, or about an admin. `self` is that user.
+const TABLE: &str = "
+    who            list show  patch delete  show-admin patch-admin delete-admin  register
+    nobody         401  401   401   401     401        401         401           401
+    nonsense       401  401   401   401     401        401         401           401
+    stranger       403  403   403   403     403        403         403           403
+    self           403  200   200   200     -          -           -             403
+    admin          200  200   200   200     200        200         200           201
+    users:read     200  200   403   403     200        403         403           403
+    users:write    403  403   200   200     403        403         403           403
+    register       403  403   403   403     403        403         403           201
+    introspect     403  403   403   403     403        403         403           403
+    all-scopes     200  200   200   200     200        403         403           201
+    revoked-key    401  401   401   401     401        401         401           401
+    unknown-key    401  401   401   401     401        401         401           401
+    misspelt-key   401  401   401   401     401        401         401           401
+    foreign-prefix 401  401   401   401     401        401         401           401
+    key-as-basic   401  401   401   401     401        401         401           401
+";
+
+const ALL_SCOPES: &str = "users:read,users:write,register,introspect";
+
+fn unique(word: &str) -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("{word}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Makes a user with a new login.
+fn user(server: &TestServer, admin: bool) -> (i64, String) {
+    let login = unique("user");
+    let parsed = (Login::parse(&login).unwrap(), Password::parse(PASSWORD).unwrap());
+    let register = if admin { gatepost::register_admin } else { gatepost::register };
+    let user = register(server.app(), &Caller::Trusted, &parsed.0, &parsed.1).unwrap();
+    (user.id.get(), login)
+}
+
+/// Makes a key and returns its name and the key.
+pub(crate) fn key(server: &TestServer, scopes: &str) -> (KeyName, String) {
+    let name = KeyName::parse(&unique("key")).unwrap();
+    let scopes = Scopes::parse(scopes).unwrap();
+    let (_, secret) = gatepost::create_api_key(server.app(), &Caller::Trusted, &name, &scopes).unwrap();
+    (name, secret.expose().to_owned())
+}
+
+/// The `Authorization` header of who calls about the user `login`.
+fn authorization(server: &TestServer, who: &str, login: &str) -> Option<String> {
+    let credential = match who {
+        "nobody" => return None,
+        "nonsense" => "nonsense".to_owned(),
+        "self" => server.token(login),
+        "stranger" => server.token(&user(server, false).1),
+        "admin" => server.token(&user(server, true).1),
+        "all-scopes" => key(server, ALL_SCOPES).1,
+        "revoked-key" => {
+            let (name, secret) = key(server, ALL_SCOPES);
+            gatepost::revoke_api_key(server.app(), &Caller::Trusted, &KeyRef::Name(name)).unwrap();
+            secret
+        }
+        // Of another database.
+        "unknown-key" => "gp_dGlMoiyrlfxX1rTnyFf3vA7NUtFOY6aF0kDQHBwtnOA0almP4".to_owned(),
+        "misspelt-key" => {
+            let secret = key(server, ALL_SCOPES).1;
+            let (begin, last) = secret.split_at(secret.len() - 1);
+            format!("{begin}{}", if last == "A" { "B" } else { "A" })
+        }
+        "foreign-prefix" => key(server, ALL_SCOPES).1.replacen("gp_", "gh_", 1),
+        "key-as-basic" => return Some(format!("Basic {}", key(server, ALL_SCOPES).1)),
+        scope => key(server, scope).1,
+    };
+    Some(format!("Bearer {credential}"))
+}
+
+fn call(server: &TestServer, who: &str, what: &str) -> Response {
+    let (what, admin) = match what.strip_suffix("-admin") {
+        Some(what) => (what, true),
+        None => (what, false),
+    };
+    let (id, login) = user(server, admin);
+    let target = format!("/user?id={id}");
+    let request = match what {
+        "list" => server.request(Method::GET, "/users"),
+        "show" => server.request(Method::GET, &target),
+        "patch" => server
+            .request(Method::PATCH, "/user")
+            .json(&json!({"id": id, "password": "another password"})),
+        "delete" => server.request(Method::DELETE, &target),
+        "register" => server
+            .request(Method::POST, "/user")
+            .json(&json!({"login": unique("new"), "password": PASSWORD})),
+        other => panic!("no call {other}"),
+    };
+    match authorization(server, who, &login) {
+        Some(value) => request.header("authorization", value).send().unwrap(),
+        None => request.send().unwrap(),
+    }
+}
+
+fn check_denial(response: Response, who: &str, what: &str) {
+    let challenge = response.headers().get("www-authenticate").cloned();
+    let challenge = challenge.map_or(String::new(), |value| value.to_str().unwrap().to_owned());
+    match response.status().as_u16() {
+        401 => {
+            let detail = problem(response, 401, "unauthenticated");
+            assert!(!detail.contains("gp_"), "{detail}");
+            assert_eq!(challenge.contains("invalid_token"), who != "nobody", "{challenge}");
+            assert!(challenge.starts_with("Bearer"), "{challenge}");
+        }
+        403 => {
+            let lacks = challenge.contains("error=\"insufficient_scope\"");
+            let detail = problem(response, 403, "forbidden");
+            assert_eq!(lacks, detail.contains("lacks the scope"), "{who} {what}: {detail}");
+            // With every scope there is none to be named.
+            let key = !matches!(who, "stranger" | "self" | "all-scopes");
+            let spared = who == "users:write" && matches!(what, "patch-admin" | "delete-admin");
+            assert_eq!(lacks, key && !spared, "{who} {what}");
+        }
+        _ => (),
+    }
+}
+
+#[test]
+fn who_may_do_what_in_which_mode() {
+    let protected = TestServer::with(|c| c.access.registration = Registration::Admin);
+    let anyone = TestServer::start();
+    let open = TestServer::with(|c| c.access.mode = AccessMode::Open);
+    let mut rows = TABLE.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let calls = rows.find(|row| !row.is_empty()).unwrap();
+    let mut cells = 0;
+    for row in rows.filter(|row| !row.is_empty()) {
+        assert_eq!(row.len(), calls.len(), "{row:?}");
+        let who = row[0];
+        for (what, expected) in calls.iter().zip(&row).skip(1).filter(|(_, cell)| **cell != "-") {
+            let done = if *what == "register" { 201 } else { 200 };
+            let to_anyone = if *what == "register" { "201" } else { expected };
+            for (mode, server, expected) in [
+                ("registration for admins", &protected, expected.parse::<u16>().unwrap()),
+                ("registration for anyone", &anyone, to_anyone.parse().unwrap()),
+                ("open", &open, done),
+            ] {
+                let response = call(server, who, what);
+                assert_eq!(response.status(), expected, "{who} {what}, {mode}");
+                check_denial(response, who, what);
+                cells += 1;
+            }
+        }
+    }
+    assert_eq!(cells, 3 * (15 * 8 - 3));
+}
