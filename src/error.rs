@@ -11,6 +11,8 @@ use std::fmt;
 pub enum Error {
     /// A parameter is missing, malformed or unknown. The text names it.
     InvalidRequest(String),
+    /// The body is not of the media type that this call takes, which is named.
+    UnsupportedMediaType(&'static str),
     /// The login, in its canonical form, belongs to somebody already.
     LoginTaken,
     /// The new password is refused. The text says why.
@@ -77,6 +79,9 @@ impl fmt::Display for Error {
             | Self::WeakPassword(text)
             | Self::SchemaBehind(text)
             | Self::Startup(text) => f.write_str(text),
+            Self::UnsupportedMediaType(expected) => {
+                write!(f, "send the body with the header Content-Type: {expected}")
+            }
             Self::LoginTaken => f.write_str("this login is taken"),
             Self::InvalidCredentials => f.write_str("wrong login or password"),
             Self::InvalidGrant => f.write_str("the refresh token is not valid, or no longer"),

@@ -16,7 +16,8 @@
 //! ```
 //!
 //! Inside, from the top down, each importing only what stands below it: `service` (what starts and in what order), `routes` (the API on one screen), the
-//! slices `users`, `sessions`, `keys`, `api_keys` and `ops` (each `api`, operations, `store`), `app` (what they
+//! slices `users`, `sessions`, `introspection`, `revocations`, `keys`,
+//! `api_keys` and `ops` (each `api`, operations, `store`), `app` (what they
 //! share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the
 //! private PostgreSQL), `passwords`, `tokens`, and `config`, `activity`, `error`, `secret`.
@@ -35,9 +36,11 @@ mod error;
 #[doc(hidden)] // For the tests and the fuzz targets; no part of the interface.
 pub mod front_door;
 mod http;
+mod introspection;
 mod keys;
 mod ops;
 mod passwords;
+mod revocations;
 mod routes;
 mod secret;
 mod service;
@@ -46,16 +49,19 @@ mod tokens;
 mod users;
 
 pub use api_keys::{
-    ApiKey, KeyName, KeyRef, PresentedKey, Scope, Scopes, create_api_key, list_api_keys, revoke_api_key,
+    ApiKey, KeyName, KeyRef, PresentedKey, Scope, Scopes, create_api_key, list_api_keys,
+    revoke_api_key,
 };
 pub use app::App;
 pub use config::{Config, Profile};
 pub use error::{Error, Result};
 pub use front_door::Address;
+pub use introspection::{Introspection, introspect, revoke_token};
 pub use keys::{
     KeyState, PrivateHalf, SigningKey, list_keys, reencrypt_keys, replace_keys, rotate_keys,
 };
 pub use passwords::Password;
+pub use revocations::{Cursor, Entry, List, Still, revocations};
 pub use secret::Secret;
 pub use service::Service;
 pub use sessions::{

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::front_door::Lane::{self, Hashing, Ordinary};
 use crate::http::{Request, Response};
-use crate::{keys, ops, sessions, users};
+use crate::{introspection, keys, ops, revocations, sessions, users};
 
 type Handler = fn(&App, &Request) -> Result<Response>;
 
@@ -24,6 +24,9 @@ fn find(method: &str, path: &str) -> Option<(Lane, Handler)> {
         ("PATCH", "/user") => (Hashing, users::api::change_password),
         ("DELETE", "/user") => (Ordinary, users::api::delete),
         ("GET", "/users") => (Ordinary, users::api::list),
+        ("POST", "/introspect") => (Ordinary, introspection::api::introspect),
+        ("POST", "/revoke") => (Ordinary, introspection::api::revoke),
+        ("GET", "/revocations") => (Ordinary, revocations::api::list),
         ("GET", keys::api::JWKS) => (Ordinary, keys::api::jwks),
         ("GET", "/.well-known/oauth-authorization-server") => (Ordinary, keys::api::metadata),
         ("GET", "/livez") => (Ordinary, ops::live),

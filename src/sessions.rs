@@ -18,6 +18,7 @@ use crate::users::access::{Right, authorize_change, read_as};
 use crate::users::{Caller, Login, Page, UserId};
 use postgres::Transaction;
 pub use refresh::refresh;
+pub(crate) use refresh::ticket;
 use std::time::Duration;
 pub use types::{Device, Session, SessionId};
 
@@ -173,14 +174,36 @@ pub fn end_session(app: &App, caller: &Caller, id: SessionId) -> Result<Session>
     })
 }
 
-/// Ends all sessions of a user but `keep`.
+/// Ends a session, if it lives.
+pub(crate) fn end(tx: &mut Transaction<'_>, app: &App, session: i64) -> Result<()> {
+    store::end(tx, SessionId::stored(session), app.config().tokens.access_ttl).map(drop)
+}
+
+/// How long after a refresh an access token of it may still be about: its life, the grace in which
+/// it is handed out once more, and a minute for clocks that differ.
+pub(crate) fn tokens_linger(app: &App) -> Duration {
+    let settings = app.config();
+    settings.tokens.access_ttl + settings.sessions.refresh_grace + Duration::from_secs(60)
+}
+
+/// Says that the access tokens handed out so far in the sessions of a user are worth less now than
+/// they say, to those who read the list of revocations.
+pub(crate) fn revoke_tokens(tx: &mut Transaction<'_>, app: &App, user: UserId) -> Result<()> {
+    store::revoke_tokens(tx, user, None, tokens_linger(app))
+}
+
+/// Ends all sessions of a user but `keep`, whose access tokens so far are revoked.
 pub(crate) fn end_all(
     tx: &mut Transaction<'_>,
     app: &App,
     user: UserId,
     keep: Option<i64>,
 ) -> Result<()> {
-    store::end_all(tx, user, keep, app.config().tokens.access_ttl)
+    store::end_all(tx, user, keep, app.config().tokens.access_ttl)?;
+    match keep {
+        Some(_) => store::revoke_tokens(tx, user, keep, tokens_linger(app)),
+        None => Ok(()),
+    }
 }
 
 /// Ends the sessions whose refresh tokens are derived from a key of before this generation, some

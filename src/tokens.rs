@@ -52,14 +52,14 @@ pub(crate) struct Subject {
     pub(crate) token_version: i64,
 }
 
-mod number_as_text {
+pub(crate) mod number_as_text {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(super) fn serialize<S: Serializer>(number: &i64, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(number: &i64, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(number)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
 }
@@ -179,7 +179,16 @@ impl Keys {
             admin: subject.admin,
             token_version: subject.token_version,
         };
-        Ok(Issued { access_token: sign(self.signer()?, &claims)?, lifetime })
+        Ok(Issued { access_token: self.sign("JWT", &claims)?, lifetime })
+    }
+
+    /// Signs any claims. `typ` (RFC 8725, 3.11) keeps one kind of token from being taken for
+    /// another.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it cannot be signed, which would be a fault of ours.
+    pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String> {
+        sign(self.signer()?, typ, claims)
     }
 
     /// Checks signature, key, algorithm, issuer and end of a token, without any leeway.
@@ -217,18 +226,19 @@ impl Keys {
     }
 }
 
-fn sign(key: &Key, claims: &Claims) -> Result<String> {
+fn sign(key: &Key, typ: &str, claims: &impl Serialize) -> Result<String> {
     provider::install();
     let fault =
         |why: &dyn std::fmt::Display| Error::Internal(format!("cannot sign a token: {why}"));
     let signs = key.signs.as_ref().ok_or_else(|| fault(&"this key only verifies"))?;
     let mut header = Header::new(key.algorithm);
+    header.typ = Some(typ.to_owned());
     header.kid = Some(key.kid.clone());
     jsonwebtoken::encode(&header, claims, signs).map_err(|e| fault(&e))
 }
 
 /// Seconds since 1970-01-01 UTC; 0 before.
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

@@ -124,7 +124,12 @@ pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
 pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<User> {
     app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::Admin)?;
-        store::set_admin(tx, id, admin)?.ok_or(Error::NoSuchUser)
+        let user = store::set_admin(tx, id, admin)?.ok_or(Error::NoSuchUser)?;
+        if !admin {
+            // Their claim says more than is true now.
+            sessions::revoke_tokens(tx, app, id)?;
+        }
+        Ok(user)
     })
 }
 

@@ -40,7 +40,8 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     match (words.as_slice(), scopes) {
         (["create", name], Some(scopes)) => {
             let (name, scopes) = (KeyName::parse(name)?, Scopes::parse(&scopes)?);
-            let (key, secret) = gatepost::create_api_key(&open()?, &Caller::Trusted, &name, &scopes)?;
+            let (key, secret) =
+                gatepost::create_api_key(&open()?, &Caller::Trusted, &name, &scopes)?;
             eprintln!("key {} ({}); keep it well, it is not shown again:", key.id, key.scopes);
             print(&format!("{}\n", secret.expose()))
         }

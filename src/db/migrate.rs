@@ -40,6 +40,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "api_keys",
         sql: include_str!("../../sql/migrations/0004_api_keys.sql"),
     },
+    Migration {
+        version: 5,
+        name: "revocations",
+        sql: include_str!("../../sql/migrations/0005_revocations.sql"),
+    },
 ];
 
 const TABLE: &str = "

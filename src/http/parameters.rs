@@ -1,4 +1,4 @@
-//! Parameters by name, from a query string or a JSON object.
+//! Parameters by name, from a query string, a form or a JSON object.
 //!
 //! Each is taken once, with the type that is expected of it; [`Parameters::end`] refuses what
 //! nobody took. A parameter given twice is refused wherever it comes from: two readers of one
@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use std::borrow::Cow;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Where parameters of this kind are expected, for the error about a missing one.
 const HINT: &str = "is missing (GET and DELETE take it from the query, as in ?id=1, POST and PATCH \
@@ -19,7 +19,14 @@ const HINT: &str = "is missing (GET and DELETE take it from the query, as in ?id
 const MOST: usize = 16;
 
 /// The parameters of one request.
-pub(crate) struct Parameters(Vec<(String, Given)>);
+pub(crate) struct Parameters {
+    given: Vec<(String, Given)>,
+    /// What to tell about a missing one.
+    hint: &'static str,
+}
+
+/// Where a parameter of a form is expected.
+const FORM_HINT: &str = "is missing (it is taken from the form in the body)";
 
 /// A value and how it was written.
 #[derive(PartialEq)]
@@ -34,13 +41,35 @@ impl Parameters {
     /// # Errors
     /// [`Error::InvalidRequest`] for a broken encoding, a text that is not UTF-8, a name twice.
     pub(crate) fn from_query(query: &str) -> Result<Self> {
-        let mut parameters = Self(Vec::new());
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        Self::urlencoded("the query", query)
+    }
+
+    /// Reads a form (`application/x-www-form-urlencoded`), which is written like a query. A
+    /// parameter without a value counts as not given (RFC 6749, 3.2).
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] as [`from_query`](Self::from_query).
+    pub(crate) fn from_form(body: &[u8]) -> Result<Self> {
+        let text = std::str::from_utf8(body)
+            .map_err(|_| Error::InvalidRequest("the form: not UTF-8".to_owned()))?;
+        let mut parameters = Self::urlencoded("the form", text)?;
+        parameters.given.retain(|(_, given)| *given != Given::Query(String::new()));
+        parameters.hint = FORM_HINT;
+        Ok(parameters)
+    }
+
+    fn urlencoded(source: &str, text: &str) -> Result<Self> {
+        let mut parameters = Self::new();
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decode(name)?, decode(value)?);
+            let (name, value) = (decode(source, name)?, decode(source, value)?);
             parameters.add(name, Given::Query(value))?;
         }
         Ok(parameters)
+    }
+
+    fn new() -> Self {
+        Self { given: Vec::new(), hint: HINT }
     }
 
     /// Reads a JSON object. An empty body is an object without members.
@@ -49,11 +78,11 @@ impl Parameters {
     /// [`Error::InvalidRequest`] for anything else, saying where it is broken.
     pub(crate) fn from_json(body: &[u8]) -> Result<Self> {
         if body.is_empty() {
-            return Ok(Self(Vec::new()));
+            return Ok(Self::new());
         }
         let Members(members) = serde_json::from_slice(body)
             .map_err(|e| Error::InvalidRequest(format!("the body: {e}")))?;
-        let mut parameters = Self(Vec::with_capacity(members.len()));
+        let mut parameters = Self::new();
         for (name, value) in members {
             parameters.add(name, Given::Json(value))?;
         }
@@ -61,13 +90,13 @@ impl Parameters {
     }
 
     fn add(&mut self, name: String, given: Given) -> Result<()> {
-        if self.0.len() == MOST {
+        if self.given.len() == MOST {
             return Err(Error::InvalidRequest(format!("more than {MOST} parameters")));
         }
-        if self.0.iter().any(|(known, _)| *known == name) {
+        if self.given.iter().any(|(known, _)| *known == name) {
             return Err(Error::parameter(&quote(&name), "is given twice"));
         }
-        self.0.push((name, given));
+        self.given.push((name, given));
         Ok(())
     }
 
@@ -76,22 +105,22 @@ impl Parameters {
     /// # Errors
     /// [`Error::InvalidRequest`] when the two differ.
     pub(crate) fn merge(&mut self, mut other: Self) -> Result<()> {
-        for (name, given) in std::mem::take(&mut other.0) {
-            match self.0.iter_mut().find(|(known, _)| *known == name) {
+        for (name, given) in std::mem::take(&mut other.given) {
+            match self.given.iter_mut().find(|(known, _)| *known == name) {
                 // The one from the body has a type, which is then looked at.
                 Some((_, ours)) if ours.text() == given.text() => *ours = given,
                 Some(_) => {
                     return Err(Error::parameter(&quote(&name), "differs between query and body"));
                 }
-                None => self.0.push((name, given)),
+                None => self.given.push((name, given)),
             }
         }
         Ok(())
     }
 
     fn take(&mut self, name: &str) -> Option<Given> {
-        let position = self.0.iter().position(|(known, _)| known == name)?;
-        Some(self.0.swap_remove(position).1)
+        let position = self.given.iter().position(|(known, _)| known == name)?;
+        Some(self.given.swap_remove(position).1)
     }
 
     /// A text that must be there.
@@ -102,7 +131,7 @@ impl Parameters {
         match self.take(name) {
             Some(Given::Query(text) | Given::Json(Value::String(text))) => Ok(text),
             Some(Given::Json(_)) => Err(Error::parameter(name, "must be a string")),
-            None => Err(Error::parameter(name, HINT)),
+            None => Err(Error::parameter(name, self.hint)),
         }
     }
 
@@ -111,7 +140,7 @@ impl Parameters {
     /// # Errors
     /// [`Error::InvalidRequest`] when it is missing or anything else; in JSON a string too.
     pub(crate) fn number(&mut self, name: &str, least: i64) -> Result<i64> {
-        self.optional_number(name, least)?.ok_or_else(|| Error::parameter(name, HINT))
+        self.optional_number(name, least)?.ok_or_else(|| Error::parameter(name, self.hint))
     }
 
     /// A whole number that may be there.
@@ -148,7 +177,7 @@ impl Parameters {
     /// # Errors
     /// [`Error::InvalidRequest`] naming a parameter that nobody took.
     pub(crate) fn end(&self) -> Result<()> {
-        match self.0.first() {
+        match self.given.first() {
             Some((name, _)) => Err(Error::parameter(&quote(name), "is not known here")),
             None => Ok(()),
         }
@@ -158,7 +187,7 @@ impl Parameters {
 impl Drop for Parameters {
     /// What was not taken may be a password all the same.
     fn drop(&mut self) {
-        for (_, given) in &mut self.0 {
+        for (_, given) in &mut self.given {
             if let Given::Query(text) | Given::Json(Value::String(text)) = given {
                 text.zeroize();
             }
@@ -182,19 +211,18 @@ fn quote(name: &str) -> String {
     short.escape_debug().to_string()
 }
 
-fn decode(text: &str) -> Result<String> {
+fn decode(source: &str, text: &str) -> Result<String> {
+    let fault = |text: &str| Error::InvalidRequest(format!("{source}: {text}"));
     let bytes = text.as_bytes();
     let broken = |at: usize| {
         !bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
     };
     if text.match_indices('%').any(|(at, _)| broken(at)) {
-        return Err(Error::InvalidRequest("the query: broken percent-encoding".to_owned()));
+        return Err(fault("broken percent-encoding"));
     }
-    let spaced = text.replace('+', " ");
+    let spaced = Zeroizing::new(text.replace('+', " "));
     let decoded = percent_decode_str(&spaced).decode_utf8();
-    decoded
-        .map(Cow::into_owned)
-        .map_err(|_| Error::InvalidRequest("the query: not UTF-8".to_owned()))
+    decoded.map(Cow::into_owned).map_err(|_| fault("not UTF-8"))
 }
 
 /// The members of a JSON object in their order, with duplicates.
@@ -305,6 +333,16 @@ mod tests {
         assert_eq!(merge("", r#"{"id":7}"#), Ok(7));
         assert_eq!(fault(merge("id=7", r#"{"id":8}"#)), "id: differs between query and body");
         assert!(fault(merge("id=7", r#"{"id":"7"}"#)).starts_with("id: must be a whole number"));
+    }
+
+    #[test]
+    fn a_form_is_read_like_a_query_and_empty_values_count_as_missing() {
+        let mut form = Parameters::from_form(b"token=a%2Bb+c&token_type_hint=").unwrap();
+        assert_eq!(form.text("token").unwrap(), "a+b c");
+        assert!(fault(form.text("token_type_hint")).contains("from the form"));
+        for body in [&b"token=a&token=b"[..], b"token=&token=b", b"token=%", b"\xff=1", b"a=%ff"] {
+            assert!(Parameters::from_form(body).is_err(), "{body:?}");
+        }
     }
 
     #[test]

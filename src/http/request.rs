@@ -4,7 +4,12 @@ use super::Response;
 use super::parameters::Parameters;
 use crate::error::{Error, Result};
 use crate::front_door::{CLIENT_FIELD, REQUEST_ID_FIELD};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A request.
 pub(crate) struct Request {
@@ -18,6 +23,7 @@ pub(crate) struct Request {
     query: String,
     content_type: Option<String>,
     authorization: Vec<Zeroizing<String>>,
+    if_none_match: Vec<String>,
     /// May hold a password, so it is overwritten when it goes.
     body: Zeroizing<Vec<u8>>,
 }
@@ -40,11 +46,12 @@ impl Request {
             query: query.to_owned(),
             content_type: values("content-type").next(),
             authorization: values("authorization").map(Zeroizing::new).collect(),
+            if_none_match: values("if-none-match").collect(),
             // In one piece from the start: growing would leave copies of a password behind.
             body: Zeroizing::new(Vec::with_capacity(from.body_length().unwrap_or(0))),
         };
         let refusal = match from.as_reader().read_to_end(&mut request.body) {
-            Ok(_) => request.media_type_refusal(),
+            Ok(_) => None,
             Err(_) => {
                 let error = Error::InvalidRequest("the body could not be read".to_owned());
                 Some(Response::from_error(&error, &request.id))
@@ -53,21 +60,26 @@ impl Request {
         (request, refusal)
     }
 
-    /// 415 for a body that does not say that it is JSON.
-    fn media_type_refusal(&self) -> Option<Response> {
+    /// That a body, if there is one, says that it is of this media type.
+    fn expect(&self, expected: &'static str) -> Result<()> {
         let media_type = self.content_type.as_deref().unwrap_or_default();
         let essence = media_type.split(';').next().unwrap_or_default().trim();
-        let refused = !self.body.is_empty() && !essence.eq_ignore_ascii_case("application/json");
-        refused.then(|| Response::unsupported_media_type(&self.id))
+        if self.body.is_empty() || essence.eq_ignore_ascii_case(expected) {
+            Ok(())
+        } else {
+            Err(Error::UnsupportedMediaType(expected))
+        }
     }
 
     /// The parameters: from the query on GET and HEAD, from a JSON object on POST and PATCH, from
     /// both on DELETE.
     ///
     /// # Errors
+    /// [`Error::UnsupportedMediaType`] for a body that does not say that it is JSON;
     /// [`Error::InvalidRequest`] when the query or the body is malformed, or a parameter is given
     /// twice.
     pub(crate) fn parameters(&self) -> Result<Parameters> {
+        self.expect(JSON)?;
         match self.method.as_str() {
             "GET" | "HEAD" => Parameters::from_query(&self.query),
             "DELETE" => {
@@ -85,21 +97,68 @@ impl Request {
         }
     }
 
+    /// The parameters of a form in the body, for calls that OAuth specifies so.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedMediaType`] for a body that does not say that it is a form;
+    /// [`Error::InvalidRequest`] when it is malformed, or a parameter is given twice or in the
+    /// query, where logs would keep it.
+    pub(crate) fn form(&self) -> Result<Parameters> {
+        self.expect(FORM)?;
+        if !self.query.is_empty() {
+            let text = "the parameters belong into a form in the body, not into the query";
+            return Err(Error::InvalidRequest(text.to_owned()));
+        }
+        Parameters::from_form(&self.body)
+    }
+
+    /// Whether the client says that it has the representation of this entity tag already (RFC
+    /// 9110, 13.1.2).
+    pub(crate) fn has_already(&self, etag: &str) -> bool {
+        let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        let mut tags = self.if_none_match.iter().flat_map(|value| value.split(','));
+        tags.any(|tag| tag.trim() == "*" || weak(tag) == weak(etag))
+    }
+
     /// The token of `Authorization: Bearer TOKEN` (RFC 6750, 2.1), if there is such a header.
     ///
     /// # Errors
     /// [`Error::TokenInvalid`] for another scheme, an empty token, or two such headers.
     pub(crate) fn bearer_token(&self) -> Result<Option<&str>> {
+        match self.credentials()? {
+            None => Ok(None),
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token)),
+            Some(_) => Err(Error::TokenInvalid),
+        }
+    }
+
+    /// The password of `Authorization: Basic`, as which OAuth's clients send their secret (RFC
+    /// 6749, 2.3.1), if there is such a header.
+    ///
+    /// # Errors
+    /// [`Error::TokenInvalid`] when it is malformed, or there are two.
+    pub(crate) fn basic_password(&self) -> Result<Option<Zeroizing<String>>> {
+        let Some((scheme, encoded)) = self.credentials()? else { return Ok(None) };
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return Ok(None);
+        }
+        let decoded = Zeroizing::new(STANDARD.decode(encoded).map_err(|_| Error::TokenInvalid)?);
+        let text = std::str::from_utf8(&decoded).map_err(|_| Error::TokenInvalid)?;
+        let (_, password) = text.split_once(':').ok_or(Error::TokenInvalid)?;
+        Ok(Some(Zeroizing::new(password.to_owned())))
+    }
+
+    /// Scheme and credentials of the one `Authorization` header.
+    fn credentials(&self) -> Result<Option<(&str, &str)>> {
         match self.authorization.as_slice() {
             [] => Ok(None),
             [header] => {
-                let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
-                let token = token.trim_matches(' ');
-                if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() {
-                    Ok(Some(token))
-                } else {
-                    Err(Error::TokenInvalid)
+                let (scheme, credentials) = header.split_once(' ').unwrap_or((header, ""));
+                let credentials = credentials.trim_matches(' ');
+                if credentials.is_empty() {
+                    return Err(Error::TokenInvalid);
                 }
+                Ok(Some((scheme, credentials)))
             }
             _ => Err(Error::TokenInvalid),
         }

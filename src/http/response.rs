@@ -50,6 +50,17 @@ impl Response {
         Self { status, headers, body }
     }
 
+    /// A text of another kind.
+    pub(crate) fn text(content_type: &str, body: String) -> Self {
+        let headers = vec![("Content-Type", content_type.to_owned())];
+        Self { status: 200, headers, body: body.into_bytes() }
+    }
+
+    /// The client has the right one already.
+    pub(crate) fn not_modified() -> Self {
+        Self { status: 304, headers: Vec::new(), body: Vec::new() }
+    }
+
     /// Adds a header.
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
@@ -72,6 +83,7 @@ impl Response {
     pub(crate) fn from_error(error: &Error, request_id: &str) -> Self {
         let (status, code) = match error {
             Error::InvalidRequest(_) => (BAD_REQUEST, "invalid_request"),
+            Error::UnsupportedMediaType(_) => (MEDIA_TYPE, "unsupported_media_type"),
             Error::LoginTaken => (BAD_REQUEST, "login_taken"),
             Error::WeakPassword(_) => (BAD_REQUEST, "weak_password"),
             Error::InvalidCredentials => (BAD_REQUEST, "invalid_credentials"),
@@ -137,19 +149,13 @@ impl Response {
         let status = (405, "Method Not Allowed");
         Self::problem(status, "method_not_allowed", &detail, request_id).header("Allow", allow)
     }
-
-    /// The body does not say that it is JSON.
-    pub(super) fn unsupported_media_type(request_id: &str) -> Self {
-        let detail = "send a JSON object with the header Content-Type: application/json";
-        let status = (415, "Unsupported Media Type");
-        Self::problem(status, "unsupported_media_type", detail, request_id)
-    }
 }
 
 const BAD_REQUEST: (u16, &str) = (400, "Bad Request");
 const UNAUTHORIZED: (u16, &str) = (401, "Unauthorized");
 const FORBIDDEN: (u16, &str) = (403, "Forbidden");
 const NOT_FOUND: (u16, &str) = (404, "Not Found");
+const MEDIA_TYPE: (u16, &str) = (415, "Unsupported Media Type");
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use super::grace::{self, Deserves};
 use super::{LoggedIn, SessionId, grant, store};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::tokens::refresh::{Ticket, Unverified};
+use crate::tokens::refresh::{RefreshKey, Ticket, Unverified};
 use store::Locked;
 
 /// How a refresh ended inside of its transaction, which must be committed in every case.
@@ -29,9 +29,7 @@ enum Outcome {
 /// # Errors
 /// [`Error::InvalidGrant`]; the faults of the database.
 pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
-    let unverified = Unverified::parse(refresh_token)?;
-    let key = app.refresh_key(unverified.generation())?.ok_or(Error::InvalidGrant)?;
-    let ticket = unverified.verify(&key)?;
+    let (key, ticket) = read(app, refresh_token)?;
     match decide(app, ticket)? {
         Outcome::Goes(session, counter) => {
             let token = key.token(ticket.session, counter)?;
@@ -48,6 +46,22 @@ pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
             Err(Error::InvalidGrant)
         }
     }
+}
+
+/// What a refresh token says, if it is one of ours; whether it is still good, its session's row
+/// knows.
+///
+/// # Errors
+/// [`Error::InvalidGrant`]; the faults of the database.
+pub(crate) fn ticket(app: &App, refresh_token: &str) -> Result<Ticket> {
+    read(app, refresh_token).map(|(_, ticket)| ticket)
+}
+
+fn read(app: &App, refresh_token: &str) -> Result<(RefreshKey, Ticket)> {
+    let unverified = Unverified::parse(refresh_token)?;
+    let key = app.refresh_key(unverified.generation())?.ok_or(Error::InvalidGrant)?;
+    let ticket = unverified.verify(&key)?;
+    Ok((key, ticket))
 }
 
 fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {

@@ -86,7 +86,8 @@ pub(super) fn end_oldest(
     access_ttl: Duration,
 ) -> Result<()> {
     let sql = "UPDATE gatepost.sessions
-               SET ended_at = now(), expires_at = now() + $3 * interval '1 millisecond'
+               SET ended_at = now(), revoked_at = clock_timestamp(),
+                   expires_at = now() + $3 * interval '1 millisecond'
                WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now() AND id <=
                    (SELECT id FROM gatepost.sessions
                     WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now()
@@ -167,7 +168,8 @@ pub(super) fn end(
     access_ttl: Duration,
 ) -> Result<Option<Session>> {
     let sql = "UPDATE gatepost.sessions s
-               SET ended_at = now(), expires_at = now() + $2 * interval '1 millisecond'
+               SET ended_at = now(), revoked_at = clock_timestamp(),
+                   expires_at = now() + $2 * interval '1 millisecond'
                FROM gatepost.sessions old
                WHERE s.id = $1 AND old.id = s.id
                AND s.ended_at IS NULL AND s.expires_at > now()
@@ -186,7 +188,8 @@ pub(super) fn end_all(
     access_ttl: Duration,
 ) -> Result<()> {
     let sql = "UPDATE gatepost.sessions
-               SET ended_at = now(), expires_at = now() + $3 * interval '1 millisecond'
+               SET ended_at = now(), revoked_at = clock_timestamp(),
+                   expires_at = now() + $3 * interval '1 millisecond'
                WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now()
                AND id IS DISTINCT FROM $2";
     let kept = millis(access_ttl);
@@ -203,7 +206,8 @@ pub(super) fn end_some(
 ) -> Result<Option<i64>> {
     let sql = "WITH ended AS (
                    UPDATE gatepost.sessions
-                   SET ended_at = now(), expires_at = now() + $4 * interval '1 millisecond'
+                   SET ended_at = now(), revoked_at = clock_timestamp(),
+                       expires_at = now() + $4 * interval '1 millisecond'
                    WHERE id IN (SELECT id FROM gatepost.sessions
                                 WHERE id > $1 AND key_generation < $2
                                 AND ended_at IS NULL AND expires_at > now()
@@ -221,6 +225,24 @@ pub(super) fn end_some(
         ],
     )?;
     Ok(row.get(0))
+}
+
+/// Says that access tokens of this session, or of all that the user has, are revoked though it
+/// goes on. Sessions that were not refreshed for so long have none left.
+pub(super) fn revoke_tokens(
+    tx: &mut Transaction<'_>,
+    user: UserId,
+    session: Option<i64>,
+    recent: Duration,
+) -> Result<()> {
+    let sql = "UPDATE gatepost.sessions SET revoked_at = clock_timestamp()
+               WHERE user_id = $1 AND ($2 IS NULL OR id = $2) AND ended_at IS NULL
+               AND expires_at > now() AND last_used_at > now() - $3 * interval '1 millisecond'";
+    tx.execute_typed(
+        sql,
+        &[(&user.get(), Type::INT8), (&session, Type::INT8), (&millis(recent), Type::INT8)],
+    )?;
+    Ok(())
 }
 
 /// A page of sessions, with what decides whether the caller may see it.

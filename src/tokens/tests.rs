@@ -95,7 +95,7 @@ fn a_token_of_another_key_secret_or_issuer_is_refused() {
 fn a_token_is_over_in_the_second_of_its_end() {
     let at = |exp: u64| {
         let claims = Claims { exp, ..claims() };
-        keys(1).verify(&sign(&ed25519(1), &claims).unwrap())
+        keys(1).verify(&sign(&ed25519(1), "JWT", &claims).unwrap())
     };
     assert!(at(now()).is_err());
     assert!(at(now() - 30).is_err());

@@ -7,6 +7,7 @@ use super::types::UserId;
 use crate::api_keys::{self, PresentedKey, Scope, Scopes};
 use crate::app::App;
 use crate::config::AccessMode;
+use crate::db::Connection;
 use crate::error::{Error, Result};
 use crate::http::Request;
 use crate::tokens::Claims;
@@ -67,6 +68,18 @@ impl Caller {
         }
     }
 
+    /// Who sent a request as OAuth's clients do, which know no key but a name and a secret. The
+    /// key says by itself whose it is, so the name may be any.
+    pub(crate) fn of_client(app: &App, request: &Request) -> Result<Self> {
+        if app.config().access.mode == AccessMode::Open {
+            return Ok(Self::Trusted);
+        }
+        match request.basic_password()? {
+            Some(key) => PresentedKey::parse(&key).map(Self::Key),
+            None => Self::with_token(app, request),
+        }
+    }
+
     /// Who sent a request that is about its own token, in open mode too.
     pub(crate) fn with_token(app: &App, request: &Request) -> Result<Self> {
         match request.bearer_token()? {
@@ -113,6 +126,8 @@ pub(crate) enum Right {
     ChangeOthers,
     /// To register users where that is not for anyone.
     Register,
+    /// To ask what a token is worth.
+    Introspect,
 }
 
 impl Right {
@@ -120,7 +135,9 @@ impl Right {
     fn own(self) -> Option<UserId> {
         match self {
             Self::See(id) | Self::Change(id) => Some(id),
-            Self::Admin | Self::SeeAll | Self::ChangeOthers | Self::Register => None,
+            Self::Admin | Self::SeeAll | Self::ChangeOthers | Self::Register | Self::Introspect => {
+                None
+            }
         }
     }
 
@@ -130,6 +147,7 @@ impl Right {
             Self::SeeAll | Self::See(_) => Some(Scope::UsersRead),
             Self::Change(_) | Self::ChangeOthers => Some(Scope::UsersWrite),
             Self::Register => Some(Scope::Register),
+            Self::Introspect => Some(Scope::Introspect),
             Self::Admin => None,
         }
     }
@@ -139,10 +157,10 @@ impl Right {
 /// out if the caller has the right. A key is asked for before. `read` is given the rows to read
 /// with it, if there are any.
 pub(crate) fn read_as<T>(
-    conn: &mut Client,
+    conn: &mut Connection,
     caller: &Caller,
     right: Right,
-    read: impl FnOnce(&mut Client, Option<Rows>) -> Result<(Option<Standing>, T)>,
+    read: impl FnOnce(&mut Connection, Option<Rows>) -> Result<(Option<Standing>, T)>,
 ) -> Result<T> {
     match caller {
         Caller::Bearer(claims) => {

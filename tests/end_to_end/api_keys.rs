@@ -269,7 +269,8 @@ fn an_operator_makes_lists_and_revokes_keys_beside_a_running_service() {
 fn keys_work_without_a_listener() {
     let app = App::open(config(&crate::support::new_database())).unwrap();
     let (name, scopes) = (KeyName::parse("batch").unwrap(), Scopes::parse("users:read").unwrap());
-    let (stored, secret) = gatepost::create_api_key(&app, &Caller::Trusted, &name, &scopes).unwrap();
+    let (stored, secret) =
+        gatepost::create_api_key(&app, &Caller::Trusted, &name, &scopes).unwrap();
     let batch = Caller::bearer(&app, secret.expose()).unwrap();
     let page = gatepost::Page::parse(1, 20, None).unwrap();
     assert_eq!(gatepost::list(&app, &batch, page), Ok((Vec::new(), false)));

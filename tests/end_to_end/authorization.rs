@@ -1,6 +1,8 @@
 //! The authorization table: who × call × access mode, in one test.
 
-use crate::support::{PASSWORD, TestServer, problem};
+use crate::support::{PASSWORD, TestServer, form, problem};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use gatepost::config::{AccessMode, Registration};
 use gatepost::{Caller, KeyName, KeyRef, Login, Password, Scopes};
 use reqwest::Method;
@@ -8,26 +10,47 @@ use reqwest::blocking::Response;
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The statuses in protected mode with registration for admins. `list` is `GET /users`; the others
-/// are calls about one user: about a plain one, or about an admin. `self` is that user.
-const TABLE: &str = "
-    who            list show  patch delete  show-admin patch-admin delete-admin  register
-    nobody         401  401   401   401     401        401         401           401
-    nonsense       401  401   401   401     401        401         401           401
-    stranger       403  403   403   403     403        403         403           403
-    self           403  200   200   200     -          -           -             403
-    admin          200  200   200   200     200        200         200           201
-    users:read     200  200   403   403     200        403         403           403
-    users:write    403  403   200   200     403        403         403           403
-    register       403  403   403   403     403        403         403           201
-    introspect     403  403   403   403     403        403         403           403
-    all-scopes     200  200   200   200     200        403         403           201
-    revoked-key    401  401   401   401     401        401         401           401
-    unknown-key    401  401   401   401     401        401         401           401
-    misspelt-key   401  401   401   401     401        401         401           401
-    foreign-prefix 401  401   401   401     401        401         401           401
-    key-as-basic   401  401   401   401     401        401         401           401
-";
+/// The statuses in protected mode with registration for admins. `list` is `GET /users`, `end` is
+/// `DELETE /session`; `show` to `delete`, `sessions` and `end` are about one user: a plain one, or
+/// an admin. `self` is that user.
+const TABLE: [&str; 2] = [
+    "
+    who             list  show  patch  delete  show-admin  patch-admin  delete-admin  register
+    nobody          401   401   401    401     401         401          401           401
+    nonsense        401   401   401    401     401         401          401           401
+    stranger        403   403   403    403     403         403          403           403
+    self            403   200   200    200     -           -            -             403
+    admin           200   200   200    200     200         200          200           201
+    users:read      200   200   403    403     200         403          403           403
+    users:write     403   403   200    200     403         403          403           403
+    register        403   403   403    403     403         403          403           201
+    introspect      403   403   403    403     403         403          403           403
+    all-scopes      200   200   200    200     200         403          403           201
+    revoked-key     401   401   401    401     401         401          401           401
+    unknown-key     401   401   401    401     401         401          401           401
+    misspelt-key    401   401   401    401     401         401          401           401
+    foreign-prefix  401   401   401    401     401         401          401           401
+    oauth-client    401   401   401    401     401         401          401           401
+",
+    "
+    who             sessions  end  sessions-admin  end-admin  introspect  revoke  revocations
+    nobody          401       401  401             401        401         200     200
+    nonsense        401       401  401             401        401         200     200
+    stranger        403       403  403             403        403         200     200
+    self            200       200  -               -          403         200     200
+    admin           200       200  200             200        200         200     200
+    users:read      200       403  200             403        403         200     200
+    users:write     403       200  403             403        403         200     200
+    register        403       403  403             403        403         200     200
+    introspect      403       403  403             403        200         200     200
+    all-scopes      200       200  200             403        200         200     200
+    revoked-key     401       401  401             401        401         200     200
+    unknown-key     401       401  401             401        401         200     200
+    misspelt-key    401       401  401             401        401         200     200
+    foreign-prefix  401       401  401             401        401         200     200
+    oauth-client    401       401  401             401        200         200     200
+",
+];
 
 const ALL_SCOPES: &str = "users:read,users:write,register,introspect";
 
@@ -49,7 +72,8 @@ fn user(server: &TestServer, admin: bool) -> (i64, String) {
 pub(crate) fn key(server: &TestServer, scopes: &str) -> (KeyName, String) {
     let name = KeyName::parse(&unique("key")).unwrap();
     let scopes = Scopes::parse(scopes).unwrap();
-    let (_, secret) = gatepost::create_api_key(server.app(), &Caller::Trusted, &name, &scopes).unwrap();
+    let (_, secret) =
+        gatepost::create_api_key(server.app(), &Caller::Trusted, &name, &scopes).unwrap();
     (name, secret.expose().to_owned())
 }
 
@@ -75,10 +99,19 @@ fn authorization(server: &TestServer, who: &str, login: &str) -> Option<String> 
             format!("{begin}{}", if last == "A" { "B" } else { "A" })
         }
         "foreign-prefix" => key(server, ALL_SCOPES).1.replacen("gp_", "gh_", 1),
-        "key-as-basic" => return Some(format!("Basic {}", key(server, ALL_SCOPES).1)),
+        // As OAuth's clients send it (RFC 6749, 2.3.1).
+        "oauth-client" => {
+            let secret = key(server, ALL_SCOPES).1;
+            return Some(format!("Basic {}", STANDARD.encode(format!("any:{secret}"))));
+        }
         scope => key(server, scope).1,
     };
     Some(format!("Bearer {credential}"))
+}
+
+fn log_in(server: &TestServer, login: &str) -> gatepost::LoggedIn {
+    let (login, password) = (Login::parse(login).unwrap(), Password::parse(PASSWORD).unwrap());
+    gatepost::log_in(server.app(), &login, &password).unwrap()
 }
 
 fn call(server: &TestServer, who: &str, what: &str) -> Response {
@@ -98,6 +131,16 @@ fn call(server: &TestServer, who: &str, what: &str) -> Response {
         "register" => server
             .request(Method::POST, "/user")
             .json(&json!({"login": unique("new"), "password": PASSWORD})),
+        "sessions" => server.request(Method::GET, &format!("/sessions?user_id={id}")),
+        "end" => {
+            let session = log_in(server, &login).session_id.get();
+            server.request(Method::DELETE, &format!("/session?id={session}"))
+        }
+        "introspect" | "revoke" => {
+            let token = log_in(server, &login).access_token;
+            form(server.request(Method::POST, &format!("/{what}")), &[("token", &token)])
+        }
+        "revocations" => server.request(Method::GET, "/revocations"),
         other => panic!("no call {other}"),
     };
     match authorization(server, who, &login) {
@@ -122,7 +165,8 @@ fn check_denial(response: Response, who: &str, what: &str) {
             assert_eq!(lacks, detail.contains("lacks the scope"), "{who} {what}: {detail}");
             // With every scope there is none to be named.
             let key = !matches!(who, "stranger" | "self" | "all-scopes");
-            let spared = who == "users:write" && matches!(what, "patch-admin" | "delete-admin");
+            let spared = who == "users:write"
+                && matches!(what, "patch-admin" | "delete-admin" | "end-admin");
             assert_eq!(lacks, key && !spared, "{who} {what}");
         }
         _ => (),
@@ -134,26 +178,29 @@ fn who_may_do_what_in_which_mode() {
     let protected = TestServer::with(|c| c.access.registration = Registration::Admin);
     let anyone = TestServer::start();
     let open = TestServer::with(|c| c.access.mode = AccessMode::Open);
-    let mut rows = TABLE.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let calls = rows.find(|row| !row.is_empty()).unwrap();
     let mut cells = 0;
-    for row in rows.filter(|row| !row.is_empty()) {
-        assert_eq!(row.len(), calls.len(), "{row:?}");
-        let who = row[0];
-        for (what, expected) in calls.iter().zip(&row).skip(1).filter(|(_, cell)| **cell != "-") {
-            let done = if *what == "register" { 201 } else { 200 };
-            let to_anyone = if *what == "register" { "201" } else { expected };
-            for (mode, server, expected) in [
-                ("registration for admins", &protected, expected.parse::<u16>().unwrap()),
-                ("registration for anyone", &anyone, to_anyone.parse().unwrap()),
-                ("open", &open, done),
-            ] {
-                let response = call(server, who, what);
-                assert_eq!(response.status(), expected, "{who} {what}, {mode}");
-                check_denial(response, who, what);
-                cells += 1;
+    for table in TABLE {
+        let mut rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let calls = rows.find(|row| !row.is_empty()).unwrap();
+        for row in rows.filter(|row| !row.is_empty()) {
+            assert_eq!(row.len(), calls.len(), "{row:?}");
+            let who = row[0];
+            for (what, cell) in calls.iter().zip(&row).skip(1).filter(|(_, cell)| **cell != "-") {
+                let done = if *what == "register" { 201 } else { 200 };
+                let expected = cell.parse().unwrap();
+                let to_anyone = if *what == "register" { 201 } else { expected };
+                for (mode, server, expected) in [
+                    ("registration for admins", &protected, expected),
+                    ("registration for anyone", &anyone, to_anyone),
+                    ("open", &open, done),
+                ] {
+                    let response = call(server, who, what);
+                    assert_eq!(response.status(), expected, "{who} {what}, {mode}");
+                    check_denial(response, who, what);
+                    cells += 1;
+                }
             }
         }
     }
-    assert_eq!(cells, 3 * (15 * 8 - 3));
+    assert_eq!(cells, 3 * (15 * 15 - 5));
 }

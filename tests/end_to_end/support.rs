@@ -6,6 +6,7 @@ pub(crate) mod program;
 
 use cluster::Cluster;
 use gatepost::{App, Caller, Config, Login, Password, Profile, Secret, Service, database};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use postgres::NoTls;
 use reqwest::Method;
 use reqwest::blocking::{Client, RequestBuilder, Response};
@@ -184,6 +185,14 @@ impl Tokens {
         let text = |name: &str| body[name].as_str().unwrap().to_owned();
         Self { access: text("access_token"), refresh: text("refresh_token") }
     }
+}
+
+/// Puts a form into a request.
+pub(crate) fn form(request: RequestBuilder, parameters: &[(&str, &str)]) -> RequestBuilder {
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let pairs: Vec<String> =
+        parameters.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+    request.header("content-type", "application/x-www-form-urlencoded").body(pairs.join("&"))
 }
 
 /// Checks that a response is a problem document with this status and code, and returns its detail.

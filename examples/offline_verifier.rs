@@ -1,0 +1,243 @@
+//! A service that verifies Gatepost's access tokens by itself, and still learns of a logout within
+//! seconds: it fetches the public keys once and the list of revocations again and again.
+//!
+//! `cargo run --example offline_verifier -- http://127.0.0.1:8080 1000` reads access tokens from
+//! standard input, one a line, and answers each with `good` or with why it is refused; 1000 is
+//! the polling interval in milliseconds. A request to Gatepost is made every interval and for a
+//! key that is not known yet, and never for a token.
+//!
+//! It takes EdDSA, Gatepost's default. For other algorithms take a JWT library for `signed`, and
+//! keep the rest. Over a network, give `reqwest` TLS.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::{Signature, VerifyingKey};
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::io::BufRead;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    typ: String,
+    kid: String,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    exp: u64,
+    user_id: i64,
+    sid: String,
+    token_version: i64,
+    admin: bool,
+}
+
+#[derive(Deserialize)]
+struct List {
+    iss: String,
+    exp: u64,
+    keep: u64,
+    revoked: Vec<Entry>,
+    next: String,
+    more: bool,
+}
+
+/// Both fields behind `sid` are there, or none: then the session is over.
+#[derive(Clone, Deserialize)]
+struct Entry {
+    sid: String,
+    token_version: Option<i64>,
+    admin: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Jwks {
+    keys: Vec<Jwk>,
+}
+
+#[derive(Deserialize)]
+struct Jwk {
+    kid: String,
+    alg: Option<String>,
+    x: Option<String>,
+}
+
+struct Verifier {
+    base: String,
+    issuer: String,
+    client: reqwest::blocking::Client,
+    state: Mutex<State>,
+}
+
+struct State {
+    keys: HashMap<String, VerifyingKey>,
+    asked_for_keys: Option<Instant>,
+    /// What is known of each listed session, and until when it matters.
+    revoked: HashMap<String, (Entry, Instant)>,
+    /// Where the list goes on, and the entity tag of what was last found there.
+    next: String,
+    etag: Option<String>,
+    /// Seconds since 1970 after which the list is too old to be relied upon.
+    fresh_until: u64,
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn decode<T: DeserializeOwned>(part: &str) -> Outcome<T> {
+    Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part)?)?)
+}
+
+impl Verifier {
+    fn new(base: &str, issuer: &str) -> Self {
+        let state = State {
+            keys: HashMap::new(),
+            asked_for_keys: None,
+            revoked: HashMap::new(),
+            next: "/revocations".to_owned(),
+            etag: None,
+            fresh_until: 0,
+        };
+        let client = reqwest::blocking::Client::new();
+        let (base, issuer) = (base.trim_end_matches('/').to_owned(), issuer.to_owned());
+        Self { base, issuer, client, state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The key of this name. One that is not known may be new; whoever invents names does not make
+    /// us ask more than once in ten seconds.
+    fn key(&self, kid: &str) -> Outcome<VerifyingKey> {
+        if let Some(key) = self.state().keys.get(kid) {
+            return Ok(*key);
+        }
+        let last = self.state().asked_for_keys.replace(Instant::now());
+        if last.is_some_and(|last| last.elapsed() < Duration::from_secs(10)) {
+            return Err("of an unknown key".into());
+        }
+        let url = format!("{}/.well-known/jwks.json", self.base);
+        let jwks: Jwks = self.client.get(url).send()?.error_for_status()?.json()?;
+        let mut keys = HashMap::new();
+        for jwk in jwks.keys.into_iter().filter(|jwk| jwk.alg.as_deref() == Some("EdDSA")) {
+            let bytes = URL_SAFE_NO_PAD.decode(jwk.x.unwrap_or_default())?;
+            let key = VerifyingKey::from_bytes(bytes.as_slice().try_into()?)?;
+            keys.insert(jwk.kid, key);
+        }
+        let key = keys.get(kid).copied();
+        self.state().keys = keys;
+        key.ok_or_else(|| "of an unknown key".into())
+    }
+
+    /// What a JWT of this type says, once its signature has been verified.
+    fn signed<T: DeserializeOwned>(&self, typ: &str, jwt: &str) -> Outcome<T> {
+        let (message, signature) = jwt.rsplit_once('.').ok_or("not a JWT")?;
+        let (header, payload) = message.split_once('.').ok_or("not a JWT")?;
+        let header: Header = decode(header)?;
+        // The type keeps a list from passing for a token; the algorithm is ours to choose.
+        if header.typ != typ || header.alg != "EdDSA" {
+            return Err("of another kind".into());
+        }
+        let signature = Signature::from_slice(&URL_SAFE_NO_PAD.decode(signature)?)?;
+        self.key(&header.kid)?.verify_strict(message.as_bytes(), &signature)?;
+        decode(payload)
+    }
+
+    /// Brings the list up to date.
+    fn poll(&self) -> Outcome<()> {
+        loop {
+            let (next, etag) = {
+                let state = self.state();
+                (state.next.clone(), state.etag.clone())
+            };
+            let mut request = self.client.get(format!("{}{next}", self.base));
+            if let Some(etag) = etag {
+                request = request.header("If-None-Match", etag);
+            }
+            let response = request.send()?.error_for_status()?;
+            if response.status() == StatusCode::NOT_MODIFIED {
+                return Ok(());
+            }
+            let etag = response.headers().get("etag").and_then(|tag| tag.to_str().ok());
+            let etag = etag.map(str::to_owned);
+            let list: List = self.signed("revocations+jwt", &response.text()?)?;
+            if list.iss != self.issuer || list.exp <= now() {
+                return Err("a list of somebody else, or of the past".into());
+            }
+            let mut state = self.state();
+            let until = Instant::now() + Duration::from_secs(list.keep);
+            for entry in list.revoked {
+                state.revoked.insert(entry.sid.clone(), (entry, until));
+            }
+            state.revoked.retain(|_, (_, until)| *until > Instant::now());
+            state.fresh_until = list.exp;
+            // A tag belongs to the place that it came from.
+            state.etag = etag.filter(|_| list.next == next);
+            state.next = list.next;
+            if !list.more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Who shows an access token.
+    fn verify(&self, token: &str) -> Outcome<i64> {
+        let claims: Claims = self.signed("JWT", token)?;
+        if claims.iss != self.issuer || claims.exp <= now() {
+            return Err("over, or of another issuer".into());
+        }
+        let state = self.state();
+        // The safe choice. A service for which answering matters more goes on without the list,
+        // and a token is then good until its end, minutes after a logout.
+        if state.fresh_until <= now() {
+            return Err("the list of revocations is too old".into());
+        }
+        if let Some((entry, _)) = state.revoked.get(&claims.sid) {
+            let still = match (entry.token_version, entry.admin) {
+                (Some(version), Some(admin)) => {
+                    claims.token_version >= version && (admin || !claims.admin)
+                }
+                _ => false,
+            };
+            if !still {
+                return Err("revoked".into());
+            }
+        }
+        Ok(claims.user_id)
+    }
+}
+
+fn main() -> Outcome<()> {
+    let mut arguments = std::env::args().skip(1);
+    let base = arguments.next().ok_or("usage: offline_verifier URL [MILLISECONDS [ISSUER]]")?;
+    let interval = Duration::from_millis(arguments.next().as_deref().unwrap_or("1000").parse()?);
+    let issuer = arguments.next().unwrap_or_else(|| "gatepost".to_owned());
+    let verifier = Arc::new(Verifier::new(&base, &issuer));
+    // Before the first token is judged, what was revoked until now must be known.
+    verifier.poll()?;
+    let poller = Arc::clone(&verifier);
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(interval);
+            if let Err(error) = poller.poll() {
+                eprintln!("the list of revocations was not read: {error}");
+            }
+        }
+    });
+    for line in std::io::stdin().lock().lines() {
+        match verifier.verify(line?.trim()) {
+            Ok(user) => println!("good: user {user}"),
+            Err(why) => println!("refused: {why}"),
+        }
+    }
+    Ok(())
+}

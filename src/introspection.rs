@@ -1,0 +1,145 @@
+//! For other services: what a token is worth (RFC 7662), and taking one back (RFC 7009).
+//!
+//! Introspection is for those whom a key or an admin's token lets ask. Revocation is for whoever
+//! has the token: it is the proof by itself, as for the public clients of RFC 7009 (section 2.1).
+//! Whoever holds a refresh token can end its session anyway, by using it twice, and whoever holds
+//! an access token can log out with it; so asking for more would only keep out clients that do
+//! well to clean up, such as one whose access token is over. A token is revoked by ending its
+//! session, and with it the other tokens of that login.
+
+pub(crate) mod api;
+mod store;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::sessions;
+use crate::tokens::refresh::Ticket;
+use crate::tokens::{Claims, number_as_text};
+use crate::users::access::{Right, authorize};
+use crate::users::{Caller, UserId};
+use serde::Serialize;
+use store::Row;
+
+/// What is known of a token that is good at this moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Introspection {
+    /// The user's id, as text.
+    pub sub: String,
+    /// The user's id.
+    pub user_id: UserId,
+    /// The user's login as it was typed at registration.
+    pub username: String,
+    /// Whether the user is an admin now, whatever the token says.
+    pub admin: bool,
+    /// The session's number, as text like the claim.
+    #[serde(serialize_with = "number_as_text::serialize")]
+    pub sid: i64,
+    /// Who issued it.
+    pub iss: String,
+    /// When it was issued, in seconds since 1970-01-01 UTC.
+    pub iat: u64,
+    /// When it ends.
+    pub exp: u64,
+    /// `Bearer` for an access token, `refresh_token` for a refresh token, which opens nothing.
+    pub token_type: &'static str,
+    /// The name of an access token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+}
+
+/// A token that is one of ours by its signature. Whether it is still good, the database knows.
+enum Genuine {
+    Access(Claims),
+    Refresh(Ticket),
+}
+
+/// Checks a token of either kind. No hint is needed: an access token has dots, a refresh token has
+/// none.
+fn verify(app: &App, token: &str) -> Result<Option<Genuine>> {
+    let verified = if token.contains('.') {
+        app.verify_token(token).map(Genuine::Access)
+    } else {
+        sessions::ticket(app, token).map(Genuine::Refresh)
+    };
+    match verified {
+        Ok(token) => Ok(Some(token)),
+        Err(Error::TokenInvalid | Error::InvalidGrant) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Genuine {
+    fn session(&self) -> i64 {
+        match self {
+            Self::Access(claims) => claims.sid,
+            Self::Refresh(ticket) => ticket.session,
+        }
+    }
+
+    /// Whether it is good, given the row of its session, which lives.
+    fn is_good(&self, row: &Row) -> bool {
+        match self {
+            Self::Access(claims) => {
+                claims.user_id == row.user_id.get() && claims.token_version == row.token_version
+            }
+            Self::Refresh(ticket) => {
+                ticket.generation == row.key_generation && ticket.counter == row.counter
+            }
+        }
+    }
+
+    fn describe(self, row: Row, issuer: &str) -> Introspection {
+        let (iat, exp, token_type, jti) = match self {
+            Self::Access(claims) => (claims.iat, claims.exp, "Bearer", Some(claims.jti)),
+            Self::Refresh(_) => (row.last_used_at, row.expires_at, "refresh_token", None),
+        };
+        Introspection {
+            sub: row.user_id.get().to_string(),
+            user_id: row.user_id,
+            username: row.login,
+            admin: row.admin,
+            sid: row.session,
+            iss: issuer.to_owned(),
+            iat,
+            exp,
+            token_type,
+            jti,
+        }
+    }
+}
+
+/// What a token is worth; `None` for one that is unknown, malformed, foreign, retired, revoked or
+/// over. Asking for a refresh token does not use it.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
+/// [`Error::ScopeMissing`], all about the caller; the faults of the database.
+pub fn introspect(app: &App, caller: &Caller, token: &str) -> Result<Option<Introspection>> {
+    // Before the connection is taken: it may have to load keys.
+    let genuine = verify(app, token)?;
+    let session = genuine.as_ref().map(Genuine::session);
+    let row = app.database()?.read(|conn| {
+        authorize(conn, caller, Right::Introspect)?;
+        session.map_or(Ok(None), |session| store::find(&mut **conn, session))
+    })?;
+    let good = genuine.zip(row).filter(|(token, row)| token.is_good(row));
+    let issuer = &app.config().tokens.issuer;
+    Ok(good.map(|(token, row)| token.describe(row, issuer)))
+}
+
+/// Takes a token back, by ending its session. For one that is not good, nothing is left to do.
+///
+/// # Errors
+/// The faults of the database.
+pub fn revoke_token(app: &App, token: &str) -> Result<()> {
+    let Some(genuine) = verify(app, token)? else { return Ok(()) };
+    app.database()?.with_transaction(|tx| {
+        let Some(row) = store::find(tx, genuine.session())? else { return Ok(()) };
+        // A retired refresh token ends its session wherever it turns up. An access token from
+        // before a password change must not end the session that went on.
+        if matches!(genuine, Genuine::Refresh(_)) || genuine.is_good(&row) {
+            sessions::end(tx, app, row.session)?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,35 @@
+//! Introspection and revocation over HTTP, as forms, which their RFCs ask for.
+//!
+//! Parameters that are not known here are passed over (RFC 6749, 3.2): clients send more.
+
+use super::Introspection;
+use crate::app::App;
+use crate::error::Result;
+use crate::http::{Request, Response};
+use crate::users::Caller;
+use serde::Serialize;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+/// The answer to `POST /introspect` (RFC 7662, 2.2).
+#[derive(Serialize)]
+struct Answer {
+    active: bool,
+    #[serde(flatten)]
+    token: Option<Introspection>,
+}
+
+/// `POST /introspect`
+pub(crate) fn introspect(app: &App, request: &Request) -> Result<Response> {
+    let caller = Caller::of_client(app, request)?;
+    let token = Zeroizing::new(request.form()?.text("token")?);
+    let token = super::introspect(app, &caller, &token)?;
+    Ok(Response::json(200, &Answer { active: token.is_some(), token }))
+}
+
+/// `POST /revoke`
+pub(crate) fn revoke(app: &App, request: &Request) -> Result<Response> {
+    let token = Zeroizing::new(request.form()?.text("token")?);
+    super::revoke_token(app, &token)?;
+    Ok(Response::json(200, &json!({})))
+}

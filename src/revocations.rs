@@ -1,0 +1,180 @@
+//! The list of revocations, for services that verify access tokens alone.
+//!
+//! Whoever checks a signature offline cannot know that a session has ended since. This list says
+//! so: the sessions some of whose access tokens were revoked before their time. It is short, for
+//! what is older than an access token can live has fallen out, and needs no secrecy: it names
+//! sessions by number. It is signed like a token, so it may come through any cache.
+//!
+//! **What a service does with it.** Begin with `/revocations`. Fetch [`List::next`] again and
+//! again: at once while [`List::more`], else after an interval of its choice. Keep each entry for
+//! [`List::keep`] seconds. A token whose `sid` is listed is refused if the entry says that it is
+//! over, or the token's `token_version` is below the entry's, or it claims `admin` and the entry
+//! does not. After [`List::exp`] a list is stale: somebody may be holding back a newer one.
+//!
+//! **Nothing is missed.** Transactions become visible in another order than their timestamps.
+//! So a cursor never points to the last [`SETTLED_AFTER`], which no transaction outlives; entries
+//! younger than that are sent again, and taking one in twice changes nothing.
+
+pub(crate) mod api;
+mod store;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::tokens::number_as_text;
+use crate::{sessions, tokens};
+use serde::Serialize;
+use std::time::Duration;
+
+/// Longer than a statement and a pause in a transaction may take (`statement_timeout` 5 s and
+/// `idle_in_transaction_session_timeout` 10 s of the service's role), so that whatever has an
+/// older timestamp is visible or will never be.
+const SETTLED_AFTER: Duration = Duration::from_secs(20);
+
+/// Most entries of one answer: some 40 KiB.
+const MOST: usize = 1000;
+
+/// How often a list is dated anew. Until then an unchanged one has the same entity tag.
+const DATED: u64 = 30;
+
+/// How long after its date a list may be used.
+const VALID: u64 = 120;
+
+/// Where a list begins: behind a moment, in microseconds since 1970-01-01 UTC, and a session that
+/// was revoked in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    pub(crate) since: i64,
+    pub(crate) after: i64,
+}
+
+impl Cursor {
+    /// The farthest moment that a database can express in these units without overflow.
+    const LAST: i64 = 1 << 53;
+
+    /// Takes a position in from outside. Only one that a list named is of use.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`].
+    pub fn parse(since: i64, after: i64) -> Result<Self> {
+        if !(0..Self::LAST).contains(&since) || after < 0 {
+            return Err(Error::parameter("since", "must be taken from `next` of an earlier list"));
+        }
+        Ok(Self { since, after })
+    }
+}
+
+/// One session in the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// The session's number, as text like the claim `sid` of its access tokens.
+    #[serde(serialize_with = "number_as_text::serialize")]
+    pub sid: i64,
+    /// What tokens of a session that goes on may say; absent when none is good any more.
+    #[serde(flatten)]
+    pub still: Option<Still>,
+}
+
+/// What an access token of a session that goes on must say to be good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Still {
+    /// At least this.
+    pub token_version: i64,
+    /// No more than this.
+    pub admin: bool,
+}
+
+/// A list, before it is signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct List {
+    /// `tokens.issuer`.
+    pub iss: String,
+    /// Its date, in seconds since 1970-01-01 UTC.
+    pub iat: u64,
+    /// When it is stale.
+    pub exp: u64,
+    /// For how many seconds an entry matters, from when it was received.
+    pub keep: u64,
+    /// What was revoked, the oldest first.
+    pub revoked: Vec<Entry>,
+    /// Where the list goes on: a path with a query.
+    pub next: String,
+    /// Whether there is more to be had there at once.
+    pub more: bool,
+}
+
+/// What was revoked behind this position and still matters.
+///
+/// # Errors
+/// The faults of the database.
+pub fn revocations(app: &App, from: Cursor) -> Result<List> {
+    let keep = sessions::tokens_linger(app);
+    let mut rows = app.database()?.read(|conn| store::list(conn, from, keep, MOST + 1))?;
+    let more = rows.entries.len() > MOST;
+    rows.entries.truncate(MOST);
+    let next = next(from, &rows, more);
+    let iat = tokens::now() / DATED * DATED;
+    Ok(List {
+        iss: app.config().tokens.issuer.clone(),
+        iat,
+        exp: iat + VALID,
+        keep: keep.as_secs(),
+        revoked: rows.entries.into_iter().map(|(_, entry)| entry).collect(),
+        next: format!("/revocations?since={}&after={}", next.since, next.after),
+        more,
+    })
+}
+
+/// Where to go on: behind the last entry if more follow, else no later than what has settled.
+fn next(from: Cursor, rows: &store::Rows, more: bool) -> Cursor {
+    let cursors = rows.entries.iter().map(|(cursor, _)| *cursor);
+    if more {
+        return cursors.last().unwrap_or(from);
+    }
+    let settled = Cursor { since: rows.settled, after: 0 };
+    let known = std::iter::once(from).chain(cursors).rfind(|cursor| *cursor <= settled);
+    known.unwrap_or(settled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next_of(from: i64, times: &[i64], more: bool) -> i64 {
+        let entry =
+            |since: &i64| (Cursor { since: *since, after: 7 }, Entry { sid: 7, still: None });
+        let rows = store::Rows { entries: times.iter().map(entry).collect(), settled: 100 };
+        next(Cursor { since: from, after: 3 }, &rows, more).since
+    }
+
+    #[test]
+    fn the_next_list_begins_behind_what_has_settled_and_moves_only_with_entries() {
+        assert_eq!(next_of(50, &[], false), 50);
+        assert_eq!(next_of(50, &[60, 70], false), 70);
+        assert_eq!(next_of(50, &[60, 99, 101, 110], false), 99);
+        assert_eq!(next_of(50, &[101, 110], false), 50);
+    }
+
+    #[test]
+    fn who_has_read_ahead_over_many_entries_comes_back_to_what_has_settled() {
+        assert_eq!(next_of(50, &[101, 110], true), 110);
+        assert_eq!(next_of(110, &[], false), 100);
+        assert_eq!(next_of(110, &[120], false), 100);
+    }
+
+    #[test]
+    fn an_entry_of_a_session_that_is_over_says_nothing_but_its_number() {
+        let text = |entry: &Entry| serde_json::to_string(entry).unwrap();
+        assert_eq!(text(&Entry { sid: 5, still: None }), r#"{"sid":"5"}"#);
+        let still = Some(Still { token_version: 3, admin: false });
+        let expected = r#"{"sid":"6","token_version":3,"admin":false}"#;
+        assert_eq!(text(&Entry { sid: 6, still }), expected);
+    }
+
+    #[test]
+    fn a_cursor_has_bounds() {
+        for (since, after) in [(-1, 0), (0, -1), (1 << 53, 0), (i64::MAX, i64::MAX)] {
+            assert!(Cursor::parse(since, after).is_err());
+        }
+        assert!(Cursor::parse((1 << 53) - 1, i64::MAX).is_ok());
+    }
+}

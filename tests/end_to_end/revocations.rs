@@ -1,0 +1,298 @@
+//! The list of revocations, and a service that verifies tokens with it alone.
+
+use crate::support::{TestServer, problem};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gatepost::{Caller, Login, UserId};
+use reqwest::Method;
+use reqwest::blocking::Response;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+fn get(server: &TestServer, target: &str, etag: Option<&str>) -> Response {
+    let mut request = server.request(Method::GET, target);
+    if let Some(etag) = etag {
+        request = request.header("if-none-match", etag);
+    }
+    request.send().unwrap()
+}
+
+fn decode(part: &str) -> Value {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+/// The list behind a target.
+fn list(server: &TestServer, target: &str) -> Value {
+    let response = get(server, target, None);
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/jwt");
+    let text = response.text().unwrap();
+    let parts: Vec<&str> = text.split('.').collect();
+    let header = decode(parts[0]);
+    assert_eq!((parts.len(), &header["typ"]), (3, &json!("revocations+jwt")));
+    assert!(header["kid"].is_string());
+    decode(parts[1])
+}
+
+fn session(token: &str) -> String {
+    decode(token.split('.').nth(1).unwrap())["sid"].as_str().unwrap().to_owned()
+}
+
+/// Makes what was revoked so far that much older.
+fn age(server: &TestServer, seconds: u32) {
+    let sql =
+        format!("UPDATE gatepost.sessions SET revoked_at = revoked_at - interval '{seconds} s'");
+    server.sql().batch_execute(&sql).unwrap();
+}
+
+#[test]
+fn the_list_says_what_ended_and_what_goes_on_with_less() {
+    let server = TestServer::start();
+    let (alice, bob) = (server.register("alice"), server.register("bob"));
+    let root = server.register_admin("root");
+    assert_eq!(list(&server, "/revocations")["revoked"], json!([]));
+    let (one, two) = (server.token("alice"), server.token("alice"));
+    let (bobs, roots) = (server.token("bob"), server.token("root"));
+    assert_eq!(server.log_out(&one, &json!({})).status(), 200);
+    assert_eq!(list(&server, "/revocations")["revoked"], json!([{"sid": session(&one)}]));
+
+    // A password change: the session that made it goes on with the next token version.
+    let three = server.token("alice");
+    let body = json!({"id": alice, "password": "another password"});
+    assert_eq!(server.patch(&body, &two).status(), 200);
+    // A deletion, and a demotion.
+    assert_eq!(server.delete(&format!("/user?id={bob}"), &bobs).status(), 200);
+    let id = UserId::parse(root).unwrap();
+    gatepost::set_admin(server.app(), &Caller::Trusted, id, false).unwrap();
+    let listed = list(&server, "/revocations");
+    let expected = [
+        json!({"sid": session(&one)}),
+        json!({"sid": session(&two), "token_version": 2, "admin": false}),
+        json!({"sid": session(&three)}),
+        json!({"sid": session(&bobs)}),
+        json!({"sid": session(&roots), "token_version": 1, "admin": false}),
+    ];
+    let revoked = listed["revoked"].as_array().unwrap();
+    assert_eq!(revoked.len(), expected.len(), "{listed}");
+    for entry in expected {
+        assert!(revoked.contains(&entry), "{entry} is not in {listed}");
+    }
+    assert_eq!((&listed["iss"], &listed["more"]), (&json!("gatepost"), &json!(false)));
+    assert_eq!(listed["keep"], 900 + 10 + 60);
+    assert_eq!(listed["exp"].as_u64().unwrap() - listed["iat"].as_u64().unwrap(), 120);
+    // A list is no token, though the same key has signed it.
+    let jwt = get(&server, "/revocations", None).text().unwrap();
+    problem(server.get("/users", &jwt), 401, "unauthenticated");
+}
+
+#[test]
+fn what_is_older_than_a_token_can_be_falls_out() {
+    let server = TestServer::start();
+    server.register("alice");
+    let token = server.token("alice");
+    server.log_out(&token, &json!({}));
+    age(&server, 950);
+    assert_eq!(list(&server, "/revocations")["revoked"], json!([{"sid": session(&token)}]));
+    age(&server, 30);
+    assert_eq!(list(&server, "/revocations")["revoked"], json!([]));
+}
+
+#[test]
+fn who_follows_next_gets_what_is_new_and_what_may_have_been_late() {
+    let server = TestServer::start();
+    server.register("alice");
+    let (one, two) = (server.token("alice"), server.token("alice"));
+    server.log_out(&one, &json!({}));
+    let first = list(&server, "/revocations");
+    // Not settled: a transaction that began earlier may still turn up before it.
+    assert_eq!(first["next"], "/revocations?since=0&after=0");
+    age(&server, 30);
+    let settled = list(&server, first["next"].as_str().unwrap());
+    assert_eq!(settled["revoked"], json!([{"sid": session(&one)}]));
+    let next = settled["next"].as_str().unwrap().to_owned();
+    assert_eq!(list(&server, &next)["revoked"], json!([]));
+    assert_eq!(list(&server, &next)["next"], next.as_str());
+    server.log_out(&two, &json!({}));
+    let then = list(&server, &next);
+    assert_eq!(then["revoked"], json!([{"sid": session(&two)}]));
+    assert_eq!(then["next"], next.as_str());
+}
+
+#[test]
+fn a_long_list_comes_in_parts_and_loses_nothing() {
+    let server = TestServer::start();
+    server.register("alice");
+    // All in one moment, which a cursor of time alone could not divide.
+    let fill = "INSERT INTO gatepost.sessions
+                    (user_id, key_generation, expires_at, ended_at, revoked_at)
+                SELECT 1, 1, now() + interval '1 hour', now(), now() FROM generate_series(1, 2500)";
+    server.sql().batch_execute(fill).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    let (mut target, mut sizes) = ("/revocations".to_owned(), Vec::new());
+    loop {
+        let response = get(&server, &target, None);
+        assert!(response.content_length().unwrap() < 65_536);
+        let part = list(&server, &target);
+        let revoked = part["revoked"].as_array().unwrap();
+        sizes.push(revoked.len());
+        seen.extend(revoked.iter().map(|entry| entry["sid"].as_str().unwrap().to_owned()));
+        target = part["next"].as_str().unwrap().to_owned();
+        if part["more"] == false {
+            break;
+        }
+    }
+    assert_eq!((sizes, seen.len()), (vec![1000, 1000, 500], 2500));
+    // None of it has settled, so reading goes on at a moment before.
+    let again = list(&server, &target);
+    assert_eq!((again["revoked"].as_array().unwrap().len(), &again["more"]), (1000, &json!(true)));
+}
+
+#[test]
+fn an_unchanged_list_is_not_sent_again() {
+    let server = TestServer::start();
+    server.register("alice");
+    let token = server.token("alice");
+    let other = TestServer::on(&server.database);
+    // Lists are dated anew every 30 seconds. Between two readings that may happen once.
+    let twice = || {
+        let first = get(&server, "/revocations", None);
+        let etag = first.headers()["etag"].to_str().unwrap().to_owned();
+        let second = get(&other, "/revocations", Some(&format!("\"x\", {etag}")));
+        (first, etag, second)
+    };
+    let (mut first, mut etag, mut second) = twice();
+    if second.status() != 304 {
+        (first, etag, second) = twice();
+    }
+    assert_eq!(first.headers()["cache-control"], "public, max-age=1");
+    assert_eq!(
+        (second.status().as_u16(), second.headers()["etag"].to_str().unwrap()),
+        (304, etag.as_str())
+    );
+    assert_eq!(second.headers()["cache-control"], "public, max-age=1");
+    assert_eq!(second.bytes().unwrap().len(), 0);
+    assert!(etag.starts_with("W/\""));
+    server.log_out(&token, &json!({}));
+    assert_eq!(get(&server, "/revocations", Some(&etag)).status(), 200);
+    assert_eq!(get(&server, "/revocations", Some("*")).status(), 304);
+}
+
+#[test]
+fn a_cursor_that_no_list_named_is_refused() {
+    let server = TestServer::start();
+    for query in
+        ["since=x", "since=-1", "since=9007199254740992", "after=-1", "until=1", "since=1&since=2"]
+    {
+        problem(get(&server, &format!("/revocations?{query}"), None), 400, "invalid_request");
+    }
+    assert_eq!(list(&server, "/revocations?since=9007199254740991")["revoked"], json!([]));
+}
+
+#[test]
+fn the_list_is_found_by_an_index() {
+    let server = TestServer::start();
+    server.register("alice");
+    let fill = "INSERT INTO gatepost.sessions (user_id, key_generation, expires_at)
+                SELECT 1, 1, now() + interval '1 hour' FROM generate_series(1, 20000);
+                ANALYZE gatepost.sessions";
+    let mut sql = server.sql();
+    sql.batch_execute(fill).unwrap();
+    server.log_out(&server.token("alice"), &json!({}));
+    let plan = sql.query(
+        "EXPLAIN SELECT id FROM gatepost.sessions WHERE (revoked_at, id) > ('epoch', 0)
+         AND revoked_at > now() - interval '970 s' ORDER BY revoked_at, id LIMIT 1001",
+        &[],
+    );
+    let plan: Vec<String> = plan.unwrap().iter().map(|row| row.get(0)).collect();
+    assert!(plan.iter().any(|line| line.contains("sessions_revoked_at_idx")), "{plan:#?}");
+}
+
+/// The example of a service that verifies tokens by itself.
+struct Verifier {
+    child: std::process::Child,
+    answers: BufReader<std::process::ChildStdout>,
+}
+
+impl Verifier {
+    fn start(server: &TestServer) -> Self {
+        // Cargo builds examples beside the program when it builds the tests.
+        let program = Path::new(env!("CARGO_BIN_EXE_gatepost"));
+        let mut command = Command::new(program.with_file_name("examples/offline_verifier"));
+        command.args([&server.url(""), "100"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        Self { child, answers }
+    }
+
+    fn ask(&mut self, token: &str) -> String {
+        writeln!(self.child.stdin.as_ref().unwrap(), "{token}").unwrap();
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).unwrap();
+        answer.trim_end().to_owned()
+    }
+
+    /// Asks until this is the answer.
+    fn wait_for(&mut self, token: &str, expected: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let answer = self.ask(token);
+            if answer == expected {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{answer} and never {expected}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Verifier {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_service_that_verifies_offline_learns_of_each_revocation_within_its_polling_interval() {
+    let server = TestServer::start();
+    let id = server.register("alice");
+    server.register_admin("root");
+    let before = server.token("alice");
+    server.log_out(&before, &json!({}));
+    let mut verifier = Verifier::start(&server);
+    let good = format!("good: user {id}");
+    // What was revoked before it started, it knows before its first answer.
+    assert_eq!(verifier.ask(&before), "refused: revoked");
+    let tokens = server.tokens("alice");
+    let other = server.token("alice");
+    assert_eq!(verifier.ask(&tokens.access), good);
+    assert_eq!(verifier.ask(&other), good);
+    server.log_out(&other, &json!({}));
+    verifier.wait_for(&other, "refused: revoked");
+    assert_eq!(verifier.ask(&tokens.access), good);
+    // A password change: the old token is refused, the next one of the same session is not.
+    let body = json!({"id": id, "password": "another password"});
+    assert_eq!(server.patch(&body, &tokens.access).status(), 200);
+    verifier.wait_for(&tokens.access, "refused: revoked");
+    let next = crate::support::Tokens::of(server.refresh(&tokens.refresh));
+    assert_eq!(verifier.ask(&next.access), good);
+    // A demotion.
+    let root = server.tokens("root");
+    assert!(verifier.ask(&root.access).starts_with("good"));
+    let login = Login::parse("root").unwrap();
+    let user = gatepost::find(server.app(), &Caller::Trusted, &login).unwrap();
+    gatepost::set_admin(server.app(), &Caller::Trusted, user.id, false).unwrap();
+    verifier.wait_for(&root.access, "refused: revoked");
+    let next = crate::support::Tokens::of(server.refresh(&root.refresh));
+    assert!(verifier.ask(&next.access).starts_with("good"));
+    // And what is no token, or somebody else's.
+    let foreign = TestServer::start();
+    foreign.register("alice");
+    assert!(verifier.ask("a.b.c").starts_with("refused"));
+    assert!(verifier.ask(&foreign.token("alice")).starts_with("refused"));
+    let list = get(&server, "/revocations", None).text().unwrap();
+    assert_eq!(verifier.ask(&list), "refused: of another kind");
+}
