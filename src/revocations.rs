@@ -126,9 +126,9 @@ pub fn revocations(app: &App, from: Cursor) -> Result<List> {
 
 /// Where to go on: behind the last entry if more follow, else no later than what has settled.
 fn next(from: Cursor, rows: &store::Rows, more: bool) -> Cursor {
-    let cursors = rows.entries.iter().map(|(cursor, _)| *cursor);
+    let mut cursors = rows.entries.iter().map(|(cursor, _)| *cursor);
     if more {
-        return cursors.last().unwrap_or(from);
+        return cursors.next_back().unwrap_or(from);
     }
     let settled = Cursor { since: rows.settled, after: 0 };
     let known = std::iter::once(from).chain(cursors).rfind(|cursor| *cursor <= settled);

@@ -24,10 +24,11 @@ const NICER: i32 = 5;
 /// How long a thread stands back at a time while others are answered. It computes for about half as
 /// long in between, so that logins keep a third of the cores whatever else happens.
 ///
-/// Priority is not enough: PostgreSQL's processes are in scheduling groups of their own (Linux's
+/// Priority is not enough. PostgreSQL's processes are in scheduling groups of their own (Linux's
 /// autogroup, or a control group), where a thread's niceness does not count, and one of them was
-/// seen to wait 300 ms for a core that a hash had.
-const STAND_BACK: Duration = Duration::from_millis(1);
+/// seen to wait 300 ms for a core that a hash had. And Linux since 6.6 lets whoever runs have its
+/// slice of some milliseconds before a thread that has just been woken.
+const STAND_BACK: Duration = Duration::from_micros(500);
 
 /// How often a thread that stands back looks again.
 const GLANCE: Duration = Duration::from_micros(50);
@@ -148,8 +149,10 @@ impl Shared {
         }
     }
 
-    /// Leaves the core to others while requests are being answered, for a time.
+    /// Leaves the core to others: to our own threads that wait for it, and while requests are being
+    /// answered, for a time, to whoever does that.
     fn give_way(&self) {
+        std::thread::yield_now();
         let begin = Instant::now();
         while self.activity.is_answering() && begin.elapsed() < STAND_BACK {
             std::thread::sleep(GLANCE);

@@ -34,9 +34,9 @@ pub(crate) const HASH_BYTES: usize = 32;
 /// would make the others wait for it.
 const LANES: usize = 3;
 
-/// Iterations in a row: half a millisecond or so with all lanes taken.
+/// Iterations in a row: a quarter of a millisecond or so with all lanes taken.
 #[cfg(any(target_arch = "x86_64", test))]
-const IN_A_ROW: u32 = 4_000;
+const IN_A_ROW: u32 = 1_500;
 
 /// A hash to compute.
 pub(crate) struct Job<'a> {
@@ -76,8 +76,8 @@ impl Kernel {
         }
     }
 
-    /// Computes every job, [`lanes`](Self::lanes) of them at once, and calls `between` every half a
-    /// millisecond or so of it. By the crate, whose loop cannot be left, only between jobs.
+    /// Computes every job, [`lanes`](Self::lanes) of them at once, and calls `between` every quarter
+    /// of a millisecond or so of it. By the crate, whose loop cannot be left, only between jobs.
     pub(crate) fn derive(&self, jobs: &mut [Job<'_>], between: &dyn Fn()) {
         match &self.fast {
             Some(derive) => derive(jobs, between),
