@@ -23,18 +23,20 @@ const PASSWORD: &str = "correct horse battery";
 const STATEMENTS: [(&str, &str); 4] = [
     (
         "GET /user",
-        "SELECT u.id, login, admin, u.created_at, token_version,
+        "SELECT u.id, login, admin, u.created_at, locked, u.expires_at, token_version,
                 EXISTS (SELECT FROM gatepost.sessions s WHERE s.id = 1 AND s.user_id = u.id
-                        AND s.ended_at IS NULL AND s.expires_at > now())
+                        AND s.ended_at IS NULL AND s.expires_at > now()
+                    AND NOT u.locked AND (u.expires_at IS NULL OR u.expires_at > now()))
          FROM gatepost.users u WHERE u.id IN (1, 500000)",
     ),
     (
         "GET /users, deep",
-        "SELECT u.id, login, admin, u.created_at, token_version,
+        "SELECT u.id, login, admin, u.created_at, locked, u.expires_at, token_version,
                 EXISTS (SELECT FROM gatepost.sessions s WHERE s.id = 1 AND s.user_id = u.id
-                        AND s.ended_at IS NULL AND s.expires_at > now()), true
+                        AND s.ended_at IS NULL AND s.expires_at > now()
+                    AND NOT u.locked AND (u.expires_at IS NULL OR u.expires_at > now())), true
          FROM gatepost.users u WHERE u.id = 1
-         UNION ALL (SELECT id, login, admin, created_at, token_version, false, false
+         UNION ALL (SELECT id, login, admin, created_at, locked, expires_at, token_version, false, false
                     FROM gatepost.users WHERE id > 500000 ORDER BY id OFFSET 0 LIMIT 21)",
     ),
     (

@@ -27,7 +27,8 @@ Commands:
   database create     Make roles and database on a PostgreSQL server
   database migrate    Bring the schema up to date
   keys COMMAND        list, rotate, reencrypt: the keys that sign tokens
-  user COMMAND        create, list, show, promote, demote, delete, set-password
+  user COMMAND        create, list, show, promote, demote, lock, unlock, expire, delete,
+                      set-password
   key COMMAND         create, list, revoke: API keys, for programs
 
 Options:

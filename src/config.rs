@@ -127,6 +127,11 @@ pub struct Passwords {
     /// Fewest characters of a new password. Default 8 (OWASP ASVS 5.0, 6.2.1), in production 15
     /// (NIST SP 800-63B-4, a password as the only factor).
     pub min_length: usize,
+    /// Whether users must give their current password with a new one (`current_password` of
+    /// `PATCH /user`), so that a stolen access token cannot take the account over. Default
+    /// `false`, since the bare contract knows no such parameter; in production `true` (OWASP ASVS
+    /// 5.0, 6.2.3). Admins who change others need not know theirs.
+    pub require_current: bool,
 }
 
 /// `[tokens]`: the JWTs.
@@ -305,6 +310,7 @@ table! {
     access.open_to_network
     passwords.iterations
     passwords.min_length
+    passwords.require_current
     tokens.issuer
     tokens.algorithm
     tokens.access_ttl
@@ -355,6 +361,7 @@ impl Config {
             passwords: Passwords {
                 iterations: if profile == Profile::Testing { 1_000 } else { SAFE_ITERATIONS },
                 min_length: if profile == Profile::Production { 15 } else { 8 },
+                require_current: profile == Profile::Production,
             },
             tokens: Tokens {
                 issuer: "gatepost".to_owned(),

@@ -19,6 +19,10 @@ pub enum Error {
     WeakPassword(String),
     /// Wrong login or wrong password; which of the two is not said.
     InvalidCredentials,
+    /// An admin has locked the account. Said only to who knows its password.
+    AccountLocked,
+    /// The account has passed its `expires_at`. Said only to who knows its password.
+    AccountExpired,
     /// A refresh token that is malformed, foreign or retired, or whose session is over.
     InvalidGrant,
     /// Neither a token nor a key where one is needed.
@@ -84,6 +88,8 @@ impl fmt::Display for Error {
             }
             Self::LoginTaken => f.write_str("this login is taken"),
             Self::InvalidCredentials => f.write_str("wrong login or password"),
+            Self::AccountLocked => f.write_str("this account is locked"),
+            Self::AccountExpired => f.write_str("this account has expired"),
             Self::InvalidGrant => f.write_str("the refresh token is not valid, or no longer"),
             Self::TokenMissing => f.write_str("an access token is needed"),
             Self::TokenInvalid => f.write_str("the access token is not valid, or no longer"),

@@ -109,7 +109,7 @@ impl Genuine {
 }
 
 /// What a token is worth; `None` for one that is unknown, malformed, foreign, retired, revoked or
-/// over. Asking for a refresh token does not use it.
+/// over, or of an account that is locked or over. Asking for a refresh token does not use it.
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
@@ -122,7 +122,7 @@ pub fn introspect(app: &App, caller: &Caller, token: &str) -> Result<Option<Intr
         authorize(conn, caller, Right::Introspect)?;
         session.map_or(Ok(None), |session| store::find(&mut **conn, session))
     })?;
-    let good = genuine.zip(row).filter(|(token, row)| token.is_good(row));
+    let good = genuine.zip(row).filter(|(token, row)| row.active && token.is_good(row));
     let issuer = &app.config().tokens.issuer;
     Ok(good.map(|(token, row)| token.describe(row, issuer)))
 }

@@ -2,7 +2,7 @@
 //!
 //! The program `gatepost` is made of this library, and so can yours be: build a [`Config`], start
 //! a [`Service`], stop it. Or open an [`App`] and call the operations without any listener:
-//! [`register`], [`log_in`], [`refresh`], [`log_out`], [`show`], [`list`], [`change_password`],
+//! [`register`], [`log_in`], [`refresh`], [`log_out`], [`show`], [`list`], [`change`],
 //! [`delete`].
 //!
 //! ```no_run
@@ -70,6 +70,6 @@ pub use sessions::{
 };
 pub use tokens::Claims;
 pub use users::{
-    Caller, Login, Page, Timestamp, User, UserId, change_password, delete, find, list, register,
-    register_admin, set_admin, show,
+    Caller, Change, Login, Page, Timestamp, User, UserId, change, change_password, delete, find,
+    list, register, register_admin, set_admin, show,
 };

@@ -21,7 +21,7 @@ fn find(method: &str, path: &str) -> Option<(Lane, Handler)> {
         ("DELETE", "/session") => (Ordinary, sessions::api::end),
         ("POST", "/user") => (Hashing, users::api::register),
         ("GET", "/user") => (Ordinary, users::api::show),
-        ("PATCH", "/user") => (Hashing, users::api::change_password),
+        ("PATCH", "/user") => (Hashing, users::api::change),
         ("DELETE", "/user") => (Ordinary, users::api::delete),
         ("GET", "/users") => (Ordinary, users::api::list),
         ("POST", "/introspect") => (Ordinary, introspection::api::introspect),

@@ -48,8 +48,8 @@ impl std::fmt::Debug for LoggedIn {
 /// configured. Of more than `sessions.per_user` sessions of the user the oldest ends.
 ///
 /// # Errors
-/// [`Error::InvalidCredentials`], the same whether login or password was wrong; the faults of the
-/// database.
+/// [`Error::InvalidCredentials`], the same whether login or password was wrong; with the right
+/// password [`Error::AccountLocked`], [`Error::AccountExpired`]; the faults of the database.
 pub fn log_in(app: &App, login: &Login, password: &Password) -> Result<LoggedIn> {
     log_in_from(app, login, password, &Device::default())
 }
@@ -71,6 +71,12 @@ pub fn log_in_from(
     let Some(credentials) = credentials.filter(|_| verdict != Verdict::Wrong) else {
         return Err(Error::InvalidCredentials);
     };
+    if credentials.locked {
+        return Err(Error::AccountLocked);
+    }
+    if credentials.expired {
+        return Err(Error::AccountExpired);
+    }
     if verdict == Verdict::RightButWeak {
         let new = app.hash(password)?.to_string();
         let replaced = database.with_transaction(|tx| store::replace_hash(tx, &credentials, &new));

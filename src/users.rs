@@ -1,10 +1,11 @@
-//! Users: register, list, show, change the password, delete.
+//! Users: register, list, show, change, delete.
 //!
 //! Each operation checks its caller's right itself, whether it is reached over HTTP or called by
 //! a program that embeds us.
 
 pub(crate) mod access;
 pub(crate) mod api;
+mod change;
 mod store;
 mod types;
 
@@ -15,6 +16,7 @@ use crate::passwords::Password;
 use crate::sessions;
 pub use access::Caller;
 use access::{Right, authorize, authorize_change, read_as};
+pub use change::{Change, change};
 pub use types::{Login, Page, Timestamp, User, UserId};
 
 /// Registers a user.
@@ -79,27 +81,17 @@ pub fn find(app: &App, caller: &Caller, login: &Login) -> Result<User> {
     })
 }
 
-/// Sets a new password. Every access token issued before is refused from then on, and all sessions
-/// of the user end but the one in which the user does this: that one can be refreshed.
+/// Sets a new password: [`change`] with a password alone.
 ///
 /// # Errors
-/// [`Error::WeakPassword`], and as [`show`].
+/// As [`change`].
 pub fn change_password(
     app: &App,
     caller: &Caller,
     id: UserId,
     password: &Password,
 ) -> Result<User> {
-    find_as(app, caller, Right::Change(id), id)?;
-    password.check_strength(app.config().passwords.min_length)?;
-    let hash = app.hash(password)?.to_string();
-    // The right is asked for again: hashing takes long enough for the caller to have lost it.
-    app.database()?.with_transaction(|tx| {
-        authorize_change(tx, caller, Right::Change(id))?;
-        let user = store::set_password(tx, id, &hash)?.ok_or(Error::NoSuchUser)?;
-        sessions::end_all(tx, app, id, caller.session_as(id))?;
-        Ok(user)
-    })
+    change(app, caller, id, &Change { password: Some(password), ..Change::default() })
 }
 
 /// Deletes a user and returns who it was. The user's sessions end, and the access tokens are

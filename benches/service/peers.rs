@@ -7,20 +7,22 @@ use std::time::{Duration, Instant};
 
 /// The statement of `GET /user`.
 pub(crate) const USER: &str = "\\set id random(1, 10000)
-SELECT u.id, login, admin, u.created_at, token_version,
+SELECT u.id, login, admin, u.created_at, locked, u.expires_at, token_version,
        EXISTS (SELECT FROM gatepost.sessions s WHERE s.id = 1 AND s.user_id = u.id
-               AND s.ended_at IS NULL AND s.expires_at > now())
+               AND s.ended_at IS NULL AND s.expires_at > now()
+                    AND NOT u.locked AND (u.expires_at IS NULL OR u.expires_at > now()))
 FROM gatepost.users u WHERE u.id IN (1, :id);
 ";
 
 /// The statement of `GET /users`.
 pub(crate) const USERS: &str = "\\set n 0
-SELECT u.id, login, admin, u.created_at, token_version,
+SELECT u.id, login, admin, u.created_at, locked, u.expires_at, token_version,
        EXISTS (SELECT FROM gatepost.sessions s WHERE s.id = 1 AND s.user_id = u.id
-               AND s.ended_at IS NULL AND s.expires_at > now()), true
+               AND s.ended_at IS NULL AND s.expires_at > now()
+                    AND NOT u.locked AND (u.expires_at IS NULL OR u.expires_at > now())), true
 FROM gatepost.users u WHERE u.id = 1
 UNION ALL
-(SELECT id, login, admin, created_at, token_version, false, false FROM gatepost.users
+(SELECT id, login, admin, created_at, locked, expires_at, token_version, false, false FROM gatepost.users
  WHERE id > :n ORDER BY id OFFSET 0 LIMIT 21);
 ";
 

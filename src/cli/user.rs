@@ -1,7 +1,7 @@
 //! `gatepost user …`: works beside a running service, and without one.
 
 use super::{Argument, Arguments, Failure, Outcome, print};
-use gatepost::{App, Caller, Login, Page, Password, Secret, User};
+use gatepost::{App, Caller, Change, Login, Page, Password, Secret, Timestamp, User};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -13,11 +13,16 @@ Usage: gatepost user create LOGIN [--admin]    Make a user; the password comes f
        gatepost user show LOGIN                Show one
        gatepost user promote LOGIN             Make an admin of a user
        gatepost user demote LOGIN              Make an ordinary user of an admin
+       gatepost user lock LOGIN                Lock the account; its access tokens end at once
+       gatepost user unlock LOGIN              Unlock it
+       gatepost user expire LOGIN TIME         Let it end at a time such as 2027-01-31T18:00:00Z,
+                                               or `never`
        gatepost user delete LOGIN              Delete a user
        gatepost user set-password LOGIN        Set a new password, from standard input
 
 Works beside a running service, on the private PostgreSQL too, and without one. A user is shown
-as id, login, `admin` or `user`, and the time of registration, separated by tabs.
+as id, login, `admin` or `user`, the time of registration and, where it holds, `locked` and
+`expires TIME`, separated by tabs.
 ";
 
 /// Most bytes read for a password: more than one may have, so that a longer one is refused and
@@ -53,6 +58,18 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
             let id = find(&app, login)?.id;
             gatepost::set_admin(&app, &caller, id, words[0] == "promote")?
         }
+        ["lock" | "unlock", login] => {
+            let app = open()?;
+            let id = find(&app, login)?.id;
+            let change = Change { locked: Some(words[0] == "lock"), ..Change::default() };
+            gatepost::change(&app, &caller, id, &change)?
+        }
+        ["expire", login, time] => {
+            let expires_at = Some(parse_end(time)?);
+            let app = open()?;
+            let id = find(&app, login)?.id;
+            gatepost::change(&app, &caller, id, &Change { expires_at, ..Change::default() })?
+        }
         ["delete", login] => {
             let app = open()?;
             let id = find(&app, login)?.id;
@@ -65,11 +82,18 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
             let id = find(&app, login)?.id;
             gatepost::change_password(&app, &caller, id, &password)?
         }
-        ["create" | "show" | "promote" | "demote" | "delete" | "set-password"] => {
+        ["expire"] | ["expire", _] => {
+            return Err(Failure::Usage("user expire needs a LOGIN and a TIME".to_owned()));
+        }
+        [
+            "create" | "show" | "promote" | "demote" | "lock" | "unlock" | "delete"
+            | "set-password",
+        ] => {
             return Err(Failure::Usage(format!("user {} needs a LOGIN", words[0])));
         }
         _ => {
-            let text = "user takes create, list, show, promote, demote, delete or set-password";
+            let text = "user takes create, list, show, promote, demote, lock, unlock, expire, \
+                        delete or set-password";
             return Err(Failure::Usage(text.to_owned()));
         }
     };
@@ -78,7 +102,24 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 
 fn line(user: &User) -> String {
     let kind = if user.admin { "admin" } else { "user" };
-    format!("{}\t{}\t{kind}\t{}\n", user.id.get(), user.login, user.created_at)
+    let mut line = format!("{}\t{}\t{kind}\t{}", user.id.get(), user.login, user.created_at);
+    if user.locked {
+        line.push_str("\tlocked");
+    }
+    if let Some(time) = user.expires_at {
+        line.push_str(&format!("\texpires {time}"));
+    }
+    line.push('\n');
+    line
+}
+
+/// The time at which an account is to end; `never` for none.
+fn parse_end(text: &str) -> Result<Option<Timestamp>, Failure> {
+    if text == "never" {
+        return Ok(None);
+    }
+    let fault = |fault| Failure::Usage(format!("the time {fault}, or never"));
+    Timestamp::parse(text).map(Some).map_err(fault)
 }
 
 fn list(app: &App, caller: &Caller) -> Outcome {

@@ -45,6 +45,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "revocations",
         sql: include_str!("../../sql/migrations/0005_revocations.sql"),
     },
+    Migration {
+        version: 7,
+        name: "accounts",
+        sql: include_str!("../../sql/migrations/0007_accounts.sql"),
+    },
 ];
 
 const TABLE: &str = "

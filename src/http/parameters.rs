@@ -128,10 +128,32 @@ impl Parameters {
     /// # Errors
     /// [`Error::InvalidRequest`] when it is missing or not a text.
     pub(crate) fn text(&mut self, name: &str) -> Result<String> {
+        let hint = self.hint;
+        self.optional_text(name)?.ok_or_else(|| Error::parameter(name, hint))
+    }
+
+    /// A text that may be there.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when it is not a text.
+    pub(crate) fn optional_text(&mut self, name: &str) -> Result<Option<String>> {
         match self.take(name) {
-            Some(Given::Query(text) | Given::Json(Value::String(text))) => Ok(text),
+            Some(Given::Query(text) | Given::Json(Value::String(text))) => Ok(Some(text)),
             Some(Given::Json(_)) => Err(Error::parameter(name, "must be a string")),
-            None => Err(Error::parameter(name, self.hint)),
+            None => Ok(None),
+        }
+    }
+
+    /// A text that may be there, or JSON's `null` in its place.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when it is neither.
+    pub(crate) fn nullable_text(&mut self, name: &str) -> Result<Option<Option<String>>> {
+        match self.take(name) {
+            Some(Given::Query(text) | Given::Json(Value::String(text))) => Ok(Some(Some(text))),
+            Some(Given::Json(Value::Null)) => Ok(Some(None)),
+            Some(Given::Json(_)) => Err(Error::parameter(name, "must be a string or null")),
+            None => Ok(None),
         }
     }
 

@@ -87,6 +87,8 @@ impl Response {
             Error::LoginTaken => (BAD_REQUEST, "login_taken"),
             Error::WeakPassword(_) => (BAD_REQUEST, "weak_password"),
             Error::InvalidCredentials => (BAD_REQUEST, "invalid_credentials"),
+            Error::AccountLocked => (FORBIDDEN, "account_locked"),
+            Error::AccountExpired => (FORBIDDEN, "account_expired"),
             Error::InvalidGrant => (BAD_REQUEST, "invalid_grant"),
             Error::TokenMissing | Error::TokenInvalid => (UNAUTHORIZED, "unauthenticated"),
             Error::Forbidden | Error::ScopeMissing(_) => (FORBIDDEN, "forbidden"),

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::users::UserId;
+use crate::users::access::active;
 use postgres::GenericClient;
 use postgres::types::Type;
 
@@ -17,15 +18,20 @@ pub(super) struct Row {
     pub(super) login: String,
     pub(super) admin: bool,
     pub(super) token_version: i64,
+    /// Whether the account is neither locked nor over.
+    pub(super) active: bool,
 }
 
 pub(super) fn find(conn: &mut impl GenericClient, session: i64) -> Result<Option<Row>> {
-    let sql = "SELECT s.id, s.key_generation, s.counter,
-                      floor(extract(epoch FROM s.last_used_at))::BIGINT,
-                      floor(extract(epoch FROM s.expires_at))::BIGINT,
-                      u.id, u.login, u.admin, u.token_version
-               FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
-               WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > now()";
+    let sql = concat!(
+        "SELECT s.id, s.key_generation, s.counter,
+                floor(extract(epoch FROM s.last_used_at))::BIGINT,
+                floor(extract(epoch FROM s.expires_at))::BIGINT,
+                u.id, u.login, u.admin, u.token_version, ",
+        active!(),
+        " FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
+         WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > now()"
+    );
     let row = conn.query_typed_opt(sql, &[(&session, Type::INT8)])?;
     let seconds = |number: i64| u64::try_from(number).unwrap_or(0);
     Ok(row.map(|row| Row {
@@ -38,5 +44,6 @@ pub(super) fn find(conn: &mut impl GenericClient, session: i64) -> Result<Option
         login: row.get(6),
         admin: row.get(7),
         token_version: row.get(8),
+        active: row.get(9),
     }))
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::passwords::PasswordHash;
 use crate::tokens::Subject;
 use crate::tokens::refresh::Ticket;
-use crate::users::access::{Rows, Standing};
+use crate::users::access::{Rows, Standing, active, live};
 use crate::users::{Login, Page, Timestamp, UserId};
 use postgres::types::Type;
 use postgres::{Row, Transaction};
@@ -22,18 +22,21 @@ pub(super) const SWEPT_AT_ONCE: u64 = 500;
 pub(super) struct Credentials {
     pub(super) subject: Subject,
     pub(super) hash: PasswordHash,
+    pub(super) locked: bool,
+    pub(super) expired: bool,
 }
 
 pub(super) fn credentials(conn: &mut Connection, login: &Login) -> Result<Option<Credentials>> {
-    let sql = "SELECT id, admin, token_version, password_hash FROM gatepost.users
+    let sql = "SELECT id, admin, token_version, locked, coalesce(expires_at <= now(), false),
+                      password_hash FROM gatepost.users
                WHERE login_canonical = $1";
     let rows = conn.query_prepared(sql, &[(&login.canonical(), Type::TEXT)])?;
     let Some(row) = rows.first() else { return Ok(None) };
     let subject = Subject { user_id: row.get(0), admin: row.get(1), token_version: row.get(2) };
-    let hash = row.get::<_, &str>(3).parse().map_err(|_| {
+    let hash = row.get::<_, &str>(5).parse().map_err(|_| {
         Error::Internal(format!("the password hash of user {} is malformed", subject.user_id))
     })?;
-    Ok(Some(Credentials { subject, hash }))
+    Ok(Some(Credentials { subject, hash, locked: row.get(3), expired: row.get(4) }))
 }
 
 /// Replaces the stored hash, only where it is still the one that was verified: otherwise a
@@ -49,9 +52,9 @@ pub(super) fn replace_hash(
     Ok(())
 }
 
-/// Opens a session, unless the password was changed or the user deleted since the credentials
-/// were read. A change that is under way is waited for, and one that comes later waits for us and
-/// then finds the session.
+/// Opens a session, unless the password was changed or the user locked or deleted since the
+/// credentials were read, or the account is over. A change that is under way is waited for, and one
+/// that comes later waits for us and then finds the session.
 pub(super) fn open(
     tx: &mut Transaction<'_>,
     subject: Subject,
@@ -59,11 +62,13 @@ pub(super) fn open(
     settings: &Sessions,
     device: &Device,
 ) -> Result<Option<SessionId>> {
-    let sql = "INSERT INTO gatepost.sessions
-                   (user_id, key_generation, expires_at, address, user_agent)
-               SELECT id, $3, now() + $4 * interval '1 millisecond', $5, $6
-               FROM gatepost.users WHERE id = $1 AND token_version = $2 FOR SHARE
-               RETURNING id";
+    let sql = concat!(
+        "INSERT INTO gatepost.sessions (user_id, key_generation, expires_at, address, user_agent)
+         SELECT id, $3, now() + $4 * interval '1 millisecond', $5, $6
+         FROM gatepost.users u WHERE id = $1 AND token_version = $2 AND ",
+        active!(),
+        " FOR SHARE RETURNING id"
+    );
     let row = tx.query_typed_opt(
         sql,
         &[
@@ -97,7 +102,7 @@ pub(super) fn end_oldest(
     Ok(())
 }
 
-/// A session that lives, whose row is held until the transaction ends.
+/// A session that lives, of an active account, whose row is held until the transaction ends.
 pub(super) struct Locked {
     pub(super) subject: Subject,
     pub(super) counter: i64,
@@ -109,13 +114,16 @@ pub(super) struct Locked {
 }
 
 pub(super) fn lock(tx: &mut Transaction<'_>, ticket: Ticket) -> Result<Option<Locked>> {
-    let sql = "SELECT u.id, u.admin, u.token_version, s.counter, s.retired,
-                      (extract(epoch FROM now()) * 1000)::BIGINT,
-                      (extract(epoch FROM s.expires_at - now()) * 1000)::BIGINT
-               FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
-               WHERE s.id = $1 AND s.key_generation = $2
-               AND s.ended_at IS NULL AND s.expires_at > now()
-               FOR UPDATE OF s";
+    let sql = concat!(
+        "SELECT u.id, u.admin, u.token_version, s.counter, s.retired,
+                (extract(epoch FROM now()) * 1000)::BIGINT,
+                (extract(epoch FROM s.expires_at - now()) * 1000)::BIGINT
+         FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
+         WHERE s.id = $1 AND s.key_generation = $2
+         AND s.ended_at IS NULL AND s.expires_at > now() AND ",
+        active!(),
+        " FOR UPDATE OF s"
+    );
     let (session, generation) = (ticket.session, ticket.generation);
     let row = tx.query_typed_opt(sql, &[(&session, Type::INT8), (&generation, Type::INT8)])?;
     Ok(row.map(|row| Locked {
@@ -259,19 +267,19 @@ pub(super) fn list(
     user: UserId,
     page: Page,
 ) -> Result<Listed> {
-    let sql = "SELECT u.admin, u.token_version,
-                      EXISTS (SELECT FROM gatepost.sessions s
-                              WHERE s.id = $2 AND s.user_id = u.id AND s.ended_at IS NULL
-                              AND s.expires_at > now()),
-                      NULL::BIGINT, u.id, NULL::TIMESTAMPTZ, NULL::TIMESTAMPTZ, NULL::TIMESTAMPTZ,
-                      NULL::TEXT, NULL::TEXT
-               FROM gatepost.users u WHERE u.id IN ($1, $3)
-               UNION ALL
-               (SELECT NULL, NULL, NULL, id, user_id, created_at, last_used_at, expires_at,
-                       address, user_agent
-                FROM gatepost.sessions
-                WHERE user_id = $3 AND id > $4 AND ended_at IS NULL AND expires_at > now()
-                ORDER BY id OFFSET $5 LIMIT $6)";
+    let sql = concat!(
+        "SELECT u.admin, u.token_version, ",
+        live!("$2"),
+        ", NULL::BIGINT, u.id, NULL::TIMESTAMPTZ, NULL::TIMESTAMPTZ, NULL::TIMESTAMPTZ,
+                NULL::TEXT, NULL::TEXT
+         FROM gatepost.users u WHERE u.id IN ($1, $3)
+         UNION ALL
+         (SELECT NULL, NULL, NULL, id, user_id, created_at, last_used_at, expires_at,
+                 address, user_agent
+          FROM gatepost.sessions
+          WHERE user_id = $3 AND id > $4 AND ended_at IS NULL AND expires_at > now()
+          ORDER BY id OFFSET $5 LIMIT $6)"
+    );
     let (after, offset) = page.start();
     let one_more = page.size() + 1;
     let rows = conn.query_typed(
@@ -294,11 +302,8 @@ pub(super) fn list(
     let size = usize::try_from(page.size()).unwrap_or(usize::MAX);
     let more = sessions.len() > size;
     sessions.truncate(size);
-    let standing = |row: &&Row| Standing {
-        admin: row.get(0),
-        token_version: row.get(1),
-        session_lives: row.get(2),
-    };
+    let standing =
+        |row: &&Row| Standing { admin: row.get(0), token_version: row.get(1), live: row.get(2) };
     Ok(Listed {
         standing: caller.and_then(|rows| of(rows.user)).map(standing),
         user_exists: of(user.get()).is_some(),

@@ -107,9 +107,33 @@ impl Rows {
 pub(crate) struct Standing {
     pub(crate) admin: bool,
     pub(crate) token_version: i64,
-    /// Whether the session is this user's, and not over.
-    pub(crate) session_lives: bool,
+    /// Whether the session is this user's, and not over, and the account is active.
+    pub(crate) live: bool,
 }
+
+/// The SQL of whether the account in a row `u` is neither locked nor over.
+macro_rules! active {
+    () => {
+        "NOT u.locked AND coalesce(u.expires_at > now(), true)"
+    };
+}
+
+/// The SQL of [`Standing::live`]: of the user in a row `u`, and of the session that this parameter
+/// names.
+macro_rules! live {
+    ($session:literal) => {
+        concat!(
+            "(EXISTS (SELECT FROM gatepost.sessions s
+                      WHERE s.id = ",
+            $session,
+            " AND s.user_id = u.id AND s.ended_at IS NULL AND s.expires_at > now()) AND ",
+            $crate::users::access::active!(),
+            ")"
+        )
+    };
+}
+
+pub(crate) use {active, live};
 
 /// What an operation asks of its caller. An admin has all of these rights.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +148,8 @@ pub(crate) enum Right {
     Change(UserId),
     /// To change users who are no admins.
     ChangeOthers,
+    /// To lock this user or to set an end, with a key only if it is no admin.
+    Lock(UserId),
     /// To register users where that is not for anyone.
     Register,
     /// To ask what a token is worth.
@@ -135,9 +161,12 @@ impl Right {
     fn own(self) -> Option<UserId> {
         match self {
             Self::See(id) | Self::Change(id) => Some(id),
-            Self::Admin | Self::SeeAll | Self::ChangeOthers | Self::Register | Self::Introspect => {
-                None
-            }
+            Self::Admin
+            | Self::SeeAll
+            | Self::ChangeOthers
+            | Self::Lock(_)
+            | Self::Register
+            | Self::Introspect => None,
         }
     }
 
@@ -145,7 +174,7 @@ impl Right {
     fn scope(self) -> Option<Scope> {
         match self {
             Self::SeeAll | Self::See(_) => Some(Scope::UsersRead),
-            Self::Change(_) | Self::ChangeOthers => Some(Scope::UsersWrite),
+            Self::Change(_) | Self::ChangeOthers | Self::Lock(_) => Some(Scope::UsersWrite),
             Self::Register => Some(Scope::Register),
             Self::Introspect => Some(Scope::Introspect),
             Self::Admin => None,
@@ -212,7 +241,7 @@ pub(crate) fn authorize_change(
 
 fn judge(claims: &Claims, right: Right, standing: Option<Standing>) -> Result<()> {
     let standing = standing
-        .filter(|it| it.session_lives && it.token_version == claims.token_version)
+        .filter(|it| it.live && it.token_version == claims.token_version)
         .ok_or(Error::TokenInvalid)?;
     let own = right.own().is_some_and(|id| id.get() == claims.user_id);
     if standing.admin || own { Ok(()) } else { Err(Error::Forbidden) }
@@ -226,12 +255,13 @@ fn judge_key(scopes: &Scopes, right: Right) -> Result<()> {
     }
 }
 
-/// A key must not change an admin: whoever sets an admin's password is one.
+/// A key must not change an admin: whoever sets an admin's password is one, and whoever locks the
+/// admins takes the service from them.
 fn spare_admins(
     right: Right,
     standing: impl FnOnce(Rows) -> Result<Option<Standing>>,
 ) -> Result<()> {
-    let Right::Change(id) = right else { return Ok(()) };
+    let (Right::Change(id) | Right::Lock(id)) = right else { return Ok(()) };
     // No session has the number 0; only the user's row matters here.
     let rows = Rows { user: id.get(), session: 0 };
     let admin = standing(rows)?.is_some_and(|standing| standing.admin);

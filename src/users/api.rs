@@ -1,9 +1,9 @@
 //! Users over HTTP: JSON in, operation, JSON out.
 
-use super::{Caller, Login, Page, User, UserId};
+use super::{Caller, Change, Login, Page, Timestamp, User, UserId};
 use crate::app::App;
 use crate::config::Registration;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::{Parameters, Request, Response};
 use crate::passwords::Password;
 use serde::Serialize;
@@ -70,13 +70,31 @@ pub(crate) fn show(app: &App, request: &Request) -> Result<Response> {
 }
 
 /// `PATCH /user`
-pub(crate) fn change_password(app: &App, request: &Request) -> Result<Response> {
+pub(crate) fn change(app: &App, request: &Request) -> Result<Response> {
     let caller = Caller::of(app, request)?;
     let mut parameters = request.parameters()?;
     let id = UserId::parse(parameters.number("id", 1)?)?;
-    let password = Password::parse(&Zeroizing::new(parameters.text("password")?))?;
+    let mut password = |name| -> Result<Option<Password>> {
+        let text = parameters.optional_text(name)?.map(Zeroizing::new);
+        text.map(|text| Password::parse(&text)).transpose()
+    };
+    let (new, current) = (password("password")?, password("current_password")?);
+    let locked = parameters.optional_flag("locked")?;
+    let expires_at = match parameters.nullable_text("expires_at")? {
+        Some(Some(text)) => {
+            let time = Timestamp::parse(&text);
+            Some(Some(time.map_err(|fault| Error::parameter("expires_at", fault))?))
+        }
+        other => other.map(|_| None),
+    };
     parameters.end()?;
-    Ok(Response::json(200, &super::change_password(app, &caller, id, &password)?))
+    if new.is_none() && locked.is_none() && expires_at.is_none() {
+        let text = "is missing, and so are locked and expires_at: nothing is to be changed";
+        return Err(Error::parameter("password", text));
+    }
+    let (password, current_password) = (new.as_ref(), current.as_ref());
+    let change = Change { password, current_password, locked, expires_at };
+    Ok(Response::json(200, &super::change(app, &caller, id, &change)?))
 }
 
 /// `DELETE /user`

@@ -1,11 +1,19 @@
 //! The SQL of users.
 
-use super::access::{Rows, Standing};
+use super::access::{Rows, Standing, live};
 use super::types::{Login, Page, Timestamp, User, UserId};
 use crate::db::{Connection, violates};
 use crate::error::{Error, Result};
+use crate::passwords::PasswordHash;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, GenericClient, Row, Transaction};
+
+/// What [`user`] reads, in its order.
+macro_rules! user {
+    () => {
+        "id, login, admin, created_at, locked, expires_at"
+    };
+}
 
 fn user(row: &Row) -> User {
     User {
@@ -13,6 +21,8 @@ fn user(row: &Row) -> User {
         login: row.get(1),
         admin: row.get(2),
         created_at: Timestamp::stored(row.get(3)),
+        locked: row.get(4),
+        expires_at: row.get::<_, Option<_>>(5).map(Timestamp::stored),
     }
 }
 
@@ -22,8 +32,11 @@ pub(super) fn insert(
     hash: &str,
     admin: bool,
 ) -> Result<User> {
-    let sql = "INSERT INTO gatepost.users (login, login_canonical, password_hash, admin)
-               VALUES ($1, $2, $3, $4) RETURNING id, login, admin, created_at";
+    let sql = concat!(
+        "INSERT INTO gatepost.users (login, login_canonical, password_hash, admin)
+         VALUES ($1, $2, $3, $4) RETURNING ",
+        user!()
+    );
     let (typed, canonical) = (login.as_str(), login.canonical());
     let inserted = tx.query_typed_one(
         sql,
@@ -50,14 +63,18 @@ pub(super) fn list(
     caller: Option<Rows>,
     page: Page,
 ) -> Result<(Option<Standing>, Listed)> {
-    let sql = "SELECT u.id, login, admin, u.created_at, token_version,
-                      EXISTS (SELECT FROM gatepost.sessions s
-                              WHERE s.id = $2 AND s.user_id = u.id AND s.ended_at IS NULL
-                              AND s.expires_at > now()), true
-               FROM gatepost.users u WHERE u.id = $1
-               UNION ALL
-               (SELECT id, login, admin, created_at, token_version, false, false
-                FROM gatepost.users WHERE id > $3 ORDER BY id OFFSET $4 LIMIT $5)";
+    let sql = concat!(
+        "SELECT ",
+        user!(),
+        ", token_version, ",
+        live!("$2"),
+        ", true FROM gatepost.users u WHERE id = $1
+         UNION ALL
+         (SELECT ",
+        user!(),
+        ", token_version, false, false
+          FROM gatepost.users WHERE id > $3 ORDER BY id OFFSET $4 LIMIT $5)"
+    );
     let (after, offset) = page.start();
     let one_more = page.size() + 1;
     let rows = conn.query_prepared(
@@ -70,7 +87,7 @@ pub(super) fn list(
             (&one_more, Type::INT8),
         ],
     )?;
-    let (callers, listed): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.get(6));
+    let (callers, listed): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.get(8));
     let mut users: Vec<User> = listed.into_iter().map(user).collect();
     // SQL promises an order inside of the page's parentheses, not outside of them.
     users.sort_unstable_by_key(|user| user.id.get());
@@ -86,11 +103,13 @@ pub(super) fn find(
     caller: Option<Rows>,
     id: UserId,
 ) -> Result<(Option<Standing>, Option<User>)> {
-    let sql = "SELECT u.id, login, admin, u.created_at, token_version,
-                      EXISTS (SELECT FROM gatepost.sessions s
-                              WHERE s.id = $3 AND s.user_id = u.id AND s.ended_at IS NULL
-                              AND s.expires_at > now())
-               FROM gatepost.users u WHERE u.id IN ($1, $2)";
+    let sql = concat!(
+        "SELECT ",
+        user!(),
+        ", token_version, ",
+        live!("$3"),
+        " FROM gatepost.users u WHERE id IN ($1, $2)"
+    );
     let rows = conn.query_prepared(
         sql,
         &[
@@ -105,60 +124,98 @@ pub(super) fn find(
 
 /// The standing in a row that begins as [`user`]'s does.
 fn standing_of(row: &Row) -> Standing {
-    Standing { admin: row.get(2), token_version: row.get(4), session_lives: row.get(5) }
+    Standing { admin: row.get(2), token_version: row.get(6), live: row.get(7) }
 }
 
 pub(super) fn find_by_login(conn: &mut Client, login: &Login) -> Result<Option<User>> {
-    let sql = "SELECT id, login, admin, created_at FROM gatepost.users WHERE login_canonical = $1";
+    let sql = concat!("SELECT ", user!(), " FROM gatepost.users WHERE login_canonical = $1");
     Ok(conn.query_typed_opt(sql, &[(&login.canonical(), Type::TEXT)])?.as_ref().map(user))
+}
+
+macro_rules! standing {
+    () => {
+        concat!(
+            "SELECT admin, token_version, ",
+            live!("$2"),
+            " FROM gatepost.users u WHERE u.id = $1"
+        )
+    };
 }
 
 /// What decides over the rights of whoever shows a token that points to these rows.
 pub(super) fn standing(conn: &mut Client, rows: Rows) -> Result<Option<Standing>> {
-    find_standing(conn, STANDING, rows)
+    find_standing(conn, standing!(), rows)
 }
 
 /// The same, and it stays so until the transaction ends.
 pub(super) fn lock_standing(tx: &mut Transaction<'_>, rows: Rows) -> Result<Option<Standing>> {
-    find_standing(tx, &format!("{STANDING} FOR UPDATE OF u"), rows)
+    find_standing(tx, concat!(standing!(), " FOR UPDATE OF u"), rows)
 }
-
-const STANDING: &str = "SELECT admin, token_version,
-                               EXISTS (SELECT FROM gatepost.sessions s
-                                       WHERE s.id = $2 AND s.user_id = u.id
-                                       AND s.ended_at IS NULL AND s.expires_at > now())
-                        FROM gatepost.users u WHERE u.id = $1";
 
 fn find_standing(conn: &mut impl GenericClient, sql: &str, rows: Rows) -> Result<Option<Standing>> {
     let parameters =
         &[(&rows.user as &(dyn ToSql + Sync), Type::INT8), (&rows.session, Type::INT8)];
     let row = conn.query_typed_opt(sql, parameters)?;
-    Ok(row.map(|row| Standing {
-        admin: row.get(0),
-        token_version: row.get(1),
-        session_lives: row.get(2),
-    }))
+    Ok(row.map(|row| Standing { admin: row.get(0), token_version: row.get(1), live: row.get(2) }))
 }
 
-pub(super) fn set_password(
+/// The stored hash of a user's password.
+pub(super) fn password_hash(conn: &mut Client, id: UserId) -> Result<Option<PasswordHash>> {
+    let sql = "SELECT password_hash FROM gatepost.users WHERE id = $1";
+    let Some(row) = conn.query_typed_opt(sql, &[(&id.get(), Type::INT8)])? else {
+        return Ok(None);
+    };
+    let malformed =
+        |_| Error::Internal(format!("the password hash of user {} is malformed", id.get()));
+    row.get::<_, &str>(0).parse().map(Some).map_err(malformed)
+}
+
+/// What of a user's row is changed; `None` leaves it as it is.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) hash: Option<String>,
+    pub(super) locked: Option<bool>,
+    pub(super) expires_at: Option<Option<Timestamp>>,
+}
+
+/// Changes a user. A new password and a lock each end the access tokens issued before, for good:
+/// unlocking does not bring them back.
+pub(super) fn change(
     tx: &mut Transaction<'_>,
     id: UserId,
-    hash: &str,
+    change: &Change,
 ) -> Result<Option<User>> {
-    let sql = "UPDATE gatepost.users SET password_hash = $2, token_version = token_version + 1
-               WHERE id = $1 RETURNING id, login, admin, created_at";
-    let row = tx.query_typed_opt(sql, &[(&id.get(), Type::INT8), (&hash, Type::TEXT)])?;
+    let sql = concat!(
+        "UPDATE gatepost.users SET
+             password_hash = coalesce($2, password_hash),
+             token_version = token_version
+                 + CASE WHEN $2 IS NOT NULL OR ($3 AND NOT locked) THEN 1 ELSE 0 END,
+             locked = coalesce($3, locked),
+             expires_at = CASE WHEN $4 THEN $5 ELSE expires_at END
+         WHERE id = $1 RETURNING ",
+        user!()
+    );
+    let expires_at = change.expires_at.flatten().map(Timestamp::time);
+    let row = tx.query_typed_opt(
+        sql,
+        &[
+            (&id.get(), Type::INT8),
+            (&change.hash, Type::TEXT),
+            (&change.locked, Type::BOOL),
+            (&change.expires_at.is_some(), Type::BOOL),
+            (&expires_at, Type::TIMESTAMPTZ),
+        ],
+    )?;
     Ok(row.as_ref().map(user))
 }
 
 pub(super) fn set_admin(tx: &mut Transaction<'_>, id: UserId, admin: bool) -> Result<Option<User>> {
-    let sql = "UPDATE gatepost.users SET admin = $2
-               WHERE id = $1 RETURNING id, login, admin, created_at";
+    let sql = concat!("UPDATE gatepost.users SET admin = $2 WHERE id = $1 RETURNING ", user!());
     let row = tx.query_typed_opt(sql, &[(&id.get(), Type::INT8), (&admin, Type::BOOL)])?;
     Ok(row.as_ref().map(user))
 }
 
 pub(super) fn delete(tx: &mut Transaction<'_>, id: UserId) -> Result<Option<User>> {
-    let sql = "DELETE FROM gatepost.users WHERE id = $1 RETURNING id, login, admin, created_at";
+    let sql = concat!("DELETE FROM gatepost.users WHERE id = $1 RETURNING ", user!());
     Ok(tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?.as_ref().map(user))
 }

@@ -4,7 +4,8 @@ use crate::error::{Error, Result};
 use caseless::Caseless;
 use serde::{Serialize, Serializer};
 use std::fmt;
-use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
@@ -148,6 +149,12 @@ pub struct User {
     pub admin: bool,
     /// When the user was registered.
     pub created_at: Timestamp,
+    /// Whether an admin has locked the account. Shown when it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub locked: bool,
+    /// When the account ends. Shown when there is such a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A moment, shown as RFC 3339 writes it, in UTC and to the second.
@@ -163,6 +170,25 @@ impl Timestamp {
         OffsetDateTime::from_unix_timestamp(millis.div_euclid(1_000))
             .map(Self)
             .map_err(|_| Error::Internal(format!("{millis} is not a time")))
+    }
+
+    /// Reads what RFC 3339 calls a date-time, such as `2027-01-31T18:00:00Z`. A fraction of a
+    /// second is dropped, since it would not be shown.
+    ///
+    /// # Errors
+    /// A text that says what would have been right.
+    pub fn parse(text: &str) -> std::result::Result<Self, String> {
+        let fault = || "must be a time as in RFC 3339, such as 2027-01-31T18:00:00Z".to_owned();
+        let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| fault())?;
+        let whole = time.replace_nanosecond(0).map_err(|_| fault())?;
+        // An offset can push the edges of the calendar out of the years that can be written.
+        let utc = whole.checked_to_offset(UtcOffset::UTC).ok_or_else(fault)?;
+        if (0..=9999).contains(&utc.year()) { Ok(Self(utc)) } else { Err(fault()) }
+    }
+
+    /// The moment for the database.
+    pub(super) fn time(self) -> OffsetDateTime {
+        self.0
     }
 
     /// A moment from the database, in UTC.
@@ -311,6 +337,32 @@ mod tests {
         }
         assert!(Login::parse("two words").is_ok());
         assert!(Login::parse("日本語 ❤\u{fe0f}").is_ok());
+    }
+
+    #[test]
+    fn a_time_is_read_as_rfc_3339_writes_it_and_shown_in_utc() {
+        for (text, shown) in [
+            ("2027-01-31T18:00:00Z", "2027-01-31T18:00:00Z"),
+            ("2027-01-31t18:00:00.999z", "2027-01-31T18:00:00Z"),
+            ("2027-01-31T18:00:00+05:30", "2027-01-31T12:30:00Z"),
+            ("2028-02-29T00:00:00-00:00", "2028-02-29T00:00:00Z"),
+        ] {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), shown);
+        }
+        for text in [
+            "",
+            "never",
+            "2027-01-31",
+            "2027-01-31T18:00:00",
+            "2027-02-29T18:00:00Z",
+            "2027-01-31T25:00:00Z",
+            "10000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-01:00",
+            "0000-01-01T00:00:00+01:00",
+            "1800000000",
+        ] {
+            assert!(Timestamp::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

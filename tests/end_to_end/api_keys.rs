@@ -163,7 +163,7 @@ fn a_key_that_is_revoked_while_a_password_hashes_does_not_change_it() {
             let (server, secret) = (&server, &secret);
             move || server.patch(&body, secret)
         });
-        wait_for_query(&mut server.sql(), "u.id IN ($1, $2)");
+        wait_for_query(&mut server.sql(), "id IN ($1, $2)");
         // As an operator does it elsewhere, in another process.
         let sql = "UPDATE gatepost.api_keys SET revoked_at = now() WHERE name = $1";
         server.sql().execute(sql, &[&name.as_str()]).unwrap();

@@ -11,9 +11,9 @@ use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The statuses in protected mode with registration for admins. `list` is `GET /users`, `end` is
-/// `DELETE /session`; `show` to `delete`, `sessions` and `end` are about one user: a plain one, or
+/// `DELETE /session`; `show` to `delete`, `sessions`, `end` and `lock` are about one user: a plain one, or
 /// an admin. `self` is that user.
-const TABLE: [&str; 2] = [
+const TABLE: [&str; 3] = [
     "
     who             list  show  patch  delete  show-admin  patch-admin  delete-admin  register
     nobody          401   401   401    401     401         401          401           401
@@ -49,6 +49,24 @@ const TABLE: [&str; 2] = [
     misspelt-key    401       401  401             401        401         200     200
     foreign-prefix  401       401  401             401        401         200     200
     oauth-client    401       401  401             401        200         200     200
+",
+    "
+    who             lock  lock-admin
+    nobody          401   401
+    nonsense        401   401
+    stranger        403   403
+    self            403   -
+    admin           200   200
+    users:read      403   403
+    users:write     200   403
+    register        403   403
+    introspect      403   403
+    all-scopes      200   403
+    revoked-key     401   401
+    unknown-key     401   401
+    misspelt-key    401   401
+    foreign-prefix  401   401
+    oauth-client    401   401
 ",
 ];
 
@@ -127,6 +145,7 @@ fn call(server: &TestServer, who: &str, what: &str) -> Response {
         "patch" => server
             .request(Method::PATCH, "/user")
             .json(&json!({"id": id, "password": "another password"})),
+        "lock" => server.request(Method::PATCH, "/user").json(&json!({"id": id, "locked": true})),
         "delete" => server.request(Method::DELETE, &target),
         "register" => server
             .request(Method::POST, "/user")
@@ -166,7 +185,7 @@ fn check_denial(response: Response, who: &str, what: &str) {
             // With every scope there is none to be named.
             let key = !matches!(who, "stranger" | "self" | "all-scopes");
             let spared = who == "users:write"
-                && matches!(what, "patch-admin" | "delete-admin" | "end-admin");
+                && matches!(what, "patch-admin" | "delete-admin" | "end-admin" | "lock-admin");
             assert_eq!(lacks, key && !spared, "{who} {what}");
         }
         _ => (),
@@ -202,5 +221,5 @@ fn who_may_do_what_in_which_mode() {
             }
         }
     }
-    assert_eq!(cells, 3 * (15 * 15 - 5));
+    assert_eq!(cells, 3 * (15 * 17 - 6));
 }

@@ -163,7 +163,7 @@ fn an_operator_sets_up_a_server_of_their_own_as_the_readme_says() {
     assert!(dry.contains("CREATE TABLE gatepost.users"), "{dry}");
     assert!(run(&mut command(&["serve"]), "").status.code() == Some(1), "a dry run did something");
     let text = success(&run(&mut command(&["database", "migrate"]), ""));
-    assert!(text.starts_with("applied "), "{text}");
+    assert!(text.starts_with("applied ") && text.ends_with(" migration(s)\n"), "{text}");
     let dry = success(&run(&mut command(&["database", "migrate", "--dry-run"]), ""));
     assert_eq!(dry, "-- nothing to do\n");
 

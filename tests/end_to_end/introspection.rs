@@ -8,7 +8,7 @@ use reqwest::blocking::Response;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-fn introspect(server: &TestServer, key: &str, token: &str) -> Value {
+pub(crate) fn introspect(server: &TestServer, key: &str, token: &str) -> Value {
     let request = server.request(Method::POST, "/introspect").bearer_auth(key);
     let response = form(request, &[("token", token)]).send().unwrap();
     assert_eq!(response.status(), 200);

@@ -25,7 +25,7 @@ fn decode(part: &str) -> Value {
 }
 
 /// The list behind a target.
-fn list(server: &TestServer, target: &str) -> Value {
+pub(crate) fn list(server: &TestServer, target: &str) -> Value {
     let response = get(server, target, None);
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "application/jwt");

@@ -1,0 +1,88 @@
+//! Changing a user: the password, a lock, an end.
+
+use super::access::{Right, authorize_change};
+use super::store;
+use super::types::{Timestamp, User, UserId};
+use super::{Caller, find_as};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::passwords::{Password, Verdict};
+use crate::sessions;
+
+/// What is to be changed of a user; what is `None` stays as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Change<'a> {
+    /// The new password. Every access token issued before is refused from then on, and all sessions
+    /// of the user end but the one in which the user does this: that one can be refreshed.
+    pub password: Option<&'a Password>,
+    /// The password until now. When it is given, it must be right; `passwords.require_current`
+    /// says whether users must give it for a new one of their own.
+    pub current_password: Option<&'a Password>,
+    /// Locks the account or unlocks it: for admins, and for keys that may change the user. A lock
+    /// ends all sessions, and unlocking does not bring them back.
+    pub locked: Option<bool>,
+    /// When the account ends, `Some(None)` for never: for the same. Its sessions then rest, access
+    /// and refresh tokens are refused, until a later time is set or they run out.
+    pub expires_at: Option<Option<Timestamp>>,
+}
+
+impl Change<'_> {
+    fn right(&self, id: UserId) -> Right {
+        let not_own = self.locked.is_some() || self.expires_at.is_some();
+        if not_own { Right::Lock(id) } else { Right::Change(id) }
+    }
+
+    /// Which session goes on, if any has to end.
+    fn ends_all_but(&self, own: Option<i64>) -> Option<Option<i64>> {
+        match (self.locked, self.password) {
+            (Some(true), _) => Some(None),
+            (_, Some(_)) => Some(own),
+            _ => None,
+        }
+    }
+}
+
+/// Changes a user, effective on that user's next request.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] when the current password is needed and missing,
+/// [`Error::InvalidCredentials`] when it is wrong, [`Error::WeakPassword`], and as
+/// [`delete`](super::delete).
+pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Result<User> {
+    let right = change.right(id);
+    let own_session = caller.session_as(id);
+    let kept = change.ends_all_but(own_session);
+    find_as(app, caller, right, id)?;
+    if let Some(password) = change.password {
+        let own = app.config().passwords.require_current && own_session.is_some();
+        if own && change.current_password.is_none() {
+            return Err(Error::parameter("current_password", "is needed for a new password"));
+        }
+        password.check_strength(app.config().passwords.min_length)?;
+    }
+    if let Some(current) = change.current_password {
+        check_current(app, id, current)?;
+    }
+    let change = store::Change {
+        hash: change.password.map(|new| app.hash(new)).transpose()?.map(|hash| hash.to_string()),
+        locked: change.locked,
+        expires_at: change.expires_at,
+    };
+    // The right is asked for again: hashing takes long enough for the caller to have lost it.
+    app.database()?.with_transaction(|tx| {
+        authorize_change(tx, caller, right)?;
+        let user = store::change(tx, id, &change)?.ok_or(Error::NoSuchUser)?;
+        if let Some(kept) = kept {
+            sessions::end_all(tx, app, id, kept)?;
+        }
+        Ok(user)
+    })
+}
+
+fn check_current(app: &App, id: UserId, current: &Password) -> Result<()> {
+    let stored = app.database()?.read(|conn| store::password_hash(conn, id))?;
+    match app.verify(current, stored.as_ref())? {
+        Verdict::Right | Verdict::RightButWeak => Ok(()),
+        Verdict::Wrong => Err(Error::InvalidCredentials),
+    }
+}
