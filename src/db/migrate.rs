@@ -46,9 +46,9 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../sql/migrations/0005_revocations.sql"),
     },
     Migration {
-        version: 7,
+        version: 6,
         name: "accounts",
-        sql: include_str!("../../sql/migrations/0007_accounts.sql"),
+        sql: include_str!("../../sql/migrations/0006_accounts.sql"),
     },
 ];
 
