@@ -17,8 +17,11 @@
 #[expect(dead_code, reason = "other benchmarks use more of it")]
 #[path = "../tests/end_to_end/support/cluster.rs"]
 mod cluster;
+#[path = "shared/site.rs"]
+mod site;
 
-use gatepost::{App, Caller, Config, Login, Password, Profile, Secret, Service, UserId, database};
+use gatepost::{App, Caller, Config, Login, Password, Profile, Service, UserId};
+use site::PASSWORD;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
@@ -27,7 +30,6 @@ use std::time::Duration;
 use tiny_http::{Header, Response, Server};
 
 const CONNECTIONS: usize = 64;
-const PASSWORD: &str = "correct horse battery";
 const FIGURES: &str = "done = function(summary, latency, requests)
     local e = summary.errors
     io.write(string.format('figures %d %d %d %d %d\\n', summary.requests, summary.duration,
@@ -94,19 +96,10 @@ fn main() {
 }
 
 fn config(cluster: &cluster::Cluster) -> Config {
-    let conninfo = |user: &str, database: &str| {
-        let dir = cluster.dir().display();
-        Secret::new(format!("host={dir} user={user} password='{PASSWORD}' dbname={database}"))
-    };
-    let admin = conninfo("postgres", "postgres");
-    database::create(&admin, &PASSWORD.into(), &PASSWORD.into()).unwrap();
-    let mut config = Config::new(Profile::Testing);
+    let mut config = site::prepare(cluster, Profile::Testing);
     config.server.listen = "127.0.0.1:0".parse().unwrap();
     // No run is to end in the middle of reconnecting.
     config.server.requests_per_connection = u32::MAX;
-    config.database.url = Some(conninfo("gatepost_app", "gatepost"));
-    config.database.owner_url = Some(conninfo("gatepost_owner", "gatepost"));
-    database::migrate(&config).unwrap();
     config
 }
 

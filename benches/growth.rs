@@ -7,17 +7,19 @@
 #[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/end_to_end/support/cluster.rs"]
 mod cluster;
+#[path = "shared/site.rs"]
+mod site;
 
 use cluster::Cluster;
-use gatepost::{App, Caller, Config, Login, Page, Password, Profile, Secret, UserId, database};
+use gatepost::{App, Caller, Login, Page, Password, Profile, UserId};
 use postgres::NoTls;
+use site::PASSWORD;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 const ROUNDS: usize = 15;
 const IN_A_ROUND: i64 = 200;
 const SMALL: i64 = 1_000;
-const PASSWORD: &str = "correct horse battery";
 
 /// The statements, as the stores have them, with values from the middle of the table.
 const STATEMENTS: [(&str, &str); 4] = [
@@ -61,19 +63,10 @@ struct Site {
 impl Site {
     fn with(users: i64) -> Self {
         let cluster = Cluster::start_durable();
-        let conninfo = |user: &str, database: &str| {
-            let dir = cluster.dir().display();
-            Secret::new(format!("host={dir} user={user} password='{PASSWORD}' dbname={database}"))
-        };
-        let admin = conninfo("postgres", "postgres");
-        database::create(&admin, &PASSWORD.into(), &PASSWORD.into()).unwrap();
-        let mut config = Config::new(Profile::Testing);
+        let mut config = site::prepare(&cluster, Profile::Testing);
         // The database's cost is to be seen, not the hash's.
         config.passwords.iterations = 1;
         config.database.pool_size = 1;
-        config.database.url = Some(conninfo("gatepost_app", "gatepost"));
-        config.database.owner_url = Some(conninfo("gatepost_owner", "gatepost"));
-        database::migrate(&config).unwrap();
         let app = App::open(config).unwrap();
         let (login, password) = (Login::parse("user1").unwrap(), password());
         gatepost::register(&app, &Caller::Trusted, &login, &password).unwrap();

@@ -6,13 +6,14 @@
 #[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/end_to_end/support/cluster.rs"]
 mod cluster;
+#[path = "shared/site.rs"]
+mod site;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gatepost::front_door::framing::{Limits, parse};
-use gatepost::{App, Caller, Config, Login, Password, Profile, Secret, benchmark, database};
+use gatepost::{App, Caller, Login, Password, Profile, benchmark};
+use site::PASSWORD;
 use std::hint::black_box;
-
-const PASSWORD: &str = "correct horse battery";
 
 /// 6,000 iterations, a hundredth of a password's.
 fn kernel(criterion: &mut Criterion) {
@@ -27,16 +28,7 @@ fn kernel(criterion: &mut Criterion) {
 /// Verified anew each time, and remembered.
 fn tokens(criterion: &mut Criterion) {
     let cluster = cluster::Cluster::start();
-    let conninfo = |user: &str, database: &str| {
-        let dir = cluster.dir().display();
-        Secret::new(format!("host={dir} user={user} password='{PASSWORD}' dbname={database}"))
-    };
-    let admin = conninfo("postgres", "postgres");
-    database::create(&admin, &PASSWORD.into(), &PASSWORD.into()).unwrap();
-    let mut config = Config::new(Profile::Testing);
-    config.database.url = Some(conninfo("gatepost_app", "gatepost"));
-    config.database.owner_url = Some(conninfo("gatepost_owner", "gatepost"));
-    database::migrate(&config).unwrap();
+    let mut config = site::prepare(&cluster, Profile::Testing);
     let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
     for (name, verified_tokens) in [("verified anew", 0), ("remembered", 1024)] {
         config.tokens.verified_tokens = verified_tokens;

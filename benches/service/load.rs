@@ -1,6 +1,7 @@
 //! Load by `wrk`: what is asked, and what it saw.
 
-use crate::process::{PASSWORD, Process};
+use crate::process::Process;
+use crate::site::PASSWORD;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -16,6 +16,8 @@ mod load;
 mod peers;
 mod process;
 mod report;
+#[path = "../shared/site.rs"]
+mod site;
 
 use load::Load;
 use peers::PgBench;

@@ -1,31 +1,22 @@
 //! The release binary as a process of its own.
 
 use crate::cluster::Cluster;
-use gatepost::{App, Caller, Config, Login, Password, Profile, Secret, database};
+use crate::site::{self, PASSWORD};
+use gatepost::{App, Caller, Login, Password, Profile, Secret};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-pub(crate) const PASSWORD: &str = "correct horse battery";
-
 /// A database with users in it, and the binary to run on it.
 pub(crate) struct Site {
-    url: String,
+    url: Secret,
 }
 
 impl Site {
     /// Makes the database and fills it: `user1`, an admin, to `userN`, all with one password.
     pub(crate) fn prepare(cluster: &Cluster, users: u32) -> Self {
-        let conninfo = |user: &str, database: &str| {
-            let dir = cluster.dir().display();
-            format!("host={dir} user={user} password='{PASSWORD}' dbname={database}")
-        };
-        let admin = Secret::new(conninfo("postgres", "postgres"));
-        database::create(&admin, &PASSWORD.into(), &PASSWORD.into()).unwrap();
-        let mut config = Config::new(Profile::Development);
-        config.database.url = Some(Secret::new(conninfo("gatepost_app", "gatepost")));
-        config.database.owner_url = Some(Secret::new(conninfo("gatepost_owner", "gatepost")));
-        database::migrate(&config).unwrap();
+        let config = site::prepare(cluster, Profile::Development);
+        let url = config.database.url.clone().unwrap();
         let app = App::open(config).unwrap();
         let (login, password) =
             (Login::parse("user1").unwrap(), Password::parse(PASSWORD).unwrap());
@@ -39,7 +30,7 @@ impl Site {
             ))
             .unwrap();
         client.batch_execute("VACUUM ANALYZE gatepost.users").unwrap();
-        Self { url: conninfo("gatepost_app", "gatepost") }
+        Self { url }
     }
 
     pub(crate) fn binary_mib(&self) -> f64 {
@@ -65,7 +56,7 @@ impl Process {
     pub(crate) fn start(site: &Site) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gatepost"))
             .env_clear()
-            .env("GATEPOST_DATABASE_URL", &site.url)
+            .env("GATEPOST_DATABASE_URL", site.url.expose())
             .env("GATEPOST_DATABASE_PREPARED_STATEMENTS", "true")
             .env("GATEPOST_SERVER_LISTEN", "127.0.0.1:0")
             .stdout(Stdio::piped())
