@@ -8,6 +8,7 @@ mod store;
 mod types;
 
 use crate::app::App;
+use crate::audit::{Action, Event, Writer};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::users::Caller;
@@ -28,9 +29,13 @@ pub fn create_api_key(
 ) -> Result<(ApiKey, Secret)> {
     let secret = types::generate();
     let key = PresentedKey::parse(secret.expose())?;
+    let audit = Writer::new(app, caller)?;
     let stored = app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::Admin)?;
-        store::insert(tx, name, key, scopes)
+        let stored = store::insert(tx, name, key, scopes)?;
+        let detail = format!("key {} ({scopes})", stored.id);
+        audit.record(tx, &Event::new(Action::CreateApiKey, None).with_detail(&detail))?;
+        Ok(stored)
     })?;
     Ok((stored, secret))
 }
@@ -53,10 +58,22 @@ pub fn list_api_keys(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
 /// [`Error::NoSuchKey`] when there is none, or it is revoked already; [`Error::TokenMissing`],
 /// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
 pub fn revoke_api_key(app: &App, caller: &Caller, which: &KeyRef) -> Result<ApiKey> {
+    let audit = Writer::new(app, caller)?;
     app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::Admin)?;
-        store::revoke(tx, which)?.ok_or(Error::NoSuchKey)
+        let revoked = store::revoke(tx, which)?.ok_or(Error::NoSuchKey)?;
+        let detail = format!("key {}", revoked.id);
+        audit.record(tx, &Event::new(Action::RevokeApiKey, None).with_detail(&detail))?;
+        Ok(revoked)
     })
+}
+
+/// The id of a key, if there is such a key that is not revoked.
+///
+/// # Errors
+/// The faults of the database.
+pub(crate) fn id_of(conn: &mut Client, key: PresentedKey) -> Result<Option<i64>> {
+    Ok(store::find(conn, key)?.map(|found| found.id))
 }
 
 /// What a key allows.

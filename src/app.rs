@@ -2,6 +2,8 @@
 //!
 //! An [`App`] needs no listener: a program that embeds Gatepost may call the operations directly.
 
+pub(crate) mod journal;
+pub(crate) mod keyed;
 pub(crate) mod keys;
 
 use crate::activity::{Activity, Answering};
@@ -15,7 +17,8 @@ use crate::tokens::refresh::RefreshKey;
 use crate::tokens::seal::Seals;
 use crate::tokens::{Claims, Keys};
 use keys::{Loaded, Ring};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// An opened Gatepost: everything but the HTTP server.
@@ -27,6 +30,10 @@ pub struct App {
     hasher: Hasher,
     activity: Arc<Activity>,
     ring: Ring,
+    root: OnceLock<keyed::Root>,
+    /// Attempts counted by this instance since it swept.
+    counted: AtomicU32,
+    journal: journal::Journal,
     managed: Mutex<Option<Managed>>,
 }
 
@@ -74,14 +81,17 @@ impl App {
             hasher: Hasher::new(iterations, threads, Arc::clone(&activity))?,
             activity,
             ring: Ring::new(&config)?,
+            root: OnceLock::new(),
+            counted: AtomicU32::new(0),
+            journal: journal::Journal::new(),
             managed: Mutex::new(managed),
             config,
         };
-        match app.keys().map(drop) {
+        match app.keyed("").map(drop) {
             Err(Error::Unavailable(cause) | Error::ConnectionLost(cause)) => {
                 log::warn!("the database is away, trying on: {cause}");
             }
-            outcome => drop(outcome?),
+            outcome => outcome?,
         }
         Ok(app)
     }
@@ -139,6 +149,29 @@ impl App {
     /// As [`database`](Self::database).
     pub(crate) fn newest_refresh_key(&self) -> Result<RefreshKey> {
         self.loaded()?.newest_refresh_key().cloned()
+    }
+
+    /// The key that hashes for a purpose.
+    ///
+    /// # Errors
+    /// As [`database`](Self::database).
+    pub(crate) fn keyed(&self, purpose: &str) -> Result<keyed::Key> {
+        let database = self.database()?;
+        if let Some(root) = self.root.get() {
+            return Ok(root.key(purpose));
+        }
+        let root = keyed::Root::load(database, self.seals())?;
+        Ok(self.root.get_or_init(|| root).key(purpose))
+    }
+
+    /// Counts up to a number; says that it is reached and begins anew.
+    pub(crate) fn count_towards(&self, number: u32) -> bool {
+        (self.counted.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(number)
+    }
+
+    /// What this instance keeps in mind of the audit log.
+    pub(crate) fn journal(&self) -> &journal::Journal {
+        &self.journal
     }
 
     /// What keys are encrypted with in the database.

@@ -2,6 +2,7 @@
 //!
 //! 0 done, 1 failed with one clear line on standard error, 2 wrong usage. One file a command.
 
+mod audit;
 mod check_config;
 mod database;
 mod key;
@@ -27,6 +28,7 @@ Commands:
   database create     Make roles and database on a PostgreSQL server
   database migrate    Bring the schema up to date
   keys COMMAND        list, rotate, reencrypt: the keys that sign tokens
+  audit COMMAND       head, verify, prune
   user COMMAND        create, list, show, promote, demote, lock, unlock, expire, delete,
                       set-password
   key COMMAND         create, list, revoke: API keys, for programs
@@ -104,6 +106,7 @@ fn dispatch(mut parser: lexopt::Parser) -> Outcome {
                     Some("serve") => serve::command(arguments),
                     Some("check-config") => check_config::command(arguments),
                     Some("database") => database::command(arguments),
+                    Some("audit") => audit::command(arguments),
                     Some("keys") => keys::command(arguments),
                     Some("user") => user::command(arguments),
                     Some("key") => key::command(arguments),

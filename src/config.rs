@@ -5,6 +5,7 @@
 //! a field here or in `config/server.rs`, with its reason, and a line in the `table!` below.
 
 mod checks;
+mod limits;
 mod load;
 mod net;
 mod server;
@@ -15,6 +16,7 @@ use crate::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use limits::Limits;
 pub use load::{Loaded, Origin};
 pub use net::{Cidr, ForwardedHeader, Listen, NotACidr, NotListen};
 pub use server::Server;
@@ -45,6 +47,10 @@ pub struct Config {
     pub access: Access,
     /// `[passwords]`
     pub passwords: Passwords,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[audit]`
+    pub audit: Audit,
     /// `[tokens]`
     pub tokens: Tokens,
     /// `[sessions]`
@@ -132,6 +138,18 @@ pub struct Passwords {
     /// `false`, since the bare contract knows no such parameter; in production `true` (OWASP ASVS
     /// 5.0, 6.2.3). Admins who change others need not know theirs.
     pub require_current: bool,
+}
+
+/// `[audit]`: the record of who did what.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Whether it is kept. Default `true`: it costs a row for each login, which `audit prune`
+    /// removes.
+    pub enabled: bool,
+    /// Failed logins of users, and as many of logins that nobody has, that an instance writes in a
+    /// row of their own each minute. Default 100: a flood writes some 60 MB a day at most. The
+    /// others are counted, in a row for each minute. 0 to 1000000.
+    pub failures_per_minute: u32,
 }
 
 /// `[tokens]`: the JWTs.
@@ -311,6 +329,19 @@ table! {
     passwords.iterations
     passwords.min_length
     passwords.require_current
+    limits.enabled
+    limits.account_failures
+    limits.account_forget
+    limits.network_failures
+    limits.network_forget
+    limits.registrations
+    limits.registration_forget
+    limits.refreshes
+    limits.refresh_forget
+    limits.first_wait
+    limits.remembered
+    audit.enabled
+    audit.failures_per_minute
     tokens.issuer
     tokens.algorithm
     tokens.access_ttl
@@ -363,6 +394,8 @@ impl Config {
                 min_length: if profile == Profile::Production { 15 } else { 8 },
                 require_current: profile == Profile::Production,
             },
+            limits: Limits::default(),
+            audit: Audit { enabled: true, failures_per_minute: 100 },
             tokens: Tokens {
                 issuer: "gatepost".to_owned(),
                 algorithm: Algorithm::EdDsa,

@@ -74,7 +74,10 @@ pub fn migrate(config: &Config) -> Result<usize> {
 
 /// Connects as the role that owns the schema. The private PostgreSQL is started for it where no
 /// service runs, and has then migrated itself.
-fn with_owner<T>(config: &Config, work: impl Fn(&postgres::Config) -> Result<T>) -> Result<T> {
+pub(crate) fn with_owner<T>(
+    config: &Config,
+    work: impl Fn(&postgres::Config) -> Result<T>,
+) -> Result<T> {
     if config.database.url.is_none() {
         let managed = Managed::start_or_attach(&config.data_dir()?, config.database.pool_size)?;
         return work(&managed.owner());

@@ -5,6 +5,7 @@
 //! they may name hosts and SQL, and no client ever sees them.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Why an operation did not happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,9 @@ pub enum Error {
     AccountExpired,
     /// A refresh token that is malformed, foreign or retired, or whose session is over.
     InvalidGrant,
+    /// Too many failures, registrations or refreshes: nothing was tried, and nothing will be before
+    /// this time has passed.
+    TooManyAttempts(Duration),
     /// Neither a token nor a key where one is needed.
     TokenMissing,
     /// A token that is malformed, foreign, expired, or older than its user's last change; a key
@@ -76,6 +80,11 @@ impl Error {
     }
 }
 
+/// Whole seconds that are enough.
+pub(crate) fn seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -91,6 +100,9 @@ impl fmt::Display for Error {
             Self::AccountLocked => f.write_str("this account is locked"),
             Self::AccountExpired => f.write_str("this account has expired"),
             Self::InvalidGrant => f.write_str("the refresh token is not valid, or no longer"),
+            Self::TooManyAttempts(wait) => {
+                write!(f, "too many attempts; the next one is in {} s", seconds(*wait))
+            }
             Self::TokenMissing => f.write_str("an access token is needed"),
             Self::TokenInvalid => f.write_str("the access token is not valid, or no longer"),
             Self::Forbidden => f.write_str("this access token does not give the right to do this"),

@@ -11,6 +11,7 @@ pub(crate) mod api;
 mod store;
 
 use crate::app::App;
+use crate::audit::Writer;
 use crate::error::{Error, Result};
 use crate::sessions;
 use crate::tokens::refresh::Ticket;
@@ -133,12 +134,14 @@ pub fn introspect(app: &App, caller: &Caller, token: &str) -> Result<Option<Intr
 /// The faults of the database.
 pub fn revoke_token(app: &App, token: &str) -> Result<()> {
     let Some(genuine) = verify(app, token)? else { return Ok(()) };
+    let audit = Writer::new(app, &Caller::Anonymous)?;
     app.database()?.with_transaction(|tx| {
         let Some(row) = store::find(tx, genuine.session())? else { return Ok(()) };
         // A retired refresh token ends its session wherever it turns up. An access token from
         // before a password change must not end the session that went on.
         if matches!(genuine, Genuine::Refresh(_)) || genuine.is_good(&row) {
             sessions::end(tx, app, row.session)?;
+            sessions::record_end(tx, &audit, row.user_id, row.session)?;
         }
         Ok(())
     })

@@ -6,12 +6,14 @@
 pub(crate) mod api;
 
 use crate::app::App;
+use crate::app::keyed;
 use crate::app::keys::store::{self, Rows, SigningRow};
 use crate::app::keys::{New, plan::Turn, refresh_place, signing_place};
+use crate::audit::{Action, Event, Writer};
 use crate::config::Algorithm;
 use crate::error::{Error, Result};
 use crate::sessions;
-use crate::users::Timestamp;
+use crate::users::{Caller, Timestamp};
 use std::time::Duration;
 
 /// A signing key as `gatepost keys list` shows one.
@@ -95,13 +97,15 @@ pub fn rotate_keys(app: &App) -> Result<SigningKey> {
     let database = app.database()?;
     let rows = database.read(|conn| store::read(conn))?;
     let published = |row: &&SigningRow| row.algorithm == algorithm && row.signs_from > rows.now;
+    let audit = Writer::new(app, &Caller::Trusted)?;
     if !rows.signing.iter().any(|row| published(&row)) {
         let from = rows.now + millis(app.config().tokens.key_publication);
         let (signing, refresh) = new_keys(app, &rows, from)?;
         database.with_transaction(|tx| {
             // Where somebody else was first, theirs is the next one.
             store::insert_signing_key(tx, &signing)?;
-            store::insert_refresh_key(tx, &refresh).map(drop)
+            store::insert_refresh_key(tx, &refresh)?;
+            audit.record(tx, &Event::new(Action::RotateKeys, None))
         })?;
     }
     newest(app, algorithm)
@@ -120,13 +124,15 @@ pub fn replace_keys(app: &App) -> Result<SigningKey> {
     let (signing, refresh) = new_keys(app, &rows, rows.now)?;
     let old: Vec<i64> = rows.signing.iter().map(|row| row.generation).collect();
     let old_refresh: Vec<i64> = rows.refresh.iter().map(|row| row.generation).collect();
+    let audit = Writer::new(app, &Caller::Trusted)?;
     database.with_transaction(|tx| {
         let stored =
             store::insert_signing_key(tx, &signing)? && store::insert_refresh_key(tx, &refresh)?;
         if !stored {
             return Err(Error::Conflict("another key was made meanwhile".to_owned()));
         }
-        store::remove(tx, &old, &old_refresh)
+        store::remove(tx, &old, &old_refresh)?;
+        audit.record(tx, &Event::new(Action::ReplaceKeys, None))
     })?;
     sessions::end_of_earlier_keys(app, refresh.generation)?;
     app.reload_keys()?;
@@ -157,6 +163,7 @@ pub fn reencrypt_keys(app: &App) -> Result<usize> {
         let (old, place) = (&row.secret, refresh_place(row.generation));
         refresh.push((row.generation, old, seals.seal(&place, &seals.open(&place, old)?)?));
     }
+    let audit = Writer::new(app, &Caller::Trusted)?;
     database.with_transaction(|tx| {
         for (generation, old, new) in &signing {
             store::reseal_signing_key(tx, *generation, old, new)?;
@@ -164,9 +171,10 @@ pub fn reencrypt_keys(app: &App) -> Result<usize> {
         for (generation, old, new) in &refresh {
             store::reseal_refresh_key(tx, *generation, old, new)?;
         }
-        Ok(())
+        audit.record(tx, &Event::new(Action::ReencryptKeys, None))
     })?;
-    Ok(signing.len() + refresh.len())
+    let root = keyed::reseal(database, seals)?;
+    Ok(signing.len() + refresh.len() + usize::from(root))
 }
 
 fn own_algorithm(app: &App) -> Result<Algorithm> {

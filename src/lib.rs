@@ -16,8 +16,8 @@
 //! ```
 //!
 //! Inside, from the top down, each importing only what stands below it: `service` (what starts and in what order), `routes` (the API on one screen), the
-//! slices `users`, `sessions`, `introspection`, `revocations`, `keys`,
-//! `api_keys` and `ops` (each `api`, operations, `store`), `app` (what they
+//! slices `users`, `sessions`, `introspection`, `revocations`, `keys`, `api_keys`, `limits`, `audit`
+//! and `ops` (each `api`, operations, `store`), `app` (what they
 //! share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the
 //! private PostgreSQL), `passwords`, `tokens`, and `config`, `activity`, `error`, `secret`.
@@ -27,8 +27,10 @@
 mod activity;
 mod api_keys;
 mod app;
+pub mod audit;
 #[doc(hidden)] // For the benchmarks; no part of the interface.
 pub mod benchmark;
+mod client;
 pub mod config;
 pub mod database;
 mod db;
@@ -38,6 +40,7 @@ pub mod front_door;
 mod http;
 mod introspection;
 mod keys;
+mod limits;
 mod ops;
 mod passwords;
 mod revocations;
@@ -53,6 +56,8 @@ pub use api_keys::{
     revoke_api_key,
 };
 pub use app::App;
+pub use audit::Head;
+pub use client::for_client;
 pub use config::{Config, Profile};
 pub use error::{Error, Result};
 pub use front_door::Address;

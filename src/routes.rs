@@ -1,10 +1,11 @@
 //! The whole API on one screen.
 
 use crate::app::App;
+use crate::client::for_client;
 use crate::error::Result;
 use crate::front_door::Lane::{self, Hashing, Ordinary};
 use crate::http::{Request, Response};
-use crate::{introspection, keys, ops, revocations, sessions, users};
+use crate::{audit, introspection, keys, ops, revocations, sessions, users};
 
 type Handler = fn(&App, &Request) -> Result<Response>;
 
@@ -29,6 +30,7 @@ fn find(method: &str, path: &str) -> Option<(Lane, Handler)> {
         ("GET", "/revocations") => (Ordinary, revocations::api::list),
         ("GET", keys::api::JWKS) => (Ordinary, keys::api::jwks),
         ("GET", "/.well-known/oauth-authorization-server") => (Ordinary, keys::api::metadata),
+        ("GET", "/audit") => (Ordinary, audit::api::list),
         ("GET", "/livez") => (Ordinary, ops::live),
         ("GET", "/readyz") => (Ordinary, ops::ready),
         _ => return None,
@@ -43,10 +45,10 @@ pub(crate) fn lane(method: &str, path: &str) -> Lane {
 /// Answers a request.
 pub(crate) fn handle(app: &App, request: &Request) -> Response {
     match find(&request.method, &request.path) {
-        Some((lane, handler)) => {
+        Some((lane, handler)) => for_client(request.client_address(), || {
             let _answering = (lane == Ordinary).then(|| app.answering());
             handler(app, request).unwrap_or_else(|error| Response::from_error(&error, &request.id))
-        }
+        }),
         None => match allowed(&request.path).as_str() {
             "" => Response::not_found(&request.id),
             allow => Response::method_not_allowed(allow, &request.id),

@@ -3,6 +3,7 @@
 mod upkeep;
 
 use crate::app::{App, Sharing};
+use crate::audit::Sealer;
 use crate::config::{AccessMode, Config, Listen};
 use crate::error::{Error, Result};
 use crate::front_door::{Address, Door, End, Hooks, Listener};
@@ -27,7 +28,7 @@ use upkeep::Upkeep;
 /// ```
 pub struct Service {
     app: Arc<App>,
-    running: Option<(Arc<Door>, Server, Upkeep)>,
+    running: Option<(Arc<Door>, Server, Upkeep, Sealer)>,
     addr: Address,
     failure: Arc<Failure>,
 }
@@ -93,8 +94,8 @@ impl Service {
         let door = Arc::new(door);
         let addr = door.addr().cloned().ok_or_else(|| Error::startup("nowhere to listen"))?;
         watch(Arc::clone(&door), Arc::clone(&failure))?;
-        let upkeep = Upkeep::start(Arc::clone(&app))?;
-        Ok(Self { app, running: Some((door, server, upkeep)), addr, failure })
+        let (upkeep, sealer) = (Upkeep::start(Arc::clone(&app))?, Sealer::start(Arc::clone(&app))?);
+        Ok(Self { app, running: Some((door, server, upkeep, sealer)), addr, failure })
     }
 
     /// Where it listens, first of all; where port 0 was asked for, with the port it got.
@@ -130,14 +131,14 @@ impl Service {
     }
 
     fn shut_down(&mut self) {
-        if let Some((door, server, upkeep)) = self.running.take() {
+        if let Some((door, server, upkeep, sealer)) = self.running.take() {
             let deadline = self.app.config().server.stop_deadline;
             let end = Instant::now() + deadline;
             if let End::Stopped { cut_off: 1.. } = door.stop(deadline) {
                 log::warn!("requests were cut off after {} s", deadline.as_secs());
             }
             server.stop(end.saturating_duration_since(Instant::now()));
-            drop(upkeep);
+            drop((upkeep, sealer));
             self.app.close();
         }
     }

@@ -11,7 +11,9 @@ mod store;
 mod types;
 
 use crate::app::App;
+use crate::audit::{Action, Event, Outcome, Writer};
 use crate::error::{Error, Result};
+use crate::limits::{self, Attempt};
 use crate::passwords::{Password, Verdict};
 use crate::tokens::Subject;
 use crate::users::access::{Right, authorize_change, read_as};
@@ -49,7 +51,8 @@ impl std::fmt::Debug for LoggedIn {
 ///
 /// # Errors
 /// [`Error::InvalidCredentials`], the same whether login or password was wrong; with the right
-/// password [`Error::AccountLocked`], [`Error::AccountExpired`]; the faults of the database.
+/// password [`Error::AccountLocked`], [`Error::AccountExpired`]; [`Error::TooManyAttempts`], before
+/// anything is hashed; the faults of the database.
 pub fn log_in(app: &App, login: &Login, password: &Password) -> Result<LoggedIn> {
     log_in_from(app, login, password, &Device::default())
 }
@@ -65,17 +68,27 @@ pub fn log_in_from(
     device: &Device,
 ) -> Result<LoggedIn> {
     let database = app.database()?;
-    let credentials = database.read(|conn| store::credentials(conn, login))?;
+    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app, &Caller::Anonymous)?);
+    let (outcome, credentials) =
+        database.read(|conn| store::credentials(conn, login, &counters))?;
+    let attempt = Attempt::admitted(app, counters, outcome)?;
     let stored = credentials.as_ref().map(|credentials| &credentials.hash);
     let verdict = app.verify(password, stored)?;
+    let user = credentials.as_ref().map(|found| UserId::stored(found.subject.user_id));
+    let event = Event::new(Action::LogIn, user);
     let Some(credentials) = credentials.filter(|_| verdict != Verdict::Wrong) else {
+        let event = event.with_outcome(Outcome::WrongPassword);
+        let event = if user.is_some() { event } else { event.with_unknown(login) };
+        let written = audit.takes_failure(user);
+        attempt.failed(app, |tx| if written { audit.record(tx, &event) } else { Ok(()) })?;
         return Err(Error::InvalidCredentials);
     };
-    if credentials.locked {
-        return Err(Error::AccountLocked);
-    }
-    if credentials.expired {
-        return Err(Error::AccountExpired);
+    if let Some((outcome, error)) = credentials.refusal() {
+        database.with_transaction(|tx| {
+            attempt.succeeded(tx, None)?;
+            audit.record(tx, &event.with_outcome(outcome))
+        })?;
+        return Err(error);
     }
     if verdict == Verdict::RightButWeak {
         let new = app.hash(password)?.to_string();
@@ -85,18 +98,28 @@ pub fn log_in_from(
             log::warn!("a weak password hash was not made anew: {error}");
         }
     }
-    open(app, credentials.subject, device)
+    open(app, credentials.subject, device, |tx, user| {
+        attempt.succeeded(tx, Some(user))?;
+        audit.record(tx, &event)
+    })
 }
 
 /// Opens a session for somebody whose password was right a moment ago. If it has been changed
-/// since, the login was too late.
-fn open(app: &App, subject: Subject, device: &Device) -> Result<LoggedIn> {
+/// since, the login was too late. What `also` writes is written if the session is.
+fn open(
+    app: &App,
+    subject: Subject,
+    device: &Device,
+    also: impl Fn(&mut Transaction<'_>, UserId) -> Result<()>,
+) -> Result<LoggedIn> {
     let settings = &app.config().sessions;
     let key = app.newest_refresh_key()?;
     let session = app.database()?.with_transaction(|tx| {
         let opened = store::open(tx, subject, key.generation(), settings, device)?;
         store::end_oldest(tx, subject.user_id, settings.per_user, app.config().tokens.access_ttl)?;
-        opened.ok_or(Error::InvalidCredentials)
+        let opened = opened.ok_or(Error::InvalidCredentials)?;
+        also(tx, UserId::stored(subject.user_id))?;
+        Ok(opened)
     })?;
     let left = settings.idle_timeout.min(settings.lifetime);
     grant(app, subject, session, left, key.token(session.get(), 0)?)
@@ -130,12 +153,16 @@ pub fn log_out(app: &App, caller: &Caller, all: bool) -> Result<()> {
         return Err(Error::InvalidRequest("whose session it is, only a token tells".to_owned()));
     };
     let user = UserId::stored(rows.user);
+    let audit = Writer::new(app, caller)?;
+    let which = if all { "all sessions".to_owned() } else { format!("session {}", rows.session) };
     app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::Change(user))?;
         if all {
-            return end_all(tx, app, user, None);
+            end_all(tx, app, user, None)?;
+        } else {
+            end(tx, app, rows.session)?;
         }
-        store::end(tx, SessionId::stored(rows.session), app.config().tokens.access_ttl).map(drop)
+        audit.record(tx, &Event::new(Action::LogOut, Some(user)).with_detail(&which))
     })
 }
 
@@ -172,12 +199,29 @@ pub fn list_sessions(
 /// else, whether or not there is one, unless the caller is an admin; [`Error::NoSuchSession`]; the
 /// faults of the database.
 pub fn end_session(app: &App, caller: &Caller, id: SessionId) -> Result<Session> {
+    let audit = Writer::new(app, caller)?;
     app.database()?.with_transaction(|tx| {
         let owner = store::owner(tx, id)?;
         authorize_change(tx, caller, owner.map_or(Right::ChangeOthers, Right::Change))?;
         let ended = store::end(tx, id, app.config().tokens.access_ttl)?;
-        ended.ok_or(Error::NoSuchSession)
+        let ended = ended.ok_or(Error::NoSuchSession)?;
+        record_end(tx, &audit, ended.user_id, id.get())?;
+        Ok(ended)
     })
+}
+
+/// Records that a session was ended.
+///
+/// # Errors
+/// The faults of the database.
+pub(crate) fn record_end(
+    tx: &mut Transaction<'_>,
+    audit: &Writer<'_>,
+    user: UserId,
+    session: i64,
+) -> Result<()> {
+    let detail = format!("session {session}");
+    audit.record(tx, &Event::new(Action::EndSession, Some(user)).with_detail(&detail))
 }
 
 /// Ends a session, if it lives.

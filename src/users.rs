@@ -10,8 +10,10 @@ mod store;
 mod types;
 
 use crate::app::App;
+use crate::audit::{Action, Event, Writer};
 use crate::config::Registration;
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::passwords::Password;
 use crate::sessions;
 pub use access::Caller;
@@ -24,20 +26,31 @@ pub use types::{Login, Page, Timestamp, User, UserId};
 /// # Errors
 /// [`Error::WeakPassword`]; [`Error::LoginTaken`], however many register the same login at once,
 /// for all but one; with `access.registration = "admin"` [`Error::TokenMissing`],
-/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`]; the faults of the database.
+/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`];
+/// [`Error::TooManyAttempts`] where that is for anyone; the faults of the database.
 pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) -> Result<User> {
     let admins_only = app.config().access.registration == Registration::Admin;
     if admins_only {
         app.database()?.read(|conn| authorize(conn, caller, Right::Register))?;
     }
     password.check_strength(app.config().passwords.min_length)?;
+    let by_oneself = !admins_only && !matches!(caller, Caller::Trusted);
+    if by_oneself {
+        limits::registration(app)?;
+    }
+    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app, caller)?);
     let database = app.database()?;
     let hash = app.hash(password)?.to_string();
     database.with_transaction(|tx| {
         if admins_only {
             authorize_change(tx, caller, Right::Register)?;
         }
-        store::insert(tx, login, &hash, false)
+        let user = store::insert(tx, login, &hash, false)?;
+        if by_oneself {
+            limits::registered(tx, &counters, user.id)?;
+        }
+        audit.record(tx, &Event::new(Action::Register, Some(user.id)))?;
+        Ok(user)
     })
 }
 
@@ -100,10 +113,12 @@ pub fn change_password(
 /// # Errors
 /// As [`show`].
 pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
+    let audit = Writer::new(app, caller)?;
     app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::Change(id))?;
         let user = store::delete(tx, id)?.ok_or(Error::NoSuchUser)?;
         sessions::end_all(tx, app, id, None)?;
+        audit.record(tx, &Event::new(Action::DeleteUser, Some(id)))?;
         Ok(user)
     })
 }
@@ -114,6 +129,8 @@ pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],
 /// [`Error::NoSuchUser`]; the faults of the database.
 pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<User> {
+    let audit = Writer::new(app, caller)?;
+    let detail = if admin { "admin" } else { "no admin" };
     app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::Admin)?;
         let user = store::set_admin(tx, id, admin)?.ok_or(Error::NoSuchUser)?;
@@ -121,6 +138,7 @@ pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<
             // Their claim says more than is true now.
             sessions::revoke_tokens(tx, app, id)?;
         }
+        audit.record(tx, &Event::new(Action::SetAdmin, Some(id)).with_detail(detail))?;
         Ok(user)
     })
 }
@@ -138,9 +156,12 @@ pub fn register_admin(
 ) -> Result<User> {
     app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
     password.check_strength(app.config().passwords.min_length)?;
+    let audit = Writer::new(app, caller)?;
     let hash = app.hash(password)?.to_string();
     app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::Admin)?;
-        store::insert(tx, login, &hash, true)
+        let user = store::insert(tx, login, &hash, true)?;
+        audit.record(tx, &Event::new(Action::Register, Some(user.id)).with_detail("admin"))?;
+        Ok(user)
     })
 }

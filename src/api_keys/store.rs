@@ -9,7 +9,7 @@ use postgres::{Client, GenericClient, Row, Transaction};
 
 /// What of a key's row decides over its rights.
 pub(super) struct Found {
-    id: i64,
+    pub(super) id: i64,
     scopes: Scopes,
     /// Whether the last use on record is long enough ago to write down another.
     unrecorded: bool,

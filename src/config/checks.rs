@@ -27,6 +27,7 @@ impl Config {
     fn out_of_range(&self) -> impl Iterator<Item = String> {
         let (s, d, sessions) = (&self.server, &self.database, &self.sessions);
         let tokens = &self.tokens;
+        let l = &self.limits;
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
         let day = 24 * hour;
         let moment = Duration::from_millis(10);
@@ -63,6 +64,17 @@ impl Config {
             within("database.tcp_user_timeout", d.tcp_user_timeout, second, 60 * second),
             between("passwords.min_length", self.passwords.min_length, 1, 128),
             between("passwords.iterations", self.passwords.iterations, 1, 100_000_000),
+            between("limits.account_failures", l.account_failures, 2, 10_000),
+            within("limits.account_forget", l.account_forget, second, 24 * hour),
+            between("limits.network_failures", l.network_failures, 2, 10_000),
+            within("limits.network_forget", l.network_forget, second, 24 * hour),
+            between("limits.registrations", l.registrations, 2, 10_000),
+            within("limits.registration_forget", l.registration_forget, second, 24 * hour),
+            between("limits.refreshes", l.refreshes, 2, 10_000),
+            within("limits.refresh_forget", l.refresh_forget, second, 24 * hour),
+            between("audit.failures_per_minute", self.audit.failures_per_minute, 0, 1_000_000),
+            within("limits.first_wait", l.first_wait, moment, hour),
+            between("limits.remembered", l.remembered, 1_000, 100_000_000),
             within("tokens.access_ttl", self.tokens.access_ttl, second, 24 * hour),
             within("tokens.key_rotation", tokens.key_rotation, Duration::ZERO, 3_650 * day),
             within("tokens.key_publication", tokens.key_publication, second, 30 * day),

@@ -50,6 +50,16 @@ const MIGRATIONS: &[Migration] = &[
         name: "accounts",
         sql: include_str!("../../sql/migrations/0006_accounts.sql"),
     },
+    Migration {
+        version: 7,
+        name: "attempts",
+        sql: include_str!("../../sql/migrations/0007_attempts.sql"),
+    },
+    Migration {
+        version: 8,
+        name: "audit",
+        sql: include_str!("../../sql/migrations/0008_audit.sql"),
+    },
 ];
 
 const TABLE: &str = "

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::front_door::{CLIENT_FIELD, REQUEST_ID_FIELD};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::net::IpAddr;
 use zeroize::Zeroizing;
 
 const JSON: &str = "application/json";
@@ -58,6 +59,11 @@ impl Request {
             }
         };
         (request, refusal)
+    }
+
+    /// The client's address; none only where the front door is not in front.
+    pub(crate) fn client_address(&self) -> Option<IpAddr> {
+        self.client.parse().ok()
     }
 
     /// That a body, if there is one, says that it is of this media type.

@@ -3,7 +3,7 @@
 //! Every error is a problem document (RFC 9457). `type` is `about:blank`, so `title` is the
 //! status's own phrase (RFC 9457, 4.2.1); `code` is our stable word for the cause.
 
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::front_door;
 use serde::Serialize;
 
@@ -87,6 +87,7 @@ impl Response {
             Error::LoginTaken => (BAD_REQUEST, "login_taken"),
             Error::WeakPassword(_) => (BAD_REQUEST, "weak_password"),
             Error::InvalidCredentials => (BAD_REQUEST, "invalid_credentials"),
+            Error::TooManyAttempts(_) => (TOO_MANY_REQUESTS, "too_many_attempts"),
             Error::AccountLocked => (FORBIDDEN, "account_locked"),
             Error::AccountExpired => (FORBIDDEN, "account_expired"),
             Error::InvalidGrant => (BAD_REQUEST, "invalid_grant"),
@@ -109,6 +110,9 @@ impl Response {
         };
         let response = Self::problem(status, code, &error.to_string(), request_id);
         match error {
+            Error::TooManyAttempts(wait) => {
+                response.header("Retry-After", error::seconds(*wait).to_string())
+            }
             // RFC 6750, section 3: no error code when no token was presented.
             Error::TokenMissing => response.header("WWW-Authenticate", "Bearer"),
             Error::TokenInvalid => {
@@ -156,6 +160,7 @@ impl Response {
 const BAD_REQUEST: (u16, &str) = (400, "Bad Request");
 const UNAUTHORIZED: (u16, &str) = (401, "Unauthorized");
 const FORBIDDEN: (u16, &str) = (403, "Forbidden");
+const TOO_MANY_REQUESTS: (u16, &str) = (429, "Too Many Requests");
 const NOT_FOUND: (u16, &str) = (404, "Not Found");
 const MEDIA_TYPE: (u16, &str) = (415, "Unsupported Media Type");
 

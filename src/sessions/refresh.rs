@@ -7,8 +7,11 @@
 use super::grace::{self, Deserves};
 use super::{LoggedIn, SessionId, grant, store};
 use crate::app::App;
+use crate::audit::{Action, Event, Writer};
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::tokens::refresh::{RefreshKey, Ticket, Unverified};
+use crate::users::{Caller, UserId};
 use store::Locked;
 
 /// How a refresh ended inside of its transaction, which must be committed in every case.
@@ -27,7 +30,8 @@ enum Outcome {
 /// whoever shows it lost the answer. One that was retired before that ends the session.
 ///
 /// # Errors
-/// [`Error::InvalidGrant`]; the faults of the database.
+/// [`Error::InvalidGrant`]; [`Error::TooManyAttempts`] for a session that is refreshed too often,
+/// whose token stays good; the faults of the database.
 pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
     let (key, ticket) = read(app, refresh_token)?;
     match decide(app, ticket)? {
@@ -67,6 +71,7 @@ fn read(app: &App, refresh_token: &str) -> Result<(RefreshKey, Ticket)> {
 fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
     let settings = &app.config().sessions;
     let grace = settings.refresh_grace;
+    let audit = Writer::new(app, &Caller::Anonymous)?;
     app.database()?.with_transaction(|tx| {
         let Some(mut session) = store::lock(tx, ticket)? else {
             return Ok(Outcome::Over);
@@ -74,14 +79,23 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
         let (good, now) = (session.counter, session.now);
         match grace::judge(ticket.counter, good, &session.retired, now, grace) {
             Deserves::Successor => {
+                if let Some(wait) = limits::refresh_wait(app, session.refreshes_last) {
+                    return Err(limits::refuse(app, wait));
+                }
                 session.retired.add(now, grace);
-                session.left = store::advance(tx, ticket.session, &session.retired, settings)?;
+                let forget = app.config().limits.refresh_forget;
+                let id = ticket.session;
+                session.left = store::advance(tx, id, &session.retired, settings, forget)?;
                 Ok(Outcome::Goes(Box::new(session), good + 1))
             }
             Deserves::SameSuccessor => Ok(Outcome::Goes(Box::new(session), ticket.counter + 1)),
             Deserves::TheEnd => {
                 let id = SessionId::stored(ticket.session);
                 store::end(tx, id, app.config().tokens.access_ttl)?;
+                let user = UserId::stored(session.subject.user_id);
+                let detail = format!("session {} was ended", ticket.session);
+                let event = Event::new(Action::ReuseRefreshToken, Some(user));
+                audit.record(tx, &event.with_detail(&detail))?;
                 Ok(Outcome::Stolen(Box::new(session)))
             }
         }

@@ -2,9 +2,11 @@
 
 use super::grace::Retired;
 use super::types::{Device, Session, SessionId};
+use crate::audit;
 use crate::config::Sessions;
 use crate::db::Connection;
 use crate::error::{Error, Result};
+use crate::limits::{Counters, Outcome, admit_attempt};
 use crate::passwords::PasswordHash;
 use crate::tokens::Subject;
 use crate::tokens::refresh::Ticket;
@@ -26,17 +28,54 @@ pub(super) struct Credentials {
     pub(super) expired: bool,
 }
 
-pub(super) fn credentials(conn: &mut Connection, login: &Login) -> Result<Option<Credentials>> {
-    let sql = "SELECT id, admin, token_version, locked, coalesce(expires_at <= now(), false),
-                      password_hash FROM gatepost.users
-               WHERE login_canonical = $1";
-    let rows = conn.query_prepared(sql, &[(&login.canonical(), Type::TEXT)])?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let subject = Subject { user_id: row.get(0), admin: row.get(1), token_version: row.get(2) };
-    let hash = row.get::<_, &str>(5).parse().map_err(|_| {
+impl Credentials {
+    /// Why the right password opens no session, if so.
+    pub(super) fn refusal(&self) -> Option<(audit::Outcome, Error)> {
+        if self.locked {
+            return Some((audit::Outcome::Locked, Error::AccountLocked));
+        }
+        self.expired.then_some((audit::Outcome::Expired, Error::AccountExpired))
+    }
+}
+
+/// Asks whether the attempt may be made, and reads the credentials, in one round trip.
+pub(super) fn credentials(
+    conn: &mut Connection,
+    login: &Login,
+    counters: &Counters,
+) -> Result<(Outcome, Option<Credentials>)> {
+    let canonical = login.canonical();
+    if !counters.is_enabled() {
+        let sql = "SELECT id, admin, token_version, locked,
+                          coalesce(expires_at <= now(), false), password_hash
+                   FROM gatepost.users WHERE login_canonical = $1";
+        let rows = conn.query_prepared(sql, &[(&canonical, Type::TEXT)])?;
+        let credentials = rows.first().map(|row| read(row, 0)).transpose()?;
+        return Ok((Outcome::uncounted(), credentials));
+    }
+    let sql = concat!(
+        admit_attempt!(),
+        "SELECT who_until, place_until, known, known_today, wait_ms, id, admin, token_version, locked,
+                coalesce(expires_at <= now(), false), password_hash
+         FROM outcome LEFT JOIN gatepost.users ON login_canonical = $9"
+    );
+    let mut parameters = counters.parameters().to_vec();
+    parameters.push((&canonical, Type::TEXT));
+    let rows = conn.query_prepared(sql, &parameters)?;
+    let row = rows.first().ok_or_else(|| Error::Internal("no outcome".to_owned()))?;
+    let known: Option<i64> = row.get(5);
+    let credentials = known.map(|_| read(row, 5)).transpose()?;
+    Ok((Outcome::of(row), credentials))
+}
+
+/// The credentials in a row, from this column on.
+fn read(row: &Row, at: usize) -> Result<Credentials> {
+    let (user_id, admin, token_version) = (row.get(at), row.get(at + 1), row.get(at + 2));
+    let subject = Subject { user_id, admin, token_version };
+    let hash = row.get::<_, &str>(at + 5).parse().map_err(|_| {
         Error::Internal(format!("the password hash of user {} is malformed", subject.user_id))
     })?;
-    Ok(Some(Credentials { subject, hash, locked: row.get(3), expired: row.get(4) }))
+    Ok(Credentials { subject, hash, locked: row.get(at + 3), expired: row.get(at + 4) })
 }
 
 /// Replaces the stored hash, only where it is still the one that was verified: otherwise a
@@ -111,13 +150,16 @@ pub(super) struct Locked {
     pub(super) now: i64,
     /// How long it lives unless it is used.
     pub(super) left: Duration,
+    /// How long until its last refresh is forgotten.
+    pub(super) refreshes_last: Duration,
 }
 
 pub(super) fn lock(tx: &mut Transaction<'_>, ticket: Ticket) -> Result<Option<Locked>> {
     let sql = concat!(
         "SELECT u.id, u.admin, u.token_version, s.counter, s.retired,
                 (extract(epoch FROM now()) * 1000)::BIGINT,
-                (extract(epoch FROM s.expires_at - now()) * 1000)::BIGINT
+                (extract(epoch FROM s.expires_at - now()) * 1000)::BIGINT,
+                (extract(epoch FROM s.refreshes_forgotten_at - now()) * 1000)::BIGINT
          FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
          WHERE s.id = $1 AND s.key_generation = $2
          AND s.ended_at IS NULL AND s.expires_at > now() AND ",
@@ -132,6 +174,7 @@ pub(super) fn lock(tx: &mut Transaction<'_>, ticket: Ticket) -> Result<Option<Lo
         retired: Retired::from_bytes(row.get(4)),
         now: row.get(5),
         left: duration(row.get(6)),
+        refreshes_last: duration(row.get(7)),
     }))
 }
 
@@ -142,9 +185,12 @@ pub(super) fn advance(
     session: i64,
     retired: &Retired,
     settings: &Sessions,
+    forget: Duration,
 ) -> Result<Duration> {
     let sql = "UPDATE gatepost.sessions
                SET counter = counter + 1, retired = $2, last_used_at = now(),
+                   refreshes_forgotten_at = greatest(refreshes_forgotten_at, now())
+                                            + $5 * interval '1 millisecond',
                    expires_at = least(now() + $3 * interval '1 millisecond',
                                       created_at + $4 * interval '1 millisecond')
                WHERE id = $1
@@ -156,6 +202,7 @@ pub(super) fn advance(
             (&retired.to_bytes(), Type::BYTEA),
             (&millis(settings.idle_timeout), Type::INT8),
             (&millis(settings.lifetime), Type::INT8),
+            (&millis(forget), Type::INT8),
         ],
     )?;
     Ok(duration(row.get(0)))

@@ -2,10 +2,12 @@
 
 use super::access::{Right, authorize_change};
 use super::store;
-use super::types::{Timestamp, User, UserId};
+use super::types::{Login, Timestamp, User, UserId};
 use super::{Caller, find_as};
 use crate::app::App;
+use crate::audit::{Action, Event, Outcome, Writer};
 use crate::error::{Error, Result};
+use crate::limits::{self, Attempt};
 use crate::passwords::{Password, Verdict};
 use crate::sessions;
 
@@ -32,6 +34,17 @@ impl Change<'_> {
         if not_own { Right::Lock(id) } else { Right::Change(id) }
     }
 
+    /// What the audit log says of it.
+    fn detail(&self) -> String {
+        let end = |end: Option<Timestamp>| end.map_or("never".to_owned(), |end| end.to_string());
+        let parts = [
+            self.password.map(|_| "password".to_owned()),
+            self.locked.map(|locked| format!("locked {locked}")),
+            self.expires_at.map(|at| format!("expires_at {}", end(at))),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
     /// Which session goes on, if any has to end.
     fn ends_all_but(&self, own: Option<i64>) -> Option<Option<i64>> {
         match (self.locked, self.password) {
@@ -46,13 +59,15 @@ impl Change<'_> {
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] when the current password is needed and missing,
-/// [`Error::InvalidCredentials`] when it is wrong, [`Error::WeakPassword`], and as
+/// [`Error::InvalidCredentials`] when it is wrong, [`Error::TooManyAttempts`] when it was
+/// too often, [`Error::WeakPassword`], and as
 /// [`delete`](super::delete).
 pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Result<User> {
     let right = change.right(id);
     let own_session = caller.session_as(id);
     let kept = change.ends_all_but(own_session);
-    find_as(app, caller, right, id)?;
+    let audit = Writer::new(app, caller)?;
+    let user = find_as(app, caller, right, id)?;
     if let Some(password) = change.password {
         let own = app.config().passwords.require_current && own_session.is_some();
         if own && change.current_password.is_none() {
@@ -61,8 +76,9 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
         password.check_strength(app.config().passwords.min_length)?;
     }
     if let Some(current) = change.current_password {
-        check_current(app, id, current)?;
+        check_current(app, &audit, &user, current)?;
     }
+    let detail = change.detail();
     let change = store::Change {
         hash: change.password.map(|new| app.hash(new)).transpose()?.map(|hash| hash.to_string()),
         locked: change.locked,
@@ -75,14 +91,25 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
         if let Some(kept) = kept {
             sessions::end_all(tx, app, id, kept)?;
         }
+        audit.record(tx, &Event::new(Action::ChangeUser, Some(id)).with_detail(&detail))?;
         Ok(user)
     })
 }
 
-fn check_current(app: &App, id: UserId, current: &Password) -> Result<()> {
-    let stored = app.database()?.read(|conn| store::password_hash(conn, id))?;
+/// Whoever holds a token may guess as often as without one.
+fn check_current(app: &App, audit: &Writer<'_>, user: &User, current: &Password) -> Result<()> {
+    let attempt = Attempt::admit(app, limits::of_login(app, &Login::parse(&user.login)?)?)?;
+    let stored = app.database()?.read(|conn| store::password_hash(conn, user.id))?;
     match app.verify(current, stored.as_ref())? {
-        Verdict::Right | Verdict::RightButWeak => Ok(()),
-        Verdict::Wrong => Err(Error::InvalidCredentials),
+        Verdict::Right | Verdict::RightButWeak => {
+            app.database()?.with_transaction(|tx| attempt.succeeded(tx, None))
+        }
+        Verdict::Wrong => {
+            let event = Event::new(Action::ChangeUser, Some(user.id));
+            let event = event.with_outcome(Outcome::WrongPassword);
+            let written = audit.takes_failure(Some(user.id));
+            attempt.failed(app, |tx| if written { audit.record(tx, &event) } else { Ok(()) })?;
+            Err(Error::InvalidCredentials)
+        }
     }
 }

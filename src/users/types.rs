@@ -187,7 +187,7 @@ impl Timestamp {
     }
 
     /// The moment for the database.
-    pub(super) fn time(self) -> OffsetDateTime {
+    pub(crate) fn time(self) -> OffsetDateTime {
         self.0
     }
 

@@ -81,7 +81,7 @@ fn a_login_that_overlaps_a_password_change_comes_too_late() {
         let login = scope.spawn(|| server.log_in("alice", PASSWORD));
         let mut sql = server.sql();
         // Once the row has been read for the login, change the password under it.
-        wait_for_query(&mut sql, "password_hash FROM gatepost.users");
+        wait_for_query(&mut sql, "Whether an attempt may be made");
         sql.execute("UPDATE gatepost.users SET token_version = token_version + 1", &[]).unwrap();
         problem(login.join().unwrap(), 400, "invalid_credentials");
     });
@@ -101,7 +101,11 @@ fn a_rehash_does_not_bring_back_a_password_that_was_changed_meanwhile() {
             gatepost::log_in(service.app(), &login, &Password::parse(PASSWORD).unwrap()).unwrap();
         });
         let mut sql = server.sql();
-        wait_for_query(&mut sql, "password_hash FROM gatepost.users");
+        // The login is recorded once its password was right, and then hashed anew.
+        let recorded = "SELECT count(*) FROM gatepost.audit WHERE action = 'log_in'";
+        while sql.query_one(recorded, &[]).unwrap().get::<_, i64>(0) == 0 {
+            std::thread::yield_now();
+        }
         sql.execute("UPDATE gatepost.users SET password_hash = 'changed'", &[]).unwrap();
         login.join().unwrap();
         let hash = sql.query_one("SELECT password_hash FROM gatepost.users", &[]).unwrap();

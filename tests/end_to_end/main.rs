@@ -5,6 +5,7 @@
 mod access;
 mod accounts;
 mod api_keys;
+mod audit;
 mod authorization;
 mod bad_input;
 mod commands;
@@ -13,6 +14,7 @@ mod database;
 mod embedding;
 mod front_door;
 mod introspection;
+mod limits;
 mod listing;
 mod logins;
 mod pgbouncer;

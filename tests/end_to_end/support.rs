@@ -199,11 +199,12 @@ pub(crate) fn form(request: RequestBuilder, parameters: &[(&str, &str)]) -> Requ
 #[track_caller]
 pub(crate) fn problem(response: Response, status: u16, code: &str) -> String {
     assert_eq!(response.headers()["content-type"], "application/problem+json");
-    assert_eq!(response.headers().contains_key("retry-after"), status == 503);
+    let waits = response.headers().contains_key("retry-after");
     let request_id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
     let seen = response.status().as_u16();
     let body: Value = response.json().unwrap();
     assert_eq!((seen, body["code"].as_str().unwrap()), (status, code), "{body}");
+    assert_eq!(waits, matches!(status, 429 | 503), "{body}");
     assert_eq!(body["status"], status);
     assert_eq!(body["type"], "about:blank");
     assert!(!body["title"].as_str().unwrap().is_empty());

@@ -1,0 +1,60 @@
+-- Whether an attempt may be made now: `outcome` holds one row. What else the round trip is for
+-- follows behind this text.
+--
+-- $1  key of the login                           $5  how long one failure is remembered, in ms
+-- $2  key of the network, or NULL                $6, $7  the same two of a network
+-- $3  key of login and network, or NULL          $8  the first wait, in ms
+-- $4  failures of a login before the first wait
+--
+-- From a network that the login is known to come from, that pair alone counts. Who has failures to
+-- spare is let in, and counted when the attempt has failed. Who has none left is counted now, so
+-- that one attempt at a time comes through at the end of a wait and not a crowd. The condition on
+-- retry_at is judged anew on the locked row: of two at once the second sees the first. The network
+-- comes before the login, here and wherever both rows are taken, so that nobody deadlocks; and a
+-- network that must wait counts nothing against the login. Refusals write nothing.
+WITH known AS (
+    SELECT seen_at FROM gatepost.known_networks WHERE network = $3
+), who AS (
+    SELECT CASE WHEN EXISTS (SELECT FROM known) THEN $3 ELSE $1 END AS key
+), counts AS (
+    SELECT key, retry_at, false AS is_place,
+           round(extract(epoch FROM greatest(forgotten_at - now(), '0')) * 1000 / $5) AS failures
+    FROM gatepost.attempts JOIN who USING (key)
+    UNION ALL
+    SELECT key, retry_at, true,
+           round(extract(epoch FROM greatest(forgotten_at - now(), '0')) * 1000 / $7)
+    FROM gatepost.attempts WHERE key = $2 AND NOT EXISTS (SELECT FROM known)
+), waiting AS (
+    SELECT max(retry_at) AS until FROM counts WHERE retry_at > now()
+), full_place AS (
+    SELECT key, failures FROM counts WHERE is_place AND failures >= $6
+), full_who AS (
+    SELECT key, failures FROM counts WHERE NOT is_place AND failures >= $4
+), place_counted AS (
+    UPDATE gatepost.attempts AS a SET
+        forgotten_at = greatest(forgotten_at, now()) + $7 * interval '1 ms',
+        retry_at = now() + least($7, $8 * power(2, least(failures + 1 - $6, 30))) * interval '1 ms'
+    FROM full_place, waiting
+    WHERE a.key = full_place.key AND until IS NULL AND a.retry_at <= now()
+    RETURNING a.retry_at
+), who_counted AS (
+    UPDATE gatepost.attempts AS a SET
+        forgotten_at = greatest(forgotten_at, now()) + $5 * interval '1 ms',
+        retry_at = now() + least($5, $8 * power(2, least(failures + 1 - $4, 30))) * interval '1 ms'
+    FROM full_who, waiting
+    WHERE a.key = full_who.key AND until IS NULL AND a.retry_at <= now()
+        AND (NOT EXISTS (SELECT FROM full_place) OR EXISTS (SELECT FROM place_counted))
+    RETURNING a.retry_at
+), outcome AS (
+    SELECT (SELECT retry_at FROM who_counted) AS who_until,
+           (SELECT retry_at FROM place_counted) AS place_until,
+           EXISTS (SELECT FROM known) AS known,
+           EXISTS (SELECT FROM known WHERE seen_at > now() - interval '1 day') AS known_today,
+           CASE WHEN until IS NOT NULL THEN ceil(extract(epoch FROM until - now()) * 1000)::bigint
+                -- Another attempt has just taken the place: as a first wait.
+                WHEN EXISTS (SELECT FROM full_place) AND NOT EXISTS (SELECT FROM place_counted)
+                    OR EXISTS (SELECT FROM full_who) AND NOT EXISTS (SELECT FROM who_counted)
+                THEN $8
+           END AS wait_ms
+    FROM waiting
+)

@@ -1,0 +1,35 @@
+-- An attempt failed that was not counted when it was admitted.
+--
+-- $1  key of who, or NULL        $3  failures before the first wait     $7  the first wait, in ms
+-- $2  key of the network, or NULL  $4  how long one is remembered, in ms
+--                                $5, $6  the same two of a network
+--
+-- The network's row comes first, as in admit_attempt.sql. Who need not wait has a time long past:
+-- that of this statement would be ahead of one that began a moment earlier.
+WITH lazily AS MATERIALIZED (
+    -- The count need not be on disk: a crash of PostgreSQL may forget the last moment's.
+    SELECT set_config('synchronous_commit', 'off', true)
+), place AS (
+    INSERT INTO gatepost.attempts AS a (key, forgotten_at, retry_at)
+    SELECT $2, now() + $6 * interval '1 ms', 'epoch' FROM lazily WHERE $2 IS NOT NULL
+    ON CONFLICT (key) DO UPDATE SET
+        forgotten_at = greatest(a.forgotten_at, now()) + $6 * interval '1 ms',
+        retry_at = (
+            SELECT CASE WHEN failures < $5 THEN a.retry_at
+                        ELSE greatest(a.retry_at, now() + interval '1 ms'
+                                 * least($6, $7 * power(2, least(failures - $5, 30)))) END
+            FROM (SELECT 1 + round(extract(epoch FROM greatest(a.forgotten_at - now(), '0'))
+                                   * 1000 / $6) AS failures) AS counted)
+    RETURNING key
+)
+INSERT INTO gatepost.attempts AS a (key, forgotten_at, retry_at)
+SELECT $1, now() + $4 * interval '1 ms', 'epoch' FROM lazily
+WHERE $1 IS NOT NULL AND (SELECT count(*) FROM place) >= 0
+ON CONFLICT (key) DO UPDATE SET
+    forgotten_at = greatest(a.forgotten_at, now()) + $4 * interval '1 ms',
+    retry_at = (
+        SELECT CASE WHEN failures < $3 THEN a.retry_at
+                    ELSE greatest(a.retry_at, now() + interval '1 ms'
+                             * least($4, $7 * power(2, least(failures - $3, 30)))) END
+        FROM (SELECT 1 + round(extract(epoch FROM greatest(a.forgotten_at - now(), '0'))
+                               * 1000 / $4) AS failures) AS counted)

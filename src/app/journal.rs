@@ -1,0 +1,129 @@
+//! What an instance keeps in mind of the audit log between requests: whether rows wait to be
+//! sealed, and what was counted instead of written.
+//!
+//! A flood of failures must not fill the disk, so only so many a minute get a row of their own;
+//! the number of the others gets one.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The time for which failures are counted together.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// For so long after a row was begun it may turn up: far longer than its transaction takes.
+const TURNS_UP: Duration = Duration::from_secs(5);
+
+/// What is counted. An attacker who invents logins must not hide guesses at real ones.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Counted {
+    /// A wrong password of a user.
+    OfUser,
+    /// A login that nobody has.
+    OfNobody,
+    /// An attempt that was refused untried.
+    Refused,
+}
+
+/// How many of each kind were counted and not written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unwritten {
+    pub(crate) of_user: u64,
+    pub(crate) of_nobody: u64,
+    pub(crate) refused: u64,
+}
+
+/// See the module.
+pub(crate) struct Journal(Mutex<State>);
+
+struct State {
+    /// Of the minute that is counted, if anything was.
+    began: Option<Instant>,
+    written: [u32; 2],
+    unwritten: Unwritten,
+    /// When the last row was begun.
+    row_at: Option<Instant>,
+}
+
+impl Journal {
+    pub(crate) fn new() -> Self {
+        let unwritten = Unwritten::default();
+        Self(Mutex::new(State { began: None, written: [0; 2], unwritten, row_at: None }))
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this one gets a row of its own: the first so many of its kind in a minute do.
+    pub(crate) fn is_written(&self, what: Counted, most: u32) -> bool {
+        let mut state = self.state();
+        state.began.get_or_insert_with(Instant::now);
+        let kind = match what {
+            Counted::OfUser => 0,
+            Counted::OfNobody => 1,
+            Counted::Refused => {
+                state.unwritten.refused += 1;
+                return false;
+            }
+        };
+        if state.written[kind] < most {
+            state.written[kind] += 1;
+            return true;
+        }
+        match what {
+            Counted::OfUser => state.unwritten.of_user += 1,
+            _ => state.unwritten.of_nobody += 1,
+        }
+        false
+    }
+
+    /// What was counted in the last minute, once it is over or `now`, if there was anything.
+    pub(crate) fn take(&self, now: bool) -> Option<Unwritten> {
+        let mut state = self.state();
+        state.began.filter(|began| now || began.elapsed() >= MINUTE)?;
+        (state.began, state.written) = (None, [0; 2]);
+        let taken = std::mem::take(&mut state.unwritten);
+        (taken != Unwritten::default()).then_some(taken)
+    }
+
+    /// Puts back what could not be written.
+    pub(crate) fn put_back(&self, unwritten: Unwritten) {
+        let mut state = self.state();
+        state.began.get_or_insert_with(Instant::now);
+        state.unwritten.of_user += unwritten.of_user;
+        state.unwritten.of_nobody += unwritten.of_nobody;
+        state.unwritten.refused += unwritten.refused;
+    }
+
+    /// Says that a row is about to be written.
+    pub(crate) fn row_begins(&self) {
+        self.state().row_at = Some(Instant::now());
+    }
+
+    /// Whether a row of this instance may wait to be sealed.
+    pub(crate) fn may_wait(&self) -> bool {
+        self.state().row_at.is_some_and(|at| at.elapsed() < TURNS_UP)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_a_minute_of_each_kind_are_written_and_the_others_counted() {
+        let journal = Journal::new();
+        assert_eq!(journal.take(true), None);
+        let written = |what| (0..10).filter(|_| journal.is_written(what, 3)).count();
+        assert_eq!(written(Counted::OfNobody), 3);
+        assert_eq!(written(Counted::OfUser), 3);
+        assert_eq!(written(Counted::Refused), 0);
+        assert_eq!(journal.take(false), None);
+        let expected = Unwritten { of_user: 7, of_nobody: 7, refused: 10 };
+        assert_eq!(journal.take(true), Some(expected));
+        assert_eq!(journal.take(true), None);
+        journal.put_back(expected);
+        assert_eq!(written(Counted::OfUser), 3);
+        assert_eq!(journal.take(true), Some(Unwritten { of_user: 14, ..expected }));
+    }
+}

@@ -1,0 +1,121 @@
+//! Keyed hashes: what stands for a login or a network where neither may be readable.
+//!
+//! One secret is behind all of them, each purpose deriving a key of its own from it. It is made
+//! once and kept in the database, encrypted as the signing keys are. Without
+//! `tokens.encryption_key` it protects a list that is seen alone, such as a log or an export; who
+//! has a copy of the whole database has that secret too, and can try logins against the hashes.
+
+use crate::db::Database;
+use crate::error::{Error, Result};
+use crate::tokens::seal::{Sealed, Seals};
+use hmac::{Hmac, KeyInit, Mac};
+use postgres::GenericClient;
+use postgres::types::{ToSql, Type};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// Bytes of a hash.
+pub(crate) const BYTES: usize = 32;
+
+/// A key for one purpose.
+#[derive(Clone)]
+pub(crate) struct Key(Hmac<Sha256>);
+
+impl Key {
+    fn new(secret: &[u8]) -> Self {
+        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+        Self(Hmac::new_from_slice(secret).expect("HMAC takes keys of any length"))
+    }
+
+    /// The hash of these parts, each of which is told from the next.
+    pub(crate) fn hash(&self, parts: &[&[u8]]) -> [u8; BYTES] {
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+/// The secret from which the keys of all purposes come.
+pub(crate) struct Root(Key);
+
+impl Root {
+    /// Reads the secret, which is made the first time.
+    ///
+    /// # Errors
+    /// The faults of the database; [`Error::Startup`] when it is sealed with an encryption key
+    /// that is not configured.
+    pub(super) fn load(database: &Database, seals: &Seals) -> Result<Self> {
+        let stored = match database.read(|conn| find(&mut **conn))? {
+            Some(stored) => stored,
+            None => make(database, seals)?,
+        };
+        Ok(Self(Key::new(&seals.open(PLACE, &stored)?)))
+    }
+
+    /// The key of a purpose.
+    pub(crate) fn key(&self, purpose: &str) -> Key {
+        Key::new(&self.0.hash(&[purpose.as_bytes()]))
+    }
+}
+
+const PLACE: &str = "root secret";
+
+fn find(conn: &mut impl GenericClient) -> Result<Option<Sealed>> {
+    let sql = "SELECT secret, sealed_with FROM gatepost.server_secrets WHERE name = 'root'";
+    let row = conn.query_typed_opt(sql, &[])?;
+    Ok(row.map(|row| Sealed { bytes: row.get(0), with: row.get(1) }))
+}
+
+/// Of several instances that start together one stores its own, and all use that.
+fn make(database: &Database, seals: &Seals) -> Result<Sealed> {
+    let new = seals.seal(PLACE, &*Zeroizing::new(rand::random::<[u8; BYTES]>()))?;
+    database.with_transaction(|tx| {
+        let sql = "INSERT INTO gatepost.server_secrets (name, secret, sealed_with)
+                   VALUES ('root', $1, $2) ON CONFLICT DO NOTHING";
+        tx.execute_typed(sql, &[(&new.bytes, Type::BYTEA), (&new.with, Type::TEXT)])?;
+        find(tx)?.ok_or_else(|| Error::Internal("the root secret is gone".to_owned()))
+    })
+}
+
+/// Seals the secret with the encryption key in force, if it is not. Says whether it was not.
+///
+/// # Errors
+/// As [`Root::load`].
+pub(crate) fn reseal(database: &Database, seals: &Seals) -> Result<bool> {
+    let Some(old) = database.read(|conn| find(&mut **conn))? else { return Ok(false) };
+    if old.with.as_deref() == seals.name() {
+        return Ok(false);
+    }
+    let new = seals.seal(PLACE, &seals.open(PLACE, &old)?)?;
+    let sql = "UPDATE gatepost.server_secrets SET secret = $1, sealed_with = $2
+               WHERE name = 'root' AND secret = $3";
+    database.with_transaction(|tx| {
+        let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+            [(&new.bytes, Type::BYTEA), (&new.with, Type::TEXT), (&old.bytes, Type::BYTEA)];
+        Ok(tx.execute_typed(sql, &parameters)? == 1)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_depends_on_secret_purpose_and_where_its_parts_end() {
+        let key = |secret: &[u8], purpose| Root(Key::new(secret)).key(purpose);
+        let hash = key(b"secret", "limits").hash(&[b"ab", b"c"]);
+        assert_eq!(hash, key(b"secret", "limits").hash(&[b"ab", b"c"]));
+        assert_ne!(hash, key(b"secret", "limits").hash(&[b"a", b"bc"]));
+        assert_ne!(hash, key(b"secret", "audit").hash(&[b"ab", b"c"]));
+        assert_ne!(hash, key(b"Secret", "limits").hash(&[b"ab", b"c"]));
+    }
+}

@@ -1,0 +1,120 @@
+//! Sealing: chaining the rows that are new, beside the requests that write them.
+//!
+//! Several instances may seal; the number of a seal is its primary key, so of two that make the
+//! same one the second finds it taken and leaves its rows to the next round. Ids are given before
+//! rows are committed, so a row may turn up behind others that are sealed already. It is looked
+//! for as long as a transaction of ours can last.
+
+use super::chain::{self, Content};
+use super::{store, write_counted};
+use crate::app::App;
+use crate::db::violates;
+use crate::error::{Error, Result};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long a row may take from its id to its commit: more than the limits of time on the
+/// service's role let a transaction of two statements last.
+pub(super) const LATEST: time::Duration = time::Duration::seconds(30);
+
+/// Most rows of a seal.
+const MOST: usize = 5_000;
+
+/// How long rows wait to be sealed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long those do that no service has written: commands, and embedding programs.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Makes one seal of rows that have none, and returns their number.
+///
+/// # Errors
+/// The faults of the database.
+pub(super) fn seal(app: &App) -> Result<usize> {
+    let key = app.keyed("audit chain")?;
+    app.database()?.with_transaction(|tx| {
+        let sealed_at = chain::now();
+        let settled = store::last_seal_before(tx, sealed_at - LATEST)?;
+        let (number, from) = settled.map_or((0, 0), |seal| (seal.number, seal.last_id));
+        let (mut last, mut sealed) = (None, HashSet::new());
+        let mut number = number.saturating_sub(1);
+        loop {
+            let seals = store::seals_after(tx, number)?;
+            let Some(newest) = seals.last() else { break };
+            number = newest.number;
+            for seal in seals {
+                sealed.extend(seal.rows.iter().copied());
+                last = Some(seal);
+            }
+        }
+        let most = i64::try_from(sealed.len() + MOST).unwrap_or(i64::MAX);
+        let mut rows = store::macs_after(tx, from, most)?;
+        rows.retain(|(id, _)| !sealed.contains(id));
+        rows.truncate(MOST);
+        let Some((greatest, _)) = rows.last() else { return Ok(0) };
+        let before = last.as_ref().map_or(&chain::BEGINNING[..], |seal| &seal.mac);
+        let last_id = last.as_ref().map_or(0, |seal| seal.last_id).max(*greatest);
+        let number = last.as_ref().map_or(0, |seal| seal.number) + 1;
+        let content = Content { number, sealed_at, last_id, rows: &rows };
+        match store::insert_seal(tx, &content, &content.mac(&key, before)) {
+            Ok(()) => Ok(rows.len()),
+            Err(error) if violates(&error, "audit_seals_pkey") => {
+                Err(Error::Conflict("another instance has made the seal".to_owned()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    })
+}
+
+/// Writes what was only counted, and seals what is there by now.
+fn seal_all(app: &App, last: bool) -> Result<()> {
+    write_counted(app, last)?;
+    while seal(app)? == MOST {}
+    Ok(())
+}
+
+/// The thread that seals. Dropping it seals what is left and ends it.
+pub(crate) struct Sealer {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sealer {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// [`Error::Startup`] when it cannot be started.
+    pub(crate) fn start(app: Arc<App>) -> Result<Self> {
+        let (stop, stopped) = channel();
+        let work = move || {
+            let mut looked = Instant::now();
+            loop {
+                let over = stopped.recv_timeout(PAUSE) != Err(RecvTimeoutError::Timeout);
+                if over || app.journal().may_wait() || looked.elapsed() >= IDLE {
+                    if let Err(error) = seal_all(&app, over) {
+                        log::warn!("the audit log was not sealed, trying on: {error}");
+                    }
+                    looked = Instant::now();
+                }
+                if over {
+                    return;
+                }
+            }
+        };
+        let spawned = std::thread::Builder::new().name("audit-sealer".to_owned()).spawn(work);
+        let thread = spawned.map_err(|e| Error::startup(format!("cannot start a thread: {e}")))?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Sealer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            log::error!("the thread that seals the audit log panicked");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Verifying: does the log still say what was written?
+
+use super::chain::{self, Content};
+use super::store::{self, Seal};
+use super::{Action, Head};
+use crate::app::App;
+use crate::app::keyed::Key;
+use crate::error::Result;
+use std::collections::HashMap;
+
+/// Rows looked at together.
+const BATCH: i64 = 5_000;
+
+/// What a verification saw.
+#[derive(Clone, Debug, Default)]
+pub struct Verified {
+    /// Sealed rows that are as they were written.
+    pub sealed: usize,
+    /// Rows that are too new to be sealed, and as they were written.
+    pub unsealed: usize,
+    /// Everything that is wrong, a line each.
+    pub findings: Vec<String>,
+}
+
+/// Checks every row and every seal, and that the chain holds the head that was kept elsewhere. Row
+/// ids take eight bytes of memory each.
+///
+/// # Errors
+/// The faults of the database. What is wrong with the log is no error but a finding.
+pub fn verify(app: &App, kept: Option<&Head>) -> Result<Verified> {
+    let (row_key, chain_key) = (app.keyed("audit rows")?, app.keyed("audit chain")?);
+    let mut run = Run {
+        app,
+        row_key,
+        chain_key,
+        verified: Verified::default(),
+        ids: Vec::new(),
+        before: None,
+        kept: kept.cloned(),
+        begins: None,
+        pruned: Vec::new(),
+    };
+    loop {
+        let number = run.before.as_ref().map_or(0, |head| head.number);
+        let seals = app.database()?.read(|conn| store::seals_after(&mut **conn, number))?;
+        if seals.is_empty() {
+            break;
+        }
+        seals.iter().try_for_each(|seal| run.seal(seal))?;
+    }
+    run.leftovers()?;
+    run.ends();
+    Ok(run.verified)
+}
+
+struct Run<'a> {
+    app: &'a App,
+    row_key: Key,
+    chain_key: Key,
+    verified: Verified,
+    /// The ids that seals name.
+    ids: Vec<i64>,
+    before: Option<Head>,
+    /// The head to be met, until it is.
+    kept: Option<Head>,
+    /// Where the chain begins, if not at its first seal.
+    begins: Option<Head>,
+    /// Where prunings, which say so in the log, let it begin.
+    pruned: Vec<Head>,
+}
+
+impl Run<'_> {
+    fn finding(&mut self, text: String) {
+        self.verified.findings.push(text);
+    }
+
+    fn seal(&mut self, seal: &Seal) -> Result<()> {
+        if self.before.is_none() && seal.number != 1 {
+            // Its rows are pruned. Whether that is so, a row further on must say.
+            self.begins = Some(seal.head());
+            self.meet(seal);
+            self.before = Some(seal.head());
+            return Ok(());
+        }
+        let expected = self.before.as_ref().map_or(0, |head| head.number) + 1;
+        if seal.number != expected {
+            let last = seal.number - 1;
+            self.finding(format!("seals {expected} to {last} are missing, with their rows"));
+        }
+        let complete = self.rows(seal)?;
+        if let Some(rows) = complete {
+            let before = self.before.as_ref().map_or(&chain::BEGINNING[..], |head| &head.mac);
+            let (number, sealed_at, last_id) = (seal.number, seal.sealed_at, seal.last_id);
+            let content = Content { number, sealed_at, last_id, rows: &rows };
+            let fits = content.mac(&self.chain_key, before)[..] == seal.mac[..];
+            if !fits && seal.number == expected {
+                self.finding(format!(
+                    "seal {number} does not fit: it or one before it was changed"
+                ));
+            }
+        }
+        self.meet(seal);
+        self.before = Some(seal.head());
+        Ok(())
+    }
+
+    /// Checks the rows of a seal; all of them with their hashes if nothing is wrong with them.
+    fn rows(&mut self, seal: &Seal) -> Result<Option<chain::Macs>> {
+        let found = self.app.database()?.read(|conn| store::rows(&mut **conn, &seal.rows))?;
+        let mut found: HashMap<i64, _> =
+            found.into_iter().map(|(id, row, mac)| (id, (row, mac))).collect();
+        let (mut rows, mut good) = (Vec::new(), true);
+        for id in &seal.rows {
+            self.ids.push(*id);
+            let Some((row, mac)) = found.remove(id) else {
+                self.finding(format!("row {id} is missing"));
+                good = false;
+                continue;
+            };
+            if row.mac(&self.row_key)[..] == mac[..] {
+                self.verified.sealed += 1;
+                let detail =
+                    row.detail.as_deref().filter(|_| row.action == Action::PruneAudit.name());
+                self.pruned.extend(detail.and_then(|detail| detail.parse().ok()));
+            } else {
+                self.finding(format!("row {id} was changed"));
+                good = false;
+            }
+            rows.push((*id, mac));
+        }
+        Ok(good.then_some(rows))
+    }
+
+    fn meet(&mut self, seal: &Seal) {
+        if self.kept.as_ref().is_some_and(|kept| kept.number == seal.number)
+            && self.kept.take() != Some(seal.head())
+        {
+            self.finding(format!("seal {} is not the head that was kept", seal.number));
+        }
+    }
+
+    /// Rows that no seal names: new ones, or ones that were slipped in.
+    fn leftovers(&mut self) -> Result<()> {
+        self.ids.sort_unstable();
+        if let Some(twice) = self.ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            let id = twice[0];
+            self.finding(format!("row {id} is sealed twice"));
+        }
+        let mut after = i64::MIN;
+        loop {
+            let ids =
+                self.app.database()?.read(|conn| store::macs_after(&mut **conn, after, BATCH))?;
+            let Some((last, _)) = ids.last() else { return Ok(()) };
+            after = *last;
+            let unsealed: Vec<i64> = ids
+                .iter()
+                .map(|(id, _)| *id)
+                .filter(|id| self.ids.binary_search(id).is_err())
+                .collect();
+            let oldest = chain::now() - super::sealing::LATEST;
+            for (id, row, mac) in
+                self.app.database()?.read(|conn| store::rows(&mut **conn, &unsealed))?
+            {
+                if row.mac(&self.row_key)[..] != mac[..] {
+                    self.finding(format!("row {id}, which is not sealed, was changed"));
+                } else if row.at < oldest && self.ids.last().is_some_and(|last| id < *last) {
+                    self.finding(format!("row {id} was never sealed"));
+                } else {
+                    self.verified.unsealed += 1;
+                }
+            }
+        }
+    }
+
+    fn ends(&mut self) {
+        if let Some(begins) = self.begins.take()
+            && !self.pruned.contains(&begins)
+        {
+            let number = begins.number;
+            self.finding(format!("the log begins with seal {number}, and no pruning says so"));
+        }
+        if let Some(kept) = self.kept.take() {
+            let last = self.before.as_ref().map_or(0, |head| head.number);
+            let number = kept.number;
+            self.finding(format!("the log ends with seal {last}, the head kept was seal {number}"));
+        }
+    }
+}

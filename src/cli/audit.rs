@@ -1,0 +1,67 @@
+//! `gatepost audit …`
+
+use super::{Argument, Arguments, Failure, Outcome, print};
+use gatepost::{App, Head, Timestamp, audit};
+
+const HELP: &str = "\
+Usage: gatepost audit head                 Print the end of the chain, to be kept elsewhere
+       gatepost audit verify [--head HEAD] Check that nothing was changed, removed or, with a HEAD
+                                           that was kept, cut off
+       gatepost audit prune --before TIME  Remove what is older than a time such as
+                                           2027-01-31T18:00:00Z, with database.owner_url
+
+verify prints every finding and exits with 1 when there is one.
+";
+
+pub(super) fn command(mut arguments: Arguments) -> Outcome {
+    let (mut word, mut head, mut before) = (None, None, None);
+    while let Some(argument) = arguments.next(HELP)? {
+        match argument {
+            Argument::Flag(name) if name == "head" => head = Some(arguments.value()?),
+            Argument::Flag(name) if name == "before" => before = Some(arguments.value()?),
+            Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
+            Argument::Word(text) if word.is_none() => word = Some(text),
+            Argument::Word(text) => return Err(Failure::Usage(format!("unexpected {text:?}"))),
+        }
+    }
+    let usage = |text: &str| Failure::Usage(text.to_owned());
+    let open = || Ok::<App, Failure>(App::open(arguments.load()?)?);
+    match (word.as_deref(), head, before) {
+        (Some("head"), None, None) => match audit::head(&open()?)? {
+            Some(head) => print(&format!("{head}\n")),
+            None => Err(Failure::Failed("the audit log is empty".to_owned())),
+        },
+        (Some("verify"), head, None) => {
+            let head: Option<Head> = head
+                .map(|text| text.parse())
+                .transpose()
+                .map_err(|fault| Failure::Usage(format!("--head: {fault}")))?;
+            verify(&open()?, head.as_ref())
+        }
+        (Some("prune"), None, Some(before)) => {
+            let before = Timestamp::parse(&before)
+                .map_err(|fault| Failure::Usage(format!("--before {fault}")))?;
+            let removed = audit::prune(&open()?, before)?;
+            print(&format!("removed {removed} row(s)\n"))
+        }
+        (Some("prune"), _, None) => Err(usage("audit prune needs --before TIME")),
+        _ => Err(usage("audit takes head, verify [--head HEAD] or prune --before TIME")),
+    }
+}
+
+fn verify(app: &App, head: Option<&Head>) -> Outcome {
+    let verified = audit::verify(app, head)?;
+    for finding in &verified.findings {
+        print(&format!("{finding}\n"))?;
+    }
+    let (sealed, unsealed) = (verified.sealed, verified.unsealed);
+    print(&format!(
+        "{sealed} sealed row(s) are as they were written, {unsealed} not sealed yet\n"
+    ))?;
+    match verified.findings.len() {
+        0 => Ok(()),
+        count => {
+            Err(Failure::Failed(format!("the audit log was tampered with: {count} finding(s)")))
+        }
+    }
+}

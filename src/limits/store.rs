@@ -1,0 +1,194 @@
+//! The SQL of counting.
+
+use crate::error::Result;
+use crate::users::UserId;
+use postgres::types::{ToSql, Type};
+use postgres::{Client, Row, Transaction};
+use std::time::Duration;
+use time::OffsetDateTime;
+
+/// Asks whether an attempt may be made and names the answer `outcome`. The text of a statement that
+/// does more in the same round trip begins with it.
+macro_rules! admit_attempt {
+    () => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/admit_attempt.sql"))
+    };
+}
+pub(crate) use admit_attempt;
+
+/// So many failures, and one forgotten each so many milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rule {
+    pub(super) failures: i64,
+    pub(super) forget: i64,
+}
+
+/// What an attempt counts against.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    pub(super) enabled: bool,
+    pub(super) who: Vec<u8>,
+    pub(super) place: Option<Vec<u8>>,
+    pub(super) pair: Option<Vec<u8>>,
+    pub(super) who_rule: Rule,
+    pub(super) place_rule: Rule,
+    pub(super) first_wait: i64,
+}
+
+/// Whether an attempt may be made, and what was counted of it by then.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    who_until: Option<OffsetDateTime>,
+    place_until: Option<OffsetDateTime>,
+    known: bool,
+    known_today: bool,
+    wait: Option<Duration>,
+}
+
+impl Counters {
+    /// The eight parameters of [`admit_attempt!`], in their order.
+    pub(crate) fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 8] {
+        [
+            (&self.who, Type::BYTEA),
+            (&self.place, Type::BYTEA),
+            (&self.pair, Type::BYTEA),
+            (&self.who_rule.failures, Type::INT8),
+            (&self.who_rule.forget, Type::INT8),
+            (&self.place_rule.failures, Type::INT8),
+            (&self.place_rule.forget, Type::INT8),
+            (&self.first_wait, Type::INT8),
+        ]
+    }
+
+    /// Whether anything is counted.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// The keys under which an attempt counts: who, and the network.
+    fn keys(&self, outcome: &Outcome) -> (Option<&Vec<u8>>, Option<&Vec<u8>>) {
+        if outcome.known {
+            (self.pair.as_ref(), None)
+        } else {
+            (Some(&self.who), self.place.as_ref())
+        }
+    }
+}
+
+impl Outcome {
+    /// Of an attempt that nobody counts.
+    pub(crate) fn uncounted() -> Self {
+        Self { who_until: None, place_until: None, known: false, known_today: false, wait: None }
+    }
+
+    /// Reads the first five columns: `who_until, place_until, known, known_today, wait_ms`.
+    pub(crate) fn of(row: &Row) -> Self {
+        let wait: Option<i64> = row.get(4);
+        Self {
+            who_until: row.get(0),
+            place_until: row.get(1),
+            known: row.get(2),
+            known_today: row.get(3),
+            wait: wait.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0))),
+        }
+    }
+
+    /// How long nothing is tried, if that is so.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        self.wait
+    }
+
+    /// Whether a success leaves anything to be written: a count to be taken back, or a network
+    /// that was not known, or not seen for a day.
+    pub(super) fn is_to_be_settled(&self, remember: bool) -> bool {
+        let counted = self.who_until.is_some() || self.place_until.is_some();
+        counted || (remember && !self.known_today)
+    }
+}
+
+pub(super) fn admit(conn: &mut Client, counters: &Counters) -> Result<Outcome> {
+    let sql = concat!(
+        admit_attempt!(),
+        "SELECT who_until, place_until, known, known_today, wait_ms FROM outcome"
+    );
+    Ok(Outcome::of(&conn.query_typed_one(sql, &counters.parameters())?))
+}
+
+/// Counts a failure, where it was not counted on admission.
+pub(super) fn fail(tx: &mut Transaction<'_>, counters: &Counters, outcome: &Outcome) -> Result<()> {
+    let (who, place) = counters.keys(outcome);
+    let who = who.filter(|_| outcome.who_until.is_none());
+    let place = place.filter(|_| outcome.place_until.is_none());
+    let (w, p) = (&counters.who_rule, &counters.place_rule);
+    tx.query_typed(
+        include_str!("../../sql/fail_attempt.sql"),
+        &[
+            (&who, Type::BYTEA),
+            (&place, Type::BYTEA),
+            (&w.failures, Type::INT8),
+            (&w.forget, Type::INT8),
+            (&p.failures, Type::INT8),
+            (&p.forget, Type::INT8),
+            (&counters.first_wait, Type::INT8),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Takes back what was counted on admission. With a user, the network is known from now on, and
+/// besides it only so many `others` of that user.
+pub(super) fn settle(
+    tx: &mut Transaction<'_>,
+    counters: &Counters,
+    outcome: &Outcome,
+    user: Option<UserId>,
+    others: i64,
+) -> Result<()> {
+    let (who, place) = counters.keys(outcome);
+    let user = user.map(UserId::get);
+    tx.query_typed(
+        include_str!("../../sql/settle_attempt.sql"),
+        &[
+            (&who, Type::BYTEA),
+            (&place, Type::BYTEA),
+            (&outcome.who_until, Type::TIMESTAMPTZ),
+            (&outcome.place_until, Type::TIMESTAMPTZ),
+            (&counters.who_rule.forget, Type::INT8),
+            (&counters.place_rule.forget, Type::INT8),
+            (&counters.pair, Type::BYTEA),
+            (&user, Type::INT8),
+            (&others, Type::INT8),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Removes what is forgotten; then, of each kind that has more than `most` rows, those with the
+/// fewest failures, a tenth more than needed so that it need not happen each time. Of one kind all
+/// failures last equally long, so the fewest are those that are forgotten first: who wants a count
+/// forgotten early has to fail more often, under as many other names, than it says.
+///
+/// Rows that somebody holds are passed over, so this waits for nobody.
+pub(super) fn sweep(tx: &mut Transaction<'_>, most: usize) -> Result<()> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let forgotten = "DELETE FROM gatepost.attempts WHERE key IN (
+                         SELECT key FROM gatepost.attempts WHERE forgotten_at <= now()
+                         FOR UPDATE SKIP LOCKED)";
+    tx.execute_typed(forgotten, &[])?;
+    let full = "SELECT get_byte(key, 0)::bigint, count(*) FROM gatepost.attempts
+                GROUP BY 1 HAVING count(*) > $1";
+    for row in tx.query_typed(full, &[(&most, Type::INT8)])? {
+        let (kind, count): (i64, i64) = (row.get(0), row.get(1));
+        let surplus = count - most + most / 10;
+        let least = "DELETE FROM gatepost.attempts WHERE key IN (
+                         SELECT key FROM gatepost.attempts WHERE get_byte(key, 0) = $1
+                         ORDER BY forgotten_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+        tx.execute_typed(least, &[(&kind, Type::INT8), (&surplus, Type::INT8)])?;
+    }
+    Ok(())
+}
+
+/// A duration in milliseconds.
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,312 @@
+//! The audit log: what it holds, who may read it, and that tampering shows.
+
+use crate::support::{CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, conninfo, problem};
+use gatepost::{Head, Secret, Timestamp, audit};
+use serde_json::{Value, json};
+
+/// A log of a few rows, all sealed, and its head.
+fn some_log() -> (TestServer, Head) {
+    let server = TestServer::start();
+    server.register("alice");
+    for password in [PASSWORD, "wrong password", PASSWORD] {
+        server.log_in("alice", password);
+    }
+    let head = audit::head(server.app()).unwrap().unwrap();
+    assert_eq!(findings(&server, Some(&head)), [""; 0]);
+    (server, head)
+}
+
+fn findings(server: &TestServer, head: Option<&Head>) -> Vec<String> {
+    audit::verify(server.app(), head).unwrap().findings
+}
+
+#[test]
+fn it_says_who_did_what_to_whom_from_where_with_which_outcome() {
+    let server = TestServer::start();
+    let (root, alice) = (server.register_admin("root"), server.register("alice"));
+    let token = server.token("root");
+    server.log_in("alice", "wrong password");
+    server.log_in("hunter2 in the wrong field", PASSWORD);
+    server.patch(&json!({"id": alice, "locked": true, "expires_at": null}), &token);
+    server.log_in("alice", PASSWORD);
+    server.delete(&format!("/user?id={alice}"), &token);
+    let mut entries = Vec::new();
+    let mut target = "/audit?page_size=3".to_owned();
+    loop {
+        let response = server.get(&target, &token);
+        assert_eq!(response.status(), 200);
+        let link = response.headers().get("link").map(|link| link.to_str().unwrap().to_owned());
+        let page: Value = response.json().unwrap();
+        entries.extend(page["entries"].as_array().unwrap().clone());
+        let Some(link) = link else { break };
+        target = link[1..link.find('>').unwrap()].to_owned();
+    }
+    entries.reverse();
+    let brief = |entry: &Value| {
+        let word = |name: &str| entry[name].as_str().unwrap_or("-").to_owned();
+        let number = |name: &str| entry[name].as_i64().unwrap_or(0);
+        (word("actor"), number("actor_id"), word("action"), number("user_id"), word("outcome"))
+    };
+    let expected = [
+        ("operator", 0, "register", root, "done"),
+        ("anonymous", 0, "register", alice, "done"),
+        ("anonymous", 0, "log_in", root, "done"),
+        ("anonymous", 0, "log_in", alice, "invalid_credentials"),
+        ("anonymous", 0, "log_in", 0, "invalid_credentials"),
+        ("user", root, "change_user", alice, "done"),
+        ("anonymous", 0, "log_in", alice, "account_locked"),
+        ("user", root, "delete_user", alice, "done"),
+    ];
+    assert_eq!(entries.len(), expected.len());
+    for (entry, expected) in entries.iter().zip(expected) {
+        let (actor, actor_id, action, user_id, outcome) = brief(entry);
+        let found = (&*actor, actor_id, &*action, user_id, &*outcome);
+        assert_eq!(found, expected, "{entry}");
+    }
+    assert_eq!(entries[5]["detail"], "locked true, expires_at never");
+    assert_eq!(entries[0]["address"], Value::Null);
+    assert_eq!(entries[3]["address"], "127.0.0.1");
+    // A mistyped login is often a password.
+    let sql = "SELECT string_agg(encode(a::text::bytea, 'escape'), '') FROM gatepost.audit a";
+    let all: String = server.sql().query_one(sql, &[]).unwrap().get(0);
+    assert!(!all.contains("hunter2") && !all.contains("68756e746572"), "{all}");
+}
+
+#[test]
+fn only_admins_read_it() {
+    let server = TestServer::start();
+    server.register("alice");
+    problem(server.get("/audit", &server.token("alice")), 403, "forbidden");
+    let nobody = server.request(reqwest::Method::GET, "/audit").send().unwrap();
+    problem(nobody, 401, "unauthenticated");
+    server.register_admin("root");
+    let token = server.token("root");
+    for target in ["/audit?page_size=0", "/audit?page_size=101", "/audit?before=0", "/audit?x=1"] {
+        problem(server.get(target, &token), 400, "invalid_request");
+    }
+}
+
+#[test]
+fn the_service_can_add_to_it_and_take_nothing_back() {
+    let (server, _) = some_log();
+    let url = conninfo(&CLUSTER, "gatepost_app", crate::support::APP_PASSWORD, &server.database);
+    let mut app = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+    for table in ["audit", "audit_seals"] {
+        for sql in ["DELETE FROM gatepost.", "TRUNCATE gatepost."] {
+            let error = app.batch_execute(&format!("{sql}{table}")).unwrap_err();
+            assert_eq!(error.code().unwrap().code(), "42501", "{sql}{table}: {error}");
+        }
+        let update = format!("UPDATE gatepost.{table} SET mac = mac");
+        assert_eq!(app.batch_execute(&update).unwrap_err().code().unwrap().code(), "42501");
+    }
+}
+
+#[test]
+fn a_row_that_was_changed_is_found_in_each_of_its_columns() {
+    let (server, head) = some_log();
+    let mut sql = server.sql();
+    for change in [
+        "at = at + interval '1 us'",
+        "actor = 'operator'",
+        "actor_id = 7",
+        "action = 'register'",
+        "user_id = NULL",
+        "login_hash = ''",
+        "address = '192.0.2.1'",
+        "outcome = 'done'",
+        "detail = ''",
+        "nonce = ''",
+        "mac = sha256(mac)",
+    ] {
+        sql.batch_execute("CREATE TEMP TABLE kept AS SELECT * FROM gatepost.audit").unwrap();
+        let update = format!("UPDATE gatepost.audit SET {change} WHERE id = 3");
+        assert_eq!(sql.execute(&update, &[]).unwrap(), 1);
+        let found = findings(&server, Some(&head));
+        assert_eq!(found, ["row 3 was changed"], "{change}");
+        let back = "DELETE FROM gatepost.audit;
+                    INSERT INTO gatepost.audit OVERRIDING SYSTEM VALUE SELECT * FROM kept;
+                    DROP TABLE kept;";
+        sql.batch_execute(back).unwrap();
+        assert_eq!(findings(&server, Some(&head)), [""; 0]);
+    }
+}
+
+#[test]
+fn a_row_that_was_removed_is_found() {
+    let (server, head) = some_log();
+    server.sql().execute("DELETE FROM gatepost.audit WHERE id = 2", &[]).unwrap();
+    assert_eq!(findings(&server, Some(&head)), ["row 2 is missing"]);
+    assert_eq!(findings(&server, None), ["row 2 is missing"]);
+}
+
+#[test]
+fn a_log_that_was_cut_off_does_not_hold_the_head_that_was_kept() {
+    let (server, early) = some_log();
+    server.log_in("alice", PASSWORD);
+    let late = audit::head(server.app()).unwrap().unwrap();
+    assert_ne!(early, late);
+    let cut = "DELETE FROM gatepost.audit_seals WHERE number = (SELECT max(number) FROM gatepost.audit_seals);
+               DELETE FROM gatepost.audit WHERE id = (SELECT max(id) FROM gatepost.audit)";
+    server.sql().batch_execute(cut).unwrap();
+    // What is left is a whole log, as it was before. Only the head tells.
+    assert_eq!(findings(&server, Some(&early)), [""; 0]);
+    let found = findings(&server, Some(&late));
+    assert!(found.len() == 1 && found[0].starts_with("the log ends with seal"), "{found:?}");
+    // And when the log has grown again, the seal of that number is another.
+    server.log_in("alice", PASSWORD);
+    audit::head(server.app()).unwrap();
+    let found = findings(&server, Some(&late));
+    assert!(found.len() == 1 && found[0].ends_with("is not the head that was kept"), "{found:?}");
+}
+
+#[test]
+fn rows_and_seals_that_were_removed_together_or_slipped_in_are_found() {
+    let (server, head) = some_log();
+    server.log_in("alice", PASSWORD);
+    audit::head(server.app()).unwrap();
+    let mut sql = server.sql();
+    let forged = "INSERT INTO gatepost.audit (at, actor, action, outcome, nonce, mac)
+                  SELECT at, 'operator', action, outcome, nonce, mac FROM gatepost.audit LIMIT 1";
+    sql.batch_execute(forged).unwrap();
+    let found = findings(&server, Some(&head));
+    assert!(found.iter().any(|text| text.contains("was changed")), "{found:?}");
+    let removed = "DELETE FROM gatepost.audit WHERE id = 1;
+                   DELETE FROM gatepost.audit_seals WHERE number = 1;";
+    sql.batch_execute(removed).unwrap();
+    let found = findings(&server, None);
+    assert!(found.iter().any(|text| text.contains("no pruning says so")), "{found:?}");
+}
+
+#[test]
+fn pruning_leaves_a_log_that_verifies_and_says_so() {
+    let server = TestServer::with(|c| {
+        // Read again below, once the name of the database is known.
+        c.database.owner_url = Some(Secret::from("host=unused"));
+    });
+    server.register("alice");
+    for _ in 0..3 {
+        server.log_in("alice", PASSWORD);
+        audit::head(server.app()).unwrap();
+    }
+    let mut config = server.app().config().clone();
+    let owner = conninfo(&CLUSTER, "gatepost_owner", OWNER_PASSWORD, &server.database);
+    config.database.owner_url = Some(Secret::new(owner));
+    let app = gatepost::App::open(config).unwrap();
+    let kept = audit::head(&app).unwrap().unwrap();
+    assert_eq!(audit::prune(&app, Timestamp::parse("2020-01-01T00:00:00Z").unwrap()), Ok(0));
+    assert_eq!(audit::prune(&app, Timestamp::parse("2199-01-01T00:00:00Z").unwrap()), Ok(4));
+    let verified = audit::verify(&app, Some(&kept)).unwrap();
+    assert_eq!(verified.findings, [""; 0]);
+    assert_eq!(verified.sealed + verified.unsealed, 1);
+    server.log_in("alice", PASSWORD);
+    audit::head(&app).unwrap();
+    assert_eq!(audit::verify(&app, None).unwrap().findings, [""; 0]);
+    // The row that says so is needed.
+    server.sql().execute("DELETE FROM gatepost.audit WHERE action = 'prune_audit'", &[]).unwrap();
+    assert!(!audit::verify(&app, None).unwrap().findings.is_empty());
+}
+
+#[test]
+fn instances_that_write_and_seal_at_once_make_one_chain() {
+    let server = TestServer::start();
+    server.register("alice");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    server.log_in("alice", PASSWORD);
+                }
+            });
+            scope.spawn(|| (0..20).for_each(|_| drop(audit::head(server.app()).unwrap())));
+        }
+    });
+    audit::head(server.app()).unwrap();
+    let verified = audit::verify(server.app(), None).unwrap();
+    assert_eq!(verified.findings, [""; 0]);
+    assert_eq!((verified.sealed, verified.unsealed), (81, 0));
+}
+
+#[test]
+fn it_can_be_switched_off() {
+    let server = TestServer::with(|c| c.audit.enabled = false);
+    server.register("alice");
+    assert_eq!(server.log_in("alice", "wrong password").status(), 400);
+    assert_eq!(audit::head(server.app()).unwrap(), None);
+}
+
+#[test]
+fn a_flood_of_failures_leaves_some_rows_and_how_many_there_were() {
+    let server = TestServer::with(|c| c.audit.failures_per_minute = 3);
+    server.register("alice");
+    for n in 0..7 {
+        server.log_in(&format!("nobody {n}"), "wrong password");
+    }
+    (0..13).for_each(|_| drop(server.log_in("alice", "wrong password")));
+    audit::head(server.app()).unwrap();
+    let count = |condition: &str| -> i64 {
+        let sql = format!("SELECT count(*) FROM gatepost.audit WHERE {condition}");
+        server.sql().query_one(&sql, &[]).unwrap().get(0)
+    };
+    assert_eq!(count("outcome = 'invalid_credentials' AND detail IS NULL"), 6);
+    assert_eq!(count("detail = '4 more for logins that nobody has'"), 1);
+    assert_eq!(count("detail = '7 more for users'"), 1);
+    assert_eq!(count("outcome = 'too_many_attempts' AND detail = '3 attempts'"), 1);
+    assert_eq!(findings(&server, None), [""; 0]);
+}
+
+#[test]
+fn sessions_keys_and_who_acts_by_a_key_are_in_it() {
+    let server = TestServer::start();
+    let alice = server.register("alice");
+    let app = server.app();
+    let scopes = gatepost::Scopes::parse("users:write").unwrap();
+    let name = gatepost::KeyName::parse("shop").unwrap();
+    let (key, secret) =
+        gatepost::create_api_key(app, &gatepost::Caller::Trusted, &name, &scopes).unwrap();
+    server.patch(&json!({"id": alice, "locked": true}), secret.expose());
+    server.patch(&json!({"id": alice, "locked": false}), secret.expose());
+    let tokens: Value = server.log_in("alice", PASSWORD).json().unwrap();
+    let refresh = |token: &Value| server.post("/token", &json!({"refresh_token": token}));
+    assert_eq!(refresh(&tokens["refresh_token"]).status(), 200);
+    // Retired for long.
+    server.sql().execute("UPDATE gatepost.sessions SET retired = ''", &[]).unwrap();
+    problem(refresh(&tokens["refresh_token"]), 400, "invalid_grant");
+    let token = server.token("alice");
+    server.request(reqwest::Method::POST, "/logout").bearer_auth(&token).send().unwrap();
+    gatepost::rotate_keys(app).unwrap();
+    let sql = "SELECT concat_ws(' ', actor, actor_id, action, user_id, detail) FROM gatepost.audit
+               WHERE action NOT IN ('register', 'log_in') ORDER BY id";
+    let rows: Vec<String> =
+        server.sql().query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+    let key = key.id;
+    assert_eq!(
+        rows,
+        [
+            format!("operator create_api_key key {key} (users:write)"),
+            format!("key {key} change_user {alice} locked true"),
+            format!("key {key} change_user {alice} locked false"),
+            format!("anonymous reuse_refresh_token {alice} session 1 was ended"),
+            format!("user {alice} log_out {alice} session 2"),
+            "operator rotate_keys".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn a_new_encryption_key_leaves_the_log_verifiable() {
+    let first = Secret::from("the first encryption key, 32 bytes or more");
+    let server = TestServer::with(|c| c.tokens.encryption_key = Some(first.clone()));
+    server.register("alice");
+    let head = audit::head(server.app()).unwrap().unwrap();
+    let mut config = server.app().config().clone();
+    config.tokens.encryption_key =
+        Some(Secret::from("the second encryption key, 32 bytes or more"));
+    config.tokens.encryption_key_previous = Some(first);
+    let app = gatepost::App::open(config.clone()).unwrap();
+    // The signing key, the one of refresh tokens, and the one behind the hashes.
+    assert_eq!(gatepost::reencrypt_keys(&app), Ok(3));
+    assert_eq!(gatepost::reencrypt_keys(&app), Ok(0));
+    config.tokens.encryption_key_previous = None;
+    let app = gatepost::App::open(config).unwrap();
+    assert_eq!(audit::verify(&app, Some(&head)).unwrap().findings, [""; 0]);
+}
