@@ -19,6 +19,7 @@ mod report;
 #[path = "../shared/site.rs"]
 mod site;
 
+use gatepost::Profile;
 use load::Load;
 use peers::PgBench;
 use process::Process;
@@ -27,6 +28,9 @@ use std::time::{Duration, Instant};
 
 /// Users in the table.
 const USERS: u32 = 10_000;
+
+/// All registrations come from one network here.
+const SETTINGS: &[(&str, &str)] = &[("GATEPOST_LIMITS_REGISTRATIONS", "10000")];
 
 /// How much is measured.
 struct Extent {
@@ -41,14 +45,14 @@ fn main() {
     peers::need("wrk");
     progress("starting a private PostgreSQL and filling it");
     let cluster = cluster::Cluster::start_durable();
-    let site = process::Site::prepare(&cluster, USERS);
+    let site = process::Site::prepare(&cluster, Profile::Development, USERS);
     let mut table = Table::default();
 
     table.section("The program");
     table.line("binary, MiB", vec![site.binary_mib()]);
     table.line("start to first answer, ms", starts(&site, extent.rounds));
 
-    let service = Process::start(&site);
+    let service = Process::start(&site, SETTINGS);
     let token = service.log_in("user1");
     let pgbench = PgBench::new(&cluster);
     reads(&mut table, &service, &pgbench, &token, &extent);
@@ -64,7 +68,7 @@ fn starts(site: &process::Site, rounds: usize) -> Vec<f64> {
     let start = |round| {
         progress(&format!("start {round} of {rounds}"));
         let begin = Instant::now();
-        let service = Process::start(site);
+        let service = Process::start(site, SETTINGS);
         service.is_live();
         begin.elapsed().as_secs_f64() * 1e3
     };

@@ -14,8 +14,8 @@ pub(crate) struct Site {
 
 impl Site {
     /// Makes the database and fills it: `user1`, an admin, to `userN`, all with one password.
-    pub(crate) fn prepare(cluster: &Cluster, users: u32) -> Self {
-        let config = site::prepare(cluster, Profile::Development);
+    pub(crate) fn prepare(cluster: &Cluster, profile: Profile, users: u32) -> Self {
+        let config = site::prepare(cluster, profile);
         let url = config.database.url.clone().unwrap();
         let app = App::open(config).unwrap();
         let (login, password) =
@@ -52,13 +52,14 @@ pub(crate) struct Status {
 }
 
 impl Process {
-    /// Starts it and waits for its first line.
-    pub(crate) fn start(site: &Site) -> Self {
+    /// Starts it with these settings besides, and waits for its first line.
+    pub(crate) fn start(site: &Site, settings: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gatepost"))
             .env_clear()
             .env("GATEPOST_DATABASE_URL", site.url.expose())
             .env("GATEPOST_DATABASE_PREPARED_STATEMENTS", "true")
             .env("GATEPOST_SERVER_LISTEN", "127.0.0.1:0")
+            .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             // A line a request, as in real life, which nobody reads.
             .stderr(Stdio::null())
