@@ -12,7 +12,7 @@ use crate::db::managed::Managed;
 use crate::db::migrate::{self, Standing};
 use crate::db::{self, Database};
 use crate::error::{Error, Result};
-use crate::passwords::{Hasher, Password, PasswordHash, Verdict};
+use crate::passwords::{Hasher, Password, PasswordHash, Policy, Verdict};
 use crate::tokens::refresh::RefreshKey;
 use crate::tokens::seal::Seals;
 use crate::tokens::{Claims, Keys};
@@ -28,6 +28,7 @@ pub struct App {
     config: Config,
     database: Database,
     hasher: Hasher,
+    policy: Policy,
     activity: Arc<Activity>,
     ring: Ring,
     root: OnceLock<keyed::Root>,
@@ -75,10 +76,11 @@ impl App {
         };
         db::complete(&mut connect, &config.database);
         let activity = Arc::<Activity>::default();
-        let (iterations, threads) = (config.passwords.iterations, config.server.hashing_threads());
+        let threads = config.server.hashing_threads();
         let app = Self {
             database: Database::open(connect, &config.database),
-            hasher: Hasher::new(iterations, threads, Arc::clone(&activity))?,
+            hasher: Hasher::new(&config.passwords, threads, Arc::clone(&activity))?,
+            policy: Policy::open(&config.passwords)?,
             activity,
             ring: Ring::new(&config)?,
             root: OnceLock::new(),
@@ -229,6 +231,14 @@ impl App {
         self.activity.begin()
     }
 
+    /// Whether this may be the new password of whoever has this login, in its canonical form.
+    ///
+    /// # Errors
+    /// [`Error::WeakPassword`], saying why not.
+    pub(crate) fn check_strength(&self, password: &Password, login: &str) -> Result<()> {
+        self.policy.check(password, login)
+    }
+
     /// Hashes a new password. Must not be called while a connection is held: it would be missing
     /// to everybody else for as long as the hash takes.
     pub(crate) fn hash(&self, password: &Password) -> Result<PasswordHash> {
@@ -244,6 +254,11 @@ impl App {
     ) -> Result<Verdict> {
         debug_assert!(!db::is_holding_connection(), "hashing while holding a connection");
         self.hasher.verify(password, stored)
+    }
+
+    /// Whether a stored hash could be verified under these settings, or what is missing.
+    pub(crate) fn can_verify(&self, stored: &PasswordHash) -> std::result::Result<(), String> {
+        self.hasher.check(stored)
     }
 
     /// Stops the private PostgreSQL if it is ours, and waits for its end. Operations fail

@@ -1,12 +1,43 @@
 //! What `benches/` measure of the inside; no part of the interface.
 
+use crate::error::Result;
 use crate::front_door::Lane;
+use crate::passwords::breached::BreachList;
+use crate::passwords::common;
 use crate::passwords::kernel::{HASH_BYTES, Job, Kernel};
 use crate::routes;
+use std::path::Path;
 
 /// Which threads answer a request, as the front door asks.
 pub fn lane(method: &str, path: &str) -> Lane {
     routes::lane(method, path)
+}
+
+/// An opened list of breached passwords.
+#[derive(Debug)]
+pub struct List(BreachList);
+
+impl List {
+    /// Opens one.
+    ///
+    /// # Errors
+    /// As `passwords.breach_list`.
+    pub fn open(path: &Path) -> Result<Self> {
+        BreachList::open(path).map(Self)
+    }
+
+    /// Whether it holds a password.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn contains(&self, password: &[u8]) -> Result<bool> {
+        self.0.contains(password)
+    }
+}
+
+/// Whether a password, in small letters, is one of the most common.
+pub fn is_common(password: &str) -> bool {
+    common::is_common(password)
 }
 
 /// How many passwords the kernel takes at once.

@@ -7,6 +7,7 @@ mod check_config;
 mod database;
 mod key;
 mod keys;
+mod passwords;
 mod serve;
 mod user;
 
@@ -29,8 +30,9 @@ Commands:
   database migrate    Bring the schema up to date
   keys COMMAND        list, rotate, reencrypt: the keys that sign tokens
   audit COMMAND       head, verify, prune
+  passwords COMMAND   build-list: of breached passwords, which are then refused
   user COMMAND        create, list, show, promote, demote, lock, unlock, expire, delete,
-                      set-password
+                      set-password, import, export
   key COMMAND         create, list, revoke: API keys, for programs
 
 Options:
@@ -108,6 +110,7 @@ fn dispatch(mut parser: lexopt::Parser) -> Outcome {
                     Some("database") => database::command(arguments),
                     Some("audit") => audit::command(arguments),
                     Some("keys") => keys::command(arguments),
+                    Some("passwords") => passwords::command(arguments),
                     Some("user") => user::command(arguments),
                     Some("key") => key::command(arguments),
                     _ => Err(Failure::Usage(format!("there is no command {command:?}"))),

@@ -138,6 +138,24 @@ pub struct Passwords {
     /// `false`, since the bare contract knows no such parameter; in production `true` (OWASP ASVS
     /// 5.0, 6.2.3). Admins who change others need not know theirs.
     pub require_current: bool,
+    /// Words that a new password may not consist of, beside its login: names that people here
+    /// think of first (OWASP ASVS 5.0, 6.2.11). Default `["gatepost"]`; add the name of the
+    /// service and of its organisation.
+    pub refused_words: Vec<String>,
+    /// File of breached passwords that new ones may not be, as `gatepost passwords build-list`
+    /// makes it. Default none: the most common passwords are refused without it.
+    pub breach_list: Option<PathBuf>,
+    /// Kept outside of the database, so that its hashes alone are worth nothing: at least 32
+    /// bytes, without white space or commas. Default none. A secret. Never change it: make it one
+    /// of `previous_peppers` and set another.
+    pub pepper: Option<Secret>,
+    /// Earlier peppers, which stored hashes may still be under; those are made anew at the next
+    /// login. Default none. Secrets, in a file one a line.
+    pub previous_peppers: Vec<Secret>,
+    /// Bytes of memory that imported Argon2 and scrypt hashes may take together while they are
+    /// verified. Default 134217728: the largest default of a library (Django's Argon2, 100 MiB)
+    /// fits. One that needs more is not imported. 1048576 to 1073741824.
+    pub foreign_memory_bytes: usize,
 }
 
 /// `[audit]`: the record of who did what.
@@ -329,6 +347,11 @@ table! {
     passwords.iterations
     passwords.min_length
     passwords.require_current
+    passwords.refused_words
+    passwords.breach_list
+    passwords.pepper
+    passwords.previous_peppers
+    passwords.foreign_memory_bytes
     limits.enabled
     limits.account_failures
     limits.account_forget
@@ -393,6 +416,11 @@ impl Config {
                 iterations: if profile == Profile::Testing { 1_000 } else { SAFE_ITERATIONS },
                 min_length: if profile == Profile::Production { 15 } else { 8 },
                 require_current: profile == Profile::Production,
+                refused_words: vec!["gatepost".to_owned()],
+                breach_list: None,
+                pepper: None,
+                previous_peppers: Vec::new(),
+                foreign_memory_bytes: 128 << 20,
             },
             limits: Limits::default(),
             audit: Audit { enabled: true, failures_per_minute: 100 },

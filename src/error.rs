@@ -61,6 +61,9 @@ pub enum Error {
     /// The service, or the private PostgreSQL, could not be started. The text says why and what
     /// to do.
     Startup(String),
+    /// A file that an operator gave cannot be read or written, or is not what it should be. The
+    /// text names it, and the line where that helps.
+    File(String),
     /// A fault of ours. The text is for the log.
     Internal(String),
 }
@@ -91,7 +94,8 @@ impl fmt::Display for Error {
             Self::InvalidRequest(text)
             | Self::WeakPassword(text)
             | Self::SchemaBehind(text)
-            | Self::Startup(text) => f.write_str(text),
+            | Self::Startup(text)
+            | Self::File(text) => f.write_str(text),
             Self::UnsupportedMediaType(expected) => {
                 write!(f, "send the body with the header Content-Type: {expected}")
             }

@@ -17,10 +17,10 @@
 //!
 //! Inside, from the top down, each importing only what stands below it: `service` (what starts and in what order), `routes` (the API on one screen), the
 //! slices `users`, `sessions`, `introspection`, `revocations`, `keys`, `api_keys`, `limits`, `audit`
-//! and `ops` (each `api`, operations, `store`), `app` (what they
-//! share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
-//! clients), `db` (pool, transactions, migrations, the
-//! private PostgreSQL), `passwords`, `tokens`, and `config`, `activity`, `error`, `secret`.
+//! and `ops` (each `api`, operations, `store`), `transfer` (users coming and going), `app` (what
+//! they share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
+//! clients), `db` (pool, transactions, migrations, the private PostgreSQL), `passwords`, `tokens`,
+//! and `config`, `activity`, `client`, `error`, `secret`, `lines`, `sorter`.
 
 #![warn(missing_debug_implementations)]
 
@@ -41,6 +41,7 @@ mod http;
 mod introspection;
 mod keys;
 mod limits;
+mod lines;
 mod ops;
 mod passwords;
 mod revocations;
@@ -48,7 +49,9 @@ mod routes;
 mod secret;
 mod service;
 mod sessions;
+mod sorter;
 mod tokens;
+pub mod transfer;
 mod users;
 
 pub use api_keys::{
@@ -65,7 +68,7 @@ pub use introspection::{Introspection, introspect, revoke_token};
 pub use keys::{
     KeyState, PrivateHalf, SigningKey, list_keys, reencrypt_keys, replace_keys, rotate_keys,
 };
-pub use passwords::Password;
+pub use passwords::{Built, Password, build_breach_list};
 pub use revocations::{Cursor, Entry, List, Still, revocations};
 pub use secret::Secret;
 pub use service::Service;

@@ -1,19 +1,34 @@
 //! Passwords: what may be one, how it is stored, how it is checked.
 //!
-//! PBKDF2-HMAC-SHA256 (RFC 8018) with 16 random bytes of salt and a 32-byte hash, stored as a PHC
-//! string. A [`Hasher`] has threads of its own that compute; whoever asks for a hash waits.
+//! PBKDF2-HMAC-SHA256 (RFC 8018) with 16 random bytes of salt and a 32-byte hash, under a pepper if
+//! there is one, stored as a PHC string. Hashes that other services made are verified too, until
+//! the first login. A [`Hasher`] has threads of its own that compute; whoever asks for a hash waits.
+//! A [`Policy`] judges new passwords.
 
+pub(crate) mod breached;
+pub(crate) mod common;
+mod foreign;
 pub(crate) mod kernel;
 mod lane;
+mod pepper;
 mod phc;
+mod policy;
+mod stored;
 
 use crate::activity::Activity;
+use crate::config;
 use crate::error::{Error, Result};
+pub use breached::{Built, build_breach_list};
+use caseless::Caseless;
+use foreign::{Digest, Foreign};
 use kernel::HASH_BYTES;
 use lane::Lane;
-pub(crate) use phc::PasswordHash;
-use phc::SALT_BYTES;
+use pepper::Peppers;
+use phc::{Own, SALT_BYTES};
+pub(crate) use policy::Policy;
 use std::sync::Arc;
+use stored::Form;
+pub(crate) use stored::PasswordHash;
 use subtle::ConstantTimeEq;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
@@ -25,7 +40,11 @@ const MAX_BYTES: usize = 1024;
 /// A password as somebody typed it, normalised once (NFKC, as NIST SP 800-63B-4 section 3.1.1.2
 /// asks), so that it is the same from every keyboard. It cannot be printed, and its memory is
 /// overwritten when it goes.
-pub struct Password(Zeroizing<String>);
+pub struct Password {
+    normalised: Zeroizing<String>,
+    /// As it came, where that is not the same: for hashes of services that did not normalise.
+    received: Option<Zeroizing<String>>,
+}
 
 impl Password {
     /// Takes a password in. It is never cut, trimmed or otherwise changed but by NFKC.
@@ -48,24 +67,21 @@ impl Password {
                 return Err(Error::parameter("password", "must have at most 1024 bytes"));
             }
         }
-        Ok(Self(normalised))
+        let received = (*normalised != text).then(|| Zeroizing::new(text.to_owned()));
+        Ok(Self { normalised, received })
     }
 
-    /// Whether this may be somebody's new password.
-    ///
-    /// # Errors
-    /// [`Error::WeakPassword`] when it has fewer than `min_length` characters (Unicode scalar
-    /// values after normalisation).
-    pub(crate) fn check_strength(&self, min_length: usize) -> Result<()> {
-        if self.0.chars().count() < min_length {
-            let text = format!("password: must have at least {min_length} characters");
-            return Err(Error::WeakPassword(text));
-        }
-        Ok(())
+    /// In a form in which spellings that differ only in case or width are the same.
+    fn folded(&self) -> Zeroizing<String> {
+        fold(&self.normalised)
     }
 
     fn bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.normalised.as_bytes()
+    }
+
+    fn received(&self) -> &[u8] {
+        self.received.as_ref().unwrap_or(&self.normalised).as_bytes()
     }
 }
 
@@ -75,12 +91,21 @@ impl std::fmt::Debug for Password {
     }
 }
 
+/// Case-folded and normalised.
+fn fold(text: &str) -> Zeroizing<String> {
+    // Folding makes at most three characters of one.
+    let mut folded = Zeroizing::new(String::with_capacity(3 * text.len()));
+    folded.extend(text.nfkc().default_case_fold().nfkc());
+    folded
+}
+
 /// Whether a password was the right one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It was, and its stored hash is as strong as the configuration asks.
     Right,
-    /// It was; its stored hash has fewer iterations than configured and should be made anew.
+    /// It was; its stored hash has fewer iterations than configured, is not under the current
+    /// pepper or was made elsewhere, and should be made anew.
     RightButWeak,
     /// It was not.
     Wrong,
@@ -90,18 +115,28 @@ pub(crate) enum Verdict {
 pub(crate) struct Hasher {
     lane: Lane,
     iterations: u32,
+    peppers: Peppers,
     /// Stands in for the hash of a login that nobody has.
-    nobody: PasswordHash,
+    nobody: Own,
 }
 
 impl Hasher {
-    /// A hasher with this many PBKDF2 iterations and threads, which give way to `activity`.
+    /// A hasher of the configured strength, pepper and memory, with this many threads, which give
+    /// way to `activity`.
     ///
     /// # Errors
     /// [`Error::Startup`] when a thread cannot be started.
-    pub(crate) fn new(iterations: u32, threads: usize, activity: Arc<Activity>) -> Result<Self> {
-        let nobody = PasswordHash { iterations, salt: rand::random(), hash: rand::random() };
-        Ok(Self { lane: Lane::start(threads, activity)?, iterations, nobody })
+    pub(crate) fn new(
+        settings: &config::Passwords,
+        threads: usize,
+        activity: Arc<Activity>,
+    ) -> Result<Self> {
+        let iterations = settings.iterations;
+        let peppers = Peppers::new(settings.pepper.as_ref(), &settings.previous_peppers)?;
+        let pepper = peppers.current();
+        let nobody = Own { iterations, pepper, salt: rand::random(), hash: rand::random() };
+        let lane = Lane::start(threads, settings.foreign_memory_bytes, activity)?;
+        Ok(Self { lane, iterations, peppers, nobody })
     }
 
     /// Hashes a new password.
@@ -110,27 +145,36 @@ impl Hasher {
     /// [`Error::Internal`] when a hashing thread is gone.
     pub(crate) fn hash(&self, password: &Password) -> Result<PasswordHash> {
         let salt: [u8; SALT_BYTES] = rand::random();
-        let hash = self.derive(password, salt, self.iterations)?;
-        Ok(PasswordHash { iterations: self.iterations, salt, hash })
+        let (iterations, pepper) = (self.iterations, self.peppers.current());
+        let hash = self.peppers.apply(pepper, self.derive(password, salt, iterations)?)?;
+        Ok(Own { iterations, pepper, salt, hash }.into())
     }
 
     /// Checks a password against a stored hash; `None` is for a login that nobody has. A wrong
     /// password takes the same work in both cases, also where the stored hash is an older and
-    /// cheaper one: the difference is made up.
+    /// cheaper one of ours: the difference is made up. A foreign hash takes what it takes.
     ///
     /// # Errors
-    /// [`Error::Internal`] when a hashing thread is gone.
+    /// [`Error::Internal`] when a hashing thread is gone, when the configuration lacks the hash's
+    /// pepper, or allows less memory than it needs.
     pub(crate) fn verify(
         &self,
         password: &Password,
         stored: Option<&PasswordHash>,
     ) -> Result<Verdict> {
-        let against = stored.unwrap_or(&self.nobody);
+        let against = match stored.map(|stored| &stored.form) {
+            Some(Form::Foreign(foreign)) => return self.verify_foreign(password, foreign),
+            Some(Form::Own(own)) => own,
+            None => &self.nobody,
+        };
+        self.peppers.check(against.pepper).map_err(Error::Internal)?;
         let computed = self.derive(password, against.salt, against.iterations)?;
+        let computed = self.peppers.apply(against.pepper, computed)?;
         let equal = bool::from(computed.ct_eq(&against.hash)) && stored.is_some();
         let missing = self.iterations.saturating_sub(against.iterations);
+        let current = against.pepper == self.peppers.current();
         Ok(match (equal, missing) {
-            (true, 0) => Verdict::Right,
+            (true, 0) if current => Verdict::Right,
             (true, _) => Verdict::RightButWeak,
             (false, 0) => Verdict::Wrong,
             (false, _) => {
@@ -138,6 +182,26 @@ impl Hasher {
                 Verdict::Wrong
             }
         })
+    }
+
+    fn verify_foreign(&self, password: &Password, foreign: &Foreign) -> Result<Verdict> {
+        let right = match foreign {
+            // What the kernel computes anyway, and faster than the crate.
+            Foreign::Pbkdf2 { digest: Digest::Sha256, iterations, salt, hash } => {
+                let computed = self.lane.derive(password.received(), salt, *iterations)?;
+                computed.ct_eq(hash).into()
+            }
+            other => self.lane.verify(password.received(), other)?,
+        };
+        Ok(if right { Verdict::RightButWeak } else { Verdict::Wrong })
+    }
+
+    /// Whether a stored hash could be verified under this configuration, or what is missing.
+    pub(crate) fn check(&self, stored: &PasswordHash) -> std::result::Result<(), String> {
+        match &stored.form {
+            Form::Own(own) => self.peppers.check(own.pepper),
+            Form::Foreign(foreign) => self.lane.check_budget(foreign),
+        }
     }
 
     fn derive(
@@ -148,84 +212,9 @@ impl Hasher {
     ) -> Result<[u8; HASH_BYTES]> {
         #[cfg(test)]
         tests::DERIVED.set(tests::DERIVED.get() + iterations);
-        self.lane.derive(password.bytes(), salt, iterations)
+        self.lane.derive(password.bytes(), &salt, iterations)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    thread_local! {
-        /// Iterations computed on this thread.
-        pub(super) static DERIVED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
-    }
-
-    fn with(iterations: u32) -> Hasher {
-        Hasher::new(iterations, 1, Arc::default()).unwrap()
-    }
-
-    fn password(text: &str) -> Password {
-        Password::parse(text).unwrap()
-    }
-
-    #[test]
-    fn a_wrong_password_costs_the_same_whoever_it_is_for() {
-        let hasher = with(50);
-        let [older, current] =
-            [10, 50].map(|iterations| with(iterations).hash(&password("correct horse")).unwrap());
-        for stored in [None, Some(&older), Some(&current)] {
-            DERIVED.set(0);
-            assert_eq!(hasher.verify(&password("wrong horse"), stored), Ok(Verdict::Wrong));
-            assert_eq!(DERIVED.get(), 50, "{stored:?}");
-        }
-    }
-
-    #[test]
-    fn a_password_verifies_against_its_own_hash_and_no_other_does() {
-        let hasher = with(10);
-        let stored = hasher.hash(&password("correct horse")).unwrap();
-        assert_eq!(hasher.verify(&password("correct horse"), Some(&stored)), Ok(Verdict::Right));
-        assert_eq!(hasher.verify(&password("correct horsf"), Some(&stored)), Ok(Verdict::Wrong));
-        assert_eq!(hasher.verify(&password("correct horse"), None), Ok(Verdict::Wrong));
-        assert_ne!(hasher.hash(&password("correct horse")).unwrap().salt, stored.salt);
-    }
-
-    #[test]
-    fn a_hash_with_fewer_iterations_than_configured_is_right_but_weak() {
-        let stored = with(10).hash(&password("correct horse")).unwrap();
-        let verify = |n: u32| with(n).verify(&password("correct horse"), Some(&stored));
-        assert_eq!(verify(11), Ok(Verdict::RightButWeak));
-        assert_eq!(verify(9), Ok(Verdict::Right));
-    }
-
-    #[test]
-    fn the_same_password_from_another_keyboard_is_the_same() {
-        let hasher = with(10);
-        let stored = hasher.hash(&password("Å①ﬁ")).unwrap();
-        let decomposed = password("A\u{30a}1fi");
-        assert_eq!(hasher.verify(&decomposed, Some(&stored)), Ok(Verdict::Right));
-    }
-
-    #[test]
-    fn a_password_has_1_to_1024_bytes_after_normalisation() {
-        assert!(Password::parse("").is_err());
-        assert!(Password::parse(&"x".repeat(1024)).is_ok());
-        assert!(Password::parse(&"x".repeat(1025)).is_err());
-        assert!(Password::parse("nul\0nul").is_err());
-        // One character of three bytes that NFKC makes eighteen of.
-        assert!(Password::parse(&"\u{fdfa}".repeat(31)).is_ok());
-        assert!(Password::parse(&"\u{fdfa}".repeat(32)).is_err());
-    }
-
-    #[test]
-    fn length_is_counted_in_characters() {
-        assert!(password("ÄÖÜäöüß").check_strength(8).is_err());
-        assert!(password("ÄÖÜäöüßẞ").check_strength(8).is_ok());
-    }
-
-    #[test]
-    fn a_password_does_not_print_itself() {
-        assert_eq!(format!("{:?}", password("hunter2hunter2")), "Password(…)");
-    }
-}
+mod tests;

@@ -33,7 +33,7 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
     if admins_only {
         app.database()?.read(|conn| authorize(conn, caller, Right::Register))?;
     }
-    password.check_strength(app.config().passwords.min_length)?;
+    app.check_strength(password, login.canonical())?;
     let by_oneself = !admins_only && !matches!(caller, Caller::Trusted);
     if by_oneself {
         limits::registration(app)?;
@@ -155,7 +155,7 @@ pub fn register_admin(
     password: &Password,
 ) -> Result<User> {
     app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
-    password.check_strength(app.config().passwords.min_length)?;
+    app.check_strength(password, login.canonical())?;
     let audit = Writer::new(app, caller)?;
     let hash = app.hash(password)?.to_string();
     app.database()?.with_transaction(|tx| {

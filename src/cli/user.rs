@@ -1,5 +1,7 @@
 //! `gatepost user …`: works beside a running service, and without one.
 
+mod transfer;
+
 use super::{Argument, Arguments, Failure, Outcome, print};
 use gatepost::{App, Caller, Change, Login, Page, Password, Secret, Timestamp, User};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -19,10 +21,20 @@ Usage: gatepost user create LOGIN [--admin]    Make a user; the password comes f
                                                or `never`
        gatepost user delete LOGIN              Delete a user
        gatepost user set-password LOGIN        Set a new password, from standard input
+       gatepost user import FILE [--dry-run]   Take users over from another service
+       gatepost user export                    Write all users as import reads them
 
 Works beside a running service, on the private PostgreSQL too, and without one. A user is shown
 as id, login, `admin` or `user`, the time of registration and, where it holds, `locked` and
 `expires TIME`, separated by tabs.
+
+import reads NDJSON, from standard input where FILE is `-`: an object a line, with login,
+password_hash and, if you like, admin, created_at, locked, expires_at. Hashes may be bcrypt, Argon2,
+scrypt or PBKDF2 as Django, Werkzeug, passlib and the like write them, and those of an export; each
+is verified as it is until its user's first login, and then replaced by one of ours. Lines that
+cannot be taken are named and the others imported. Running it again passes over who is there. With
+--dry-run it changes nothing and says what it would do, and what the first logins will cost.
+export writes password hashes to standard output: mind where that goes.
 ";
 
 /// Most bytes read for a password: more than one may have, so that a longer one is refused and
@@ -30,11 +42,12 @@ as id, login, `admin` or `user`, the time of registration and, where it holds, `
 const PASSWORD_INPUT: u64 = 16 * 1024;
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    let (mut words, mut admin) = (Vec::new(), false);
+    let (mut words, mut admin, mut dry_run) = (Vec::new(), false, false);
     while let Some(argument) = arguments.next(HELP)? {
         match argument {
             Argument::Word(word) => words.push(word),
             Argument::Flag(name) if name == "admin" => admin = true,
+            Argument::Flag(name) if name == "dry-run" => dry_run = true,
             Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
         }
     }
@@ -42,11 +55,17 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     if admin && words.first() != Some(&"create") {
         return Err(Failure::Usage("--admin goes with user create".to_owned()));
     }
+    if dry_run && words.first() != Some(&"import") {
+        return Err(Failure::Usage("--dry-run goes with user import".to_owned()));
+    }
     let caller = Caller::Trusted;
     let open = || Ok::<App, Failure>(App::open(arguments.load()?)?);
     let find = |app: &App, login: &str| gatepost::find(app, &caller, &Login::parse(login)?);
     let user = match words.as_slice() {
         ["list"] => return list(&open()?, &caller),
+        ["import", file] if dry_run => return transfer::dry_run(&arguments, file),
+        ["import", file] => return transfer::import(&arguments, file),
+        ["export"] => return transfer::export(&open()?),
         ["show", login] => find(&open()?, login)?,
         ["create", login] => {
             let (login, password) = (Login::parse(login)?, read_password()?);
@@ -91,9 +110,10 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
         ] => {
             return Err(Failure::Usage(format!("user {} needs a LOGIN", words[0])));
         }
+        ["import"] => return Err(Failure::Usage("user import needs a FILE".to_owned())),
         _ => {
             let text = "user takes create, list, show, promote, demote, lock, unlock, expire, \
-                        delete or set-password";
+                        delete, set-password, import or export";
             return Err(Failure::Usage(text.to_owned()));
         }
     };

@@ -12,6 +12,9 @@ const ENCRYPTION_KEY_BYTES: usize = 32;
 /// Fewest bytes of an HS256 secret: the size of the hash (RFC 7518, section 3.2).
 const HS256_SECRET_BYTES: usize = 32;
 
+/// Fewest bytes of a pepper: it must not be guessable.
+const PEPPER_BYTES: usize = 32;
+
 impl Config {
     /// Checks what the settings must be together.
     ///
@@ -64,6 +67,12 @@ impl Config {
             within("database.tcp_user_timeout", d.tcp_user_timeout, second, 60 * second),
             between("passwords.min_length", self.passwords.min_length, 1, 128),
             between("passwords.iterations", self.passwords.iterations, 1, 100_000_000),
+            between(
+                "passwords.foreign_memory_bytes",
+                self.passwords.foreign_memory_bytes,
+                1 << 20,
+                1 << 30,
+            ),
             between("limits.account_failures", l.account_failures, 2, 10_000),
             within("limits.account_forget", l.account_forget, second, 24 * hour),
             between("limits.network_failures", l.network_failures, 2, 10_000),
@@ -98,6 +107,7 @@ impl Config {
         let tokens = &self.tokens;
         let encryption = [&tokens.encryption_key, &tokens.encryption_key_previous];
         let is_short = |key: &Secret| key.expose().len() < ENCRYPTION_KEY_BYTES;
+        let (pepper, previous) = (&self.passwords.pepper, &self.passwords.previous_peppers);
         vec![
             fault(
                 encryption.into_iter().flatten().any(is_short),
@@ -131,6 +141,11 @@ impl Config {
                 "passwords.iterations: production needs at least 600000 (OWASP)",
             ),
             fault(
+                pepper.iter().chain(previous).any(|pepper| !is_pepper(pepper)),
+                "passwords.pepper and previous_peppers: each needs at least 32 bytes, without \
+                 white space or commas; `openssl rand -base64 48` makes one",
+            ),
+            fault(
                 production && self.database.url.is_none() && !self.database.private,
                 "database.url: production needs it; or set database.private = true for a private \
                  PostgreSQL",
@@ -156,6 +171,12 @@ impl Config {
             ),
         ]
     }
+}
+
+/// Whether a pepper is long enough, and reads the same alone and in a list.
+fn is_pepper(pepper: &Secret) -> bool {
+    let text = pepper.expose();
+    text.len() >= PEPPER_BYTES && !text.contains(|c: char| c == ',' || c.is_whitespace())
 }
 
 /// A fault when a number is outside its range.
@@ -260,5 +281,15 @@ mod tests {
         };
         assert!(with(31).contains("hs256_secret"));
         assert_eq!(with(32), "");
+    }
+
+    #[test]
+    fn a_pepper_of_31_bytes_is_too_short_and_one_with_a_comma_would_be_two() {
+        let with = |text: &str| faults(|c| c.passwords.pepper = Some(Secret::from(text)));
+        assert!(with(&"x".repeat(31)).contains("passwords.pepper"));
+        assert_eq!(with(&"x".repeat(32)), "");
+        assert!(with(&format!("{},{}", "x".repeat(32), "y")).contains("passwords.pepper"));
+        let old = faults(|c| c.passwords.previous_peppers = vec![Secret::from("short")]);
+        assert!(old.contains("previous_peppers"), "{old}");
     }
 }

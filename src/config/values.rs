@@ -40,6 +40,32 @@ impl Value for Vec<Cidr> {
     }
 }
 
+/// In a file an array of strings, in the environment separated by commas.
+impl Value for Vec<String> {
+    fn parse(text: &str) -> Result<Self, String> {
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        Ok(words.map(str::to_owned).collect())
+    }
+
+    fn show(&self) -> String {
+        if self.is_empty() { "(none)".to_owned() } else { self.join(", ") }
+    }
+}
+
+/// In a file of its own one a line, elsewhere also separated by commas.
+impl Value for Vec<Secret> {
+    const SECRET: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let secrets = text.split([',', '\r', '\n']).filter(|secret| !secret.is_empty());
+        Ok(secrets.map(Secret::from).collect())
+    }
+
+    fn show(&self) -> String {
+        if self.is_empty() { "(none)" } else { "(hidden)" }.to_owned()
+    }
+}
+
 macro_rules! number {
     ($($type:ty)*) => {$(
         impl Value for $type {

@@ -103,7 +103,7 @@ impl Response {
                 log::error!("{request_id} {error}; run `gatepost database migrate`");
                 return Self::unavailable(request_id);
             }
-            Error::Configuration(_) | Error::Startup(_) | Error::Internal(_) => {
+            Error::Configuration(_) | Error::Startup(_) | Error::File(_) | Error::Internal(_) => {
                 log::error!("{request_id} {error}");
                 return Self::internal(request_id);
             }
@@ -174,6 +174,7 @@ mod tests {
         for (error, status) in [
             (Error::Internal(secret()), 500),
             (Error::Startup(secret()), 500),
+            (Error::File(secret()), 500),
             (Error::Configuration(vec![secret()]), 500),
             (Error::Unavailable(secret()), 503),
             (Error::ConnectionLost(secret()), 503),

@@ -1,17 +1,19 @@
 //! The threads that hash: as many as cores, at a lower scheduling priority than all others, and
 //! giving way to requests that are being answered meanwhile.
 //!
-//! Whoever needs a hash hands it over and waits. A thread takes up to three that wait at once,
-//! since the kernel computes three together in less than twice the time of one; but it leaves some
-//! to threads that are idle. No more can wait than there are callers, so the queue is bounded by
-//! the threads that call.
+//! Whoever needs a hash hands it over and waits; [`queue`] says in which order they are taken. No
+//! more can wait than there are callers, so the queue is bounded by the threads that call. A foreign
+//! hash that a library computes cannot be interrupted: it gives way by its priority alone.
 
+mod queue;
+
+use super::foreign::Foreign;
 use super::kernel::{HASH_BYTES, Job, Kernel};
-use super::phc::SALT_BYTES;
 use crate::activity::Activity;
 use crate::error::{Error, Result};
-use std::collections::VecDeque;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use queue::{ForeignCheck, Pbkdf2, Queue, Taken, Waiting};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -42,31 +44,18 @@ pub(super) struct Lane {
 struct Shared {
     kernel: &'static Kernel,
     activity: Arc<Activity>,
+    /// Bytes that the foreign hashes which run may take together.
+    budget: usize,
     queue: Mutex<Queue>,
     wake: Condvar,
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<Waiting>,
-    idle: usize,
-    closed: bool,
-}
-
-/// A hash that somebody waits for.
-struct Waiting {
-    password: Zeroizing<Vec<u8>>,
-    salt: [u8; SALT_BYTES],
-    iterations: u32,
-    reply: SyncSender<[u8; HASH_BYTES]>,
-}
-
 impl Lane {
-    /// Starts the threads.
+    /// Starts the threads, which give way to `activity`. `budget` is in bytes.
     ///
     /// # Errors
     /// [`Error::Startup`] when one cannot be started.
-    pub(super) fn start(threads: usize, activity: Arc<Activity>) -> Result<Self> {
+    pub(super) fn start(threads: usize, budget: usize, activity: Arc<Activity>) -> Result<Self> {
         let kernel = Kernel::detect();
         if kernel.failed_self_check() {
             log::warn!(
@@ -75,7 +64,7 @@ impl Lane {
             );
         }
         let (queue, wake) = (Mutex::default(), Condvar::new());
-        let shared = Arc::new(Shared { kernel, activity, queue, wake });
+        let shared = Arc::new(Shared { kernel, activity, budget, queue, wake });
         let mut lane = Self { shared, threads: Vec::new() };
         for number in 0..threads {
             let shared = Arc::clone(&lane.shared);
@@ -95,12 +84,39 @@ impl Lane {
     pub(super) fn derive(
         &self,
         password: &[u8],
-        salt: [u8; SALT_BYTES],
+        salt: &[u8],
         iterations: u32,
     ) -> Result<[u8; HASH_BYTES]> {
         let (reply, answer) = sync_channel(1);
-        let password = Zeroizing::new(password.to_vec());
-        self.shared.lock().waiting.push_back(Waiting { password, salt, iterations, reply });
+        let (password, salt) = (Zeroizing::new(password.to_vec()), salt.to_vec());
+        self.wait(Waiting::Pbkdf2(Pbkdf2 { password, salt, iterations, reply }), &answer)
+    }
+
+    /// Verifies one foreign hash and waits for the outcome.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it needs more memory than the whole budget, and as
+    /// [`derive`](Self::derive); those of [`Foreign::verify`].
+    pub(super) fn verify(&self, password: &[u8], hash: &Foreign) -> Result<bool> {
+        self.check_budget(hash).map_err(Error::Internal)?;
+        let (reply, answer) = sync_channel(1);
+        let (password, hash) = (Zeroizing::new(password.to_vec()), hash.clone());
+        self.wait(Waiting::Foreign(ForeignCheck { password, hash, reply }), &answer)?
+    }
+
+    /// Whether there is memory for this hash at all, or what an operator should know.
+    pub(super) fn check_budget(&self, hash: &Foreign) -> std::result::Result<(), String> {
+        let (memory, budget) = (hash.memory(), self.shared.budget);
+        if memory <= budget {
+            return Ok(());
+        }
+        Err(format!(
+            "a hash of {hash} needs {memory} bytes, passwords.foreign_memory_bytes is {budget}"
+        ))
+    }
+
+    fn wait<T>(&self, waiting: Waiting, answer: &Receiver<T>) -> Result<T> {
+        self.shared.lock().waiting.push_back(waiting);
         self.shared.wake.notify_one();
         answer.recv().map_err(|_| Error::Internal("a hashing thread is gone".to_owned()))
     }
@@ -129,23 +145,30 @@ impl Shared {
             log::debug!("hashing threads keep their priority: {error}");
         }
         while let Some(taken) = self.take() {
-            let mut hashes = vec![[0; HASH_BYTES]; taken.len()];
-            let mut jobs: Vec<Job<'_>> = taken
-                .iter()
-                .zip(&mut hashes)
-                .map(|(waiting, out)| Job {
-                    password: &waiting.password,
-                    salt: &waiting.salt,
-                    iterations: waiting.iterations,
-                    out,
-                })
-                .collect();
-            self.kernel.derive(&mut jobs, &|| self.give_way());
-            drop(jobs);
-            for (waiting, hash) in taken.iter().zip(hashes) {
-                // Nobody waits when the caller panicked.
-                let _ = waiting.reply.send(hash);
+            match taken {
+                Taken::Together(taken) => self.derive(&taken),
+                Taken::Alone(check) => self.verify(&check),
             }
+        }
+    }
+
+    fn derive(&self, taken: &[Pbkdf2]) {
+        let mut hashes = vec![[0; HASH_BYTES]; taken.len()];
+        let mut jobs: Vec<Job<'_>> = taken
+            .iter()
+            .zip(&mut hashes)
+            .map(|(waiting, out)| Job {
+                password: &waiting.password,
+                salt: &waiting.salt,
+                iterations: waiting.iterations,
+                out,
+            })
+            .collect();
+        self.kernel.derive(&mut jobs, &|| self.give_way());
+        drop(jobs);
+        for (waiting, hash) in taken.iter().zip(hashes) {
+            // Nobody waits when the caller panicked.
+            let _ = waiting.reply.send(hash);
         }
     }
 
@@ -159,17 +182,34 @@ impl Shared {
         }
     }
 
-    /// Waits for work and takes a fair share of it; `None` at the end.
-    fn take(&self) -> Option<Vec<Waiting>> {
+    /// A library that panics must cost neither this thread nor the memory that was set aside.
+    fn verify(&self, check: &ForeignCheck) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| check.hash.verify(&check.password)));
+        let outcome = outcome.unwrap_or_else(|_| {
+            Err(Error::Internal("verifying a foreign hash panicked".to_owned()))
+        });
+        let memory = check.hash.memory();
+        if memory > 0 {
+            self.lock().in_use -= memory;
+            self.wake.notify_all();
+        }
+        let _ = check.reply.send(outcome);
+    }
+
+    /// Waits for work that can be done now and takes it; `None` at the end.
+    fn take(&self) -> Option<Taken> {
         let mut queue = self.lock();
         queue.idle += 1;
-        while queue.waiting.is_empty() && !queue.closed {
+        loop {
+            if let Some(taken) = queue.take(self.kernel.lanes(), self.budget) {
+                queue.idle -= 1;
+                return Some(taken);
+            }
+            if queue.closed && queue.waiting.is_empty() {
+                return None;
+            }
             queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        let share = queue.waiting.len().div_ceil(queue.idle).min(self.kernel.lanes());
-        queue.idle -= 1;
-        let taken: Vec<Waiting> = queue.waiting.drain(..share).collect();
-        (!taken.is_empty()).then_some(taken)
     }
 }
 
@@ -179,9 +219,21 @@ mod tests {
     use pbkdf2::pbkdf2_hmac;
     use sha2::Sha256;
 
+    const SALT_BYTES: usize = 16;
+    const BUDGET: usize = 1 << 20;
+
+    fn memory_hard(kib: u32) -> Foreign {
+        let text = format!("$argon2id$v=19$m={kib},t=1,p=1$c29tZXNhbHQ$AFQeApHkE9rBoyI8+cqHXw");
+        text.parse().unwrap()
+    }
+
+    fn cheap() -> Foreign {
+        "pbkdf2_sha1$1$saltsaltsalt$AwqfYeoLQyExMNseD8jAJAm/tec=".parse().unwrap()
+    }
+
     #[test]
     fn everybody_gets_the_own_hash() {
-        let lane = Lane::start(2, Arc::default()).unwrap();
+        let lane = Lane::start(2, BUDGET, Arc::default()).unwrap();
         std::thread::scope(|scope| {
             for caller in 0..12_u8 {
                 let lane = &lane;
@@ -189,7 +241,7 @@ mod tests {
                     for n in 0..20_u8 {
                         let password = vec![caller; usize::from(n) * 7];
                         let (salt, iterations) = ([n; SALT_BYTES], 1 + u32::from(caller) * 13);
-                        let hash = lane.derive(&password, salt, iterations).unwrap();
+                        let hash = lane.derive(&password, &salt, iterations).unwrap();
                         let mut expected = [0; HASH_BYTES];
                         pbkdf2_hmac::<Sha256>(&password, &salt, iterations, &mut expected);
                         assert_eq!(hash, expected);
@@ -201,17 +253,42 @@ mod tests {
 
     #[test]
     fn a_lane_ends_when_it_is_dropped() {
-        drop(Lane::start(3, Arc::default()).unwrap());
+        drop(Lane::start(3, BUDGET, Arc::default()).unwrap());
     }
 
     #[test]
     fn a_hash_is_computed_though_others_are_answered_all_the_time() {
         let activity = Arc::new(Activity::default());
         let _answering = activity.begin();
-        let lane = Lane::start(1, Arc::clone(&activity)).unwrap();
-        let hash = lane.derive(b"password", [7; SALT_BYTES], 40_000).unwrap();
+        let lane = Lane::start(1, BUDGET, Arc::clone(&activity)).unwrap();
+        let hash = lane.derive(b"password", &[7; SALT_BYTES], 40_000).unwrap();
         let mut expected = [0; HASH_BYTES];
         pbkdf2_hmac::<Sha256>(b"password", &[7; SALT_BYTES], 40_000, &mut expected);
         assert_eq!(hash, expected);
+    }
+
+    #[test]
+    fn whoever_waits_for_memory_gets_it() {
+        let lane = Lane::start(3, BUDGET, Arc::default()).unwrap();
+        std::thread::scope(|scope| {
+            for caller in 0..9_u32 {
+                let lane = &lane;
+                scope.spawn(move || {
+                    for n in 0..10 {
+                        let kib = if (caller + n).is_multiple_of(3) { 1024 } else { 300 };
+                        assert_eq!(lane.verify(b"x", &memory_hard(kib)), Ok(false));
+                        assert_eq!(lane.verify(b"x", &cheap()), Ok(false));
+                    }
+                });
+            }
+        });
+        assert_eq!(lane.shared.lock().in_use, 0);
+    }
+
+    #[test]
+    fn a_hash_that_needs_more_than_the_budget_is_refused_with_both_numbers() {
+        let lane = Lane::start(1, BUDGET, Arc::default()).unwrap();
+        let Err(Error::Internal(text)) = lane.verify(b"x", &memory_hard(1025)) else { panic!() };
+        assert!(text.contains("needs 1049600 bytes") && text.contains("is 1048576"), "{text}");
     }
 }

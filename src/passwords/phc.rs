@@ -1,7 +1,10 @@
-//! The stored form: a PHC string,
-//! `$pbkdf2-sha256$i=600000,l=32$SALT$HASH`, salt and hash in Base64 without padding.
+//! Our own stored form: a PHC string,
+//! `$pbkdf2-sha256$i=600000,l=32$SALT$HASH`, salt and hash in Base64 without padding; with a pepper
+//! `$pbkdf2-sha256$i=600000,l=32,keyid=ID$SALT$HASH`, the hash under that pepper.
 
 use super::kernel::HASH_BYTES;
+use super::pepper::KeyId;
+use super::stored::NotAHash;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use std::fmt;
@@ -10,86 +13,100 @@ use std::str::FromStr;
 /// Bytes of salt (NIST SP 800-132 asks for at least 16).
 pub(super) const SALT_BYTES: usize = 16;
 
-/// A password's hash with all that is needed to compute it again.
+/// The most that the setting takes, and so the most that a hash of ours has.
+const MAX_ITERATIONS: u32 = 100_000_000;
+
+/// How every hash of ours begins.
+pub(super) const PREFIX: &str = "$pbkdf2-sha256$i=";
+
+/// A password's hash with all that is needed to compute it again, except the pepper.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct PasswordHash {
+pub(super) struct Own {
     pub(super) iterations: u32,
+    pub(super) pepper: Option<KeyId>,
     pub(super) salt: [u8; SALT_BYTES],
     pub(super) hash: [u8; HASH_BYTES],
 }
 
-impl fmt::Debug for PasswordHash {
+impl fmt::Display for Own {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PasswordHash(i={}, …)", self.iterations)
+        write!(f, "{PREFIX}{},l={HASH_BYTES}", self.iterations)?;
+        if let Some(id) = self.pepper {
+            write!(f, ",keyid={id}")?;
+        }
+        let [salt, hash] = [&self.salt[..], &self.hash].map(|bytes| STANDARD_NO_PAD.encode(bytes));
+        write!(f, "${salt}${hash}")
     }
 }
 
-impl fmt::Display for PasswordHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let salt = STANDARD_NO_PAD.encode(self.salt);
-        let hash = STANDARD_NO_PAD.encode(self.hash);
-        write!(f, "$pbkdf2-sha256$i={},l={HASH_BYTES}${salt}${hash}", self.iterations)
-    }
-}
-
-/// The text is not a PHC string of ours.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NotAHash;
-
-impl FromStr for PasswordHash {
+impl FromStr for Own {
     type Err = NotAHash;
 
     fn from_str(text: &str) -> Result<Self, NotAHash> {
-        let mut parts = text.split('$');
-        let (Some(""), Some("pbkdf2-sha256"), Some(parameters), Some(salt), Some(hash), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(NotAHash);
+        let fault = || NotAHash::new("not a complete pbkdf2-sha256 string of Gatepost");
+        let parts: Vec<&str> = text.strip_prefix(PREFIX).ok_or_else(fault)?.split('$').collect();
+        let &[parameters, salt, hash] = parts.as_slice() else {
+            return Err(fault());
         };
-        let iterations = parameters
-            .strip_prefix("i=")
-            .and_then(|rest| rest.strip_suffix(",l=32"))
-            .and_then(|digits| digits.parse().ok())
-            .filter(|iterations| *iterations > 0)
-            .ok_or(NotAHash)?;
-        Ok(Self { iterations, salt: bytes(salt)?, hash: bytes(hash)? })
+        let (digits, rest) = parameters.split_once(",l=32").ok_or_else(fault)?;
+        let iterations = digits.parse().ok().filter(|n| (1..=MAX_ITERATIONS).contains(n));
+        let iterations = iterations.ok_or_else(fault)?;
+        let pepper = match rest.strip_prefix(",keyid=") {
+            Some(id) => Some(id.parse().map_err(|_| fault())?),
+            None if rest.is_empty() => None,
+            None => return Err(fault()),
+        };
+        let (salt, hash) = (bytes(salt).ok_or_else(fault)?, bytes(hash).ok_or_else(fault)?);
+        Ok(Self { iterations, pepper, salt, hash })
     }
 }
 
-fn bytes<const N: usize>(text: &str) -> Result<[u8; N], NotAHash> {
-    let decoded = STANDARD_NO_PAD.decode(text).map_err(|_| NotAHash)?;
-    decoded.try_into().map_err(|_| NotAHash)
+fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
+    STANDARD_NO_PAD.decode(text).ok()?.try_into().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn own(iterations: u32, pepper: Option<KeyId>) -> Own {
+        Own { iterations, pepper, salt: [7; 16], hash: [9; 32] }
+    }
+
     #[test]
     fn a_hash_reads_back_as_it_was_written() {
-        let hash = PasswordHash { iterations: 600_000, salt: [7; 16], hash: [9; 32] };
+        let hash = own(600_000, None);
         let text = hash.to_string();
         assert!(text.starts_with("$pbkdf2-sha256$i=600000,l=32$BwcHBwcHBwcHBwcHBwcHBw$"), "{text}");
-        assert_eq!(text.parse(), Ok(hash));
+        assert!(text.parse() == Ok(hash));
+        let hash = own(600_000, Some("AAECAwQF".parse().unwrap()));
+        let text = hash.to_string();
+        assert!(text.starts_with("$pbkdf2-sha256$i=600000,l=32,keyid=AAECAwQF$BwcH"), "{text}");
+        assert!(text.parse() == Ok(hash));
     }
 
     #[test]
     fn what_is_not_quite_a_hash_is_refused() {
-        let good = PasswordHash { iterations: 5, salt: [7; 16], hash: [9; 32] }.to_string();
-        assert!(good.parse::<PasswordHash>().is_ok());
+        let good = own(5, Some("AAECAwQF".parse().unwrap())).to_string();
+        assert!(good.parse::<Own>().is_ok());
         for bad in [
             good.replace("i=5", "i=0"),
             good.replace("i=5", "i=-5"),
             good.replace("i=5", "i=99999999999"),
+            good.replace("i=5", "i=100000001"),
             good.replace("sha256", "sha512"),
             good.replace("l=32", "l=31"),
+            good.replace("l=32", "l=320"),
+            good.replace("keyid", "key"),
+            good.replace("AAECAwQF", "AAECAwQ"),
+            good.replace("AAECAwQF", "AAECAwQ!"),
             good.replace("$BwcH", "$"),
             format!("{good}$"),
             format!("{good}="),
             good[1..].to_owned(),
             String::new(),
         ] {
-            assert_eq!(bad.parse::<PasswordHash>(), Err(NotAHash), "{bad}");
+            assert!(bad.parse::<Own>().is_err(), "{bad}");
         }
     }
 }

@@ -73,7 +73,7 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
         if own && change.current_password.is_none() {
             return Err(Error::parameter("current_password", "is needed for a new password"));
         }
-        password.check_strength(app.config().passwords.min_length)?;
+        app.check_strength(password, Login::parse(&user.login)?.canonical())?;
     }
     if let Some(current) = change.current_password {
         check_current(app, &audit, &user, current)?;

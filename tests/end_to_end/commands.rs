@@ -26,6 +26,8 @@ fn every_command_explains_itself() {
         &["user", "create", "--help"],
         &["key", "--help"],
         &["key", "create", "--help"],
+        &["user", "import", "--help"],
+        &["passwords", "build-list", "--help"],
     ] {
         let help = success(&home.run(arguments, ""));
         assert!(help.contains("Usage: gatepost"), "{arguments:?}: {help}");
@@ -60,6 +62,11 @@ fn wrong_usage_exits_with_2_and_one_line() {
         &["key", "create", "shop", "--scope", "register", "--scope", "users:read"],
         &["key", "list", "--scope", "register"],
         &["key", "revoke"],
+        &["user", "import"],
+        &["user", "export", "--dry-run"],
+        &["passwords"],
+        &["passwords", "build-list", "x"],
+        &["passwords", "build-list", "--output", "x"],
         &["--config"],
     ] {
         let text = failure(&home.run(arguments, ""), 2);

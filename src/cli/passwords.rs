@@ -1,0 +1,45 @@
+//! `gatepost passwords build-list`
+
+use super::{Argument, Arguments, Failure, Outcome, print};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+const HELP: &str = "\
+Usage: gatepost passwords build-list --output LIST [--min-count N] FILE…
+
+Makes the file that passwords.breach_list names, of breached passwords that nobody may choose.
+Each FILE holds a password a line, or, as the well-known corpora do, SHA-1 in hexadecimal, also
+with a count (HASH:COUNT); with --min-count those seen fewer than N times are left out. Eight bytes
+a password, sorted on disk beside LIST, in some 50 MiB of memory however long the lists are. LIST
+is replaced once it is complete; a running service takes the new one at its next start.
+";
+
+pub(super) fn command(mut arguments: Arguments) -> Outcome {
+    match arguments.next(HELP)? {
+        Some(Argument::Word(word)) if word == "build-list" => build_list(arguments),
+        _ => Err(Failure::Usage("passwords takes build-list".to_owned())),
+    }
+}
+
+fn build_list(mut arguments: Arguments) -> Outcome {
+    let (mut output, mut min_count, mut files) = (None, 1, Vec::new());
+    while let Some(argument) = arguments.next(HELP)? {
+        match argument {
+            Argument::Word(file) => files.push(PathBuf::from(file)),
+            Argument::Flag(name) if name == "output" => output = Some(arguments.value()?),
+            Argument::Flag(name) if name == "min-count" => {
+                let text = arguments.value()?;
+                let fault = || Failure::Usage(format!("--min-count takes a number, not {text:?}"));
+                min_count = text.parse().map_err(|_| fault())?;
+            }
+            Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
+        }
+    }
+    let (Some(output), false) = (output, files.is_empty()) else {
+        let text = "passwords build-list needs --output LIST and a FILE";
+        return Err(Failure::Usage(text.to_owned()));
+    };
+    let progress = |lines| drop(writeln!(std::io::stderr(), "{lines} lines read"));
+    let built = gatepost::build_breach_list(&files, Path::new(&output), min_count, progress)?;
+    print(&format!("{output}: {} passwords of {} lines\n", built.entries, built.lines))
+}

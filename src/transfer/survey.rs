@@ -1,0 +1,178 @@
+//! A look before the import: what it would do, and what comes after it. Changes nothing.
+
+use super::line::{Fault, Incoming};
+use super::{Batch, Comparison, Event, Imported, TAKEN, compare, in_batches, store};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::passwords::{Password, PasswordHash};
+use crate::sorter::Sorter;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::time::{Duration, Instant};
+
+/// Kinds of hash that are told apart; what is beyond them is counted together.
+const MAX_KINDS: usize = 64;
+
+/// What an import would do, and the first logins after it.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// What an import would do now.
+    pub outcome: Imported,
+    /// The kinds of hash among the users who are not there yet.
+    pub kinds: Vec<Kind>,
+    /// What hashing a password anew takes, which every first login that needs it adds.
+    pub rehash: Duration,
+}
+
+/// A kind of hash at one cost.
+#[derive(Clone, Debug)]
+pub struct Kind {
+    /// The kind, and its parameters.
+    pub name: String,
+    /// Users who have it.
+    pub users: u64,
+    /// What verifying one takes on this machine; none where there are too many kinds to measure.
+    pub verify: Option<Duration>,
+    /// Bytes of memory that it takes meanwhile.
+    pub memory: usize,
+}
+
+impl Survey {
+    /// What the first login of every user takes together, of one core.
+    pub fn first_logins(&self) -> Duration {
+        let of = |kind: &Kind| {
+            let users = u32::try_from(kind.users).unwrap_or(u32::MAX);
+            (kind.verify.unwrap_or_default() + self.rehash).saturating_mul(users)
+        };
+        self.kinds.iter().map(of).fold(Duration::ZERO, Duration::saturating_add)
+    }
+
+    /// The most memory that one first login takes, in bytes.
+    pub fn largest_memory(&self) -> usize {
+        self.kinds.iter().map(|kind| kind.memory).max().unwrap_or_default()
+    }
+}
+
+/// Reads NDJSON as [`import`](super::import) does and says what that would do, without doing it.
+/// `hear` is told of every line that would be refused, of logins that are twice in the source last.
+///
+/// # Errors
+/// As [`import`](super::import); and [`Error::File`] when there is no room for temporary files,
+/// which only a source of more than a million users needs.
+pub fn survey(app: &App, source: impl BufRead, mut hear: impl FnMut(Event<'_>)) -> Result<Survey> {
+    let mut outcome = Imported::default();
+    let mut kinds = Kinds::default();
+    let dir = std::env::temp_dir();
+    let at_dir = |e: std::io::Error| Error::File(format!("{}: {e}", dir.display()));
+    let mut seen = Sorter::new(&dir);
+    in_batches(app, source, &mut |batch: Batch| {
+        outcome.lines += batch.lines;
+        outcome.refused += batch.faults.len() as u64;
+        batch.faults.into_iter().for_each(|fault| hear(Event::Refused(fault)));
+        let users: Vec<&Incoming> = batch.users.iter().collect();
+        let existing = app.database()?.read(|conn| store::existing(conn, &users))?;
+        for user in users {
+            match existing.get(user.login.canonical()).map(|row| compare(user, row)) {
+                None | Some(Comparison::Gone) => {
+                    outcome.imported += 1;
+                    kinds.count(&user.hash);
+                    seen.push(record(user)).map_err(at_dir)?;
+                }
+                Some(Comparison::Same) => outcome.present += 1,
+                Some(Comparison::Changed(_)) => outcome.changed += 1,
+                Some(Comparison::Taken) => {
+                    outcome.refused += 1;
+                    hear(Event::Refused(user.fault(TAKEN)));
+                }
+            }
+        }
+        hear(Event::Progress(&outcome));
+        Ok(())
+    })?;
+    let repeated = |first: u64, line: u64, same: bool| {
+        outcome.imported -= 1;
+        if same {
+            outcome.present += 1;
+            return;
+        }
+        outcome.refused += 1;
+        let cause = format!("its login, once normalised, is that of line {first}");
+        hear(Event::Refused(Fault { line, cause }));
+    };
+    find_repeated(seen, repeated).map_err(at_dir)?;
+    let (kinds, rehash) = kinds.measure(app)?;
+    Ok(Survey { outcome, kinds, rehash })
+}
+
+/// Fingerprint of the canonical login, line, fingerprint of what would make two lines one user.
+type Record = [u8; 24];
+
+fn record(user: &Incoming) -> Record {
+    let fingerprint = |text: &str| <[u8; 32]>::from(Sha256::digest(text));
+    let content = format!("{}\n{}", user.login.as_str(), user.hash);
+    let mut record = [0; 24];
+    record[..8].copy_from_slice(&fingerprint(user.login.canonical())[..8]);
+    record[8..16].copy_from_slice(&user.line.to_be_bytes());
+    record[16..].copy_from_slice(&fingerprint(&content)[..8]);
+    record
+}
+
+/// Calls `repeated` for every record whose login an earlier line has: that line, its own, and
+/// whether both are the same user.
+fn find_repeated(
+    seen: Sorter<24>,
+    mut repeated: impl FnMut(u64, u64, bool),
+) -> std::io::Result<()> {
+    let line = |record: &Record| u64::from_be_bytes(std::array::from_fn(|n| record[8 + n]));
+    let mut first: Option<Record> = None;
+    seen.finish(|record| {
+        match &first {
+            Some(first) if first[..8] == record[..8] => {
+                repeated(line(first), line(&record), first[16..] == record[16..]);
+            }
+            _ => first = Some(record),
+        }
+        Ok(())
+    })
+}
+
+/// How many of each kind, and one of them to measure.
+#[derive(Default)]
+struct Kinds {
+    known: BTreeMap<String, (u64, PasswordHash)>,
+    /// Of further kinds, and the most memory that one takes.
+    others: (u64, usize),
+}
+
+impl Kinds {
+    fn count(&mut self, hash: &PasswordHash) {
+        let name = hash.kind();
+        if let Some((count, _)) = self.known.get_mut(&name) {
+            *count += 1;
+        } else if self.known.len() < MAX_KINDS {
+            self.known.insert(name, (1, hash.clone()));
+        } else {
+            self.others = (self.others.0 + 1, self.others.1.max(hash.memory()));
+        }
+    }
+
+    fn measure(self, app: &App) -> Result<(Vec<Kind>, Duration)> {
+        let password = Password::parse("a password to measure with")?;
+        let begin = Instant::now();
+        app.hash(&password)?;
+        let rehash = begin.elapsed();
+        let mut kinds = Vec::new();
+        for (name, (users, hash)) in self.known {
+            let begin = Instant::now();
+            app.verify(&password, Some(&hash))?;
+            let (verify, memory) = (Some(begin.elapsed()), hash.memory());
+            kinds.push(Kind { name, users, verify, memory });
+        }
+        if self.others.0 > 0 {
+            let (users, memory) = self.others;
+            kinds.push(Kind { name: "others".to_owned(), users, verify: None, memory });
+        }
+        Ok((kinds, rehash))
+    }
+}

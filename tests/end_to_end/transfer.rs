@@ -1,0 +1,283 @@
+//! Coming and going: `user import`, `user export`, and the hashes of other services.
+
+use crate::support::program::{Home, failure, run, success};
+use crate::support::{APP_PASSWORD, CLUSTER, PASSWORD, TestServer, conninfo, problem};
+use gatepost::transfer::{self, Event, Imported};
+use std::collections::BTreeMap;
+use std::process::Command;
+
+/// The users table of a Flask and Flask-Bcrypt service; `flask_service.py` beside it made it.
+const FLASK: &str = include_str!("fixtures/users.ndjson");
+
+/// Of [`PASSWORD`], cheap.
+const HASH: &str = "$2b$04$kLHVlmjw5QSN3KzeuPzR8evy4GpDLVNIUzxBi.Mb1afWVTgSgJppG";
+
+/// Imports, and returns the outcome with what was said about lines.
+fn import(server: &TestServer, text: &str) -> (Imported, Vec<String>) {
+    let mut said = Vec::new();
+    let done = transfer::import(server.app(), text.as_bytes(), |event| match event {
+        Event::Refused(fault) | Event::Changed(fault) => said.push(fault.to_string()),
+        _ => (),
+    });
+    (done.unwrap(), said)
+}
+
+fn export(server: &TestServer) -> String {
+    let mut out = Vec::new();
+    transfer::export(server.app(), &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn counts(done: &Imported) -> [u64; 5] {
+    [done.lines, done.imported, done.present, done.changed, done.refused]
+}
+
+fn hashes(server: &TestServer) -> BTreeMap<String, String> {
+    let sql = "SELECT login, password_hash FROM gatepost.users";
+    let rows = server.sql().query(sql, &[]).unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[test]
+fn users_of_a_flask_service_log_in_with_their_passwords_and_get_hashes_of_ours() {
+    let server = TestServer::start();
+    let (done, said) = import(&server, FLASK);
+    assert_eq!((counts(&done), said), ([5, 5, 0, 0, 0], vec![]));
+    let before = hashes(&server);
+    for login in before.keys() {
+        problem(server.log_in(login, "wrong password"), 400, "invalid_credentials");
+    }
+    assert_eq!(hashes(&server), before, "a wrong password changed a hash");
+    let long = "x".repeat(80);
+    for (login, password) in [
+        ("ALICE", "correct horse battery"),
+        ("bob builder", "can we fix it? yes we can"),
+        ("Søren", "blåbærgrød ①② Ångström"),
+        ("日本語", "パスワードは長いほうがいい"),
+        // bcrypt cut it for the service that made the hash, and we cut it until now.
+        ("seventy-two", &long),
+    ] {
+        assert_eq!(server.log_in(login, password).status(), 200, "{login}");
+        assert_eq!(server.log_in(login, password).status(), 200, "{login}, again");
+    }
+    for (login, hash) in hashes(&server) {
+        assert!(hash.starts_with("$pbkdf2-sha256$i=1000,l=32$"), "{login}: {hash}");
+    }
+    problem(server.log_in("seventy-two", &"x".repeat(72)), 400, "invalid_credentials");
+    // Once ours, it is normalised.
+    assert_eq!(server.log_in("Søren", "blåbærgrød 12 Ångström").status(), 200);
+    let token = server.token("alice");
+    assert_eq!(server.get("/users", &token).status(), 200, "alice is an admin");
+}
+
+#[test]
+fn export_import_export_is_the_identity() {
+    let server = TestServer::start();
+    server.register_admin("Root");
+    server.register("Ａｌｉｃｅ");
+    import(&server, FLASK);
+    let sql = "UPDATE gatepost.users SET locked = true, expires_at = '2030-01-02 03:04:05.678901Z'
+               WHERE login = 'Søren'";
+    server.sql().execute(sql, &[]).unwrap();
+    let first = export(&server);
+    assert_eq!(first.lines().count(), 6, "the Flask service's alice came second");
+    assert!(first.contains(r#""locked":true,"expires_at":"2030-01-02T03:04:05.678901Z""#));
+    let other = TestServer::start();
+    let (done, said) = import(&other, &first);
+    assert_eq!((counts(&done), said), ([6, 6, 0, 0, 0], vec![]));
+    assert_eq!(export(&other), first);
+    assert_eq!(other.log_in("alice", PASSWORD).status(), 200);
+}
+
+#[test]
+fn an_import_that_is_run_again_passes_over_what_is_there_and_goes_on() {
+    let server = TestServer::start();
+    let line = |n: usize| {
+        format!(
+            "{{\"login\":\"user{n}\",\"password_hash\":\"{HASH}\",\
+             \"created_at\":\"2020-01-01T00:00:00.{n:06}Z\"}}\n"
+        )
+    };
+    let text: String = (0..2_500).map(line).collect();
+    // Cut in the middle of a line, in the second batch.
+    let cut: String = (0..1_499).map(line).collect::<String>() + "{\"login\":\"user1499\",\"pass";
+    let (done, said) = import(&server, &cut);
+    assert_eq!(counts(&done), [1_500, 1_499, 0, 0, 1]);
+    assert!(said[0].starts_with("1500: ") && !said[0].contains(HASH), "{said:?}");
+    let (done, said) = import(&server, &text);
+    assert_eq!((counts(&done), said), ([2_500, 1_001, 1_499, 0, 0], vec![]));
+    let (done, _) = import(&server, &text);
+    assert_eq!(counts(&done), [2_500, 0, 2_500, 0, 0]);
+    let order = "SELECT count(*) FROM (SELECT id, lag(created_at) OVER (ORDER BY id) < created_at
+                 AS later FROM gatepost.users) t WHERE later = false";
+    assert_eq!(server.sql().query_one(order, &[]).unwrap().get::<_, i64>(0), 0, "order of lines");
+}
+
+#[test]
+fn who_has_changed_since_is_left_alone_and_named_with_what_differs() {
+    let server = TestServer::start();
+    import(&server, FLASK);
+    assert_eq!(server.log_in("alice", "correct horse battery").status(), 200);
+    let before = export(&server);
+    let edited =
+        FLASK.replace("\"login\": \"Bob Builder\"", "\"locked\": true, \"login\": \"Bob Builder\"");
+    let (done, said) = import(&server, &edited);
+    assert_eq!(counts(&done), [5, 0, 3, 2, 0]);
+    assert_eq!(
+        said,
+        [
+            "1: login \"alice\": is there with another password_hash; left as it is",
+            "2: login \"Bob Builder\": is there with another locked; left as it is"
+        ]
+    );
+    assert_eq!(export(&server), before);
+}
+
+#[test]
+fn a_login_of_somebody_else_is_refused_whether_in_the_database_or_the_file() {
+    let server = TestServer::start();
+    server.register("Alice");
+    let line = |login: &str, hash: &str| {
+        format!("{{\"login\":\"{login}\",\"password_hash\":\"{hash}\"}}\n")
+    };
+    let other = HASH.replace("$04$", "$05$");
+    let text = [
+        line("alice", HASH),
+        line("ALICE", HASH),
+        line("bob", HASH),
+        line("Bob", HASH),
+        line("bob", &other),
+        line("bob", HASH),
+        line("carol", HASH),
+    ]
+    .concat();
+    let before = hashes(&server);
+    let mut dry = Vec::new();
+    let survey = transfer::survey(server.app(), text.as_bytes(), |event| {
+        if let Event::Refused(fault) = event {
+            dry.push(fault.line);
+        }
+    });
+    let survey = survey.unwrap();
+    assert_eq!(hashes(&server), before, "a dry run changed something");
+    let (done, said) = import(&server, &text);
+    assert_eq!(counts(&done), [7, 2, 1, 0, 4]);
+    assert_eq!(counts(&survey.outcome), counts(&done), "the dry run foretold something else");
+    let lines: Vec<u64> =
+        said.iter().map(|s| s.split(':').next().unwrap().parse().unwrap()).collect();
+    assert_eq!((&lines, &dry), (&vec![1, 2, 4, 5], &vec![1, 2, 4, 5]));
+    assert_eq!(hashes(&server)["Alice"], before["Alice"]);
+}
+
+#[test]
+fn what_cannot_be_taken_is_named_with_line_and_cause_and_never_with_a_hash() {
+    let server = TestServer::start();
+    let secret = "C0rrectH0rse";
+    let text = format!(
+        "{{\"login\":\"a\",\"password_hash\":\"{secret}\"}}\n\
+         {{\"login\":\"b\",\"password_hash\":\"$2b$15$kLHVlmjw5QSN3KzeuPzR8evy4GpDLVNIUzxBi.Mb1afWVTgSgJppG\"}}\n\
+         {{\"login\":\"c\",\"password_hash\":\"$argon2id$v=19$m=262144,t=1,p=1$c29tZXNhbHQ$AFQeApHkE9rBoyI8+cqHXw\"}}\n\
+         \n\
+         {{\"login\":\"d\",\"password_hash\":\"{HASH}\",\"admin\":\"{secret}\"}}\n\
+         {{\"login\":\"e\",\"password_hash\":\"{HASH}\",\"created_at\":\"{secret}\"}}\n\
+         {{\"login\":\" f\",\"password_hash\":\"{HASH}\"}}\n\
+         {{\"login\":\"g\"}}\n\
+         {{\"login\":\"h\",\"password_hash\":\"{HASH}\",\"role\":\"x\"}}\n\
+         {}\n\
+         {{\"login\":\"i\",\"password_hash\":\"$pbkdf2-sha256$i=5,l=32,keyid=AAECAwQF$BwcHBwcHBwcHBwcHBwcHBw$CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk\"}}\n\
+         {{\"login\":\"z\",\"password_hash\":\"{HASH}\"}}",
+        "x".repeat(40_000)
+    );
+    let (done, said) = import(&server, &text);
+    assert_eq!(counts(&done), [11, 1, 0, 0, 10]);
+    for (said, cause) in said.iter().zip([
+        "1: password_hash: none of the kinds",
+        "2: password_hash: bcrypt: cost=15 is outside of what is taken, 4 to 14",
+        "3: password_hash: a hash of argon2id m=262144,t=1,p=1 needs 268435456 bytes",
+        "5: admin: must be true or false",
+        "6: created_at: must be a time as in RFC 3339",
+        "7: login: must not begin or end with a space",
+        "8: password_hash: is missing",
+        "9: unknown field `role`",
+        "10: is too long",
+        "11: password_hash: a password hash is under the pepper with keyid AAECAwQF",
+    ]) {
+        assert!(said.starts_with(cause), "{said:?} does not begin with {cause:?}");
+        assert!(!said.contains(secret) && !said.contains("kLHVlmjw"), "{said}");
+    }
+    assert_eq!(hashes(&server).len(), 1);
+}
+
+#[test]
+fn locked_and_expired_users_stay_so() {
+    let server = TestServer::start();
+    let line = |login: &str, more: &str| {
+        format!("{{\"login\":\"{login}\",\"password_hash\":\"{HASH}\",{more}}}\n")
+    };
+    let text = line("locked", "\"locked\":true")
+        + &line("ended", "\"expires_at\":\"2020-01-01T00:00:00Z\"")
+        + &line("lasting", "\"expires_at\":\"2120-01-01T00:00:00Z\",\"locked\":false");
+    import(&server, &text);
+    assert_ne!(server.log_in("locked", PASSWORD).status(), 200);
+    assert_ne!(server.log_in("ended", PASSWORD).status(), 200);
+    assert_eq!(server.log_in("lasting", PASSWORD).status(), 200);
+}
+
+/// The program on a database of a test server.
+fn program(home: &Home, server: &TestServer, arguments: &[&str]) -> Command {
+    let url = conninfo(&CLUSTER, "gatepost_app", APP_PASSWORD, &server.database);
+    let mut command = home.command(arguments);
+    command.env("GATEPOST_DATABASE_URL", url);
+    command
+}
+
+#[test]
+fn the_commands_import_survey_and_export() {
+    let (home, server) = (Home::new(), TestServer::start());
+    std::fs::write(home.path().join("users.ndjson"), FLASK).unwrap();
+    let with =
+        |arguments: &[&str], input: &str| run(&mut program(&home, &server, arguments), input);
+    let text = success(&with(&["user", "import", "--dry-run", "users.ndjson"], ""));
+    assert!(text.starts_with("5 lines: 5 would be imported, 0 there already"), "{text}");
+    assert!(
+        text.contains("bcrypt cost=12\t1 users\t") && text.contains("bcrypt cost=4\t4 users\t")
+    );
+    assert!(text.contains("first logins: "), "{text}");
+    assert_eq!(success(&with(&["user", "export"], "")), "");
+    let text = success(&with(&["user", "import", "users.ndjson"], ""));
+    assert!(text.starts_with("5 lines: 5 imported, 0 there already"), "{text}");
+    let exported = success(&with(&["user", "export"], ""));
+    let text = success(&with(&["user", "import", "-"], &exported));
+    assert!(text.starts_with("5 lines: 0 imported, 5 there already"), "{text}");
+    let output = with(&["user", "import", "-"], "{\"login\":\"x\"}\n");
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        errors,
+        "-:1: password_hash: is missing\ngatepost: -: 1 line(s) refused, each named above\n"
+    );
+    let text = failure(&with(&["user", "import", "missing.ndjson"], ""), 1);
+    assert!(text.starts_with("gatepost: missing.ndjson: "), "{text}");
+}
+
+#[test]
+fn the_command_builds_a_list_that_the_service_refuses_passwords_by() {
+    let (home, server) = (Home::new(), TestServer::start());
+    let file = |name: &str| home.path().join(name).display().to_string();
+    std::fs::write(file("plain"), "tr0ub4dor and 3\n").unwrap();
+    // The SHA-1 of `password`, and of `abc` once.
+    let hashes = "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:42\n\
+                  A9993E364706816ABA3E25717850C26C9CD0D89D:1\n";
+    std::fs::write(file("hashes"), hashes).unwrap();
+    let arguments = ["passwords", "build-list", "--output", "list", "--min-count", "2"];
+    let arguments: Vec<&str> = arguments.into_iter().chain(["plain", "hashes"]).collect();
+    let text = success(&home.run(&arguments, ""));
+    assert_eq!(text, "list: 2 passwords of 3 lines\n");
+    let create = |password: &str| {
+        let mut command = program(&home, &server, &["user", "create", "alice"]);
+        run(command.env("GATEPOST_PASSWORDS_BREACH_LIST", file("list")), password)
+    };
+    let text = failure(&create("tr0ub4dor and 3"), 1);
+    assert!(text.contains("known from a breach"), "{text}");
+    success(&create(PASSWORD));
+}
