@@ -256,6 +256,11 @@ impl App {
         self.hasher.verify(password, stored)
     }
 
+    /// A hash of the configured strength that no password has.
+    pub(crate) fn nobody(&self) -> &PasswordHash {
+        self.hasher.nobody()
+    }
+
     /// Whether a stored hash could be verified under these settings, or what is missing.
     pub(crate) fn can_verify(&self, stored: &PasswordHash) -> std::result::Result<(), String> {
         self.hasher.check(stored)

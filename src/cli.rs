@@ -8,6 +8,7 @@ mod database;
 mod key;
 mod keys;
 mod passwords;
+mod selftest;
 mod serve;
 mod user;
 
@@ -34,6 +35,7 @@ Commands:
   user COMMAND        create, list, show, promote, demote, lock, unlock, expire, delete,
                       set-password, import, export
   key COMMAND         create, list, revoke: API keys, for programs
+  selftest timing     Whether the time of a refused login tells anything, on this machine
 
 Options:
   --config FILE       Read this configuration file (also: GATEPOST_CONFIG)
@@ -113,6 +115,7 @@ fn dispatch(mut parser: lexopt::Parser) -> Outcome {
                     Some("passwords") => passwords::command(arguments),
                     Some("user") => user::command(arguments),
                     Some("key") => key::command(arguments),
+                    Some("selftest") => selftest::command(arguments),
                     _ => Err(Failure::Usage(format!("there is no command {command:?}"))),
                 };
             }

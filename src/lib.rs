@@ -15,7 +15,8 @@
 //! # Ok::<(), gatepost::Error>(())
 //! ```
 //!
-//! Inside, from the top down, each importing only what stands below it: `service` (what starts and in what order), `routes` (the API on one screen), the
+//! Inside, from the top down, each importing only what stands below it: `selftest` (a service that
+//! measures itself), `service` (what starts and in what order), `routes` (the API on one screen), the
 //! slices `users`, `sessions`, `introspection`, `revocations`, `keys`, `api_keys`, `limits`, `audit`
 //! and `ops` (each `api`, operations, `store`), `transfer` (users coming and going), `app` (what
 //! they share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
@@ -47,6 +48,7 @@ mod passwords;
 mod revocations;
 mod routes;
 mod secret;
+pub mod selftest;
 mod service;
 mod sessions;
 mod sorter;

@@ -117,7 +117,7 @@ pub(crate) struct Hasher {
     iterations: u32,
     peppers: Peppers,
     /// Stands in for the hash of a login that nobody has.
-    nobody: Own,
+    nobody: PasswordHash,
 }
 
 impl Hasher {
@@ -134,7 +134,7 @@ impl Hasher {
         let iterations = settings.iterations;
         let peppers = Peppers::new(settings.pepper.as_ref(), &settings.previous_peppers)?;
         let pepper = peppers.current();
-        let nobody = Own { iterations, pepper, salt: rand::random(), hash: rand::random() };
+        let nobody = Own { iterations, pepper, salt: rand::random(), hash: rand::random() }.into();
         let lane = Lane::start(threads, settings.foreign_memory_bytes, activity)?;
         Ok(Self { lane, iterations, peppers, nobody })
     }
@@ -162,10 +162,9 @@ impl Hasher {
         password: &Password,
         stored: Option<&PasswordHash>,
     ) -> Result<Verdict> {
-        let against = match stored.map(|stored| &stored.form) {
-            Some(Form::Foreign(foreign)) => return self.verify_foreign(password, foreign),
-            Some(Form::Own(own)) => own,
-            None => &self.nobody,
+        let against = match &stored.unwrap_or(&self.nobody).form {
+            Form::Foreign(foreign) => return self.verify_foreign(password, foreign),
+            Form::Own(own) => own,
         };
         self.peppers.check(against.pepper).map_err(Error::Internal)?;
         let computed = self.derive(password, against.salt, against.iterations)?;
@@ -194,6 +193,11 @@ impl Hasher {
             other => self.lane.verify(password.received(), other)?,
         };
         Ok(if right { Verdict::RightButWeak } else { Verdict::Wrong })
+    }
+
+    /// Stands in for the hash of a login that nobody has.
+    pub(crate) fn nobody(&self) -> &PasswordHash {
+        &self.nobody
     }
 
     /// Whether a stored hash could be verified under this configuration, or what is missing.

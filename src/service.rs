@@ -69,11 +69,16 @@ impl Service {
     /// is taken, the certificate does not load, the private PostgreSQL does not start or belongs
     /// to another process. What was started by then is stopped again.
     pub fn start(config: Config) -> Result<Self> {
+        Self::start_with(config, Sharing::Exclusive)
+    }
+
+    /// The same for one that may use the private PostgreSQL of another that runs already.
+    pub(crate) fn start_with(config: Config, sharing: Sharing) -> Result<Self> {
         config.validate()?;
         warn(&config);
         let settings = config.server.clone();
         let listeners = listeners(&settings.listen)?;
-        let app = App::open_with(config, Sharing::Exclusive).map_err(|error| match error {
+        let app = App::open_with(config, sharing).map_err(|error| match error {
             Error::SchemaBehind(text) => {
                 Error::SchemaBehind(format!("{text}; run `gatepost database migrate`"))
             }

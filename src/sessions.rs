@@ -70,7 +70,7 @@ pub fn log_in_from(
     let database = app.database()?;
     let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app, &Caller::Anonymous)?);
     let (outcome, credentials) =
-        database.read(|conn| store::credentials(conn, login, &counters))?;
+        database.read(|conn| store::credentials(conn, login, &counters, app.nobody()))?;
     let attempt = Attempt::admitted(app, counters, outcome)?;
     let stored = credentials.as_ref().map(|credentials| &credentials.hash);
     let verdict = app.verify(password, stored)?;

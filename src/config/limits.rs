@@ -12,14 +12,14 @@ pub struct Limits {
     pub enabled: bool,
     /// Failed logins of one account, or of a login that nobody has, before the first wait. Default
     /// 10: more than people need, and with the growing waits some 20 guesses in the first hour. 2
-    /// to 10000.
+    /// to 1000000.
     pub account_failures: u32,
     /// The time in which an account's failure is forgotten, and the longest wait. Default `30m`:
     /// 48 guesses a day in the long run, below the 100 that NIST SP 800-63B-4, 3.2.2 allows in a
     /// row. 1 s to 24 h.
     pub account_forget: Duration,
     /// Failed logins of one network, whoever they were for, before the first wait. Default 200:
-    /// an office behind one address mistypes too. 2 to 10000.
+    /// an office behind one address mistypes too. 2 to 1000000.
     pub network_failures: u32,
     /// The time in which a network's failure is forgotten, and the longest wait. Default `20s`:
     /// 180 guesses an hour. 1 s to 24 h.

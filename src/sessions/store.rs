@@ -12,7 +12,7 @@ use crate::tokens::Subject;
 use crate::tokens::refresh::Ticket;
 use crate::users::access::{Rows, Standing, active, live};
 use crate::users::{Login, Page, Timestamp, UserId};
-use postgres::types::Type;
+use postgres::types::{ToSql, Type};
 use postgres::{Row, Transaction};
 use std::time::Duration;
 
@@ -38,44 +38,69 @@ impl Credentials {
     }
 }
 
-/// Asks whether the attempt may be made, and reads the credentials, in one round trip.
+/// The columns of [`Credentials`], and whence they come. A login that nobody has reads a row and a
+/// hash too, its neighbour's row and the hash of nobody: the microseconds that it would be spared
+/// were measured. Nothing of the neighbour is returned.
+macro_rules! credentials {
+    ($login:literal, $nobody:literal, $from:literal) => {
+        concat!(
+            "CASE WHEN login_canonical = ",
+            $login,
+            " THEN id END, admin, token_version, locked,
+             coalesce(expires_at <= now(), false),
+             CASE WHEN login_canonical = ",
+            $login,
+            " THEN password_hash ELSE ",
+            $nobody,
+            " END
+             FROM ",
+            $from,
+            " LEFT JOIN LATERAL (
+                 SELECT * FROM gatepost.users WHERE login_canonical >= ",
+            $login,
+            "
+                 ORDER BY login_canonical LIMIT 1
+             ) AS nearest ON true"
+        )
+    };
+}
+
+/// Asks whether the attempt may be made, and reads the credentials, in one round trip. `nobody` is
+/// the hash that is read where nobody has the login.
 pub(super) fn credentials(
     conn: &mut Connection,
     login: &Login,
     counters: &Counters,
+    nobody: &PasswordHash,
 ) -> Result<(Outcome, Option<Credentials>)> {
-    let canonical = login.canonical();
+    let (canonical, nobody) = (login.canonical(), nobody.to_string());
+    let whose: [(&(dyn ToSql + Sync), Type); 2] = [(&canonical, Type::TEXT), (&nobody, Type::TEXT)];
+    let none = || Error::Internal("no outcome".to_owned());
     if !counters.is_enabled() {
-        let sql = "SELECT id, admin, token_version, locked,
-                          coalesce(expires_at <= now(), false), password_hash
-                   FROM gatepost.users WHERE login_canonical = $1";
-        let rows = conn.query_prepared(sql, &[(&canonical, Type::TEXT)])?;
-        let credentials = rows.first().map(|row| read(row, 0)).transpose()?;
-        return Ok((Outcome::uncounted(), credentials));
+        let sql = concat!("SELECT ", credentials!("$1", "$2", "(VALUES (1)) AS one"));
+        let rows = conn.query_prepared(sql, &whose)?;
+        return Ok((Outcome::uncounted(), read(rows.first().ok_or_else(none)?, 0)?));
     }
     let sql = concat!(
         admit_attempt!(),
-        "SELECT who_until, place_until, known, known_today, wait_ms, id, admin, token_version, locked,
-                coalesce(expires_at <= now(), false), password_hash
-         FROM outcome LEFT JOIN gatepost.users ON login_canonical = $9"
+        "SELECT who_until, place_until, known, known_today, wait_ms, ",
+        credentials!("$9", "$10", "outcome")
     );
-    let mut parameters = counters.parameters().to_vec();
-    parameters.push((&canonical, Type::TEXT));
+    let parameters = [&counters.parameters()[..], &whose].concat();
     let rows = conn.query_prepared(sql, &parameters)?;
-    let row = rows.first().ok_or_else(|| Error::Internal("no outcome".to_owned()))?;
-    let known: Option<i64> = row.get(5);
-    let credentials = known.map(|_| read(row, 5)).transpose()?;
-    Ok((Outcome::of(row), credentials))
+    let row = rows.first().ok_or_else(none)?;
+    Ok((Outcome::of(row), read(row, 5)?))
 }
 
-/// The credentials in a row, from this column on.
-fn read(row: &Row, at: usize) -> Result<Credentials> {
-    let (user_id, admin, token_version) = (row.get(at), row.get(at + 1), row.get(at + 2));
-    let subject = Subject { user_id, admin, token_version };
+/// The credentials in a row, from this column on, if they are somebody's.
+fn read(row: &Row, at: usize) -> Result<Option<Credentials>> {
+    let id: Option<i64> = row.get(at);
     let hash = row.get::<_, &str>(at + 5).parse().map_err(|_| {
-        Error::Internal(format!("the password hash of user {} is malformed", subject.user_id))
+        Error::Internal(format!("the password hash of user {} is malformed", id.unwrap_or(0)))
     })?;
-    Ok(Credentials { subject, hash, locked: row.get(at + 3), expired: row.get(at + 4) })
+    let Some(user_id) = id else { return Ok(None) };
+    let subject = Subject { user_id, admin: row.get(at + 1), token_version: row.get(at + 2) };
+    Ok(Some(Credentials { subject, hash, locked: row.get(at + 3), expired: row.get(at + 4) }))
 }
 
 /// Replaces the stored hash, only where it is still the one that was verified: otherwise a

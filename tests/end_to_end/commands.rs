@@ -27,6 +27,8 @@ fn every_command_explains_itself() {
         &["key", "--help"],
         &["key", "create", "--help"],
         &["user", "import", "--help"],
+        &["audit", "--help"],
+        &["selftest", "--help"],
         &["passwords", "build-list", "--help"],
     ] {
         let help = success(&home.run(arguments, ""));
@@ -63,6 +65,9 @@ fn wrong_usage_exits_with_2_and_one_line() {
         &["key", "list", "--scope", "register"],
         &["key", "revoke"],
         &["user", "import"],
+        &["audit", "prune"],
+        &["selftest"],
+        &["selftest", "timing", "--tries", "49"],
         &["user", "export", "--dry-run"],
         &["passwords"],
         &["passwords", "build-list", "x"],

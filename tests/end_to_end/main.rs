@@ -21,6 +21,7 @@ mod passwords;
 mod pgbouncer;
 mod private;
 mod revocations;
+mod selftest;
 mod sessions;
 mod support;
 mod terminal;

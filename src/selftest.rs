@@ -1,0 +1,280 @@
+//! What an operator can find out about the own machine: whether the time of a refused login tells
+//! if there is such a login, or if it is locked.
+//!
+//! [`timing`] starts the service as it is configured, on a free port of loopback and without TLS,
+//! beside one that runs or alone, and tries to log in with wrong passwords. On the configured
+//! database it makes two accounts of its own, with random logins and passwords, and deletes them
+//! again; nothing else there is touched but the audit log, which tells of both, and the counts of
+//! failures of those logins, which are forgotten. The accounts end by themselves a day later, should
+//! this process be killed.
+//!
+//! Its limits: one client, one login after the other, accounts that were read a moment before and
+//! whose hashes are as strong as configured. The first login of an account whose row PostgreSQL has
+//! to fetch from a disk takes longer, and so does one whose hash is stronger than configured.
+
+mod client;
+mod report;
+mod statistics;
+
+use crate::app::Sharing;
+use crate::config::{Config, ForwardedHeader, Listen};
+use crate::error::{Error, Result};
+use crate::front_door::Address;
+use crate::passwords::Password;
+use crate::service::Service;
+use crate::users::{self, Caller, Change, Login, Timestamp};
+use client::{Answer, Client};
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+pub use report::Timing;
+use statistics::Difference;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// When the accounts end by themselves: long after any run does.
+const ACCOUNTS_END_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// Rounds before those that count: connections are opened, statements prepared, caches filled.
+const WARM_UP: u32 = 20;
+
+/// How many tries of each kind. The error of a comparison falls with the root of their number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tries(u32);
+
+impl Tries {
+    /// As many as the project promises the result for.
+    pub const DEFAULT: Self = Self(2_000);
+
+    /// Takes a number from outside.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] outside of 50 to 100,000: fewer could not show anything, and more
+    /// take minutes to compare.
+    pub fn parse(tries: u32) -> Result<Self> {
+        if (50..=100_000).contains(&tries) {
+            Ok(Self(tries))
+        } else {
+            Err(Error::parameter("tries", "must be 50 to 100000"))
+        }
+    }
+
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// What is under way.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// These accounts are about to be made, and deleted at the end.
+    Accounts([&'a Login; 2]),
+    /// So many tries of each kind are done, and the rest will take so long.
+    Tried(u32, Duration),
+    /// All tries are done and are being compared.
+    Comparing,
+    /// This account could not be deleted.
+    LeftBehind(&'a Login, &'a Error),
+}
+
+/// What a login is refused for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The password is wrong.
+    Known,
+    /// The same once more: whatever there is between these two is noise.
+    Control,
+    /// Nobody has the login.
+    Unknown,
+    /// The account is locked, and the password wrong.
+    Locked,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Known, Self::Control, Self::Unknown, Self::Locked];
+
+    /// Which are compared. The first is the control.
+    const PAIRS: [(Self, Self); 4] = [
+        (Self::Control, Self::Known),
+        (Self::Unknown, Self::Known),
+        (Self::Locked, Self::Known),
+        (Self::Locked, Self::Unknown),
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Known => "known",
+            Self::Control => "known again",
+            Self::Unknown => "unknown",
+            Self::Locked => "locked",
+        }
+    }
+}
+
+/// The nanoseconds of each kind, in the order of [`Kind::ALL`]; those of one round stand at the
+/// same place.
+type Times = [Vec<u64>; 4];
+
+/// Measures refused logins of known, unknown and locked accounts and compares them. `watch` is told
+/// of the progress; when it breaks, nothing more is tried, and the outcome is `None`. The accounts
+/// are deleted in any case.
+///
+/// # Errors
+/// As [`Service::start`]; [`Error::Unavailable`] and [`Error::Internal`] when a login was answered
+/// otherwise than as refused, or differently for different kinds: then no clock is needed to tell
+/// them apart.
+pub fn timing(
+    config: Config,
+    tries: Tries,
+    watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+) -> Result<Option<Timing>> {
+    let service = Service::start_with(for_measuring(config), Sharing::Shared)?;
+    let times =
+        with_accounts(&service, watch, |accounts, watch| measure(&service, accounts, tries, watch));
+    service.stop();
+    let Some(times) = times? else { return Ok(None) };
+    if watch(Progress::Comparing).is_break() {
+        return Ok(None);
+    }
+    Ok(Some(compare(&times)))
+}
+
+/// The operator's settings, but for what would keep the measurement from taking place. The limits
+/// are raised out of reach and not switched off, so that their work is measured. What they count is
+/// counted for a network that is nobody's, or the proxies on this machine would have to wait
+/// afterwards; and the failures are counted in the audit log, not written there one by one.
+fn for_measuring(mut config: Config) -> Config {
+    let second = Duration::from_secs(1);
+    (config.limits.account_failures, config.limits.account_forget) = (1_000_000, second);
+    (config.limits.network_failures, config.limits.network_forget) = (1_000_000, second);
+    config.audit.failures_per_minute = 0;
+    config.server.trusted_proxies = "127.0.0.1".parse().into_iter().collect();
+    config.server.forwarded_header = ForwardedHeader::XForwardedFor;
+    config.server.listen = Listen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    config.server.tls_certificate = None;
+    config.server.tls_key = None;
+    config
+}
+
+/// Makes a known and a locked account, does something with them and deletes them.
+fn with_accounts<T>(
+    service: &Service,
+    watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+    work: impl FnOnce([&Login; 2], &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>) -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    let (known, locked) = (fresh_login()?, fresh_login()?);
+    let accounts = [&known, &locked];
+    if watch(Progress::Accounts(accounts)).is_break() {
+        return Ok(None);
+    }
+    let made = make(service, &known, false).and_then(|()| make(service, &locked, true));
+    let outcome = made.and_then(|()| work(accounts, watch));
+    for login in accounts {
+        if let Err(error) = delete(service, login) {
+            let _ = watch(Progress::LeftBehind(login, &error));
+        }
+    }
+    outcome
+}
+
+fn make(service: &Service, login: &Login, locked: bool) -> Result<()> {
+    let (app, caller) = (service.app(), Caller::Trusted);
+    let id = users::register(app, &caller, login, &Password::parse(&random_word())?)?.id;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let end = i64::try_from((now + ACCOUNTS_END_AFTER).as_millis()).unwrap_or(i64::MAX);
+    let expires_at = Some(Some(Timestamp::from_millis(end)?));
+    let change = Change { locked: locked.then_some(true), expires_at, ..Change::default() };
+    users::change(app, &caller, id, &change).map(drop)
+}
+
+/// Looks for the login and not for an id: a lost connection may have hidden that there is one.
+fn delete(service: &Service, login: &Login) -> Result<()> {
+    let (app, caller) = (service.app(), Caller::Trusted);
+    let deleted =
+        users::find(app, &caller, login).and_then(|user| users::delete(app, &caller, user.id));
+    match deleted {
+        Ok(_) | Err(Error::NoSuchUser) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// A login that nobody has. Those of this form, known or not, are all of one length and next to
+/// each other in the index.
+fn fresh_login() -> Result<Login> {
+    Login::parse(&format!("selftest-{}", random_word()))
+}
+
+fn random_word() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// All kinds once a round, in an order drawn anew each time, so that whatever else happens on the
+/// machine happens to all alike.
+fn measure(
+    service: &Service,
+    [known, locked]: [&Login; 2],
+    Tries(tries): Tries,
+    watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+) -> Result<Option<Times>> {
+    let Address::Tcp(address) = service.addr() else {
+        return Err(Error::Internal("loopback is not TCP".to_owned()));
+    };
+    let patience = service.app().config().server.request_deadline + Duration::from_secs(1);
+    let (mut client, mut random) =
+        (Client::new(*address, patience), SmallRng::from_rng(&mut rand::rng()));
+    let mut times: Times = Kind::ALL.map(|_| Vec::with_capacity(tries as usize));
+    let (mut order, mut first) = ([0, 1, 2, 3], None);
+    // One for all tries: its failures are counted in one row, as those of the others are.
+    let unknown = fresh_login()?;
+    let mut begin = Instant::now();
+    for round in 0..WARM_UP + tries {
+        order.shuffle(&mut random);
+        for place in order {
+            let login = match Kind::ALL[place] {
+                Kind::Known | Kind::Control => known,
+                Kind::Unknown => &unknown,
+                Kind::Locked => locked,
+            };
+            let (time, answer) = client.log_in(login.as_str(), &random_word())?;
+            check(&answer, first.get_or_insert(answer.clone()))?;
+            if round >= WARM_UP {
+                times[place].push(time);
+            }
+        }
+        let done = (round + 1).saturating_sub(WARM_UP);
+        let rest = begin.elapsed() / (if done == 0 { round + 1 } else { done }) * (tries - done);
+        if watch(Progress::Tried(done, rest)).is_break() {
+            return Ok(None);
+        }
+        if done == 0 {
+            begin = if round + 1 == WARM_UP { Instant::now() } else { begin };
+        }
+    }
+    Ok(Some(times))
+}
+
+/// That a login was refused, and in the same words as all others.
+fn check(answer: &Answer, first: &Answer) -> Result<()> {
+    if answer.status != 400 || answer.body["code"] != "invalid_credentials" {
+        let text = format!(
+            "a login was not refused as wrong but answered {}: {}",
+            answer.status, answer.body["code"]
+        );
+        return Err(Error::Unavailable(text));
+    }
+    if (answer.length, &answer.body) != (first.length, &first.body) {
+        return Err(Error::Internal("two refused logins were answered differently".to_owned()));
+    }
+    Ok(())
+}
+
+fn compare(times: &Times) -> Timing {
+    let mut random = SmallRng::from_rng(&mut rand::rng());
+    let of = |kind: Kind| times[kind as usize].as_slice();
+    let differences =
+        Kind::PAIRS.map(|(first, second)| statistics::compare(of(first), of(second), &mut random));
+    let smallest = statistics::smallest_found(of(Kind::Control), of(Kind::Known));
+    Timing::new(times, differences, smallest)
+}

@@ -1,0 +1,341 @@
+//! Whether two kinds of request can be told apart by the time they take.
+//!
+//! The times come in rounds: each round has one time of each kind, in an order drawn at random. If
+//! the kind makes no difference, which of a round's two times belongs to which kind is a coin's
+//! toss. So the tosses are made again, many times, and the p value is how often they give at least
+//! the difference that was seen (Fisher, The Design of Experiments, 1935; the count as in Phipson
+//! and Smyth, 2010). That supposes nothing about the noise: neither its form nor that it stays the
+//! same during the run. Three differences are looked at:
+//!
+//! - the signed ranks of the differences within rounds (Wilcoxon, 1945): one takes longer;
+//! - the greatest distance of the two distribution functions (Kolmogorov and Smirnov): their forms
+//!   differ;
+//! - the distance of a low percentile, which who measures through a noisy network relies on, since
+//!   noise only ever adds (Crosby, Wallach and Riedi, Opportunities and Limits of Remote Timing
+//!   Attacks, 2009).
+//!
+//! Nothing here knows what was measured.
+
+use rand::Rng;
+
+/// How often the tosses are made again: the least p value is one in ten thousand.
+const TOSSES: usize = 9_999;
+
+/// The percentile that counts as low, in parts of a hundred.
+const LOW: usize = 5;
+
+/// Standard deviations that a difference must have to be found after a correction for twelve tests
+/// at a joint level of 1 %, and to be found so nine times out of ten.
+const FOUND: f64 = 3.342 + 1.282;
+
+/// How two samples differ. Of each round, the first sample's time and the second's stand at the
+/// same place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Difference {
+    /// The median of the differences within rounds, first less second.
+    pub(super) median: i64,
+    /// How often one of the first takes longer than one of the second, ties counting half: the
+    /// area under the curve of who guesses by it. 0.5 is no better than guessing blindly.
+    pub(super) longer: f64,
+    /// The p values of ranks, form and low percentile.
+    pub(super) p: [f64; 3],
+}
+
+/// Compares two samples of the same, not zero, number of rounds.
+pub(super) fn compare(first: &[u64], second: &[u64], random: &mut impl Rng) -> Difference {
+    let ranks = signed_ranks(&differences(first, second));
+    let pool = Pool::new(first, second);
+    let mut swapped = vec![false; ranks.len()];
+    let seen = [rank_sum(&ranks, &swapped), pool.distance(&swapped), pool.low(&swapped)];
+    let mut as_much = [1_u32; 3];
+    for _ in 0..TOSSES {
+        toss(&mut swapped, random);
+        let chance = [rank_sum(&ranks, &swapped), pool.distance(&swapped), pool.low(&swapped)];
+        for (count, (chance, seen)) in as_much.iter_mut().zip(chance.iter().zip(seen)) {
+            *count += u32::from(*chance >= seen);
+        }
+    }
+    let p = as_much.map(|count| f64::from(count) / (TOSSES + 1) as f64);
+    Difference { median: median(differences(first, second)), longer: pool.longer(), p }
+}
+
+/// The smallest difference that would be found nine times out of ten in noise such as that between
+/// these two samples of the same thing: it is planted in them, larger and larger.
+pub(super) fn smallest_found(first: &[u64], second: &[u64]) -> u64 {
+    let noise = differences(first, second);
+    let none = deviations(&noise);
+    let found = |planted: u64| {
+        let planted = i64::try_from(planted).unwrap_or(i64::MAX);
+        let shifted: Vec<i64> = noise.iter().map(|d| d.saturating_add(planted)).collect();
+        deviations(&shifted) - none >= FOUND
+    };
+    // With as many rounds as are asked for, one that is larger than all noise is always found.
+    let (mut too_small, mut enough) =
+        (0, noise.iter().map(|d| d.unsigned_abs()).max().unwrap_or(0) * 2 + 1);
+    while enough - too_small > 1 {
+        let middle = too_small + (enough - too_small) / 2;
+        if found(middle) { enough = middle } else { too_small = middle }
+    }
+    enough
+}
+
+/// Raises p values such that the chance of any false alarm among all of them is what each says
+/// (Holm, 1979).
+pub(super) fn correct(p: &mut [f64]) {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by(|a, b| p[*a].total_cmp(&p[*b]));
+    let mut least = 0.0_f64;
+    for (done, place) in order.into_iter().enumerate() {
+        least = least.max(p[place] * (p.len() - done) as f64).min(1.0);
+        p[place] = least;
+    }
+}
+
+/// The value below which so many parts of a hundred lie, of values in ascending order.
+pub(super) fn percentile(sorted: &[u64], hundredths: usize) -> u64 {
+    let place = (sorted.len() * hundredths).div_ceil(100).saturating_sub(1);
+    sorted.get(place).copied().unwrap_or_default()
+}
+
+fn differences(first: &[u64], second: &[u64]) -> Vec<i64> {
+    first.iter().zip(second).map(|(a, b)| a.cast_signed().saturating_sub(b.cast_signed())).collect()
+}
+
+fn median(mut values: Vec<i64>) -> i64 {
+    values.sort_unstable();
+    let (low, high) = (values.len().saturating_sub(1) / 2, values.len() / 2);
+    match (values.get(low), values.get(high)) {
+        (Some(low), Some(high)) => low.midpoint(*high),
+        _ => 0,
+    }
+}
+
+/// The rank of each difference by its size, with its sign, and doubled, so that the mean rank of
+/// equal ones is whole. No difference has no rank.
+fn signed_ranks(differences: &[i64]) -> Vec<i64> {
+    let mut order: Vec<usize> = (0..differences.len()).filter(|n| differences[*n] != 0).collect();
+    order.sort_unstable_by_key(|n| differences[*n].unsigned_abs());
+    let mut ranks = vec![0; differences.len()];
+    let mut below = 0;
+    for equal in
+        order.chunk_by(|a, b| differences[*a].unsigned_abs() == differences[*b].unsigned_abs())
+    {
+        let doubled = i64::try_from(2 * below + equal.len() + 1).unwrap_or(i64::MAX);
+        for n in equal {
+            ranks[*n] = doubled * differences[*n].signum();
+        }
+        below += equal.len();
+    }
+    ranks
+}
+
+fn rank_sum(ranks: &[i64], swapped: &[bool]) -> u64 {
+    let signed = ranks.iter().zip(swapped).map(|(rank, swap)| if *swap { -rank } else { *rank });
+    signed.sum::<i64>().unsigned_abs()
+}
+
+/// How many standard deviations, of the tosses, the sum of the signed ranks is from none.
+fn deviations(differences: &[i64]) -> f64 {
+    let ranks = signed_ranks(differences);
+    let (sum, squares) = ranks
+        .iter()
+        .map(|rank| *rank as f64)
+        .fold((0.0, 0.0), |(sum, squares), rank| (sum + rank, squares + rank * rank));
+    if squares == 0.0 { 0.0 } else { sum / squares.sqrt() }
+}
+
+/// One toss a round.
+fn toss(swapped: &mut [bool], random: &mut impl Rng) {
+    for some in swapped.chunks_mut(64) {
+        let mut bits = random.next_u64();
+        for swap in some {
+            *swap = bits & 1 == 1;
+            bits >>= 1;
+        }
+    }
+}
+
+/// Both samples in ascending order.
+struct Pool(Vec<Time>);
+
+struct Time {
+    value: u64,
+    round: usize,
+    first: bool,
+    /// No equal one comes behind it.
+    last: bool,
+}
+
+impl Pool {
+    fn new(first: &[u64], second: &[u64]) -> Self {
+        let of = |sample: &[u64], first: bool| -> Vec<Time> {
+            let time =
+                |(round, value): (usize, &u64)| Time { value: *value, round, first, last: true };
+            sample.iter().enumerate().map(time).collect()
+        };
+        let mut times = of(first, true);
+        times.append(&mut of(second, false));
+        times.sort_by_key(|time| time.value);
+        for n in 1..times.len() {
+            times[n - 1].last = times[n - 1].value != times[n].value;
+        }
+        Self(times)
+    }
+
+    /// The greatest distance of the distribution functions, in times.
+    fn distance(&self, swapped: &[bool]) -> u64 {
+        let (mut ahead, mut greatest) = (0_i64, 0);
+        for time in &self.0 {
+            ahead += if time.first == swapped[time.round] { -1 } else { 1 };
+            if time.last {
+                greatest = greatest.max(ahead.unsigned_abs());
+            }
+        }
+        greatest
+    }
+
+    /// The distance of the low percentiles.
+    fn low(&self, swapped: &[bool]) -> u64 {
+        let place = (self.0.len() / 2 * LOW).div_ceil(100);
+        let mut passed = [0, 0];
+        let mut found = [None, None];
+        for time in &self.0 {
+            let side = usize::from(time.first == swapped[time.round]);
+            passed[side] += 1;
+            if passed[side] == place {
+                found[side] = Some(time.value);
+                if let [Some(one), Some(other)] = found {
+                    return one.abs_diff(other);
+                }
+            }
+        }
+        0
+    }
+
+    /// See [`Difference::longer`]: the statistic of Mann and Whitney, as a part of all pairs.
+    fn longer(&self) -> f64 {
+        let (mut second_below, mut doubled) = (0_u64, 0_u64);
+        for equal in self.0.chunk_by(|a, b| a.value == b.value) {
+            let first = equal.iter().filter(|time| time.first).count() as u64;
+            let second = equal.len() as u64 - first;
+            doubled += first * (2 * second_below + second);
+            second_below += second;
+        }
+        let pairs = second_below * (self.0.len() as u64 - second_below);
+        if pairs == 0 { 0.5 } else { doubled as f64 / (2 * pairs) as f64 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
+
+    /// Times with ties among them. What is expected of them was computed by SciPy 1.17.1.
+    const FIRST: [u64; 12] = [812, 640, 655, 701, 640, 990, 688, 725, 650, 673, 702, 681];
+    const SECOND: [u64; 12] = [830, 671, 655, 735, 668, 979, 720, 751, 640, 699, 745, 700];
+
+    fn near(a: f64, b: f64, tolerance: f64) -> bool {
+        (a - b).abs() <= tolerance
+    }
+
+    /// So many times with a long tail upwards and a drift, as a busy machine gives them.
+    fn noise(rounds: u64, shift: u64, random: &mut StdRng) -> Vec<u64> {
+        let mut time = |round: u64| {
+            let uniform: f64 = random.random();
+            600_000 + round * 20 + shift + (-40_000.0 * (1.0 - uniform).ln()) as u64
+        };
+        (0..rounds).map(&mut time).collect()
+    }
+
+    #[test]
+    fn the_statistics_are_those_of_scipy() {
+        // wilcoxon(zero_method="wilcox", correction=False, method="approx").zstatistic
+        assert!(near(deviations(&differences(&FIRST, &SECOND)), -2.668_644_172_8, 1e-9));
+        // The sum of the signed ranks is 60; ours are doubled.
+        let none = [false; 12];
+        assert_eq!(rank_sum(&signed_ranks(&differences(&FIRST, &SECOND)), &none), 120);
+        // ks_2samp().statistic * 12, and mannwhitneyu().statistic / 144.
+        let pool = Pool::new(&FIRST, &SECOND);
+        assert_eq!(pool.distance(&none), 3);
+        assert!(near(pool.longer(), 0.392_361_111_1, 1e-9));
+        assert_eq!(median(differences(&FIRST, &SECOND)), -26);
+    }
+
+    #[test]
+    fn the_p_values_are_those_of_all_tosses_there_are() {
+        let mut random = StdRng::seed_from_u64(1);
+        let [ranks, form, _] = compare(&FIRST, &SECOND, &mut random).p;
+        // permutation_test(permutation_type="samples"), exact over all 4,096.
+        assert!(near(ranks, 0.004_882_8, 0.002), "{ranks}");
+        assert!(near(form, 0.648_437_5, 0.02), "{form}");
+    }
+
+    #[test]
+    fn the_low_percentile_is_compared_whichever_sample_is_lower() {
+        let (low, high): (Vec<u64>, Vec<u64>) = ((0..100).collect(), (1_000..1_100).collect());
+        for (a, b) in [(&low, &high), (&high, &low)] {
+            assert_eq!(Pool::new(a, b).low(&[false; 100]), 1_000);
+        }
+        assert_eq!(percentile(&low, LOW), 4);
+        assert_eq!((percentile(&low, 50), percentile(&low, 100), percentile(&[], 5)), (49, 99, 0));
+    }
+
+    #[test]
+    fn the_same_is_not_told_from_itself_and_the_shifted_is() {
+        let mut random = StdRng::seed_from_u64(2);
+        let (one, other) = (noise(2_000, 0, &mut random), noise(2_000, 0, &mut random));
+        let same = compare(&one, &other, &mut random);
+        assert!(same.p.iter().all(|p| *p > 0.01), "{same:?}");
+        assert!(near(same.longer, 0.5, 0.03), "{same:?}");
+
+        let smallest = smallest_found(&one, &other);
+        let shifted = noise(2_000, smallest, &mut random);
+        let different = compare(&shifted, &one, &mut random);
+        assert!(different.p[0] < 0.01 / 12.0, "{smallest} {different:?}");
+        // A tenth of the noise: what the tests find is not only what everybody sees.
+        assert!(smallest < 10_000, "{smallest}");
+    }
+
+    #[test]
+    fn at_most_one_run_in_a_hundred_is_a_false_alarm() {
+        let mut random = StdRng::seed_from_u64(3);
+        let alarms = (0..200).filter(|_| {
+            let (one, other) = (noise(50, 0, &mut random), noise(50, 0, &mut random));
+            let mut p = compare(&one, &other, &mut random).p;
+            correct(&mut p);
+            p.iter().any(|p| *p < 0.01)
+        });
+        // More than eight of 200 would have a chance of one in 4,000; the seed is fixed.
+        assert!(alarms.count() <= 8);
+    }
+
+    #[test]
+    fn a_difference_of_form_alone_is_found() {
+        let mut random = StdRng::seed_from_u64(4);
+        let middle = |random: &mut StdRng| random.random_range(450..550_u64);
+        let wide = |random: &mut StdRng| random.random_range(0..1_000_u64);
+        let one: Vec<u64> = (0..500).map(|_| middle(&mut random)).collect();
+        let other: Vec<u64> = (0..500).map(|_| wide(&mut random)).collect();
+        let [ranks, form, low] = compare(&one, &other, &mut random).p;
+        assert!(ranks > 0.01 && form < 0.001 && low < 0.001, "{ranks} {form} {low}");
+    }
+
+    #[test]
+    fn p_values_are_corrected_for_their_number() {
+        // As statsmodels' multipletests(method="holm") gives it.
+        let mut p = [0.01, 0.04, 0.03, 0.005];
+        correct(&mut p);
+        for (p, expected) in p.into_iter().zip([0.03, 0.06, 0.06, 0.02]) {
+            assert!(near(p, expected, 1e-12), "{p} {expected}");
+        }
+    }
+
+    #[test]
+    fn samples_that_are_equal_throughout_are_no_fault() {
+        let same = compare(&[7; 60], &[7; 60], &mut StdRng::seed_from_u64(5));
+        assert_eq!((same.median, same.longer, same.p), (0, 0.5, [1.0; 3]));
+        assert_eq!(smallest_found(&[7; 60], &[7; 60]), 1);
+    }
+}
