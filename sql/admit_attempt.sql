@@ -13,7 +13,8 @@
 -- comes before the login, here and wherever both rows are taken, so that nobody deadlocks; and a
 -- network that must wait counts nothing against the login. Refusals write nothing.
 WITH known AS (
-    SELECT seen_at FROM gatepost.known_networks WHERE network = $3
+    SELECT seen_at FROM gatepost.known_networks
+    WHERE network = $3 AND seen_at > now() - interval '90 days'
 ), who AS (
     SELECT CASE WHEN EXISTS (SELECT FROM known) THEN $3 ELSE $1 END AS key
 ), counts AS (

@@ -31,7 +31,7 @@ use crate::users::{Caller, Login, UserId};
 use postgres::Transaction;
 pub use prune::prune;
 pub(crate) use sealing::Sealer;
-use sealing::seal;
+use sealing::seal_all;
 use std::fmt;
 use std::str::FromStr;
 pub use store::Entry;
@@ -74,6 +74,8 @@ impl<'a> Event<'a> {
 /// What somebody did. In the log: its name in lower case, with underscores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
+    /// Any that was refused untried.
+    Attempt,
     LogIn,
     LogOut,
     EndSession,
@@ -95,6 +97,7 @@ pub(crate) enum Action {
 impl Action {
     fn name(self) -> &'static str {
         match self {
+            Self::Attempt => "attempt",
             Self::LogIn => "log_in",
             Self::LogOut => "log_out",
             Self::EndSession => "end_session",
@@ -213,14 +216,14 @@ fn write_counted(app: &App, now: bool) -> Result<()> {
     let audit = Writer::new(app, &Caller::Anonymous)?;
     let Some(unwritten) = app.journal().take(now) else { return Ok(()) };
     let rows = [
-        (unwritten.of_user, Outcome::WrongPassword, "more for users"),
-        (unwritten.of_nobody, Outcome::WrongPassword, "more for logins that nobody has"),
-        (unwritten.refused, Outcome::Refused, "attempts"),
+        (unwritten.of_user, Action::LogIn, Outcome::WrongPassword, "more for users"),
+        (unwritten.of_nobody, Action::LogIn, Outcome::WrongPassword, "more for logins of nobody"),
+        (unwritten.refused, Action::Attempt, Outcome::Refused, "attempts"),
     ];
     let written = app.database()?.with_transaction(|tx| {
-        for (count, outcome, what) in rows.iter().filter(|(count, ..)| *count > 0) {
+        for (count, action, outcome, what) in rows.iter().filter(|(count, ..)| *count > 0) {
             let detail = format!("{count} {what}");
-            let event = Event::new(Action::LogIn, None).with_outcome(*outcome);
+            let event = Event::new(*action, None).with_outcome(*outcome);
             audit.record(tx, &event.with_detail(&detail))?;
         }
         Ok(())
@@ -262,8 +265,7 @@ impl FromStr for Head {
 /// # Errors
 /// The faults of the database.
 pub fn head(app: &App) -> Result<Option<Head>> {
-    write_counted(app, true)?;
-    while seal(app)? > 0 {}
+    seal_all(app, true)?;
     app.database()?.read(|conn| Ok(store::last_seal(&mut **conn)?.map(|seal| seal.head())))
 }
 

@@ -164,9 +164,9 @@ pub struct Audit {
     /// Whether it is kept. Default `true`: it costs a row for each login, which `audit prune`
     /// removes.
     pub enabled: bool,
-    /// Failed logins of users, and as many of logins that nobody has, that an instance writes in a
-    /// row of their own each minute. Default 100: a flood writes some 60 MB a day at most. The
-    /// others are counted, in a row for each minute. 0 to 1000000.
+    /// Failed logins that an instance writes in a row of their own each minute. Default 100: a
+    /// flood writes some 50 MB a day at most. The others are counted, in a row for each minute. 0
+    /// to 1000000.
     pub failures_per_minute: u32,
 }
 

@@ -11,9 +11,11 @@
 //! reached, once: at most `server.hashing_upstreams` of each instance. They are counted all the
 //! same, and the wait is the longer for it.
 //!
-//! From a network from which a login succeeded before, only the failures of that login from that
-//! network count: a stranger elsewhere locks nobody out. One in the same network can; then, and
-//! from a new network, the owner waits with everybody else.
+//! From a network from which a login succeeded in the last 90 days, only the failures of that login
+//! from that network make it wait: a stranger elsewhere locks nobody out. One in the same network
+//! can; then, and from a new network, the owner waits with everybody else. A stranger in the same
+//! network who has used it up learns by it who logs in from there: those need not wait. A new
+//! password makes all networks strange again but the one where it was set.
 //!
 //! A network is an IPv4 /24 or an IPv6 /64. A /24 and not a single address: whoever rents one has
 //! 256 addresses and would guess 256 times as fast, while neighbours who share it innocently are
@@ -206,6 +208,29 @@ pub(crate) fn registered(
         return Ok(());
     }
     store::settle(tx, counters, &Outcome::uncounted(), Some(user), KNOWN_NETWORKS - 1)
+}
+
+/// Has a user's password been set by somebody else, or the account unlocked, then the owner may
+/// log in at once, whoever has guessed at it before.
+///
+/// # Errors
+/// The faults of the database.
+pub(crate) fn forgive(tx: &mut Transaction<'_>, counters: &Counters) -> Result<()> {
+    store::forgive(tx, counters)
+}
+
+/// After a change of the password, whoever knew the old one is a stranger again: only the network
+/// in which users change it themselves stays known.
+///
+/// # Errors
+/// The faults of the database.
+pub(crate) fn forget_networks(
+    tx: &mut Transaction<'_>,
+    counters: &Counters,
+    user: UserId,
+    themselves: bool,
+) -> Result<()> {
+    store::forget_networks(tx, counters.pair.as_ref().filter(|_| themselves), user)
 }
 
 /// How many attempts an instance counts between two sweeps. With it the table stays bounded: at

@@ -4,7 +4,7 @@
 CREATE TABLE gatepost.audit (
     id         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at         TIMESTAMPTZ NOT NULL,
-    -- 'user' with an id, 'anonymous', or 'operator': the command line, or an embedding program.
+    -- 'user' or 'key' with an id, 'anonymous', or 'operator': the command line, or an embedding program.
     actor      TEXT NOT NULL,
     actor_id   BIGINT,
     action     TEXT NOT NULL,
@@ -17,11 +17,14 @@ CREATE TABLE gatepost.audit (
     detail     TEXT,
     -- Random, so that no two rows are alike.
     nonce      BYTEA NOT NULL,
-    -- A keyed hash of all of it but the id.
-    mac        BYTEA NOT NULL
+    -- A keyed hash of all of it but the id. Unique, so that no row is written a second time.
+    mac        BYTEA NOT NULL CONSTRAINT audit_mac_key UNIQUE
 );
 
-GRANT SELECT, INSERT ON gatepost.audit TO gatepost_app;
+-- The id is the database's to give: with one of its own a row could stand before or behind all.
+GRANT SELECT, INSERT (at, actor, actor_id, action, user_id, login_hash, address, outcome, detail,
+                      nonce, mac)
+    ON gatepost.audit TO gatepost_app;
 
 CREATE TABLE gatepost.audit_seals (
     -- Without gaps from 1, or from the last that was pruned.

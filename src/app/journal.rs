@@ -13,7 +13,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// For so long after a row was begun it may turn up: far longer than its transaction takes.
 const TURNS_UP: Duration = Duration::from_secs(5);
 
-/// What is counted. An attacker who invents logins must not hide guesses at real ones.
+/// What is counted. Failures share one quota of rows: with two, one that is used up would make the
+/// time of a failure tell whether somebody has the login.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Counted {
     /// A wrong password of a user.
@@ -38,7 +39,7 @@ pub(crate) struct Journal(Mutex<State>);
 struct State {
     /// Of the minute that is counted, if anything was.
     began: Option<Instant>,
-    written: [u32; 2],
+    written: u32,
     unwritten: Unwritten,
     /// When the last row was begun.
     row_at: Option<Instant>,
@@ -47,33 +48,27 @@ struct State {
 impl Journal {
     pub(crate) fn new() -> Self {
         let unwritten = Unwritten::default();
-        Self(Mutex::new(State { began: None, written: [0; 2], unwritten, row_at: None }))
+        Self(Mutex::new(State { began: None, written: 0, unwritten, row_at: None }))
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this one gets a row of its own: the first so many of its kind in a minute do.
+    /// Whether this one gets a row of its own: the first so many failures in a minute do.
     pub(crate) fn is_written(&self, what: Counted, most: u32) -> bool {
         let mut state = self.state();
         state.began.get_or_insert_with(Instant::now);
-        let kind = match what {
-            Counted::OfUser => 0,
-            Counted::OfNobody => 1,
-            Counted::Refused => {
-                state.unwritten.refused += 1;
-                return false;
+        let counted = match what {
+            Counted::OfUser | Counted::OfNobody if state.written < most => {
+                state.written += 1;
+                return true;
             }
+            Counted::OfUser => &mut state.unwritten.of_user,
+            Counted::OfNobody => &mut state.unwritten.of_nobody,
+            Counted::Refused => &mut state.unwritten.refused,
         };
-        if state.written[kind] < most {
-            state.written[kind] += 1;
-            return true;
-        }
-        match what {
-            Counted::OfUser => state.unwritten.of_user += 1,
-            _ => state.unwritten.of_nobody += 1,
-        }
+        *counted += 1;
         false
     }
 
@@ -81,7 +76,7 @@ impl Journal {
     pub(crate) fn take(&self, now: bool) -> Option<Unwritten> {
         let mut state = self.state();
         state.began.filter(|began| now || began.elapsed() >= MINUTE)?;
-        (state.began, state.written) = (None, [0; 2]);
+        (state.began, state.written) = (None, 0);
         let taken = std::mem::take(&mut state.unwritten);
         (taken != Unwritten::default()).then_some(taken)
     }
@@ -111,19 +106,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn so_many_a_minute_of_each_kind_are_written_and_the_others_counted() {
+    fn so_many_a_minute_are_written_and_the_others_counted() {
         let journal = Journal::new();
         assert_eq!(journal.take(true), None);
         let written = |what| (0..10).filter(|_| journal.is_written(what, 3)).count();
         assert_eq!(written(Counted::OfNobody), 3);
-        assert_eq!(written(Counted::OfUser), 3);
+        assert_eq!(written(Counted::OfUser), 0);
         assert_eq!(written(Counted::Refused), 0);
         assert_eq!(journal.take(false), None);
-        let expected = Unwritten { of_user: 7, of_nobody: 7, refused: 10 };
+        let expected = Unwritten { of_user: 10, of_nobody: 7, refused: 10 };
         assert_eq!(journal.take(true), Some(expected));
         assert_eq!(journal.take(true), None);
         journal.put_back(expected);
         assert_eq!(written(Counted::OfUser), 3);
-        assert_eq!(journal.take(true), Some(Unwritten { of_user: 14, ..expected }));
+        assert_eq!(journal.take(true), Some(Unwritten { of_user: 17, ..expected }));
     }
 }

@@ -12,12 +12,21 @@ use postgres::types::Type;
 /// seals stays, as the place where the chain begins from then on; a row in the log names it.
 ///
 /// # Errors
-/// `Error::Configuration` when `database.owner_url` is missing, `Error::Startup` when its database
+/// `Error::Configuration` when `database.owner_url` is missing or the log is not kept, `Error::Startup` when its database
 /// cannot be reached or refuses; the faults of the database.
 pub fn prune(app: &App, before: Timestamp) -> Result<u64> {
+    if !app.config().audit.enabled {
+        // Nothing would say that it was pruned, and it would look cut.
+        return Err(Error::Configuration(vec!["audit.enabled: pruning needs it".to_owned()]));
+    }
     head(app)?;
     let found = app.database()?.read(|conn| store::last_seal_before(&mut **conn, before.time()))?;
     let Some(last) = found else { return Ok(0) };
+    let first = app.database()?.read(|conn| store::seals_after(&mut **conn, 0))?;
+    if first.first().is_none_or(|first| first.number == last.number) {
+        // The last seal stays, and its rows with it unless the chain begins there already.
+        return Ok(0);
+    }
     let detail = last.head().to_string();
     let event = Event::new(Action::PruneAudit, None).with_detail(&detail);
     Writer::new(app, &Caller::Trusted)?.record_alone(&event)?;

@@ -8,7 +8,6 @@
 use super::chain::{self, Content};
 use super::{store, write_counted};
 use crate::app::App;
-use crate::db::violates;
 use crate::error::{Error, Result};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,14 +28,15 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long those do that no service has written: commands, and embedding programs.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// Makes one seal of rows that have none, and returns their number.
+/// Makes one seal of rows that have none, and returns their number; 0 where another instance was
+/// quicker.
 ///
 /// # Errors
 /// The faults of the database.
-pub(super) fn seal(app: &App) -> Result<usize> {
+fn seal(app: &App) -> Result<usize> {
     let key = app.keyed("audit chain")?;
     app.database()?.with_transaction(|tx| {
-        let sealed_at = chain::now();
+        let sealed_at = store::now(tx)?;
         let settled = store::last_seal_before(tx, sealed_at - LATEST)?;
         let (number, from) = settled.map_or((0, 0), |seal| (seal.number, seal.last_id));
         let (mut last, mut sealed) = (None, HashSet::new());
@@ -57,20 +57,16 @@ pub(super) fn seal(app: &App) -> Result<usize> {
         let Some((greatest, _)) = rows.last() else { return Ok(0) };
         let before = last.as_ref().map_or(&chain::BEGINNING[..], |seal| &seal.mac);
         let last_id = last.as_ref().map_or(0, |seal| seal.last_id).max(*greatest);
-        let number = last.as_ref().map_or(0, |seal| seal.number) + 1;
+        let number = last.as_ref().map_or(0, |seal| seal.number).checked_add(1);
+        let number = number.ok_or_else(|| Error::Internal("no number is left".to_owned()))?;
         let content = Content { number, sealed_at, last_id, rows: &rows };
-        match store::insert_seal(tx, &content, &content.mac(&key, before)) {
-            Ok(()) => Ok(rows.len()),
-            Err(error) if violates(&error, "audit_seals_pkey") => {
-                Err(Error::Conflict("another instance has made the seal".to_owned()))
-            }
-            Err(error) => Err(error.into()),
-        }
+        let made = store::insert_seal(tx, &content, &content.mac(&key, before))?;
+        Ok(if made { rows.len() } else { 0 })
     })
 }
 
 /// Writes what was only counted, and seals what is there by now.
-fn seal_all(app: &App, last: bool) -> Result<()> {
+pub(super) fn seal_all(app: &App, last: bool) -> Result<()> {
     write_counted(app, last)?;
     while seal(app)? == MOST {}
     Ok(())

@@ -98,6 +98,11 @@ pub(super) fn page(conn: &mut Client, before: i64, size: i64) -> Result<(Vec<Ent
     Ok((entries, more))
 }
 
+/// Now, by the clock that all instances share.
+pub(super) fn now(tx: &mut Transaction<'_>) -> Result<OffsetDateTime> {
+    Ok(tx.query_typed_one("SELECT now()", &[])?.get(0))
+}
+
 pub(super) fn last_seal(conn: &mut impl GenericClient) -> Result<Option<Seal>> {
     let sql = "SELECT number, sealed_at, rows, last_id, mac FROM gatepost.audit_seals
                ORDER BY number DESC LIMIT 1";
@@ -160,11 +165,11 @@ pub(super) fn insert_seal(
     tx: &mut Transaction<'_>,
     content: &chain::Content<'_>,
     mac: &[u8],
-) -> std::result::Result<(), postgres::Error> {
+) -> Result<bool> {
     let sql = "INSERT INTO gatepost.audit_seals (number, sealed_at, rows, last_id, mac)
-               VALUES ($1, $2, $3, $4, $5)";
+               VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
     let rows = chain::encode(content.rows);
-    tx.execute_typed(
+    let made = tx.execute_typed(
         sql,
         &[
             (&content.number, Type::INT8),
@@ -174,5 +179,5 @@ pub(super) fn insert_seal(
             (&mac, Type::BYTEA),
         ],
     )?;
-    Ok(())
+    Ok(made == 1)
 }

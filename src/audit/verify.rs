@@ -173,11 +173,16 @@ impl Run<'_> {
     }
 
     fn ends(&mut self) {
+        let first = self.begins.as_ref().map_or(0, |begins| begins.number);
         if let Some(begins) = self.begins.take()
             && !self.pruned.contains(&begins)
         {
             let number = begins.number;
             self.finding(format!("the log begins with seal {number}, and no pruning says so"));
+        }
+        if let Some(kept) = self.kept.take_if(|kept| kept.number < first) {
+            let number = kept.number;
+            self.finding(format!("the log begins with seal {first}: the head kept, of seal {number}, is pruned; keep a newer one"));
         }
         if let Some(kept) = self.kept.take() {
             let last = self.before.as_ref().map_or(0, |head| head.number);

@@ -83,7 +83,7 @@ impl Config {
             within("limits.refresh_forget", l.refresh_forget, second, 24 * hour),
             between("audit.failures_per_minute", self.audit.failures_per_minute, 0, 1_000_000),
             within("limits.first_wait", l.first_wait, moment, hour),
-            between("limits.remembered", l.remembered, 1_000, 100_000_000),
+            between("limits.remembered", l.remembered, 1_000, 1_000_000),
             within("tokens.access_ttl", self.tokens.access_ttl, second, 24 * hour),
             within("tokens.key_rotation", tokens.key_rotation, Duration::ZERO, 3_650 * day),
             within("tokens.key_publication", tokens.key_publication, second, 30 * day),

@@ -30,8 +30,8 @@ pub struct Limits {
     /// The time in which a registration is forgotten, and the longest wait. Default `10s`: 360 an
     /// hour. 1 s to 24 h.
     pub registration_forget: Duration,
-    /// Refreshes of one session before one is refused. Default 64: a client whose parts all refresh
-    /// at once passes. 2 to 10000.
+    /// Refreshes of one session before one is refused. Default 200: a client whose 64 parts all
+    /// refresh at once, and try again, passes. 2 to 10000.
     pub refreshes: u32,
     /// The time in which a refresh is forgotten. Default `1s`, the shortest life of an access
     /// token: who refreshes more often is in a loop. 1 s to 24 h.
@@ -40,7 +40,8 @@ pub struct Limits {
     pub first_wait: Duration,
     /// Logins, networks and pairs of them, of each so many, whose failures are remembered at a
     /// time; those with the fewest failures are forgotten first. Default 100000, some 20 MB in the
-    /// database at most. 1000 to 100000000.
+    /// database at most. 1000 to 1000000, which
+    /// a sweep still counts in its time.
     pub remembered: usize,
 }
 
@@ -54,7 +55,7 @@ impl Default for Limits {
             network_forget: Duration::from_secs(20),
             registrations: 300,
             registration_forget: Duration::from_secs(10),
-            refreshes: 64,
+            refreshes: 200,
             refresh_forget: Duration::from_secs(1),
             first_wait: Duration::from_secs(1),
             remembered: 100_000,

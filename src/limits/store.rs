@@ -1,9 +1,10 @@
 //! The SQL of counting.
 
-use crate::error::Result;
+use crate::db::Connection;
+use crate::error::{Error, Result};
 use crate::users::UserId;
 use postgres::types::{ToSql, Type};
-use postgres::{Client, Row, Transaction};
+use postgres::{Row, Transaction};
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -24,7 +25,7 @@ pub(crate) struct Rule {
 }
 
 /// What an attempt counts against.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Counters {
     pub(super) enabled: bool,
     pub(super) who: Vec<u8>,
@@ -65,13 +66,11 @@ impl Counters {
         self.enabled
     }
 
-    /// The keys under which an attempt counts: who, and the network.
+    /// The keys under which an attempt counts: who, and the network. From a known one nobody has
+    /// to wait for the network's sake, but a failure counts for it.
     fn keys(&self, outcome: &Outcome) -> (Option<&Vec<u8>>, Option<&Vec<u8>>) {
-        if outcome.known {
-            (self.pair.as_ref(), None)
-        } else {
-            (Some(&self.who), self.place.as_ref())
-        }
+        let who = if outcome.known { self.pair.as_ref() } else { Some(&self.who) };
+        (who, self.place.as_ref())
     }
 }
 
@@ -106,12 +105,14 @@ impl Outcome {
     }
 }
 
-pub(super) fn admit(conn: &mut Client, counters: &Counters) -> Result<Outcome> {
+pub(super) fn admit(conn: &mut Connection, counters: &Counters) -> Result<Outcome> {
     let sql = concat!(
         admit_attempt!(),
         "SELECT who_until, place_until, known, known_today, wait_ms FROM outcome"
     );
-    Ok(Outcome::of(&conn.query_typed_one(sql, &counters.parameters())?))
+    let rows = conn.query_prepared(sql, &counters.parameters())?;
+    let row = rows.first().ok_or_else(|| Error::Internal("no outcome".to_owned()))?;
+    Ok(Outcome::of(row))
 }
 
 /// Counts a failure, where it was not counted on admission.
@@ -185,6 +186,25 @@ pub(super) fn sweep(tx: &mut Transaction<'_>, most: usize) -> Result<()> {
                          ORDER BY forgotten_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
         tx.execute_typed(least, &[(&kind, Type::INT8), (&surplus, Type::INT8)])?;
     }
+    Ok(())
+}
+
+/// Forgets the failures of a login, wherever they came from but its known networks.
+pub(super) fn forgive(tx: &mut Transaction<'_>, counters: &Counters) -> Result<()> {
+    let sql = "DELETE FROM gatepost.attempts WHERE key = $1";
+    tx.execute_typed(sql, &[(&counters.who, Type::BYTEA)])?;
+    Ok(())
+}
+
+/// Forgets the networks that a user is known from, except this one.
+pub(super) fn forget_networks(
+    tx: &mut Transaction<'_>,
+    kept: Option<&Vec<u8>>,
+    user: UserId,
+) -> Result<()> {
+    let sql = "DELETE FROM gatepost.known_networks
+               WHERE user_id = $1 AND network IS DISTINCT FROM $2";
+    tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&kept, Type::BYTEA)])?;
     Ok(())
 }
 

@@ -77,18 +77,24 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
             return Ok(Outcome::Over);
         };
         let (good, now) = (session.counter, session.now);
-        match grace::judge(ticket.counter, good, &session.retired, now, grace) {
+        let deserves = grace::judge(ticket.counter, good, &session.retired, now, grace);
+        if let Some(wait) = limits::refresh_wait(app, session.refreshes_last)
+            && deserves != Deserves::TheEnd
+        {
+            return Err(limits::refuse(app, wait));
+        }
+        let forget = app.config().limits.refresh_forget;
+        match deserves {
             Deserves::Successor => {
-                if let Some(wait) = limits::refresh_wait(app, session.refreshes_last) {
-                    return Err(limits::refuse(app, wait));
-                }
                 session.retired.add(now, grace);
-                let forget = app.config().limits.refresh_forget;
                 let id = ticket.session;
                 session.left = store::advance(tx, id, &session.retired, settings, forget)?;
                 Ok(Outcome::Goes(Box::new(session), good + 1))
             }
-            Deserves::SameSuccessor => Ok(Outcome::Goes(Box::new(session), ticket.counter + 1)),
+            Deserves::SameSuccessor => {
+                store::count_refresh(tx, ticket.session, forget)?;
+                Ok(Outcome::Goes(Box::new(session), ticket.counter + 1))
+            }
             Deserves::TheEnd => {
                 let id = SessionId::stored(ticket.session);
                 store::end(tx, id, app.config().tokens.access_ttl)?;

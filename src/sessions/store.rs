@@ -233,6 +233,20 @@ pub(super) fn advance(
     Ok(duration(row.get(0)))
 }
 
+/// Counts a refresh that changed nothing else.
+pub(super) fn count_refresh(
+    tx: &mut Transaction<'_>,
+    session: i64,
+    forget: Duration,
+) -> Result<()> {
+    let sql = "UPDATE gatepost.sessions
+               SET refreshes_forgotten_at = greatest(refreshes_forgotten_at, now())
+                                            + $2 * interval '1 millisecond'
+               WHERE id = $1";
+    tx.execute_typed(sql, &[(&session, Type::INT8), (&millis(forget), Type::INT8)])?;
+    Ok(())
+}
+
 /// Whose session it is, if it lives.
 pub(super) fn owner(tx: &mut Transaction<'_>, id: SessionId) -> Result<Option<UserId>> {
     let sql = "SELECT user_id FROM gatepost.sessions

@@ -7,7 +7,7 @@ use super::{Caller, find_as};
 use crate::app::App;
 use crate::audit::{Action, Event, Outcome, Writer};
 use crate::error::{Error, Result};
-use crate::limits::{self, Attempt};
+use crate::limits::{self, Attempt, Counters};
 use crate::passwords::{Password, Verdict};
 use crate::sessions;
 
@@ -68,15 +68,17 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
     let kept = change.ends_all_but(own_session);
     let audit = Writer::new(app, caller)?;
     let user = find_as(app, caller, right, id)?;
+    let login = Login::parse(&user.login)?;
+    let counters = limits::of_login(app, &login)?;
     if let Some(password) = change.password {
         let own = app.config().passwords.require_current && own_session.is_some();
         if own && change.current_password.is_none() {
             return Err(Error::parameter("current_password", "is needed for a new password"));
         }
-        app.check_strength(password, Login::parse(&user.login)?.canonical())?;
+        app.check_strength(password, login.canonical())?;
     }
     if let Some(current) = change.current_password {
-        check_current(app, &audit, &user, current)?;
+        check_current(app, &audit, id, counters.clone(), current)?;
     }
     let detail = change.detail();
     let change = store::Change {
@@ -91,23 +93,35 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
         if let Some(kept) = kept {
             sessions::end_all(tx, app, id, kept)?;
         }
+        if change.hash.is_some() {
+            limits::forget_networks(tx, &counters, id, own_session.is_some())?;
+        }
+        if own_session.is_none() && (change.hash.is_some() || change.locked == Some(false)) {
+            limits::forgive(tx, &counters)?;
+        }
         audit.record(tx, &Event::new(Action::ChangeUser, Some(id)).with_detail(&detail))?;
         Ok(user)
     })
 }
 
 /// Whoever holds a token may guess as often as without one.
-fn check_current(app: &App, audit: &Writer<'_>, user: &User, current: &Password) -> Result<()> {
-    let attempt = Attempt::admit(app, limits::of_login(app, &Login::parse(&user.login)?)?)?;
-    let stored = app.database()?.read(|conn| store::password_hash(conn, user.id))?;
+fn check_current(
+    app: &App,
+    audit: &Writer<'_>,
+    id: UserId,
+    counters: Counters,
+    current: &Password,
+) -> Result<()> {
+    let attempt = Attempt::admit(app, counters)?;
+    let stored = app.database()?.read(|conn| store::password_hash(conn, id))?;
     match app.verify(current, stored.as_ref())? {
         Verdict::Right | Verdict::RightButWeak => {
             app.database()?.with_transaction(|tx| attempt.succeeded(tx, None))
         }
         Verdict::Wrong => {
-            let event = Event::new(Action::ChangeUser, Some(user.id));
+            let event = Event::new(Action::ChangeUser, Some(id));
             let event = event.with_outcome(Outcome::WrongPassword);
-            let written = audit.takes_failure(Some(user.id));
+            let written = audit.takes_failure(Some(id));
             attempt.failed(app, |tx| if written { audit.record(tx, &event) } else { Ok(()) })?;
             Err(Error::InvalidCredentials)
         }

@@ -3,6 +3,7 @@
 use crate::support::{CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, conninfo, problem};
 use gatepost::{Head, Secret, Timestamp, audit};
 use serde_json::{Value, json};
+use std::str::FromStr;
 
 /// A log of a few rows, all sealed, and its head.
 fn some_log() -> (TestServer, Head) {
@@ -99,6 +100,20 @@ fn the_service_can_add_to_it_and_take_nothing_back() {
         let update = format!("UPDATE gatepost.{table} SET mac = mac");
         assert_eq!(app.batch_execute(&update).unwrap_err().code().unwrap().code(), "42501");
     }
+    // Nor write a row again, or one that stands behind all others.
+    let copy = |id: &str, value: &str| {
+        format!(
+            "INSERT INTO gatepost.audit ({id}at, actor, action, outcome, nonce, mac)
+             OVERRIDING SYSTEM VALUE
+             SELECT {value}at, actor, action, outcome, nonce, mac FROM gatepost.audit LIMIT 1"
+        )
+    };
+    let refused = |sql: &str| {
+        let error = postgres::Client::connect(&url, postgres::NoTls).unwrap().batch_execute(sql);
+        error.unwrap_err().code().unwrap().code().to_owned()
+    };
+    assert_eq!(refused(&copy("", "")), "23505");
+    assert_eq!(refused(&copy("id, ", "9223372036854775807, ")), "42501");
 }
 
 #[test]
@@ -166,7 +181,8 @@ fn rows_and_seals_that_were_removed_together_or_slipped_in_are_found() {
     audit::head(server.app()).unwrap();
     let mut sql = server.sql();
     let forged = "INSERT INTO gatepost.audit (at, actor, action, outcome, nonce, mac)
-                  SELECT at, 'operator', action, outcome, nonce, mac FROM gatepost.audit LIMIT 1";
+                  SELECT at, 'operator', action, outcome, nonce, sha256(mac)
+                  FROM gatepost.audit LIMIT 1";
     sql.batch_execute(forged).unwrap();
     let found = findings(&server, Some(&head));
     assert!(found.iter().any(|text| text.contains("was changed")), "{found:?}");
@@ -195,6 +211,9 @@ fn pruning_leaves_a_log_that_verifies_and_says_so() {
     let kept = audit::head(&app).unwrap().unwrap();
     assert_eq!(audit::prune(&app, Timestamp::parse("2020-01-01T00:00:00Z").unwrap()), Ok(0));
     assert_eq!(audit::prune(&app, Timestamp::parse("2199-01-01T00:00:00Z").unwrap()), Ok(4));
+    let old = Head::from_str(&format!("1:{}", "00".repeat(32))).unwrap();
+    let found = audit::verify(&app, Some(&old)).unwrap().findings;
+    assert!(found.len() == 1 && found[0].contains("keep a newer one"), "{found:?}");
     let verified = audit::verify(&app, Some(&kept)).unwrap();
     assert_eq!(verified.findings, [""; 0]);
     assert_eq!(verified.sealed + verified.unsealed, 1);
@@ -247,10 +266,10 @@ fn a_flood_of_failures_leaves_some_rows_and_how_many_there_were() {
         let sql = format!("SELECT count(*) FROM gatepost.audit WHERE {condition}");
         server.sql().query_one(&sql, &[]).unwrap().get(0)
     };
-    assert_eq!(count("outcome = 'invalid_credentials' AND detail IS NULL"), 6);
-    assert_eq!(count("detail = '4 more for logins that nobody has'"), 1);
-    assert_eq!(count("detail = '7 more for users'"), 1);
-    assert_eq!(count("outcome = 'too_many_attempts' AND detail = '3 attempts'"), 1);
+    assert_eq!(count("outcome = 'invalid_credentials' AND detail IS NULL"), 3);
+    assert_eq!(count("detail = '4 more for logins of nobody'"), 1);
+    assert_eq!(count("detail = '10 more for users'"), 1);
+    assert_eq!(count("action = 'attempt' AND detail = '3 attempts'"), 1);
     assert_eq!(findings(&server, None), [""; 0]);
 }
 
@@ -309,4 +328,22 @@ fn a_new_encryption_key_leaves_the_log_verifiable() {
     config.tokens.encryption_key_previous = None;
     let app = gatepost::App::open(config).unwrap();
     assert_eq!(audit::verify(&app, Some(&head)).unwrap().findings, [""; 0]);
+}
+
+#[test]
+fn the_first_seal_alone_is_not_pruned() {
+    let (server, head) = some_log();
+    let mut config = server.app().config().clone();
+    let owner = conninfo(&CLUSTER, "gatepost_owner", OWNER_PASSWORD, &server.database);
+    config.database.owner_url = Some(Secret::new(owner));
+    let app = gatepost::App::open(config.clone()).unwrap();
+    let after_all = Timestamp::parse("2199-01-01T00:00:00Z").unwrap();
+    let one_seal = "SELECT count(*) FROM gatepost.audit_seals";
+    if server.sql().query_one(one_seal, &[]).unwrap().get::<_, i64>(0) == 1 {
+        assert_eq!(audit::prune(&app, after_all), Ok(0));
+    }
+    assert_eq!(findings(&server, Some(&head)), [""; 0]);
+    config.audit.enabled = false;
+    let app = gatepost::App::open(config).unwrap();
+    assert!(matches!(audit::prune(&app, after_all), Err(gatepost::Error::Configuration(_))));
 }

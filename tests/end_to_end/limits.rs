@@ -324,7 +324,7 @@ fn a_session_in_a_loop_is_refused_and_sixty_four_refreshes_at_once_pass() {
         threads.into_iter().for_each(|thread| assert_eq!(thread.join().unwrap(), 200));
     });
     let server = TestServer::with(|c| {
-        c.limits.refreshes = 5;
+        c.limits.refreshes = 7;
         c.limits.refresh_forget = Duration::from_secs(600);
     });
     server.register("alice");
@@ -334,6 +334,11 @@ fn a_session_in_a_loop_is_refused_and_sixty_four_refreshes_at_once_pass() {
     for _ in 0..5 {
         token = refresh(&token).json::<Value>().unwrap()["refresh_token"].clone();
     }
+    // One that was lost on the way is counted too.
+    let lost = token;
+    token = refresh(&lost).json::<Value>().unwrap()["refresh_token"].clone();
+    assert_eq!(refresh(&lost).status(), 200);
+    problem(refresh(&lost), 429, "too_many_attempts");
     let refused = refresh(&token);
     let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((590..=600).contains(&wait), "{wait}");
@@ -356,4 +361,36 @@ fn who_hides_behind_another_address_of_ipv6_is_the_same_network() {
     }
     assert!(wait(log_in(&server, "2001:db8:1:2:ffff::9", "nobody else", "wrong")) > 0);
     assert_eq!(wait(log_in(&server, "2001:db8:1:3::9", "nobody else", "wrong")), 0);
+}
+
+#[test]
+fn guesses_in_a_known_network_count_for_that_network() {
+    let server = behind_a_proxy(|c| c.limits.network_failures = 5);
+    server.register("alice");
+    assert_eq!(log_in(&server, "192.0.2.7", "alice", PASSWORD).status(), 200);
+    (0..5).for_each(|_| assert_eq!(wait(log_in(&server, "192.0.2.7", "alice", "wrong")), 0));
+    assert!(wait(log_in(&server, "192.0.2.7", "bob", "wrong")) > 0);
+    assert_eq!(log_in(&server, "192.0.2.7", "alice", PASSWORD).status(), 200);
+}
+
+#[test]
+fn an_admin_who_sets_a_password_or_unlocks_ends_the_wait() {
+    let server = behind_a_proxy(|_| ());
+    let (alice, token) = (server.register("alice"), {
+        server.register_admin("root");
+        server.token("root")
+    });
+    let lock_out = |from: &str| {
+        (0..10).for_each(|_| assert_eq!(wait(log_in(&server, from, "alice", "wrong")), 0));
+        assert!(wait(log_in(&server, from, "alice", "wrong")) > 0);
+    };
+    lock_out("203.0.113.1");
+    assert_eq!(server.patch(&json!({"id": alice, "locked": false}), &token).status(), 200);
+    assert_eq!(log_in(&server, "192.0.2.1", "alice", PASSWORD).status(), 200);
+    lock_out("203.0.113.1");
+    let new = "another good password";
+    assert_eq!(server.patch(&json!({"id": alice, "password": new}), &token).status(), 200);
+    // And who knew the old password is a stranger again, wherever that was.
+    assert_eq!(rows(&server, "known_networks"), 1, "the admin's own");
+    assert_eq!(log_in(&server, "198.51.100.1", "alice", new).status(), 200);
 }
