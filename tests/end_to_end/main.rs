@@ -11,6 +11,7 @@ mod bad_input;
 mod commands;
 mod contract;
 mod database;
+mod documents;
 mod embedding;
 mod front_door;
 mod introspection;

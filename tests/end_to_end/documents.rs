@@ -1,0 +1,29 @@
+//! What the documents say of the tests.
+
+use std::path::Path;
+
+/// The text of every source file below a directory.
+fn sources(dir: &Path, into: &mut String) {
+    for entry in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            sources(&entry.path(), into);
+        } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
+            into.push_str(&std::fs::read_to_string(entry.path()).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_test_that_the_page_on_security_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = String::new();
+    sources(&root.join("src"), &mut all);
+    sources(&root.join("tests"), &mut all);
+    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let quoted = page.split('`').skip(1).step_by(2);
+    let named: Vec<&str> = quoted.filter_map(|text| Some(text.rsplit_once("::")?.1)).collect();
+    assert!(named.len() > 50, "{named:?}");
+    for test in named.into_iter().filter(|test| *test != "test" && !test.is_empty()) {
+        assert!(all.contains(&format!("fn {test}()")), "there is no test {test}");
+    }
+}
