@@ -58,10 +58,12 @@ pub fn list_api_keys(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
 /// [`Error::NoSuchKey`] when there is none, or it is revoked already; [`Error::TokenMissing`],
 /// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
 pub fn revoke_api_key(app: &App, caller: &Caller, which: &KeyRef) -> Result<ApiKey> {
-    let audit = Writer::new(app, caller)?;
-    app.database()?.with_transaction(|tx| {
-        authorize_change(tx, caller, Right::Admin)?;
+    let (audit, database) = (Writer::new(app, caller)?, app.database()?);
+    database.read(|conn| authorize(conn, caller, Right::Admin))?;
+    database.with_transaction(|tx| {
+        // The key before the user, as changes that are made with a key take them.
         let revoked = store::revoke(tx, which)?.ok_or(Error::NoSuchKey)?;
+        authorize_change(tx, caller, Right::Admin)?;
         let detail = format!("key {}", revoked.id);
         audit.record(tx, &Event::new(Action::RevokeApiKey, None).with_detail(&detail))?;
         Ok(revoked)

@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 pub(crate) use pool::Connection;
 use pool::Manager;
-use postgres::Transaction;
+use postgres::{IsolationLevel, Transaction};
 use std::cell::Cell;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -151,7 +151,10 @@ fn run<T>(
     client: &mut postgres::Client,
     work: &mut impl FnMut(&mut Transaction<'_>) -> Result<T>,
 ) -> (bool, Result<T>) {
-    let mut transaction = match client.transaction() {
+    // Our statements count on it: one that comes after a lock sees what was committed until then. A
+    // server's default may be another.
+    let level = IsolationLevel::ReadCommitted;
+    let mut transaction = match client.build_transaction().isolation_level(level).start() {
         Ok(transaction) => transaction,
         Err(error) => return (false, Err(error.into())),
     };

@@ -15,7 +15,7 @@ use crate::audit::Writer;
 use crate::error::{Error, Result};
 use crate::sessions;
 use crate::tokens::refresh::Ticket;
-use crate::tokens::{Claims, number_as_text};
+use crate::tokens::{Claims, SessionRef};
 use crate::users::access::{Right, authorize};
 use crate::users::{Caller, UserId};
 use serde::Serialize;
@@ -32,9 +32,8 @@ pub struct Introspection {
     pub username: String,
     /// Whether the user is an admin now, whatever the token says.
     pub admin: bool,
-    /// The session's number, as text like the claim.
-    #[serde(serialize_with = "number_as_text::serialize")]
-    pub sid: i64,
+    /// The session, as the claim has it.
+    pub sid: SessionRef,
     /// Who issued it.
     pub iss: String,
     /// When it was issued, in seconds since 1970-01-01 UTC.
@@ -70,7 +69,7 @@ fn verify(app: &App, token: &str) -> Result<Option<Genuine>> {
 }
 
 impl Genuine {
-    fn session(&self) -> i64 {
+    fn session(&self) -> SessionRef {
         match self {
             Self::Access(claims) => claims.sid,
             Self::Refresh(ticket) => ticket.session,
@@ -136,12 +135,12 @@ pub fn revoke_token(app: &App, token: &str) -> Result<()> {
     let Some(genuine) = verify(app, token)? else { return Ok(()) };
     let audit = Writer::new(app, &Caller::Anonymous)?;
     app.database()?.with_transaction(|tx| {
-        let Some(row) = store::find(tx, genuine.session())? else { return Ok(()) };
+        let Some(row) = store::lock(tx, genuine.session())? else { return Ok(()) };
         // A retired refresh token ends its session wherever it turns up. An access token from
         // before a password change must not end the session that went on.
         if matches!(genuine, Genuine::Refresh(_)) || genuine.is_good(&row) {
             sessions::end(tx, app, row.session)?;
-            sessions::record_end(tx, &audit, row.user_id, row.session)?;
+            sessions::record_end(tx, &audit, row.user_id, row.session.id())?;
         }
         Ok(())
     })

@@ -78,7 +78,7 @@ pub use sessions::{
     Device, LoggedIn, Session, SessionId, end_session, list_sessions, log_in, log_in_from, log_out,
     refresh, sweep_sessions,
 };
-pub use tokens::Claims;
+pub use tokens::{Claims, NotASession, SessionRef};
 pub use users::{
     Caller, Change, Login, Page, Timestamp, User, UserId, change, change_password, delete, find,
     list, register, register_admin, set_admin, show,

@@ -3,7 +3,7 @@
 //! Whoever checks a signature offline cannot know that a session has ended since. This list says
 //! so: the sessions some of whose access tokens were revoked before their time. It is short, for
 //! what is older than an access token can live has fallen out, and needs no secrecy: it names
-//! sessions by number. It is signed like a token, so it may come through any cache.
+//! sessions and nobody. It is signed like a token, so it may come through any cache.
 //!
 //! **What a service does with it.** Begin with `/revocations`. Fetch [`List::next`] again and
 //! again: at once while [`List::more`], else after an interval of its choice. Keep each entry for
@@ -20,7 +20,7 @@ mod store;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::tokens::number_as_text;
+use crate::tokens::SessionRef;
 use crate::{sessions, tokens};
 use serde::Serialize;
 use std::time::Duration;
@@ -66,9 +66,8 @@ impl Cursor {
 /// One session in the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
-    /// The session's number, as text like the claim `sid` of its access tokens.
-    #[serde(serialize_with = "number_as_text::serialize")]
-    pub sid: i64,
+    /// The session, as in the claim `sid` of its access tokens.
+    pub sid: SessionRef,
     /// What tokens of a session that goes on may say; absent when none is good any more.
     #[serde(flatten)]
     pub still: Option<Still>,
@@ -139,9 +138,13 @@ fn next(from: Cursor, rows: &store::Rows, more: bool) -> Cursor {
 mod tests {
     use super::*;
 
+    fn sid(id: i64) -> SessionRef {
+        SessionRef::new(id, [0; 16])
+    }
+
     fn next_of(from: i64, times: &[i64], more: bool) -> i64 {
         let entry =
-            |since: &i64| (Cursor { since: *since, after: 7 }, Entry { sid: 7, still: None });
+            |since: &i64| (Cursor { since: *since, after: 7 }, Entry { sid: sid(7), still: None });
         let rows = store::Rows { entries: times.iter().map(entry).collect(), settled: 100 };
         next(Cursor { since: from, after: 3 }, &rows, more).since
     }
@@ -162,12 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_of_a_session_that_is_over_says_nothing_but_its_number() {
+    fn an_entry_of_a_session_that_is_over_says_nothing_but_which() {
         let text = |entry: &Entry| serde_json::to_string(entry).unwrap();
-        assert_eq!(text(&Entry { sid: 5, still: None }), r#"{"sid":"5"}"#);
+        let expected = r#"{"sid":"5.AAAAAAAAAAAAAAAAAAAAAA"}"#;
+        assert_eq!(text(&Entry { sid: sid(5), still: None }), expected);
         let still = Some(Still { token_version: 3, admin: false });
-        let expected = r#"{"sid":"6","token_version":3,"admin":false}"#;
-        assert_eq!(text(&Entry { sid: 6, still }), expected);
+        let expected = r#"{"sid":"6.AAAAAAAAAAAAAAAAAAAAAA","token_version":3,"admin":false}"#;
+        assert_eq!(text(&Entry { sid: sid(6), still }), expected);
     }
 
     #[test]

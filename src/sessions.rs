@@ -15,13 +15,14 @@ use crate::audit::{Action, Event, Outcome, Writer};
 use crate::error::{Error, Result};
 use crate::limits::{self, Attempt};
 use crate::passwords::{Password, Verdict};
-use crate::tokens::Subject;
+use crate::tokens::{SessionRef, Subject};
 use crate::users::access::{Right, authorize_change, read_as};
 use crate::users::{Caller, Login, Page, UserId};
 use postgres::Transaction;
 pub use refresh::refresh;
 pub(crate) use refresh::ticket;
 use std::time::Duration;
+use store::Credentials;
 pub use types::{Device, Session, SessionId};
 
 /// What a login gives, and each refresh after it.
@@ -98,7 +99,7 @@ pub fn log_in_from(
             log::warn!("a weak password hash was not made anew: {error}");
         }
     }
-    open(app, credentials.subject, device, |tx, user| {
+    open(app, &credentials, device, |tx, user| {
         attempt.succeeded(tx, Some(user))?;
         audit.record(tx, &event)
     })
@@ -108,35 +109,35 @@ pub fn log_in_from(
 /// since, the login was too late. What `also` writes is written if the session is.
 fn open(
     app: &App,
-    subject: Subject,
+    verified: &Credentials,
     device: &Device,
     also: impl Fn(&mut Transaction<'_>, UserId) -> Result<()>,
 ) -> Result<LoggedIn> {
     let settings = &app.config().sessions;
     let key = app.newest_refresh_key()?;
-    let session = app.database()?.with_transaction(|tx| {
-        let opened = store::open(tx, subject, key.generation(), settings, device)?;
+    let (subject, session) = app.database()?.with_transaction(|tx| {
+        let opened = store::open(tx, verified, key.generation(), settings, device)?;
+        let (subject, session) = opened.ok_or(Error::InvalidCredentials)?;
         store::end_oldest(tx, subject.user_id, settings.per_user, app.config().tokens.access_ttl)?;
-        let opened = opened.ok_or(Error::InvalidCredentials)?;
         also(tx, UserId::stored(subject.user_id))?;
-        Ok(opened)
+        Ok((subject, session))
     })?;
     let left = settings.idle_timeout.min(settings.lifetime);
-    grant(app, subject, session, left, key.token(session.get(), 0)?)
+    grant(app, subject, session, left, key.token(session, 0)?)
 }
 
 /// The tokens of a session that has so much time left.
 fn grant(
     app: &App,
     subject: Subject,
-    session_id: SessionId,
+    session: SessionRef,
     left: Duration,
     refresh_token: String,
 ) -> Result<LoggedIn> {
-    let issued = app.keys()?.issue(subject, session_id.get(), left)?;
+    let issued = app.keys()?.issue(subject, session, left)?;
     Ok(LoggedIn {
         user_id: UserId::stored(subject.user_id),
-        session_id,
+        session_id: SessionId::stored(session.id()),
         access_token: issued.access_token,
         expires_in: issued.lifetime,
         refresh_token,
@@ -154,7 +155,8 @@ pub fn log_out(app: &App, caller: &Caller, all: bool) -> Result<()> {
     };
     let user = UserId::stored(rows.user);
     let audit = Writer::new(app, caller)?;
-    let which = if all { "all sessions".to_owned() } else { format!("session {}", rows.session) };
+    let which =
+        if all { "all sessions".to_owned() } else { format!("session {}", rows.session.id()) };
     app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::Change(user))?;
         if all {
@@ -203,7 +205,7 @@ pub fn end_session(app: &App, caller: &Caller, id: SessionId) -> Result<Session>
     app.database()?.with_transaction(|tx| {
         let owner = store::owner(tx, id)?;
         authorize_change(tx, caller, owner.map_or(Right::ChangeOthers, Right::Change))?;
-        let ended = store::end(tx, id, app.config().tokens.access_ttl)?;
+        let ended = store::end(tx, id, None, app.config().tokens.access_ttl)?;
         let ended = ended.ok_or(Error::NoSuchSession)?;
         record_end(tx, &audit, ended.user_id, id.get())?;
         Ok(ended)
@@ -224,9 +226,10 @@ pub(crate) fn record_end(
     audit.record(tx, &Event::new(Action::EndSession, Some(user)).with_detail(&detail))
 }
 
-/// Ends a session, if it lives.
-pub(crate) fn end(tx: &mut Transaction<'_>, app: &App, session: i64) -> Result<()> {
-    store::end(tx, SessionId::stored(session), app.config().tokens.access_ttl).map(drop)
+/// Ends the session that a token names, if it lives.
+pub(crate) fn end(tx: &mut Transaction<'_>, app: &App, session: SessionRef) -> Result<()> {
+    let (id, kept) = (SessionId::stored(session.id()), app.config().tokens.access_ttl);
+    store::end(tx, id, Some(session.identity()), kept).map(drop)
 }
 
 /// How long after a refresh an access token of it may still be about: its life, the grace in which
@@ -237,9 +240,10 @@ pub(crate) fn tokens_linger(app: &App) -> Duration {
 }
 
 /// Says that the access tokens handed out so far in the sessions of a user are worth less now than
-/// they say, to those who read the list of revocations.
-pub(crate) fn revoke_tokens(tx: &mut Transaction<'_>, app: &App, user: UserId) -> Result<()> {
-    store::revoke_tokens(tx, user, None, tokens_linger(app))
+/// they say, to those who read the list of revocations. The user's row must have been changed
+/// before, in the same transaction: whoever issues a token holds it.
+pub(crate) fn revoke_tokens(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {
+    store::revoke_tokens(tx, user, None)
 }
 
 /// Ends all sessions of a user but `keep`, whose access tokens so far are revoked.
@@ -247,11 +251,11 @@ pub(crate) fn end_all(
     tx: &mut Transaction<'_>,
     app: &App,
     user: UserId,
-    keep: Option<i64>,
+    keep: Option<SessionRef>,
 ) -> Result<()> {
     store::end_all(tx, user, keep, app.config().tokens.access_ttl)?;
     match keep {
-        Some(_) => store::revoke_tokens(tx, user, keep, tokens_linger(app)),
+        Some(_) => store::revoke_tokens(tx, user, keep),
         None => Ok(()),
     }
 }

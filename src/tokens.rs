@@ -6,6 +6,7 @@ pub(crate) mod key;
 mod provider;
 pub(crate) mod refresh;
 pub(crate) mod seal;
+mod session_ref;
 mod verified;
 
 use crate::config;
@@ -15,6 +16,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use key::{Jwk, Key};
 use serde::{Deserialize, Serialize};
+pub(crate) use session_ref::IDENTITY_BYTES;
+pub use session_ref::{NotASession, SessionRef};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use verified::Verified;
 
@@ -33,10 +36,8 @@ pub struct Claims {
     pub iat: u64,
     /// A random name of this one token.
     pub jti: String,
-    /// The session that it belongs to, as text (as OpenID Connect has it). An ended session's
-    /// tokens are refused.
-    #[serde(with = "number_as_text")]
-    pub sid: i64,
+    /// The session that it belongs to. An ended session's tokens are refused.
+    pub sid: SessionRef,
     /// Whether the user was an admin when it was issued. For others; our API asks the row.
     pub admin: bool,
     /// The user's token version when it was issued. A password change raises that of the row,
@@ -44,24 +45,12 @@ pub struct Claims {
     pub token_version: i64,
 }
 
-/// Whom a token is issued to, read together with the password hash that was verified.
+/// Whom a token is issued to, as the user's row says while it is locked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject {
     pub(crate) user_id: i64,
     pub(crate) admin: bool,
     pub(crate) token_version: i64,
-}
-
-pub(crate) mod number_as_text {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(crate) fn serialize<S: Serializer>(number: &i64, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(number)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
-        String::deserialize(from)?.parse().map_err(D::Error::custom)
-    }
 }
 
 /// An access token, and how long it is valid.
@@ -164,7 +153,12 @@ impl Keys {
     ///
     /// # Errors
     /// [`Error::Internal`] when it cannot be signed, which would be a fault of ours.
-    pub(crate) fn issue(&self, subject: Subject, sid: i64, left: Duration) -> Result<Issued> {
+    pub(crate) fn issue(
+        &self,
+        subject: Subject,
+        sid: SessionRef,
+        left: Duration,
+    ) -> Result<Issued> {
         let lifetime = self.lifetime.min(left);
         let now = now();
         let jti: [u8; 16] = rand::random();

@@ -132,11 +132,11 @@ pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<
     let audit = Writer::new(app, caller)?;
     let detail = if admin { "admin" } else { "no admin" };
     app.database()?.with_transaction(|tx| {
-        authorize_change(tx, caller, Right::Admin)?;
+        authorize_change(tx, caller, Right::Appoint(id))?;
         let user = store::set_admin(tx, id, admin)?.ok_or(Error::NoSuchUser)?;
         if !admin {
             // Their claim says more than is true now.
-            sessions::revoke_tokens(tx, app, id)?;
+            sessions::revoke_tokens(tx, id)?;
         }
         audit.record(tx, &Event::new(Action::SetAdmin, Some(id)).with_detail(detail))?;
         Ok(user)

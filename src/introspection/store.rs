@@ -1,14 +1,15 @@
 //! The SQL of introspection.
 
 use crate::error::Result;
+use crate::tokens::SessionRef;
 use crate::users::UserId;
 use crate::users::access::active;
-use postgres::GenericClient;
 use postgres::types::Type;
+use postgres::{GenericClient, Transaction};
 
 /// A session that lives, and its user.
 pub(super) struct Row {
-    pub(super) session: i64,
+    pub(super) session: SessionRef,
     pub(super) key_generation: i64,
     pub(super) counter: i64,
     /// Seconds since 1970-01-01 UTC, as the two below.
@@ -22,28 +23,46 @@ pub(super) struct Row {
     pub(super) active: bool,
 }
 
-pub(super) fn find(conn: &mut impl GenericClient, session: i64) -> Result<Option<Row>> {
-    let sql = concat!(
-        "SELECT s.id, s.key_generation, s.counter,
-                floor(extract(epoch FROM s.last_used_at))::BIGINT,
-                floor(extract(epoch FROM s.expires_at))::BIGINT,
-                u.id, u.login, u.admin, u.token_version, ",
-        active!(),
-        " FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
-         WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > now()"
-    );
-    let row = conn.query_typed_opt(sql, &[(&session, Type::INT8)])?;
+/// A macro, since the statements are constants.
+macro_rules! find {
+    ($lock:literal) => {
+        concat!(
+            "SELECT s.key_generation, s.counter,
+                    floor(extract(epoch FROM s.last_used_at))::BIGINT,
+                    floor(extract(epoch FROM s.expires_at))::BIGINT,
+                    u.id, u.login, u.admin, u.token_version, ",
+            active!(),
+            " FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
+             WHERE s.id = $1 AND s.identity = $2 AND s.ended_at IS NULL AND s.expires_at > now()",
+            $lock
+        )
+    };
+}
+
+pub(super) fn find(conn: &mut impl GenericClient, session: SessionRef) -> Result<Option<Row>> {
+    found(conn, find!(""), session)
+}
+
+/// The same, and it stays so until the transaction ends. The user comes before the session, as
+/// wherever both are locked.
+pub(super) fn lock(tx: &mut Transaction<'_>, session: SessionRef) -> Result<Option<Row>> {
+    found(tx, find!(" FOR SHARE OF u FOR UPDATE OF s"), session)
+}
+
+fn found(conn: &mut impl GenericClient, sql: &str, session: SessionRef) -> Result<Option<Row>> {
+    let (id, identity) = (session.id(), session.identity().as_slice());
+    let row = conn.query_typed_opt(sql, &[(&id, Type::INT8), (&identity, Type::BYTEA)])?;
     let seconds = |number: i64| u64::try_from(number).unwrap_or(0);
     Ok(row.map(|row| Row {
-        session: row.get(0),
-        key_generation: row.get(1),
-        counter: row.get(2),
-        last_used_at: seconds(row.get(3)),
-        expires_at: seconds(row.get(4)),
-        user_id: UserId::stored(row.get(5)),
-        login: row.get(6),
-        admin: row.get(7),
-        token_version: row.get(8),
-        active: row.get(9),
+        session,
+        key_generation: row.get(0),
+        counter: row.get(1),
+        last_used_at: seconds(row.get(2)),
+        expires_at: seconds(row.get(3)),
+        user_id: UserId::stored(row.get(4)),
+        login: row.get(5),
+        admin: row.get(6),
+        token_version: row.get(7),
+        active: row.get(8),
     }))
 }

@@ -2,6 +2,7 @@
 
 use super::{Cursor, Entry, SETTLED_AFTER, Still};
 use crate::error::Result;
+use crate::tokens::SessionRef;
 use postgres::types::Type;
 use postgres::{Client, Row};
 use std::time::Duration;
@@ -16,11 +17,12 @@ pub(super) struct Rows {
 /// Reads the list in the order of its positions. The first row has no session: it is the clock.
 pub(super) fn list(conn: &mut Client, from: Cursor, keep: Duration, most: usize) -> Result<Rows> {
     let sql = "SELECT NULL::BIGINT,
-                      floor(extract(epoch FROM now()) * 1000000)::BIGINT - $5, false, 0, false
+                      floor(extract(epoch FROM now()) * 1000000)::BIGINT - $5, false, 0, false,
+                      NULL::BYTEA
                UNION ALL
                (SELECT s.id, round(extract(epoch FROM s.revoked_at) * 1000000)::BIGINT,
                        s.ended_at IS NULL AND u.id IS NOT NULL,
-                       coalesce(u.token_version, 0), coalesce(u.admin, false)
+                       coalesce(u.token_version, 0), coalesce(u.admin, false), s.identity
                 FROM gatepost.sessions s LEFT JOIN gatepost.users u ON u.id = s.user_id
                 WHERE (s.revoked_at, s.id) >
                       (TIMESTAMPTZ '1970-01-01 00:00:00+00' + $1 * interval '1 microsecond', $2)
@@ -39,15 +41,15 @@ pub(super) fn list(conn: &mut Client, from: Cursor, keep: Duration, most: usize)
     )?;
     let (clock, listed): (Vec<&Row>, Vec<&Row>) =
         rows.iter().partition(|row| row.get::<_, Option<i64>>(0).is_none());
-    let mut entries: Vec<(Cursor, Entry)> = listed.into_iter().map(entry).collect();
+    let mut entries: Vec<(Cursor, Entry)> = listed.into_iter().map(entry).collect::<Result<_>>()?;
     // SQL promises an order inside of the parentheses, not outside of them.
     entries.sort_unstable_by_key(|(cursor, _)| *cursor);
     Ok(Rows { entries, settled: clock.first().map_or(0, |row| row.get(1)) })
 }
 
-fn entry(row: &Row) -> (Cursor, Entry) {
-    let sid = row.get(0);
+fn entry(row: &Row) -> Result<(Cursor, Entry)> {
+    let sid = SessionRef::stored(row.get(0), row.get(5))?;
     let still = Still { token_version: row.get(3), admin: row.get(4) };
     let entry = Entry { sid, still: row.get::<_, bool>(2).then_some(still) };
-    (Cursor { since: row.get(1), after: sid }, entry)
+    Ok((Cursor { since: row.get(1), after: sid.id() }, entry))
 }

@@ -1,11 +1,11 @@
 //! Refreshing: a new pair of tokens for the one good refresh token of a session.
 //!
-//! All is decided in one transaction that holds the session's row, so that of any number of
-//! refreshes at once, on any number of instances, the first retires the token and the others find
-//! it retired a moment ago. That also makes a retry safe whose first attempt was committed.
+//! All is decided in one transaction that holds the user's row against changes, and the session's
+//! row, so that of any number of refreshes at once, on any number of instances, the first retires the
+//! token and the others find it retired a moment ago. That also makes a retry safe whose first attempt was committed.
 
 use super::grace::{self, Deserves};
-use super::{LoggedIn, SessionId, grant, store};
+use super::{LoggedIn, end, grant, store};
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::error::{Error, Result};
@@ -37,14 +37,13 @@ pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
     match decide(app, ticket)? {
         Outcome::Goes(session, counter) => {
             let token = key.token(ticket.session, counter)?;
-            let id = SessionId::stored(ticket.session);
-            grant(app, session.subject, id, session.left, token)
+            grant(app, session.subject, ticket.session, session.left, token)
         }
         Outcome::Over => Err(Error::InvalidGrant),
         Outcome::Stolen(session) => {
             log::warn!(
                 "a retired refresh token was used again: session {} of user {} was ended",
-                ticket.session,
+                ticket.session.id(),
                 session.subject.user_id
             );
             Err(Error::InvalidGrant)
@@ -87,19 +86,18 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
         match deserves {
             Deserves::Successor => {
                 session.retired.add(now, grace);
-                let id = ticket.session;
+                let id = ticket.session.id();
                 session.left = store::advance(tx, id, &session.retired, settings, forget)?;
                 Ok(Outcome::Goes(Box::new(session), good + 1))
             }
             Deserves::SameSuccessor => {
-                store::count_refresh(tx, ticket.session, forget)?;
+                store::count_refresh(tx, ticket.session.id(), forget)?;
                 Ok(Outcome::Goes(Box::new(session), ticket.counter + 1))
             }
             Deserves::TheEnd => {
-                let id = SessionId::stored(ticket.session);
-                store::end(tx, id, app.config().tokens.access_ttl)?;
+                end(tx, app, ticket.session)?;
                 let user = UserId::stored(session.subject.user_id);
-                let detail = format!("session {} was ended", ticket.session);
+                let detail = format!("session {} was ended", ticket.session.id());
                 let event = Event::new(Action::ReuseRefreshToken, Some(user));
                 audit.record(tx, &event.with_detail(&detail))?;
                 Ok(Outcome::Stolen(Box::new(session)))

@@ -8,13 +8,16 @@ use crate::db::Connection;
 use crate::error::{Error, Result};
 use crate::limits::{Counters, Outcome, admit_attempt};
 use crate::passwords::PasswordHash;
-use crate::tokens::Subject;
 use crate::tokens::refresh::Ticket;
+use crate::tokens::{IDENTITY_BYTES, SessionRef, Subject};
 use crate::users::access::{Rows, Standing, active, live};
 use crate::users::{Login, Page, Timestamp, UserId};
 use postgres::types::{ToSql, Type};
 use postgres::{Row, Transaction};
 use std::time::Duration;
+
+// Whoever takes several sessions takes them in the order of their ids, and whoever takes a user and
+// a session takes the user first. So nobody deadlocks.
 
 /// Rows that one statement of a sweep changes: it holds their locks for some milliseconds.
 pub(super) const SWEPT_AT_ONCE: u64 = 500;
@@ -118,20 +121,25 @@ pub(super) fn replace_hash(
 
 /// Opens a session, unless the password was changed or the user locked or deleted since the
 /// credentials were read, or the account is over. A change that is under way is waited for, and one
-/// that comes later waits for us and then finds the session.
+/// that comes later waits for us and then finds the session. So what the row says here, and not what
+/// it said when the password was verified, is what tokens may claim.
 pub(super) fn open(
     tx: &mut Transaction<'_>,
-    subject: Subject,
+    verified: &Credentials,
     key_generation: i64,
     settings: &Sessions,
     device: &Device,
-) -> Result<Option<SessionId>> {
+) -> Result<Option<(Subject, SessionRef)>> {
+    let (subject, identity) = (verified.subject, SessionRef::new_identity());
     let sql = concat!(
-        "INSERT INTO gatepost.sessions (user_id, key_generation, expires_at, address, user_agent)
-         SELECT id, $3, now() + $4 * interval '1 millisecond', $5, $6
-         FROM gatepost.users u WHERE id = $1 AND token_version = $2 AND ",
+        "WITH owner AS (
+             SELECT id, admin FROM gatepost.users u WHERE id = $1 AND token_version = $2 AND ",
         active!(),
-        " FOR SHARE RETURNING id"
+        " FOR SHARE)
+         INSERT INTO gatepost.sessions
+             (user_id, identity, key_generation, expires_at, address, user_agent)
+         SELECT id, $7, $3, now() + $4 * interval '1 millisecond', $5, $6 FROM owner
+         RETURNING id, (SELECT admin FROM owner)"
     );
     let row = tx.query_typed_opt(
         sql,
@@ -142,9 +150,13 @@ pub(super) fn open(
             (&millis(settings.idle_timeout.min(settings.lifetime)), Type::INT8),
             (&device.address, Type::TEXT),
             (&device.user_agent, Type::TEXT),
+            (&identity.as_slice(), Type::BYTEA),
         ],
     )?;
-    Ok(row.map(|row| SessionId::stored(row.get(0))))
+    Ok(row.map(|row| {
+        let subject = Subject { admin: row.get(1), ..subject };
+        (subject, SessionRef::new(row.get(0), identity))
+    }))
 }
 
 /// Ends the oldest sessions of a user that has more than so many.
@@ -157,16 +169,20 @@ pub(super) fn end_oldest(
     let sql = "UPDATE gatepost.sessions
                SET ended_at = now(), revoked_at = clock_timestamp(),
                    expires_at = now() + $3 * interval '1 millisecond'
-               WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now() AND id <=
-                   (SELECT id FROM gatepost.sessions
-                    WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now()
-                    ORDER BY id DESC OFFSET $2 LIMIT 1)";
+               WHERE id IN (
+                   SELECT id FROM gatepost.sessions
+                   WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now() AND id <=
+                       (SELECT id FROM gatepost.sessions
+                        WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now()
+                        ORDER BY id DESC OFFSET $2 LIMIT 1)
+                   ORDER BY id FOR UPDATE)";
     let (most, kept) = (i64::from(most), millis(access_ttl));
     tx.execute_typed(sql, &[(&user_id, Type::INT8), (&most, Type::INT8), (&kept, Type::INT8)])?;
     Ok(())
 }
 
-/// A session that lives, of an active account, whose row is held until the transaction ends.
+/// A session that lives, of an active account. Until the transaction ends its row is held, and
+/// nobody changes the user.
 pub(super) struct Locked {
     pub(super) subject: Subject,
     pub(super) counter: i64,
@@ -179,6 +195,8 @@ pub(super) struct Locked {
     pub(super) refreshes_last: Duration,
 }
 
+/// Locks the user's row, then the session's. A row that was waited for is judged and read anew, and
+/// only locked ones are: that is why the user is.
 pub(super) fn lock(tx: &mut Transaction<'_>, ticket: Ticket) -> Result<Option<Locked>> {
     let sql = concat!(
         "SELECT u.id, u.admin, u.token_version, s.counter, s.retired,
@@ -186,13 +204,16 @@ pub(super) fn lock(tx: &mut Transaction<'_>, ticket: Ticket) -> Result<Option<Lo
                 (extract(epoch FROM s.expires_at - now()) * 1000)::BIGINT,
                 (extract(epoch FROM s.refreshes_forgotten_at - now()) * 1000)::BIGINT
          FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
-         WHERE s.id = $1 AND s.key_generation = $2
+         WHERE s.id = $1 AND s.identity = $3 AND s.key_generation = $2
          AND s.ended_at IS NULL AND s.expires_at > now() AND ",
         active!(),
-        " FOR UPDATE OF s"
+        " FOR SHARE OF u FOR UPDATE OF s"
     );
-    let (session, generation) = (ticket.session, ticket.generation);
-    let row = tx.query_typed_opt(sql, &[(&session, Type::INT8), (&generation, Type::INT8)])?;
+    let (id, identity) = (ticket.session.id(), ticket.session.identity().as_slice());
+    let row = tx.query_typed_opt(
+        sql,
+        &[(&id, Type::INT8), (&ticket.generation, Type::INT8), (&identity, Type::BYTEA)],
+    )?;
     Ok(row.map(|row| Locked {
         subject: Subject { user_id: row.get(0), admin: row.get(1), token_version: row.get(2) },
         counter: row.get(3),
@@ -255,22 +276,27 @@ pub(super) fn owner(tx: &mut Transaction<'_>, id: SessionId) -> Result<Option<Us
     Ok(row.map(|row| UserId::stored(row.get(0))))
 }
 
-/// Ends a session. Its row stays for as long as an access token of it may be about.
+/// Ends a session, of this identity if one is given. Its row stays for as long as an access token
+/// of it may be about.
 pub(super) fn end(
     tx: &mut Transaction<'_>,
     id: SessionId,
+    identity: Option<&[u8; IDENTITY_BYTES]>,
     access_ttl: Duration,
 ) -> Result<Option<Session>> {
     let sql = "UPDATE gatepost.sessions s
                SET ended_at = now(), revoked_at = clock_timestamp(),
                    expires_at = now() + $2 * interval '1 millisecond'
                FROM gatepost.sessions old
-               WHERE s.id = $1 AND old.id = s.id
+               WHERE s.id = $1 AND old.id = s.id AND s.identity = coalesce($3, s.identity)
                AND s.ended_at IS NULL AND s.expires_at > now()
                RETURNING s.id, s.user_id, s.created_at, s.last_used_at, old.expires_at,
                          s.address, s.user_agent";
-    let kept = millis(access_ttl);
-    let row = tx.query_typed_opt(sql, &[(&id.get(), Type::INT8), (&kept, Type::INT8)])?;
+    let (kept, identity) = (millis(access_ttl), identity.map(<[u8; IDENTITY_BYTES]>::as_slice));
+    let row = tx.query_typed_opt(
+        sql,
+        &[(&id.get(), Type::INT8), (&kept, Type::INT8), (&identity, Type::BYTEA)],
+    )?;
     Ok(row.as_ref().map(|row| session(row, 0)))
 }
 
@@ -278,15 +304,18 @@ pub(super) fn end(
 pub(super) fn end_all(
     tx: &mut Transaction<'_>,
     user: UserId,
-    keep: Option<i64>,
+    keep: Option<SessionRef>,
     access_ttl: Duration,
 ) -> Result<()> {
     let sql = "UPDATE gatepost.sessions
                SET ended_at = now(), revoked_at = clock_timestamp(),
                    expires_at = now() + $3 * interval '1 millisecond'
-               WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now()
-               AND id IS DISTINCT FROM $2";
-    let kept = millis(access_ttl);
+               WHERE id IN (
+                   SELECT id FROM gatepost.sessions
+                   WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now()
+                   AND id IS DISTINCT FROM $2
+                   ORDER BY id FOR UPDATE)";
+    let (keep, kept) = (keep.map(|session| session.id()), millis(access_ttl));
     tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&keep, Type::INT8), (&kept, Type::INT8)])?;
     Ok(())
 }
@@ -305,7 +334,7 @@ pub(super) fn end_some(
                    WHERE id IN (SELECT id FROM gatepost.sessions
                                 WHERE id > $1 AND key_generation < $2
                                 AND ended_at IS NULL AND expires_at > now()
-                                ORDER BY id LIMIT $3)
+                                ORDER BY id LIMIT $3 FOR UPDATE)
                    RETURNING id)
                SELECT max(id) FROM ended";
     let (most, kept) = (i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX), millis(access_ttl));
@@ -322,20 +351,21 @@ pub(super) fn end_some(
 }
 
 /// Says that access tokens of this session, or of all that the user has, are revoked though it
-/// goes on. Sessions that were not refreshed for so long have none left.
+/// goes on. One that has rested for longer than tokens live is among them: what is listed must not
+/// hang on when a refresh began.
 pub(super) fn revoke_tokens(
     tx: &mut Transaction<'_>,
     user: UserId,
-    session: Option<i64>,
-    recent: Duration,
+    session: Option<SessionRef>,
 ) -> Result<()> {
     let sql = "UPDATE gatepost.sessions SET revoked_at = clock_timestamp()
-               WHERE user_id = $1 AND ($2 IS NULL OR id = $2) AND ended_at IS NULL
-               AND expires_at > now() AND last_used_at > now() - $3 * interval '1 millisecond'";
-    tx.execute_typed(
-        sql,
-        &[(&user.get(), Type::INT8), (&session, Type::INT8), (&millis(recent), Type::INT8)],
-    )?;
+               WHERE id IN (
+                   SELECT id FROM gatepost.sessions
+                   WHERE user_id = $1 AND ($2 IS NULL OR id = $2) AND ended_at IS NULL
+                   AND expires_at > now()
+                   ORDER BY id FOR UPDATE)";
+    let session = session.map(|session| session.id());
+    tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&session, Type::INT8)])?;
     Ok(())
 }
 
@@ -355,7 +385,7 @@ pub(super) fn list(
 ) -> Result<Listed> {
     let sql = concat!(
         "SELECT u.admin, u.token_version, ",
-        live!("$2"),
+        live!("$2", "$7"),
         ", NULL::BIGINT, u.id, NULL::TIMESTAMPTZ, NULL::TIMESTAMPTZ, NULL::TIMESTAMPTZ,
                 NULL::TEXT, NULL::TEXT
          FROM gatepost.users u WHERE u.id IN ($1, $3)
@@ -372,11 +402,12 @@ pub(super) fn list(
         sql,
         &[
             (&caller.map(|rows| rows.user), Type::INT8),
-            (&caller.map(|rows| rows.session), Type::INT8),
+            (&caller.map(|rows| rows.session.id()), Type::INT8),
             (&user.get(), Type::INT8),
             (&after, Type::INT8),
             (&offset, Type::INT8),
             (&one_more, Type::INT8),
+            (&caller.as_ref().map(|rows| rows.session.identity().as_slice()), Type::BYTEA),
         ],
     )?;
     let is_session = |row: &&Row| row.get::<_, Option<i64>>(3).is_some();

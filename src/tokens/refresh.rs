@@ -1,8 +1,8 @@
 //! Refresh tokens: derived, not stored.
 //!
-//! A token is its session's id, a counter, the generation of the key, and HMAC-SHA256 (RFC 2104)
-//! over the three under that key; 64 characters and more of base64url to everybody else. The
-//! database holds id and counter alone. Why derived, and not random with the successor kept
+//! A token is the generation of the key, its session's id and identity, a counter, and HMAC-SHA256
+//! (RFC 2104) over the four under that key; 96 characters of base64url to everybody else. The
+//! database holds id, identity and counter alone. Why derived, and not random with the successor kept
 //! encrypted: any instance can tell a client that lost an answer the same successor again,
 //! however many answers were lost; a token that was retired long ago is still known for one, so
 //! that a thief is noticed at any time; a made-up one is refused without asking the database; and
@@ -10,6 +10,7 @@
 //! is sealed under `tokens.encryption_key` like those that sign, and rotates with them. A session
 //! keeps the key that it began with.
 
+use super::{IDENTITY_BYTES, SessionRef};
 use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,8 +21,8 @@ use zeroize::Zeroizing;
 /// Bytes of the key.
 const KEY_BYTES: usize = 32;
 
-/// Bytes of generation, session and counter.
-const HEAD_BYTES: usize = 24;
+/// Bytes of generation, session and counter: 8, 8 and 16, 8.
+const HEAD_BYTES: usize = 24 + IDENTITY_BYTES;
 
 /// Bytes of the code behind them.
 const MAC_BYTES: usize = 32;
@@ -33,7 +34,7 @@ const PURPOSE: &[u8] = b"gatepost refresh token 1";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
     pub(crate) generation: i64,
-    pub(crate) session: i64,
+    pub(crate) session: SessionRef,
     pub(crate) counter: i64,
 }
 
@@ -68,7 +69,7 @@ impl RefreshKey {
     ///
     /// # Errors
     /// [`Error::Internal`], which would be a fault of ours.
-    pub(crate) fn token(&self, session: i64, counter: i64) -> Result<String> {
+    pub(crate) fn token(&self, session: SessionRef, counter: i64) -> Result<String> {
         let head = head(&Ticket { generation: self.generation, session, counter });
         let mut bytes = head.to_vec();
         bytes.extend_from_slice(&self.mac(&head)?.finalize().into_bytes());
@@ -107,7 +108,8 @@ impl Unverified {
             let length = URL_SAFE_NO_PAD.decode_slice(token, bytes.as_mut_slice()).ok()?;
             let (head, mac) = bytes.split_at_checked(HEAD_BYTES)?;
             let number = |at: usize| Some(i64::from_be_bytes(*head.get(at..)?.first_chunk()?));
-            let (generation, session, counter) = (number(0)?, number(8)?, number(16)?);
+            let session = SessionRef::new(number(8)?, *head.get(16..)?.first_chunk()?);
+            let (generation, counter) = (number(0)?, number(16 + IDENTITY_BYTES)?);
             let ticket = Ticket { generation, session, counter };
             let whole = length == HEAD_BYTES + MAC_BYTES;
             whole.then_some(Self { ticket, mac: *mac.first_chunk()? })
@@ -133,10 +135,13 @@ impl Unverified {
 
 fn head(ticket: &Ticket) -> [u8; HEAD_BYTES] {
     let mut head = [0; HEAD_BYTES];
-    let numbers = [ticket.generation, ticket.session, ticket.counter];
-    for (place, number) in head.chunks_exact_mut(8).zip(numbers) {
-        place.copy_from_slice(&number.to_be_bytes());
-    }
+    let (generation, rest) = head.split_at_mut(8);
+    let (id, rest) = rest.split_at_mut(8);
+    let (identity, counter) = rest.split_at_mut(IDENTITY_BYTES);
+    generation.copy_from_slice(&ticket.generation.to_be_bytes());
+    id.copy_from_slice(&ticket.session.id().to_be_bytes());
+    identity.copy_from_slice(ticket.session.identity());
+    counter.copy_from_slice(&ticket.counter.to_be_bytes());
     head
 }
 
@@ -148,31 +153,67 @@ mod tests {
         RefreshKey::stored(generation, &[byte; KEY_BYTES]).unwrap()
     }
 
+    /// A session with this number.
+    fn session(id: i64) -> SessionRef {
+        SessionRef::new(id, std::array::from_fn(|at| u8::try_from(at).unwrap()))
+    }
+
     fn read(key: &RefreshKey, token: &str) -> Result<Ticket> {
         Unverified::parse(token)?.verify(key)
     }
 
     #[test]
     fn a_token_is_its_session_and_counter_and_always_the_same() {
-        let token = key(1, 7).token(5, 3).unwrap();
-        let ticket = Ticket { generation: 1, session: 5, counter: 3 };
+        let token = key(1, 7).token(session(5), 3).unwrap();
+        let ticket = Ticket { generation: 1, session: session(5), counter: 3 };
         assert_eq!(read(&key(1, 7), &token), Ok(ticket));
-        assert_eq!(key(1, 7).token(5, 3).unwrap(), token);
-        for other in [key(1, 7).token(5, 4), key(1, 7).token(6, 3), key(2, 7).token(5, 3)] {
-            assert_ne!(other.unwrap()[32..], token[32..]);
+        assert_eq!(key(1, 7).token(session(5), 3).unwrap(), token);
+        let others = [
+            key(1, 7).token(session(5), 4),
+            key(1, 7).token(session(6), 3),
+            key(1, 7).token(SessionRef::new(5, [0; 16]), 3),
+            key(2, 7).token(session(5), 3),
+        ];
+        for other in others {
+            assert_ne!(other.unwrap()[54..], token[54..]);
         }
+    }
+
+    /// Clients hold these for weeks. The bytes were computed by other means.
+    #[test]
+    fn a_token_is_generation_id_identity_counter_and_mac() {
+        let token = key(1, 7).token(session(5), 3).unwrap();
+        let (head, mac) = token.split_at(54);
+        assert_eq!(head, "AAAAAAAAAAEAAAAAAAAABQABAgMEBQYHCAkKCwwNDg8AAAAAAAAAA1");
+        assert_eq!(mac, "3_AI0ELPmwr1KKFUULr4sOConM9VhzPuM29aaYHFjI");
+        let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
+        assert_eq!(bytes[..16], [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5]);
+        assert_eq!(bytes[16..32], *session(5).identity());
+        assert_eq!(bytes[32..40], [0, 0, 0, 0, 0, 0, 0, 3]);
+        assert_eq!(bytes.len(), 72);
+    }
+
+    #[test]
+    fn a_token_of_before_sessions_had_an_identity_is_refused() {
+        let head = [1_i64, 5, 3].map(i64::to_be_bytes).concat();
+        let mut mac = Hmac::<Sha256>::new_from_slice(&[7; KEY_BYTES]).unwrap();
+        mac.update(PURPOSE);
+        mac.update(&head);
+        let bytes = [&head[..], &mac.finalize().into_bytes()].concat();
+        let token = URL_SAFE_NO_PAD.encode(bytes);
+        assert_eq!(read(&key(1, 7), &token), Err(Error::InvalidGrant));
     }
 
     #[test]
     fn a_token_of_another_key_or_generation_is_refused() {
-        let token = key(1, 7).token(5, 3).unwrap();
+        let token = key(1, 7).token(session(5), 3).unwrap();
         assert_eq!(read(&key(1, 8), &token), Err(Error::InvalidGrant));
         assert_eq!(read(&key(2, 7), &token), Err(Error::InvalidGrant));
     }
 
     #[test]
     fn no_part_of_a_token_can_be_changed() {
-        let token = key(1, 7).token(5, 3).unwrap();
+        let token = key(1, 7).token(session(5), 3).unwrap();
         for position in 0..token.len() {
             let mut bytes = token.clone().into_bytes();
             bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };

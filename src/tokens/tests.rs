@@ -44,8 +44,12 @@ fn hs256(secret: &str) -> Keys {
     with(&settings(config::Algorithm::Hs256), vec![(key, i64::MIN)])
 }
 
+fn session() -> SessionRef {
+    SessionRef::new(5, [7; 16])
+}
+
 fn issue(keys: &Keys) -> String {
-    keys.issue(ALICE, 5, Duration::from_secs(3_600)).unwrap().access_token
+    keys.issue(ALICE, session(), Duration::from_secs(3_600)).unwrap().access_token
 }
 
 fn claims() -> Claims {
@@ -68,13 +72,13 @@ fn a_token_says_what_was_issued() {
         let claims = keys.verify(&issue(&keys)).unwrap();
         assert_eq!((claims.user_id, claims.sub.as_str()), (1, "1"));
         assert_eq!((claims.exp - claims.iat, claims.iss.as_str()), (60, "gatepost"));
-        assert_eq!(serde_json::to_value(&claims).unwrap()["sid"], "5");
+        assert_eq!(serde_json::to_value(&claims).unwrap()["sid"], "5.BwcHBwcHBwcHBwcHBwcHBw");
     }
 }
 
 #[test]
 fn a_token_does_not_outlive_its_session() {
-    let issued = keys(1).issue(ALICE, 5, Duration::from_millis(7_900)).unwrap();
+    let issued = keys(1).issue(ALICE, session(), Duration::from_millis(7_900)).unwrap();
     let claims = keys(1).verify(&issued.access_token).unwrap();
     assert_eq!((claims.exp - claims.iat, issued.lifetime.as_secs()), (7, 7));
 }

@@ -67,7 +67,7 @@ mod tests {
             sub: String::new(),
             iat: 0,
             jti: String::new(),
-            sid: 1,
+            sid: crate::tokens::SessionRef::new(1, [0; 16]),
             admin: false,
             token_version: 1,
         }

@@ -10,7 +10,7 @@ use crate::config::AccessMode;
 use crate::db::Connection;
 use crate::error::{Error, Result};
 use crate::http::Request;
-use crate::tokens::Claims;
+use crate::tokens::{Claims, SessionRef};
 use postgres::{Client, Transaction};
 
 /// On whose behalf an operation is done.
@@ -53,7 +53,7 @@ impl Caller {
     }
 
     /// The session in which the caller acts as this very user.
-    pub(crate) fn session_as(&self, user: UserId) -> Option<i64> {
+    pub(crate) fn session_as(&self, user: UserId) -> Option<SessionRef> {
         match self {
             Self::Bearer(claims) if claims.user_id == user.get() => Some(claims.sid),
             _ => None,
@@ -93,7 +93,7 @@ impl Caller {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows {
     pub(crate) user: i64,
-    pub(crate) session: i64,
+    pub(crate) session: SessionRef,
 }
 
 impl Rows {
@@ -118,14 +118,16 @@ macro_rules! active {
     };
 }
 
-/// The SQL of [`Standing::live`]: of the user in a row `u`, and of the session that this parameter
-/// names.
+/// The SQL of [`Standing::live`]: of the user in a row `u`, and of the session whose id and identity
+/// these parameters are.
 macro_rules! live {
-    ($session:literal) => {
+    ($session:literal, $identity:literal) => {
         concat!(
             "(EXISTS (SELECT FROM gatepost.sessions s
                       WHERE s.id = ",
             $session,
+            " AND s.identity = ",
+            $identity,
             " AND s.user_id = u.id AND s.ended_at IS NULL AND s.expires_at > now()) AND ",
             $crate::users::access::active!(),
             ")"
@@ -150,6 +152,8 @@ pub(crate) enum Right {
     ChangeOthers,
     /// To lock this user or to set an end, with a key only if it is no admin.
     Lock(UserId),
+    /// To make this user an admin, or no longer one. No key may.
+    Appoint(UserId),
     /// To register users where that is not for anyone.
     Register,
     /// To ask what a token is worth.
@@ -165,8 +169,19 @@ impl Right {
             | Self::SeeAll
             | Self::ChangeOthers
             | Self::Lock(_)
+            | Self::Appoint(_)
             | Self::Register
             | Self::Introspect => None,
+        }
+    }
+
+    /// The user whom it is about.
+    fn whom(self) -> Option<UserId> {
+        match self {
+            Self::See(id) | Self::Change(id) | Self::Lock(id) | Self::Appoint(id) => Some(id),
+            Self::Admin | Self::SeeAll | Self::ChangeOthers | Self::Register | Self::Introspect => {
+                None
+            }
         }
     }
 
@@ -177,7 +192,7 @@ impl Right {
             Self::Change(_) | Self::ChangeOthers | Self::Lock(_) => Some(Scope::UsersWrite),
             Self::Register => Some(Scope::Register),
             Self::Introspect => Some(Scope::Introspect),
-            Self::Admin => None,
+            Self::Admin | Self::Appoint(_) => None,
         }
     }
 }
@@ -221,8 +236,12 @@ pub(crate) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Res
     }
 }
 
-/// The same in a transaction that changes something. The row is locked: of two changes that the
-/// same token asks for at once, the second sees what the first has made of the token.
+/// The same in a transaction that changes something. The row is locked, and read afterwards: of two
+/// changes that the same token asks for at once, the second sees what the first has made of the
+/// token and of its session.
+///
+/// The user whom it is about is locked together with the caller, so that two who change each other
+/// do not deadlock; but only for an admin, or anybody could hold anybody's row.
 pub(crate) fn authorize_change(
     tx: &mut Transaction<'_>,
     caller: &Caller,
@@ -231,10 +250,23 @@ pub(crate) fn authorize_change(
     match caller {
         Caller::Trusted => Ok(()),
         Caller::Anonymous => Err(Error::TokenMissing),
-        Caller::Bearer(claims) => judge(claims, right, store::lock_standing(tx, Rows::of(claims))?),
+        Caller::Bearer(claims) => {
+            let rows = Rows::of(claims);
+            let mut other = right.whom().map(UserId::get).filter(|id| *id != rows.user);
+            if other.is_some() && !claims.admin {
+                // Made an admin since the token was issued, or none.
+                let admin = store::standing(tx, rows)?.is_some_and(|standing| standing.admin);
+                other = other.filter(|_| admin);
+            }
+            store::lock(tx, &[Some(rows.user), other])?;
+            judge(claims, right, store::standing(tx, rows)?)
+        }
         Caller::Key(key) => {
             judge_key(&api_keys::lock_scopes(tx, *key)?, right)?;
-            spare_admins(right, |rows| store::lock_standing(tx, rows))
+            spare_admins(right, |rows| {
+                store::lock(tx, &[Some(rows.user)])?;
+                store::standing(tx, rows)
+            })
         }
     }
 }
@@ -263,7 +295,7 @@ fn spare_admins(
 ) -> Result<()> {
     let (Right::Change(id) | Right::Lock(id)) = right else { return Ok(()) };
     // No session has the number 0; only the user's row matters here.
-    let rows = Rows { user: id.get(), session: 0 };
+    let rows = Rows { user: id.get(), session: SessionRef::new(0, Default::default()) };
     let admin = standing(rows)?.is_some_and(|standing| standing.admin);
     if admin { Err(Error::Forbidden) } else { Ok(()) }
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::limits::{self, Attempt, Counters};
 use crate::passwords::{Password, Verdict};
 use crate::sessions;
+use crate::tokens::SessionRef;
 
 /// What is to be changed of a user; what is `None` stays as it is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,7 +47,7 @@ impl Change<'_> {
     }
 
     /// Which session goes on, if any has to end.
-    fn ends_all_but(&self, own: Option<i64>) -> Option<Option<i64>> {
+    fn ends_all_but(&self, own: Option<SessionRef>) -> Option<Option<SessionRef>> {
         match (self.locked, self.password) {
             (Some(true), _) => Some(None),
             (_, Some(_)) => Some(own),

@@ -5,7 +5,7 @@ use super::types::{Login, Page, Timestamp, User, UserId};
 use crate::db::{Connection, violates};
 use crate::error::{Error, Result};
 use crate::passwords::PasswordHash;
-use postgres::types::{ToSql, Type};
+use postgres::types::Type;
 use postgres::{Client, GenericClient, Row, Transaction};
 
 /// What [`user`] reads, in its order.
@@ -67,7 +67,7 @@ pub(super) fn list(
         "SELECT ",
         user!(),
         ", token_version, ",
-        live!("$2"),
+        live!("$2", "$6"),
         ", true FROM gatepost.users u WHERE id = $1
          UNION ALL
          (SELECT ",
@@ -81,10 +81,11 @@ pub(super) fn list(
         sql,
         &[
             (&caller.map(|rows| rows.user), Type::INT8),
-            (&caller.map(|rows| rows.session), Type::INT8),
+            (&caller.map(|rows| rows.session.id()), Type::INT8),
             (&after, Type::INT8),
             (&offset, Type::INT8),
             (&one_more, Type::INT8),
+            (&caller.as_ref().map(|rows| rows.session.identity().as_slice()), Type::BYTEA),
         ],
     )?;
     let (callers, listed): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.get(8));
@@ -107,7 +108,7 @@ pub(super) fn find(
         "SELECT ",
         user!(),
         ", token_version, ",
-        live!("$3"),
+        live!("$3", "$4"),
         " FROM gatepost.users u WHERE id IN ($1, $2)"
     );
     let rows = conn.query_prepared(
@@ -115,7 +116,8 @@ pub(super) fn find(
         &[
             (&caller.map(|rows| rows.user), Type::INT8),
             (&id.get(), Type::INT8),
-            (&caller.map(|rows| rows.session), Type::INT8),
+            (&caller.map(|rows| rows.session.id()), Type::INT8),
+            (&caller.as_ref().map(|rows| rows.session.identity().as_slice()), Type::BYTEA),
         ],
     )?;
     let of = |id: i64| rows.iter().find(|row| row.get::<_, i64>(0) == id);
@@ -132,30 +134,26 @@ pub(super) fn find_by_login(conn: &mut Client, login: &Login) -> Result<Option<U
     Ok(conn.query_typed_opt(sql, &[(&login.canonical(), Type::TEXT)])?.as_ref().map(user))
 }
 
-macro_rules! standing {
-    () => {
-        concat!(
-            "SELECT admin, token_version, ",
-            live!("$2"),
-            " FROM gatepost.users u WHERE u.id = $1"
-        )
-    };
+/// Locks users until the transaction ends, in the order of their ids. What was read before does not
+/// count any more: this may have waited.
+pub(super) fn lock(tx: &mut Transaction<'_>, ids: &[Option<i64>]) -> Result<()> {
+    let sql = "SELECT FROM gatepost.users WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+    tx.query_typed(sql, &[(&ids, Type::INT8_ARRAY)])?;
+    Ok(())
 }
 
 /// What decides over the rights of whoever shows a token that points to these rows.
-pub(super) fn standing(conn: &mut Client, rows: Rows) -> Result<Option<Standing>> {
-    find_standing(conn, standing!(), rows)
-}
-
-/// The same, and it stays so until the transaction ends.
-pub(super) fn lock_standing(tx: &mut Transaction<'_>, rows: Rows) -> Result<Option<Standing>> {
-    find_standing(tx, concat!(standing!(), " FOR UPDATE OF u"), rows)
-}
-
-fn find_standing(conn: &mut impl GenericClient, sql: &str, rows: Rows) -> Result<Option<Standing>> {
-    let parameters =
-        &[(&rows.user as &(dyn ToSql + Sync), Type::INT8), (&rows.session, Type::INT8)];
-    let row = conn.query_typed_opt(sql, parameters)?;
+pub(super) fn standing(conn: &mut impl GenericClient, rows: Rows) -> Result<Option<Standing>> {
+    let sql = concat!(
+        "SELECT admin, token_version, ",
+        live!("$2", "$3"),
+        " FROM gatepost.users u WHERE u.id = $1"
+    );
+    let (session, identity) = (rows.session.id(), rows.session.identity().as_slice());
+    let row = conn.query_typed_opt(
+        sql,
+        &[(&rows.user, Type::INT8), (&session, Type::INT8), (&identity, Type::BYTEA)],
+    )?;
     Ok(row.map(|row| Standing { admin: row.get(0), token_version: row.get(1), live: row.get(2) }))
 }
 

@@ -1,13 +1,18 @@
-//! Sessions: refreshed, stolen, ended, listed, swept.
+//! Sessions: refreshed, stolen, ended, listed, swept, and given no number's next owner.
 
+mod claims;
 mod ending;
+mod identity;
 mod lifetimes;
 mod listing;
+mod model;
 mod races;
 mod refreshing;
 mod theft;
 
 use crate::support::TestServer;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::blocking::Response;
 use serde_json::Value;
 
@@ -31,6 +36,12 @@ pub(crate) fn let_pass(server: &TestServer, seconds: i32) {
 
 pub(crate) fn status(server: &TestServer, id: i64, token: &str) -> u16 {
     server.get(&format!("/user?id={id}"), token).status().as_u16()
+}
+
+/// What an access token claims.
+pub(crate) fn claims(token: &str) -> Value {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice(&payload).unwrap()
 }
 
 pub(crate) fn count(server: &TestServer, what: &str) -> i64 {
