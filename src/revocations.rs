@@ -30,7 +30,7 @@ use std::time::Duration;
 /// older timestamp is visible or will never be.
 const SETTLED_AFTER: Duration = Duration::from_secs(20);
 
-/// Most entries of one answer: some 40 KiB.
+/// Most entries of one answer: some 50 KiB, and 100 KiB where all the sessions go on.
 const MOST: usize = 1000;
 
 /// How often a list is dated anew. Until then an unchanged one has the same entity tag.

@@ -133,8 +133,7 @@ fn a_long_list_comes_in_parts_and_loses_nothing() {
     let mut seen = std::collections::BTreeSet::new();
     let (mut target, mut sizes) = ("/revocations".to_owned(), Vec::new());
     loop {
-        let response = get(&server, &target, None);
-        assert!(response.content_length().unwrap() < 65_536);
+        assert!(get(&server, &target, None).bytes().unwrap().len() < 65_536);
         let part = list(&server, &target);
         let revoked = part["revoked"].as_array().unwrap();
         sizes.push(revoked.len());
