@@ -29,6 +29,7 @@ use crate::error::Result;
 use crate::users::access::{Right, authorize};
 use crate::users::{Caller, Login, UserId};
 use postgres::Transaction;
+pub(crate) use prune::keep_to_age;
 pub use prune::prune;
 pub(crate) use sealing::Sealer;
 use sealing::seal_all;
