@@ -17,6 +17,7 @@ pub(crate) mod api;
 mod chain;
 mod prune;
 mod sealing;
+pub(crate) mod set_back;
 mod store;
 mod verify;
 
@@ -93,6 +94,8 @@ pub(crate) enum Action {
     ReplaceKeys,
     ReencryptKeys,
     PruneAudit,
+    SetBack,
+    AfterRestore,
 }
 
 impl Action {
@@ -115,6 +118,8 @@ impl Action {
             Self::ReplaceKeys => "replace_keys",
             Self::ReencryptKeys => "reencrypt_keys",
             Self::PruneAudit => "prune_audit",
+            Self::SetBack => "set_back",
+            Self::AfterRestore => "after_restore",
         }
     }
 }

@@ -109,6 +109,18 @@ pub(super) fn last_seal(conn: &mut impl GenericClient) -> Result<Option<Seal>> {
     Ok(conn.query_typed_opt(sql, &[])?.as_ref().map(seal))
 }
 
+/// Number and hash of the last seal, and the hash of the one of this number, where it is.
+pub(super) fn ends(
+    conn: &mut Client,
+    number: i64,
+) -> Result<(Option<(i64, Vec<u8>)>, Option<Vec<u8>>)> {
+    let sql = "SELECT number, mac,
+                      (SELECT mac FROM gatepost.audit_seals WHERE number = $1)
+               FROM gatepost.audit_seals ORDER BY number DESC LIMIT 1";
+    let row = conn.query_typed_opt(sql, &[(&number, Type::INT8)])?;
+    Ok(row.map_or((None, None), |row| (Some((row.get(0), row.get(1))), row.get(2))))
+}
+
 /// The last of up to `most` seals at the beginning of the chain that are from before a time and not
 /// behind `newest`; none if that is the first, which only says where the chain begins. The seals
 /// are read in the order of their numbers, so this costs what is due and not what is kept.
