@@ -1,6 +1,6 @@
 //! Saying that the database was set back, and seeing it by the audit log itself.
 
-use super::{Action, Event, Writer, store};
+use super::{Action, Event, Head, Writer, store};
 use crate::app::App;
 use crate::app::set_back::{End, is_repaired};
 use crate::error::Result;
@@ -52,14 +52,14 @@ pub(super) fn look(app: &App) -> Result<()> {
         }
     }
     let generation = app.newest_refresh_key()?.generation();
-    *seen = last.map(|(number, mac)| End { number, mac, generation });
+    *seen = last.map(|Head { number, mac }| End { number, mac, generation });
     Ok(())
 }
 
 /// What shows that the chain was set back, if something does: the last seal is an earlier one, or
 /// the one that was the last is another.
-fn sign(seen: &End, last: Option<&(i64, Vec<u8>)>, then: Option<&[u8]>) -> Option<String> {
-    let (number, last) = (seen.number, last.map_or(0, |(number, _)| *number));
+fn sign(seen: &End, last: Option<&Head>, then: Option<&[u8]>) -> Option<String> {
+    let (number, last) = (seen.number, last.map_or(0, |head| head.number));
     if last < number {
         return Some(format!("the audit log ended with seal {number} and now ends with {last}"));
     }
@@ -76,7 +76,8 @@ mod tests {
         let seen = End { number: 7, mac: vec![7; 32], generation: 1 };
         let found = |last: i64, then: Option<u8>| {
             let then = then.map(|byte| vec![byte; 32]);
-            sign(&seen, Some(&(last, vec![9; 32])), then.as_deref())
+            let last = Head { number: last, mac: vec![9; 32] };
+            sign(&seen, Some(&last), then.as_deref())
         };
         assert_eq!([found(7, Some(7)), found(9, Some(7)), found(9, None)], [None, None, None]);
         assert!(found(6, None).unwrap().contains("seal 7 and now ends with 6"));

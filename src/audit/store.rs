@@ -109,16 +109,14 @@ pub(super) fn last_seal(conn: &mut impl GenericClient) -> Result<Option<Seal>> {
     Ok(conn.query_typed_opt(sql, &[])?.as_ref().map(seal))
 }
 
-/// Number and hash of the last seal, and the hash of the one of this number, where it is.
-pub(super) fn ends(
-    conn: &mut Client,
-    number: i64,
-) -> Result<(Option<(i64, Vec<u8>)>, Option<Vec<u8>>)> {
+/// The end of the chain, and the hash of the seal of this number, where it is.
+pub(super) fn ends(conn: &mut Client, number: i64) -> Result<(Option<Head>, Option<Vec<u8>>)> {
     let sql = "SELECT number, mac,
                       (SELECT mac FROM gatepost.audit_seals WHERE number = $1)
                FROM gatepost.audit_seals ORDER BY number DESC LIMIT 1";
     let row = conn.query_typed_opt(sql, &[(&number, Type::INT8)])?;
-    Ok(row.map_or((None, None), |row| (Some((row.get(0), row.get(1))), row.get(2))))
+    let head = |row: &postgres::Row| Head { number: row.get(0), mac: row.get(1) };
+    Ok((row.as_ref().map(head), row.and_then(|row| row.get(2))))
 }
 
 /// The last of up to `most` seals at the beginning of the chain that are from before a time and not
