@@ -5,6 +5,7 @@
 pub(crate) mod journal;
 pub(crate) mod keyed;
 pub(crate) mod keys;
+pub(crate) mod set_back;
 
 use crate::activity::{Activity, Answering};
 use crate::config::Config;
@@ -35,6 +36,7 @@ pub struct App {
     /// Attempts counted by this instance since it swept.
     counted: AtomicU32,
     journal: journal::Journal,
+    set_back: set_back::SetBack,
     managed: Mutex<Option<Managed>>,
 }
 
@@ -86,6 +88,7 @@ impl App {
             root: OnceLock::new(),
             counted: AtomicU32::new(0),
             journal: journal::Journal::new(),
+            set_back: set_back::SetBack::default(),
             managed: Mutex::new(managed),
             config,
         };
@@ -174,6 +177,11 @@ impl App {
     /// What this instance keeps in mind of the audit log.
     pub(crate) fn journal(&self) -> &journal::Journal {
         &self.journal
+    }
+
+    /// What this instance keeps in mind about the database being set back.
+    pub(crate) fn set_back(&self) -> &set_back::SetBack {
+        &self.set_back
     }
 
     /// What keys are encrypted with in the database.

@@ -17,6 +17,7 @@ pub(crate) mod api;
 mod chain;
 mod prune;
 mod sealing;
+pub(crate) mod set_back;
 mod store;
 mod verify;
 
@@ -29,6 +30,7 @@ use crate::error::Result;
 use crate::users::access::{Right, authorize};
 use crate::users::{Caller, Login, UserId};
 use postgres::Transaction;
+pub(crate) use prune::keep_to_age;
 pub use prune::prune;
 pub(crate) use sealing::Sealer;
 use sealing::seal_all;
@@ -92,6 +94,8 @@ pub(crate) enum Action {
     ReplaceKeys,
     ReencryptKeys,
     PruneAudit,
+    SetBack,
+    AfterRestore,
 }
 
 impl Action {
@@ -114,6 +118,8 @@ impl Action {
             Self::ReplaceKeys => "replace_keys",
             Self::ReencryptKeys => "reencrypt_keys",
             Self::PruneAudit => "prune_audit",
+            Self::SetBack => "set_back",
+            Self::AfterRestore => "after_restore",
         }
     }
 }

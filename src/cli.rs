@@ -29,6 +29,8 @@ Commands:
   check-config        Show the effective settings and where each comes from
   database create     Make roles and database on a PostgreSQL server
   database migrate    Bring the schema up to date
+  database after-restore
+                      What a restored backup needs before anybody is let in
   keys COMMAND        list, rotate, reencrypt: the keys that sign tokens
   audit COMMAND       head, verify, prune
   passwords COMMAND   build-list: of breached passwords, which are then refused

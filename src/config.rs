@@ -65,8 +65,8 @@ pub struct Database {
     /// Connection string of the role `gatepost_app`, as a URL or as `key=value` words. Default
     /// none: a private PostgreSQL in `data_dir`. A secret: it may hold a password.
     pub url: Option<Secret>,
-    /// Connection string of the role `gatepost_owner`, used by `database migrate` and nothing
-    /// else. Default none. A secret.
+    /// Connection string of the role `gatepost_owner`, used by `database migrate`,
+    /// `database after-restore` and `audit prune` and nothing else. Default none. A secret.
     pub owner_url: Option<Secret>,
     /// In production, says by name that the private PostgreSQL is wanted. Default `false`.
     pub private: bool,
@@ -168,6 +168,11 @@ pub struct Audit {
     /// flood writes some 50 MB a day at most. The others are counted, in a row for each minute. 0
     /// to 1000000.
     pub failures_per_minute: u32,
+    /// How long rows are kept. Default `365d`: a year answers most questions about what happened,
+    /// and the 144,000 rows a day of a flood fit no small disk for ever. With the private PostgreSQL the service removes
+    /// what is older once a day; elsewhere, where it has no right to, it says what is due. 1 s to
+    /// 3650 d, below a day that often too; or 0 for ever.
+    pub keep: Duration,
 }
 
 /// `[tokens]`: the JWTs.
@@ -365,6 +370,7 @@ table! {
     limits.remembered
     audit.enabled
     audit.failures_per_minute
+    audit.keep
     tokens.issuer
     tokens.algorithm
     tokens.access_ttl
@@ -423,7 +429,11 @@ impl Config {
                 foreign_memory_bytes: 128 << 20,
             },
             limits: Limits::default(),
-            audit: Audit { enabled: true, failures_per_minute: 100 },
+            audit: Audit {
+                enabled: true,
+                failures_per_minute: 100,
+                keep: Duration::from_secs(365 * 86_400),
+            },
             tokens: Tokens {
                 issuer: "gatepost".to_owned(),
                 algorithm: Algorithm::EdDsa,

@@ -84,7 +84,8 @@ pub(crate) fn with_owner<T>(
     }
     let Some(url) = &config.database.owner_url else {
         return Err(Error::Configuration(vec![
-            "database.owner_url: migrations need it, the connection string of gatepost_owner"
+            "database.owner_url: what only the owner of the tables may do needs it, the \
+             connection string of gatepost_owner"
                 .to_owned(),
         ]));
     };

@@ -14,6 +14,7 @@
 pub(crate) mod bootstrap;
 pub(crate) mod managed;
 pub(crate) mod migrate;
+pub(crate) mod sequences;
 
 mod fault;
 mod pool;

@@ -11,7 +11,7 @@ pub(crate) mod api;
 mod store;
 
 use crate::app::App;
-use crate::audit::Writer;
+use crate::audit::{Writer, set_back};
 use crate::error::{Error, Result};
 use crate::sessions;
 use crate::tokens::refresh::Ticket;
@@ -88,6 +88,14 @@ impl Genuine {
         }
     }
 
+    /// What shows that the database was set back, if this does: a number that the session, in its
+    /// row, has not reached.
+    fn sign(&self, row: &Row) -> Option<String> {
+        let Self::Refresh(ticket) = self else { return None };
+        let ahead = ticket.generation == row.key_generation && ticket.counter > row.counter;
+        ahead.then(|| sessions::sign_of(row.session, ticket.counter, row.counter))
+    }
+
     fn describe(self, row: Row, issuer: &str) -> Introspection {
         let (iat, exp, token_type, jti) = match self {
             Self::Access(claims) => (claims.iat, claims.exp, "Bearer", Some(claims.jti)),
@@ -122,6 +130,11 @@ pub fn introspect(app: &App, caller: &Caller, token: &str) -> Result<Option<Intr
         authorize(conn, caller, Right::Introspect)?;
         session.map_or(Ok(None), |session| store::find(&mut **conn, session))
     })?;
+    if let (Some(token), Some(row)) = (&genuine, &row)
+        && let Some(sign) = token.sign(row)
+    {
+        set_back::notice(app, &sign);
+    }
     let good = genuine.zip(row).filter(|(token, row)| row.active && token.is_good(row));
     let issuer = &app.config().tokens.issuer;
     Ok(good.map(|(token, row)| token.describe(row, issuer)))
@@ -134,14 +147,18 @@ pub fn introspect(app: &App, caller: &Caller, token: &str) -> Result<Option<Intr
 pub fn revoke_token(app: &App, token: &str) -> Result<()> {
     let Some(genuine) = verify(app, token)? else { return Ok(()) };
     let audit = Writer::new(app, &Caller::Anonymous)?;
-    app.database()?.with_transaction(|tx| {
-        let Some(row) = store::lock(tx, genuine.session())? else { return Ok(()) };
+    let sign = app.database()?.with_transaction(|tx| {
+        let Some(row) = store::lock(tx, genuine.session())? else { return Ok(None) };
         // A retired refresh token ends its session wherever it turns up. An access token from
         // before a password change must not end the session that went on.
         if matches!(genuine, Genuine::Refresh(_)) || genuine.is_good(&row) {
             sessions::end(tx, app, row.session)?;
             sessions::record_end(tx, &audit, row.user_id, row.session.id())?;
         }
-        Ok(())
-    })
+        Ok(genuine.sign(&row))
+    })?;
+    if let Some(sign) = sign {
+        set_back::notice(app, &sign);
+    }
+    Ok(())
 }

@@ -119,24 +119,40 @@ pub fn rotate_keys(app: &App) -> Result<SigningKey> {
 /// As [`rotate_keys`]; [`Error::Conflict`] when somebody else made a key meanwhile.
 pub fn replace_keys(app: &App) -> Result<SigningKey> {
     let algorithm = own_algorithm(app)?;
+    replace_all(app, 0, &Event::new(Action::ReplaceKeys, None))?;
+    newest(app, algorithm)
+}
+
+/// Replaces all keys by ones of the next generation, at least this one, and ends the sessions of
+/// the old ones. With HS256 there is no signing key of ours to be made.
+///
+/// # Errors
+/// [`Error::Conflict`] when somebody else made a key meanwhile; the faults of the database.
+pub(crate) fn replace_all(app: &App, least: i64, event: &Event<'_>) -> Result<()> {
     let database = app.database()?;
     let rows = database.read(|conn| store::read(conn))?;
-    let (signing, refresh) = new_keys(app, &rows, rows.now)?;
+    let turn = |next: i64| Turn { generation: next.max(least), from: rows.now };
+    let signing = own_algorithm(app)
+        .is_ok()
+        .then(|| New::signing(app.config(), app.seals(), turn(rows.next_signing_generation())));
+    let signing = signing.transpose()?;
+    let refresh = New::refresh(app.seals(), turn(rows.next_refresh_generation()))?;
     let old: Vec<i64> = rows.signing.iter().map(|row| row.generation).collect();
     let old_refresh: Vec<i64> = rows.refresh.iter().map(|row| row.generation).collect();
     let audit = Writer::new(app, &Caller::Trusted)?;
     database.with_transaction(|tx| {
-        let stored =
-            store::insert_signing_key(tx, &signing)? && store::insert_refresh_key(tx, &refresh)?;
-        if !stored {
+        let stored = match &signing {
+            Some(signing) => store::insert_signing_key(tx, signing)?,
+            None => true,
+        };
+        if !(stored && store::insert_refresh_key(tx, &refresh)?) {
             return Err(Error::Conflict("another key was made meanwhile".to_owned()));
         }
         store::remove(tx, &old, &old_refresh)?;
-        audit.record(tx, &Event::new(Action::ReplaceKeys, None))
+        audit.record(tx, event)
     })?;
     sessions::end_of_earlier_keys(app, refresh.generation)?;
-    app.reload_keys()?;
-    newest(app, algorithm)
+    app.reload_keys()
 }
 
 /// Seals anew, under `tokens.encryption_key`, all keys that are sealed with another one or not at

@@ -18,7 +18,8 @@
 //! Inside, from the top down, each importing only what stands below it: `selftest` (a service that
 //! measures itself), `service` (what starts and in what order), `routes` (the API on one screen), the
 //! slices `users`, `sessions`, `introspection`, `revocations`, `keys`, `api_keys`, `limits`, `audit`
-//! and `ops` (each `api`, operations, `store`), `transfer` (users coming and going), `app` (what
+//! and `ops` (each `api`, operations, `store`), `transfer` (users coming and going), `restore` (what a
+//! database that was set back needs), `app` (what
 //! they share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the private PostgreSQL), `passwords`, `tokens`,
 //! and `config`, `activity`, `client`, `error`, `secret`, `lines`, `sorter`.
@@ -45,6 +46,7 @@ mod limits;
 mod lines;
 mod ops;
 mod passwords;
+mod restore;
 mod revocations;
 mod routes;
 mod secret;
@@ -71,6 +73,7 @@ pub use keys::{
     KeyState, PrivateHalf, SigningKey, list_keys, reencrypt_keys, replace_keys, rotate_keys,
 };
 pub use passwords::{Built, Password, build_breach_list};
+pub use restore::after_restore;
 pub use revocations::{Cursor, Entry, List, Still, revocations};
 pub use secret::Secret;
 pub use service::Service;

@@ -20,7 +20,7 @@ use crate::users::access::{Right, authorize_change, read_as};
 use crate::users::{Caller, Login, Page, UserId};
 use postgres::Transaction;
 pub use refresh::refresh;
-pub(crate) use refresh::ticket;
+pub(crate) use refresh::{sign_of, ticket};
 use std::time::Duration;
 use store::Credentials;
 pub use types::{Device, Session, SessionId};

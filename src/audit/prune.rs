@@ -1,12 +1,18 @@
 //! Pruning: removing what is old, as the owner of the tables, and saying so in the log.
 
-use super::{Action, Event, Writer, head, store};
+use super::{Action, Event, Head, Writer, chain, head, store};
 use crate::app::App;
 use crate::database::with_owner;
 use crate::error::{Error, Result};
 use crate::users::{Caller, Timestamp};
-use postgres::NoTls;
 use postgres::types::Type;
+use postgres::{Client, NoTls};
+use time::OffsetDateTime;
+
+/// Seals that one transaction removes with their rows: a second or so where logins never pause.
+/// Each of these steps is a whole pruning with a row of its own, so one that is the last for now,
+/// since a service stops, leaves a log that verifies.
+const AT_ONCE: i64 = 2_000;
 
 /// Removes what was sealed before a time, and returns how many rows that were. The last of the
 /// seals stays, as the place where the chain begins from then on; a row in the log names it.
@@ -19,35 +25,86 @@ pub fn prune(app: &App, before: Timestamp) -> Result<u64> {
         // Nothing would say that it was pruned, and it would look cut.
         return Err(Error::Configuration(vec!["audit.enabled: pruning needs it".to_owned()]));
     }
-    head(app)?;
-    let found = app.database()?.read(|conn| store::last_seal_before(&mut **conn, before.time()))?;
-    let Some(last) = found else { return Ok(0) };
-    let first = app.database()?.read(|conn| store::seals_after(&mut **conn, 0))?;
-    if first.first().is_none_or(|first| first.number == last.number) {
-        // The last seal stays, and its rows with it unless the chain begins there already.
+    prune_while(app, before.time(), &|| true)
+}
+
+/// Does what `audit.keep` asks for, as long as `go_on`: on the private PostgreSQL removes what is
+/// older, elsewhere says what is due. A service does this once a day; several harm nothing.
+pub(crate) fn keep_to_age(app: &App, go_on: &dyn Fn() -> bool) {
+    // In whole seconds, as the command that is named takes it.
+    let before = chain::now() - app.config().audit.keep;
+    let before = before.replace_nanosecond(0).unwrap_or(before);
+    let done = match app.config().database.url {
+        Some(_) => say_what_is_due(app, before),
+        None => prune_while(app, before, go_on).map(|removed| {
+            if removed > 0 {
+                log::info!("{removed} row(s) of the audit log older than audit.keep are removed");
+            }
+        }),
+    };
+    if let Err(error) = done {
+        log::warn!("the audit log is not kept to audit.keep, trying again later: {error}");
+    }
+}
+
+fn say_what_is_due(app: &App, before: OffsetDateTime) -> Result<()> {
+    let due = app.database()?.read(|conn| store::last_due(conn, before, i64::MAX, 2))?;
+    if due.is_some() {
+        let before = Timestamp::stored(before);
+        log::warn!(
+            "the audit log holds rows older than audit.keep; to remove them, run `gatepost audit \
+             prune --before {before}` with database.owner_url"
+        );
+    }
+    Ok(())
+}
+
+fn prune_while(app: &App, before: OffsetDateTime, go_on: &dyn Fn() -> bool) -> Result<u64> {
+    // What is sealed from here on says that it was pruned, and stays whatever the time given.
+    let Some(newest) = head(app)?.map(|head| head.number) else { return Ok(0) };
+    let database = app.database()?;
+    let due = || database.read(|conn| store::last_due(conn, before, newest, AT_ONCE + 1));
+    if due()?.is_none() {
         return Ok(0);
     }
-    let detail = last.head().to_string();
-    let event = Event::new(Action::PruneAudit, None).with_detail(&detail);
-    Writer::new(app, &Caller::Trusted)?.record_alone(&event)?;
-    head(app)?;
+    let audit = Writer::new(app, &Caller::Trusted)?;
     with_owner(app.config(), |owner| {
-        let failed = |e: postgres::Error| Error::startup(format!("the log was not pruned: {e}"));
         let mut client = owner.connect(NoTls).map_err(failed)?;
-        let mut tx = client.transaction().map_err(failed)?;
-        let (mut number, mut removed) = (0, 0);
-        while number < last.number {
-            let seals = store::seals_after(&mut tx, number)?;
-            let Some(newest) = seals.last() else { break };
-            number = newest.number;
-            let due = seals.iter().filter(|seal| seal.number <= last.number);
-            let ids: Vec<i64> = due.flat_map(|seal| seal.rows.iter().copied()).collect();
-            let sql = "DELETE FROM gatepost.audit WHERE id = ANY($1)";
-            removed += tx.execute_typed(sql, &[(&ids, Type::INT8_ARRAY)]).map_err(failed)?;
+        let mut all = 0;
+        while go_on()
+            && let Some(last) = due()?
+        {
+            let detail = last.to_string();
+            audit.record_alone(&Event::new(Action::PruneAudit, None).with_detail(&detail))?;
+            head(app)?;
+            let Some(removed) = remove(&mut client, &last)? else { break };
+            all += removed;
         }
-        let sql = "DELETE FROM gatepost.audit_seals WHERE number < $1";
-        tx.execute_typed(sql, &[(&last.number, Type::INT8)]).map_err(failed)?;
-        tx.commit().map_err(failed)?;
-        Ok(removed)
+        Ok(all)
     })
+}
+
+/// Removes the rows up to a seal, and the seals before it. Returns how many rows there were; none
+/// if there was no seal, because somebody else was quicker.
+fn remove(client: &mut Client, last: &Head) -> Result<Option<u64>> {
+    let mut tx = client.transaction().map_err(failed)?;
+    let (mut number, mut removed) = (0, 0);
+    while number < last.number {
+        let seals = store::seals_after(&mut tx, number)?;
+        let Some(newest) = seals.last() else { break };
+        number = newest.number;
+        let due = seals.iter().filter(|seal| seal.number <= last.number);
+        let ids: Vec<i64> = due.flat_map(|seal| seal.rows.iter().copied()).collect();
+        let sql = "DELETE FROM gatepost.audit WHERE id = ANY($1)";
+        removed += tx.execute_typed(sql, &[(&ids, Type::INT8_ARRAY)]).map_err(failed)?;
+    }
+    let sql = "DELETE FROM gatepost.audit_seals WHERE number < $1";
+    let seals = tx.execute_typed(sql, &[(&last.number, Type::INT8)]).map_err(failed)?;
+    tx.commit().map_err(failed)?;
+    Ok((seals > 0).then_some(removed))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn failed(error: postgres::Error) -> Error {
+    Error::startup(format!("the log was not pruned: {error}"))
 }

@@ -6,7 +6,7 @@
 //! for as long as a transaction of ours can last.
 
 use super::chain::{self, Content};
-use super::{store, write_counted};
+use super::{set_back, store, write_counted};
 use crate::app::App;
 use crate::error::{Error, Result};
 use std::collections::HashSet;
@@ -67,6 +67,7 @@ fn seal(app: &App) -> Result<usize> {
 
 /// Writes what was only counted, and seals what is there by now.
 pub(super) fn seal_all(app: &App, last: bool) -> Result<()> {
+    set_back::look(app)?;
     write_counted(app, last)?;
     while seal(app)? == MOST {}
     Ok(())

@@ -109,6 +109,35 @@ pub(super) fn last_seal(conn: &mut impl GenericClient) -> Result<Option<Seal>> {
     Ok(conn.query_typed_opt(sql, &[])?.as_ref().map(seal))
 }
 
+/// The end of the chain, and the hash of the seal of this number, where it is.
+pub(super) fn ends(conn: &mut Client, number: i64) -> Result<(Option<Head>, Option<Vec<u8>>)> {
+    let sql = "SELECT number, mac,
+                      (SELECT mac FROM gatepost.audit_seals WHERE number = $1)
+               FROM gatepost.audit_seals ORDER BY number DESC LIMIT 1";
+    let row = conn.query_typed_opt(sql, &[(&number, Type::INT8)])?;
+    let head = |row: &postgres::Row| Head { number: row.get(0), mac: row.get(1) };
+    Ok((row.as_ref().map(head), row.and_then(|row| row.get(2))))
+}
+
+/// The last of up to `most` seals at the beginning of the chain that are from before a time and not
+/// behind `newest`; none if that is the first, which only says where the chain begins. The seals
+/// are read in the order of their numbers, so this costs what is due and not what is kept.
+pub(super) fn last_due(
+    conn: &mut Client,
+    before: OffsetDateTime,
+    newest: i64,
+    most: i64,
+) -> Result<Option<Head>> {
+    let sql = "SELECT number, mac, sealed_at < $1 FROM gatepost.audit_seals
+               WHERE number <= $2 ORDER BY number LIMIT $3";
+    let rows = conn.query_typed(
+        sql,
+        &[(&before, Type::TIMESTAMPTZ), (&newest, Type::INT8), (&most, Type::INT8)],
+    )?;
+    let due = rows.iter().take_while(|row| row.get(2)).skip(1);
+    Ok(due.last().map(|row| Head { number: row.get(0), mac: row.get(1) }))
+}
+
 /// The newest seal from before a time.
 pub(super) fn last_seal_before(
     conn: &mut impl GenericClient,

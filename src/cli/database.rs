@@ -1,12 +1,14 @@
-//! `gatepost database create` and `gatepost database migrate`
+//! `gatepost database create`, `gatepost database migrate` and `gatepost database after-restore`
 
-use super::{Argument, Arguments, Failure, Outcome, print};
-use gatepost::{Secret, database};
+use super::{Argument, Arguments, Failure, Outcome, key, print};
+use gatepost::config::Algorithm;
+use gatepost::{App, Secret, database};
 
 const HELP: &str = "\
 Usage: gatepost database create --owner-password-file FILE --app-password-file FILE
                                 [--admin-url URL | --admin-url-file FILE]
        gatepost database migrate [--dry-run]
+       gatepost database after-restore
 
 create     As a PostgreSQL superuser: makes the roles gatepost_owner and gatepost_app with the
            passwords in the two files, the database gatepost and its grants. Running it again
@@ -15,8 +17,14 @@ create     As a PostgreSQL superuser: makes the roles gatepost_owner and gatepos
            default is the role postgres on /var/run/postgresql, as in
            `sudo -u postgres gatepost database create …`.
 migrate    Applies the pending migrations with database.owner_url. With --dry-run prints them.
+after-restore
+           Once a backup was restored, or a standby took over that lacked the last commits, and
+           before the service runs on it: gives out no number again, makes all keys new, ends all
+           sessions. With database.owner_url. Prints the API keys, as `gatepost key list` does:
+           look through them, since those that were revoked meanwhile live again. It may be run
+           again, and beside a running service.
 
-The private PostgreSQL needs neither.
+The private PostgreSQL needs no create, no migrate and no database.owner_url.
 ";
 
 const DEFAULT_ADMIN_URL: &str = "host=/var/run/postgresql user=postgres dbname=postgres";
@@ -25,7 +33,8 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     match arguments.next(HELP)? {
         Some(Argument::Word(word)) if word == "create" => create(arguments),
         Some(Argument::Word(word)) if word == "migrate" => migrate(arguments),
-        _ => Err(Failure::Usage("database takes create or migrate".to_owned())),
+        Some(Argument::Word(word)) if word == "after-restore" => after_restore(arguments),
+        _ => Err(Failure::Usage("database takes create, migrate or after-restore".to_owned())),
     }
 }
 
@@ -102,4 +111,21 @@ fn migrate(mut arguments: Arguments) -> Outcome {
         0 => print("nothing to do\n"),
         count => print(&format!("applied {count} migration(s)\n")),
     }
+}
+
+fn after_restore(mut arguments: Arguments) -> Outcome {
+    arguments.end(HELP)?;
+    let app = App::open(arguments.load()?)?;
+    let keys = gatepost::after_restore(&app)?;
+    eprintln!("all sessions are over, all keys are new, and no number is given out again");
+    if app.config().tokens.algorithm == Algorithm::Hs256 {
+        eprintln!(
+            "tokens.hs256_secret is yours and stays: other services take access tokens signed with \
+             it until they are over; to end them at once, change it"
+        );
+    }
+    if !keys.is_empty() {
+        eprintln!("these API keys are as the backup has them; revoke what must not live:");
+    }
+    print(&keys.iter().map(key::line).collect::<String>())
 }

@@ -62,7 +62,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     }
 }
 
-fn line(key: &ApiKey) -> String {
+pub(super) fn line(key: &ApiKey) -> String {
     let when = |time: Option<gatepost::Timestamp>| {
         time.map_or_else(|| "-".to_owned(), |time| time.to_string())
     };

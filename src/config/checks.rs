@@ -82,6 +82,7 @@ impl Config {
             between("limits.refreshes", l.refreshes, 2, 10_000),
             within("limits.refresh_forget", l.refresh_forget, second, 24 * hour),
             between("audit.failures_per_minute", self.audit.failures_per_minute, 0, 1_000_000),
+            within("audit.keep", self.audit.keep, Duration::ZERO, 3_650 * day),
             within("limits.first_wait", l.first_wait, moment, hour),
             between("limits.remembered", l.remembered, 1_000, 1_000_000),
             within("tokens.access_ttl", self.tokens.access_ttl, second, 24 * hour),
@@ -134,6 +135,10 @@ impl Config {
             fault(
                 self.server.tls_certificate.is_some() && cfg!(not(feature = "tls")),
                 "server.tls_certificate: this binary was built without the feature tls",
+            ),
+            fault(
+                !self.audit.keep.is_zero() && self.audit.keep < Duration::from_secs(1),
+                "audit.keep: must be 0, for ever, or at least 1s",
             ),
             fault(self.tokens.issuer.is_empty(), "tokens.issuer: must not be empty"),
             fault(
@@ -269,6 +274,14 @@ mod tests {
         assert_eq!(open("[::1]:80", false), "");
         assert!(open("0.0.0.0:80", false).contains("open_to_network"));
         assert_eq!(open("0.0.0.0:80", true), "");
+    }
+
+    #[test]
+    fn the_audit_log_is_kept_for_ever_or_for_a_second_at_least() {
+        let keep = |millis| faults(|c| c.audit.keep = Duration::from_millis(millis));
+        assert_eq!([keep(0), keep(1_000)], ["", ""]);
+        assert!(keep(999).contains("audit.keep"));
+        assert!(keep(3_651 * 86_400_000).contains("audit.keep"));
     }
 
     #[test]

@@ -65,6 +65,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "session_identity",
         sql: include_str!("../../sql/migrations/0009_session_identity.sql"),
     },
+    Migration {
+        version: 10,
+        name: "set_back",
+        sql: include_str!("../../sql/migrations/0010_set_back.sql"),
+    },
 ];
 
 const TABLE: &str = "

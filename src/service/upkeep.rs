@@ -1,16 +1,24 @@
 //! What a service does between requests, on a thread of its own: sessions that are over are swept,
-//! and keys read again, which rotates them when it is time.
+//! keys are read again, which rotates them when it is time, and the audit log is kept to its age.
 //!
 //! Several instances may do it on one database; none waits for another. A fault is logged and the
 //! next round tries again. Only the service has this thread: an `App` alone is nobody's server.
 
 use crate::app::App;
+use crate::audit;
 use crate::error::{Error, Result};
 use crate::sessions;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, mpsc::Receiver};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long after its start a service looks at the age of the audit log for the first time: a
+/// restart is no moment for more work, and one that is restarted daily must come to it too.
+const FIRST_PRUNING: Duration = Duration::from_secs(5 * 60);
+
+/// How often it does so.
+const PRUNING: Duration = Duration::from_secs(86_400);
 
 /// The thread. Dropping this ends it, after the statement that it is in the middle of.
 pub(super) struct Upkeep(Option<(Sender<()>, JoinHandle<()>)>);
@@ -43,14 +51,28 @@ impl Drop for Upkeep {
 fn run(app: &App, stop: &Receiver<()>) {
     let (check, sweep_again) =
         (app.config().tokens.key_check_interval, app.config().sessions.sweep_interval);
-    let mut swept = Instant::now();
-    while stop.recv_timeout(check.min(sweep_again)) == Err(RecvTimeoutError::Timeout) {
+    let (kept, keep) = (&app.config().audit, app.config().audit.keep);
+    let prunes = kept.enabled && !keep.is_zero();
+    // Where rows are kept for less than that, as often as one comes to be too old.
+    let (first, prune_again) = (FIRST_PRUNING.min(keep), PRUNING.min(keep));
+    let pause = check.min(sweep_again);
+    let pause = if prunes { pause.min(first) } else { pause };
+    let (mut swept, mut prune_at) = (Instant::now(), Instant::now() + first);
+    while stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         app.tend_keys(check);
         if swept.elapsed() >= sweep_again {
             sweep(app, stop);
             swept = Instant::now();
         }
+        if prunes && prune_at <= Instant::now() {
+            audit::keep_to_age(app, &|| !is_stopping(stop));
+            prune_at = Instant::now() + prune_again;
+        }
     }
+}
+
+fn is_stopping(stop: &Receiver<()>) -> bool {
+    stop.try_recv() == Err(TryRecvError::Disconnected)
 }
 
 fn sweep(app: &App, stop: &Receiver<()>) {
@@ -59,8 +81,7 @@ fn sweep(app: &App, stop: &Receiver<()>) {
         match sessions::sweep_some(app) {
             Ok((removed, more)) => {
                 all += removed;
-                let stopping = stop.try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected);
-                if !more || stopping {
+                if !more || is_stopping(stop) {
                     break;
                 }
             }

@@ -16,6 +16,8 @@ pub(super) enum Deserves {
     SameSuccessor,
     /// It was retired before that. Two hold tokens of this session, and one of them stole his.
     TheEnd,
+    /// Its number is still to come. It is one of ours, so the row is from before it was made.
+    OfTheFuture,
 }
 
 /// When a session's tokens were retired: milliseconds since 1970-01-01 UTC by the database's
@@ -51,7 +53,9 @@ pub(super) fn judge(
     if shown == good {
         return Deserves::Successor;
     }
-    // A number from the future can only be from before the database was set back: two branches.
+    if shown > good {
+        return Deserves::OfTheFuture;
+    }
     let behind = good.checked_sub(shown).and_then(|behind| usize::try_from(behind - 1).ok());
     let moment = behind.and_then(|behind| retired.0.get(behind));
     match moment {
@@ -100,9 +104,9 @@ mod tests {
     }
 
     #[test]
-    fn a_token_from_the_future_ends_the_session() {
-        assert_eq!(judged(4, 3, &[20_000], 20_000), Deserves::TheEnd);
-        assert_eq!(judged(i64::MAX, i64::MIN, &[20_000], 20_000), Deserves::TheEnd);
+    fn a_token_ahead_of_the_row_is_no_retired_one() {
+        assert_eq!(judged(4, 3, &[20_000], 20_000), Deserves::OfTheFuture);
+        assert_eq!(judged(i64::MAX, i64::MIN, &[20_000], 20_000), Deserves::OfTheFuture);
         assert_eq!(judged(i64::MIN, i64::MAX, &[20_000], 20_000), Deserves::TheEnd);
     }
 

@@ -7,7 +7,7 @@
 use super::grace::{self, Deserves};
 use super::{LoggedIn, end, grant, store};
 use crate::app::App;
-use crate::audit::{Action, Event, Writer};
+use crate::audit::{Action, Event, Writer, set_back};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::tokens::refresh::{RefreshKey, Ticket, Unverified};
@@ -22,6 +22,8 @@ enum Outcome {
     Over,
     /// A retired token was used again, so the session was ended.
     Stolen(Box<Locked>),
+    /// The token is from a later time than the database. What shows it.
+    SetBack(String),
 }
 
 /// Exchanges a refresh token for a new pair of tokens, and retires it.
@@ -40,6 +42,10 @@ pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
             grant(app, session.subject, ticket.session, session.left, token)
         }
         Outcome::Over => Err(Error::InvalidGrant),
+        Outcome::SetBack(sign) => {
+            set_back::notice(app, &sign);
+            Err(Error::InvalidGrant)
+        }
         Outcome::Stolen(session) => {
             log::warn!(
                 "a retired refresh token was used again: session {} of user {} was ended",
@@ -73,12 +79,15 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
     let audit = Writer::new(app, &Caller::Anonymous)?;
     app.database()?.with_transaction(|tx| {
         let Some(mut session) = store::lock(tx, ticket)? else {
-            return Ok(Outcome::Over);
+            let unheard_of = store::is_yet_to_come(tx, ticket.session)?;
+            let sign =
+                || format!("there is a token of session {}, which never began", ticket.session);
+            return Ok(if unheard_of { Outcome::SetBack(sign()) } else { Outcome::Over });
         };
         let (good, now) = (session.counter, session.now);
         let deserves = grace::judge(ticket.counter, good, &session.retired, now, grace);
         if let Some(wait) = limits::refresh_wait(app, session.refreshes_last)
-            && deserves != Deserves::TheEnd
+            && !matches!(deserves, Deserves::TheEnd | Deserves::OfTheFuture)
         {
             return Err(limits::refuse(app, wait));
         }
@@ -102,6 +111,25 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
                 audit.record(tx, &event.with_detail(&detail))?;
                 Ok(Outcome::Stolen(Box::new(session)))
             }
+            Deserves::OfTheFuture => {
+                // Nobody did wrong by showing it, so this is no reuse. But the row now takes a
+                // token for the good one that was retired long ago, and whoever kept that, a thief
+                // perhaps, would be let in. Nor is the one shown known to be the last that was
+                // made. Only a new login can tell who is who.
+                let id = SessionId::stored(ticket.session);
+                store::end(tx, id, app.config().tokens.access_ttl)?;
+                let user = UserId::stored(session.subject.user_id);
+                let detail = format!("session {}, since its row was set back", ticket.session);
+                let event = Event::new(Action::EndSession, Some(user));
+                audit.record(tx, &event.with_detail(&detail))?;
+                let (session, shown) = (ticket.session, ticket.counter);
+                Ok(Outcome::SetBack(sign_of(session, shown, good)))
+            }
         }
     })
+}
+
+/// What a token of ours shows whose number its session has not reached.
+pub(crate) fn sign_of(session: i64, shown: i64, good: i64) -> String {
+    format!("session {session} is at token {good}, and there is a token {shown} of it")
 }

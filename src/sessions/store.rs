@@ -224,6 +224,14 @@ pub(super) fn lock(tx: &mut Transaction<'_>, ticket: Ticket) -> Result<Option<Lo
     }))
 }
 
+/// Whether no session was ever given this number. A server that crashed or a standby that took
+/// over may have gone on beyond the last that was given, never before it.
+pub(super) fn is_yet_to_come(tx: &mut Transaction<'_>, session: i64) -> Result<bool> {
+    let sql = "SELECT $1 > CASE WHEN is_called THEN last_value ELSE last_value - 1 END
+               FROM gatepost.sessions_id_seq";
+    Ok(tx.query_typed_one(sql, &[(&session, Type::INT8)])?.get(0))
+}
+
 /// Puts the next refresh token in the place of the good one. Returns how long the session now
 /// lives unless it is used.
 pub(super) fn advance(

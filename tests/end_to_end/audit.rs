@@ -1,9 +1,14 @@
 //! The audit log: what it holds, who may read it, and that tampering shows.
 
-use crate::support::{CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, conninfo, problem};
+use crate::support::program::{Home, Running, run, success};
+use crate::support::{
+    APP_PASSWORD, CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, client, conninfo, new_database,
+    problem,
+};
 use gatepost::{Head, Secret, Timestamp, audit};
 use serde_json::{Value, json};
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 /// A log of a few rows, all sealed, and its head.
 fn some_log() -> (TestServer, Head) {
@@ -90,7 +95,7 @@ fn only_admins_read_it() {
 #[test]
 fn the_service_can_add_to_it_and_take_nothing_back() {
     let (server, _) = some_log();
-    let url = conninfo(&CLUSTER, "gatepost_app", crate::support::APP_PASSWORD, &server.database);
+    let url = conninfo(&CLUSTER, "gatepost_app", APP_PASSWORD, &server.database);
     let mut app = postgres::Client::connect(&url, postgres::NoTls).unwrap();
     for table in ["audit", "audit_seals"] {
         for sql in ["DELETE FROM gatepost.", "TRUNCATE gatepost."] {
@@ -346,4 +351,101 @@ fn the_first_seal_alone_is_not_pruned() {
     config.audit.enabled = false;
     let app = gatepost::App::open(config).unwrap();
     assert!(matches!(audit::prune(&app, after_all), Err(gatepost::Error::Configuration(_))));
+}
+
+/// Logs in, so that there is something to seal, until the log of a service holds a text.
+fn log_in_until(service: &Running, text: &str) {
+    let body = json!({"login": "alice", "password": PASSWORD});
+    let user = client().post(format!("{}/user", service.url)).json(&body).send().unwrap();
+    assert_eq!(user.status(), 201);
+    let begin = Instant::now();
+    while !service.log().contains(text) {
+        assert!(begin.elapsed() < Duration::from_secs(30), "{}", service.log());
+        assert_eq!(client().post(&service.url).json(&body).send().unwrap().status(), 200);
+        std::thread::sleep(Duration::from_millis(300));
+    }
+}
+
+#[test]
+fn on_the_private_postgresql_the_service_removes_what_is_older_than_it_keeps() {
+    let home = Home::new();
+    let mut command = home.command(&["serve"]);
+    let service = Running::start(command.env("GATEPOST_AUDIT_KEEP", "2s"));
+    log_in_until(&service, "row(s) of the audit log older than audit.keep are removed");
+    let mut sql = postgres::Config::new();
+    sql.host_path(home.data_dir().join("run")).user("postgres").dbname("gatepost");
+    let mut sql = sql.connect(postgres::NoTls).unwrap();
+    let first: i64 = sql.query_one("SELECT min(id) FROM gatepost.audit", &[]).unwrap().get(0);
+    assert!(first > 1, "{first}");
+    assert!(success(&home.run(&["audit", "verify"], "")).contains("as they were written"));
+    let log = service.stop();
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn elsewhere_the_service_says_what_is_due_and_which_command_removes_it() {
+    let (home, database) = (Home::new(), new_database());
+    let command = |arguments: &[&str]| {
+        let mut command = home.command(arguments);
+        let url = |role, password| conninfo(&CLUSTER, role, password, &database);
+        command.env("GATEPOST_DATABASE_URL", url("gatepost_app", APP_PASSWORD));
+        command.env("GATEPOST_DATABASE_OWNER_URL", url("gatepost_owner", OWNER_PASSWORD));
+        command
+    };
+    let service = Running::start(command(&["serve"]).env("GATEPOST_AUDIT_KEEP", "2s"));
+    log_in_until(&service, "`gatepost audit prune --before ");
+    let log = service.stop();
+    let mut sql = CLUSTER.admin(&database).connect(postgres::NoTls).unwrap();
+    let mut first =
+        || -> i64 { sql.query_one("SELECT min(id) FROM gatepost.audit", &[]).unwrap().get(0) };
+    assert_eq!(first(), 1);
+    let named = log.split("`gatepost ").nth(1).unwrap().split('`').next().unwrap();
+    let arguments: Vec<&str> = named.split(' ').collect();
+    let removed = success(&run(&mut command(&arguments), ""));
+    assert!(removed.starts_with("removed ") && first() > 1, "{named}: {removed}");
+    success(&run(&mut command(&["audit", "verify"]), ""));
+}
+
+#[test]
+fn kept_for_ever_nothing_is_removed_and_nothing_is_due() {
+    let home = Home::new();
+    let mut command = home.command(&["serve"]);
+    command.env("GATEPOST_AUDIT_KEEP", "0s").env("GATEPOST_SESSIONS_SWEEP_INTERVAL", "1s");
+    let service = Running::start(&mut command);
+    let body = json!({"login": "alice", "password": PASSWORD});
+    client().post(format!("{}/user", service.url)).json(&body).send().unwrap();
+    for _ in 0..3 {
+        client().post(&service.url).json(&body).send().unwrap();
+        std::thread::sleep(Duration::from_millis(1_200));
+    }
+    let log = service.stop();
+    assert!(!log.contains("audit.keep"), "{log}");
+    let settings = success(&home.run(&["check-config"], ""));
+    assert!(settings.contains("audit.keep = 365d  # default"), "{settings}");
+}
+
+#[test]
+fn a_pruning_takes_as_many_steps_as_there_are_thousands_of_seals() {
+    let server = TestServer::start();
+    server.register("alice");
+    for _ in 0..2 {
+        server.log_in("alice", PASSWORD);
+        audit::head(server.app()).unwrap();
+    }
+    let mut config = server.app().config().clone();
+    let owner = conninfo(&CLUSTER, "gatepost_owner", OWNER_PASSWORD, &server.database);
+    config.database.owner_url = Some(Secret::new(owner));
+    let app = gatepost::App::open(config).unwrap();
+    // Seals of nothing at all, as if so many rows had been pruned from the middle; older than ours.
+    let many = "UPDATE gatepost.audit_seals SET number = number + 10000;
+                INSERT INTO gatepost.audit_seals (number, sealed_at, rows, last_id, mac)
+                SELECT n, '2020-01-01', '', 0, sha256(n::text::bytea)
+                FROM generate_series(1, 5000) n";
+    server.sql().batch_execute(many).unwrap();
+    assert_eq!(audit::prune(&app, Timestamp::parse("2021-01-01T00:00:00Z").unwrap()), Ok(0));
+    let mut sql = server.sql();
+    let mut number = |what: &str| -> i64 { sql.query_one(what, &[]).unwrap().get(0) };
+    assert_eq!(number("SELECT min(number) FROM gatepost.audit_seals"), 5_000);
+    let steps = "SELECT count(*) FROM gatepost.audit WHERE action = 'prune_audit'";
+    assert_eq!(number(steps), 3);
 }

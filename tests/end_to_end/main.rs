@@ -21,6 +21,7 @@ mod logins;
 mod passwords;
 mod pgbouncer;
 mod private;
+mod restore;
 mod revocations;
 mod selftest;
 mod sessions;

@@ -1,0 +1,87 @@
+//! Saying that the database was set back, and seeing it by the audit log itself.
+
+use super::{Action, Event, Head, Writer, store};
+use crate::app::App;
+use crate::app::set_back::{End, is_repaired};
+use crate::error::Result;
+use crate::users::Caller;
+
+/// Says it in the log and in the audit log, once, whatever the number of signs: who has one token
+/// that shows it could fill both. A fault while it is written down is logged; whoever saw the sign
+/// goes on.
+pub(crate) fn notice(app: &App, sign: &str) {
+    if let Err(error) = say(app, sign) {
+        log::warn!("that the database was set back is not in the audit log: {error}");
+    }
+}
+
+fn say(app: &App, sign: &str) -> Result<()> {
+    if app.set_back().is_said(app.newest_refresh_key()?.generation()) {
+        return Ok(());
+    }
+    // Those in memory may be from before it was set back, or from before the command ran.
+    app.reload_keys()?;
+    if !app.set_back().is_news(app.newest_refresh_key()?.generation()) {
+        return Ok(());
+    }
+    log::error!(
+        "the database was set back: {sign}. If it was restored from a backup, or a standby took \
+         over that lacked the last commits, run `gatepost database after-restore`; if neither, \
+         somebody has changed rows"
+    );
+    let event = Event::new(Action::SetBack, None).with_detail(sign);
+    Writer::new(app, &Caller::Anonymous)?.record_alone(&event)
+}
+
+/// Compares the end of the chain with where it was when this instance looked last. The chain only
+/// ever grows: pruning takes seals from its beginning and leaves the last.
+///
+/// # Errors
+/// The faults of the database.
+pub(super) fn look(app: &App) -> Result<()> {
+    let mut seen = app.set_back().end();
+    let number = seen.as_ref().map_or(0, |end| end.number);
+    let (last, then) = app.database()?.read(|conn| store::ends(conn, number))?;
+    let sign = seen.as_ref().and_then(|seen| sign(seen, last.as_ref(), then.as_deref()));
+    if let (Some(sign), Some(seen)) = (sign, seen.as_ref()) {
+        app.reload_keys()?;
+        if is_repaired(seen.generation, app.newest_refresh_key()?.generation()) {
+            log::info!("the audit log was set back, and `database after-restore` has run since");
+        } else {
+            notice(app, &sign);
+        }
+    }
+    let generation = app.newest_refresh_key()?.generation();
+    *seen = last.map(|Head { number, mac }| End { number, mac, generation });
+    Ok(())
+}
+
+/// What shows that the chain was set back, if something does: the last seal is an earlier one, or
+/// the one that was the last is another.
+fn sign(seen: &End, last: Option<&Head>, then: Option<&[u8]>) -> Option<String> {
+    let (number, last) = (seen.number, last.map_or(0, |head| head.number));
+    if last < number {
+        return Some(format!("the audit log ended with seal {number} and now ends with {last}"));
+    }
+    let other = then.is_some_and(|then| then != seen.mac);
+    other.then(|| format!("seal {number} of the audit log is another one than it was"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_that_is_shorter_or_another_was_set_back_and_one_that_grew_or_was_pruned_was_not() {
+        let seen = End { number: 7, mac: vec![7; 32], generation: 1 };
+        let found = |last: i64, then: Option<u8>| {
+            let then = then.map(|byte| vec![byte; 32]);
+            let last = Head { number: last, mac: vec![9; 32] };
+            sign(&seen, Some(&last), then.as_deref())
+        };
+        assert_eq!([found(7, Some(7)), found(9, Some(7)), found(9, None)], [None, None, None]);
+        assert!(found(6, None).unwrap().contains("seal 7 and now ends with 6"));
+        assert!(found(9, Some(8)).unwrap().contains("seal 7 of the audit log is another"));
+        assert!(sign(&seen, None, None).unwrap().contains("now ends with 0"));
+    }
+}
