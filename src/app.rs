@@ -6,7 +6,7 @@ pub(crate) mod journal;
 pub(crate) mod keyed;
 pub(crate) mod keys;
 
-use crate::activity::{Activity, Answering};
+use crate::activity::{self, Activity, Answering};
 use crate::config::Config;
 use crate::db::managed::Managed;
 use crate::db::migrate::{self, Standing};
@@ -76,10 +76,11 @@ impl App {
         };
         db::complete(&mut connect, &config.database);
         let activity = Arc::<Activity>::default();
-        let threads = config.server.hashing_threads();
+        let (threads, callers) =
+            (config.server.hashing_threads(), config.server.hashing_upstreams());
         let app = Self {
             database: Database::open(connect, &config.database),
-            hasher: Hasher::new(&config.passwords, threads, Arc::clone(&activity))?,
+            hasher: Hasher::new(&config.passwords, threads, callers, Arc::clone(&activity))?,
             policy: Policy::open(&config.passwords)?,
             activity,
             ring: Ring::new(&config)?,
@@ -242,7 +243,7 @@ impl App {
     /// Hashes a new password. Must not be called while a connection is held: it would be missing
     /// to everybody else for as long as the hash takes.
     pub(crate) fn hash(&self, password: &Password) -> Result<PasswordHash> {
-        debug_assert!(!db::is_holding_connection(), "hashing while holding a connection");
+        may_hash_here()?;
         self.hasher.hash(password)
     }
 
@@ -252,7 +253,7 @@ impl App {
         password: &Password,
         stored: Option<&PasswordHash>,
     ) -> Result<Verdict> {
-        debug_assert!(!db::is_holding_connection(), "hashing while holding a connection");
+        may_hash_here()?;
         self.hasher.verify(password, stored)
     }
 
@@ -272,6 +273,16 @@ impl App {
         self.database.close();
         drop(self.managed.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
+}
+
+/// Whoever answers quick requests must never wait for a hash, and so it never does: a route that
+/// would is a fault that shows at its first request.
+fn may_hash_here() -> Result<()> {
+    debug_assert!(!db::is_holding_connection(), "hashing while holding a connection");
+    if activity::is_answering_here() {
+        return Err(Error::Internal("an ordinary worker was asked for a hash".to_owned()));
+    }
+    Ok(())
 }
 
 impl Drop for App {

@@ -21,7 +21,7 @@
 //! and `ops` (each `api`, operations, `store`), `transfer` (users coming and going), `app` (what
 //! they share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the private PostgreSQL), `passwords`, `tokens`,
-//! and `config`, `activity`, `client`, `error`, `secret`, `lines`, `sorter`.
+//! and `config`, `activity`, `client`, `shares`, `error`, `secret`, `lines`, `sorter`.
 
 #![warn(missing_debug_implementations)]
 
@@ -51,6 +51,7 @@ mod secret;
 pub mod selftest;
 mod service;
 mod sessions;
+mod shares;
 mod sorter;
 mod tokens;
 pub mod transfer;

@@ -22,7 +22,7 @@ pub use breached::{Built, build_breach_list};
 use caseless::Caseless;
 use foreign::{Digest, Foreign};
 use kernel::HASH_BYTES;
-use lane::Lane;
+use lane::{Bounds, Lane};
 use pepper::Peppers;
 use phc::{Own, SALT_BYTES};
 pub(crate) use policy::Policy;
@@ -122,20 +122,28 @@ pub(crate) struct Hasher {
 
 impl Hasher {
     /// A hasher of the configured strength, pepper and memory, with this many threads, which give
-    /// way to `activity`.
+    /// way to `activity`, for this many callers at a time.
     ///
     /// # Errors
     /// [`Error::Startup`] when a thread cannot be started.
     pub(crate) fn new(
         settings: &config::Passwords,
         threads: usize,
+        callers: usize,
         activity: Arc<Activity>,
     ) -> Result<Self> {
         let iterations = settings.iterations;
         let peppers = Peppers::new(settings.pepper.as_ref(), &settings.previous_peppers)?;
         let pepper = peppers.current();
         let nobody = Own { iterations, pepper, salt: rand::random(), hash: rand::random() }.into();
-        let lane = Lane::start(threads, settings.foreign_memory_bytes, activity)?;
+        let bounds = Bounds {
+            threads,
+            budget: settings.foreign_memory_bytes,
+            usual: iterations,
+            // The other half of the callers is for whoever asks for less.
+            most_costly: (callers / 2).max(1),
+        };
+        let lane = Lane::start(bounds, activity)?;
         Ok(Self { lane, iterations, peppers, nobody })
     }
 
@@ -156,7 +164,8 @@ impl Hasher {
     ///
     /// # Errors
     /// [`Error::Internal`] when a hashing thread is gone, when the configuration lacks the hash's
-    /// pepper, or allows less memory than it needs.
+    /// pepper, or allows less memory than it needs; [`Error::Overloaded`] when too many hashes of a
+    /// high cost wait.
     pub(crate) fn verify(
         &self,
         password: &Password,

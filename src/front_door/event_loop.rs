@@ -25,6 +25,7 @@ use super::stopping::Shared;
 use super::upstream::Pool;
 use super::waiting::WaitingList;
 use super::{Hooks, Lane, Upstreams};
+use crate::shares::{Network, Successes};
 
 /// Bytes of one read, shared by all.
 const SCRATCH_BYTES: usize = 16 * 1024;
@@ -48,6 +49,7 @@ pub(super) struct EventLoop {
     pub(super) clients: Slots<Connection>,
     pub(super) lanes: [Pool; 2],
     pub(super) crowd: Crowd,
+    pub(super) successes: Successes,
     pub(super) deadlines: Deadlines,
     pub(super) work: VecDeque<Token>,
     pub(super) scratch: Box<[u8]>,
@@ -59,6 +61,7 @@ pub(super) struct EventLoop {
     pub(super) cut_off: usize,
     pub(super) overload: Quiet,
     pub(super) trouble: Quiet,
+    said_unlisted: bool,
     pub(super) shared: Arc<Shared>,
     #[cfg(feature = "tls")]
     pub(super) certificates: Option<Arc<super::tls::Certificates>>,
@@ -103,6 +106,7 @@ impl EventLoop {
             clients: Slots::new(Kind::Client),
             lanes,
             crowd: Crowd::new(&settings),
+            successes: Successes::default(),
             deadlines: Deadlines::default(),
             work: VecDeque::new(),
             scratch: vec![0; SCRATCH_BYTES].into(),
@@ -114,6 +118,7 @@ impl EventLoop {
             cut_off: 0,
             overload: Quiet::default(),
             trouble: Quiet::default(),
+            said_unlisted: false,
             shared,
             #[cfg(feature = "tls")]
             certificates: None,
@@ -229,6 +234,7 @@ impl EventLoop {
             scratch: &mut self.scratch,
             now: self.now,
             draining: self.draining,
+            said_unlisted: &mut self.said_unlisted,
         };
         Some(call(client, &mut context))
     }
@@ -265,16 +271,45 @@ impl EventLoop {
         let idle = matches!(client.state, State::Idle);
         let shaking = matches!(client.state, State::Handshaking);
         self.crowd.set_idle(token, &mut client.place, idle);
-        self.crowd.set_handshake(token, &mut client.place, shaking);
+        let network = client.network;
+        self.crowd.set_handshake(token, &mut client.place, network, shaking);
         let held = client.held();
-        if self.crowd.set_held(&mut client.place, held)
-            && matches!(client.state, State::Head | State::Body(_))
+        if self.crowd.set_held(token, &mut client.place, network, held) {
+            self.relieve(network);
+        }
+    }
+
+    /// All hold too much, since somebody of this network holds more: the fullest give way.
+    fn relieve(&mut self, grower: Network) {
+        while self.crowd.holds_too_much()
+            && let Some(heaviest) = self.crowd.heaviest(grower)
         {
             self.overload.warn(self.now, "clients make us hold too much, some hear 503");
-            let refusal = Refusal::new(Cause::Overloaded, "too much is waiting to be received");
-            self.with_client(token, |client, cx| client.refuse(refusal, cx));
-            self.work.push_back(token);
+            self.take_back(heaviest);
         }
+    }
+
+    /// Makes a client hold nothing more, or little more than an answer that says so.
+    fn take_back(&mut self, token: Token) {
+        let Some(client) = self.clients.get_mut(token) else { return };
+        let refusal = Refusal::new(Cause::Overloaded, "too much is waiting to be received");
+        match &client.state {
+            State::Head | State::Body(_) => {
+                self.with_client(token, |client, cx| client.refuse(refusal, cx));
+            }
+            State::Waiting(request) => {
+                if let Some(ticket) = request.ticket {
+                    self.lanes[request.lane as usize].waiting.remove(ticket);
+                }
+                self.with_client(token, |client, cx| client.answer_request(refusal, cx));
+            }
+            // It does not read its reply.
+            _ => return self.close(token),
+        }
+        self.work.push_back(token);
+        let Some(client) = self.clients.get_mut(token) else { return };
+        let (network, held) = (client.network, client.held());
+        self.crowd.set_held(token, &mut client.place, network, held);
     }
 
     /// Parts with a client, wherever it stands. Its reply, if one is owed, will be thrown away.
@@ -282,8 +317,10 @@ impl EventLoop {
         let Some(mut client) = self.clients.remove(token) else { return };
         self.deadlines.change(token, &mut client.deadline, None);
         self.crowd.leave(token, &mut client.place);
-        if let State::Waiting(request) = &client.state {
-            self.lanes[request.lane as usize].waiting.remove(token);
+        if let State::Waiting(request) = &client.state
+            && let Some(ticket) = request.ticket
+        {
+            self.lanes[request.lane as usize].waiting.remove(ticket);
         }
         if let Some((lane, upstream)) = client.upstream() {
             self.abandon(lane, upstream);

@@ -18,7 +18,7 @@ pub fn client_address(
     trusted: &[Cidr],
 ) -> IpAddr {
     let peer = peer.to_canonical();
-    let is_trusted = |address: IpAddr| trusted.iter().any(|block| block.contains(address));
+    let is_trusted = |address: IpAddr| is_listed(address, trusted);
     if !is_trusted(peer) {
         return peer;
     }
@@ -48,6 +48,17 @@ pub fn client_address(
         }
     }
     client
+}
+
+/// Whether the word of this peer is taken.
+pub(super) fn is_listed(peer: IpAddr, trusted: &[Cidr]) -> bool {
+    trusted.iter().any(|block| block.contains(peer))
+}
+
+/// Whether a request says for whom it was sent, as proxies do.
+pub(super) fn names_a_client(fields: &[Field<'_>]) -> bool {
+    let names = ["x-forwarded-for", "forwarded"];
+    fields.iter().any(|field| names.iter().any(|name| field.name.eq_ignore_ascii_case(name)))
 }
 
 /// Splits from the right at a separator that does not stand within a quoted string. From the

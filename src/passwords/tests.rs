@@ -9,7 +9,7 @@ thread_local! {
 
 fn with(iterations: u32) -> Hasher {
     let settings = config::Config::new(config::Profile::Testing).passwords;
-    Hasher::new(&config::Passwords { iterations, ..settings }, 1, Arc::default()).unwrap()
+    Hasher::new(&config::Passwords { iterations, ..settings }, 1, 6, Arc::default()).unwrap()
 }
 
 /// With 10 iterations and these peppers, the current one first.
@@ -22,7 +22,7 @@ fn peppered(current: Option<&str>, previous: &[&str]) -> Hasher {
         previous_peppers: previous.iter().copied().map(secret).collect(),
         ..settings
     };
-    Hasher::new(&settings, 1, Arc::default()).unwrap()
+    Hasher::new(&settings, 1, 6, Arc::default()).unwrap()
 }
 
 fn password(text: &str) -> Password {
