@@ -15,7 +15,7 @@ mod phc;
 mod policy;
 mod stored;
 
-use crate::activity::Activity;
+use crate::activity::{self, Activity};
 use crate::config;
 use crate::error::{Error, Result};
 pub use breached::{Built, build_breach_list};
@@ -152,6 +152,7 @@ impl Hasher {
     /// # Errors
     /// [`Error::Internal`] when a hashing thread is gone.
     pub(crate) fn hash(&self, password: &Password) -> Result<PasswordHash> {
+        may_wait_here()?;
         let salt: [u8; SALT_BYTES] = rand::random();
         let (iterations, pepper) = (self.iterations, self.peppers.current());
         let hash = self.peppers.apply(pepper, self.derive(password, salt, iterations)?)?;
@@ -171,6 +172,7 @@ impl Hasher {
         password: &Password,
         stored: Option<&PasswordHash>,
     ) -> Result<Verdict> {
+        may_wait_here()?;
         let against = match &stored.unwrap_or(&self.nobody).form {
             Form::Foreign(foreign) => return self.verify_foreign(password, foreign),
             Form::Own(own) => own,
@@ -227,6 +229,15 @@ impl Hasher {
         tests::DERIVED.set(tests::DERIVED.get() + iterations);
         self.lane.derive(password.bytes(), &salt, iterations)
     }
+}
+
+/// Whoever answers quick requests must never wait for a hash, and so it never does: a route in the
+/// wrong lane is a fault that shows at its first request, not in the first flood.
+fn may_wait_here() -> Result<()> {
+    if activity::is_answering_here() {
+        return Err(Error::Internal("an ordinary worker was asked for a hash".to_owned()));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

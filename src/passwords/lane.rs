@@ -298,6 +298,42 @@ mod tests {
     }
 
     #[test]
+    fn the_network_of_the_client_decides_whose_turn_it_is() {
+        let bounds = Bounds { threads: 1, budget: BUDGET, usual: 10_000_000, most_costly: 4 };
+        let lane = Lane::start(bounds, Arc::default()).unwrap();
+        let order = Mutex::new(Vec::new());
+        let ask = |address: &'static str, iterations| {
+            let derive = || lane.derive(b"password", &[7; SALT_BYTES], iterations).unwrap();
+            client::for_client(address.parse().ok(), derive);
+            order.lock().unwrap().push(address);
+        };
+        let wait_for = |waiting| {
+            while lane.shared.lock().len() != waiting {
+                std::thread::yield_now();
+            }
+        };
+        std::thread::scope(|scope| {
+            // It is taken before the others are there.
+            let wait_for_idle = |idle| {
+                while lane.shared.lock().idle != idle {
+                    std::thread::yield_now();
+                }
+            };
+            wait_for_idle(1);
+            scope.spawn(|| ask("192.0.2.1", 4_000_000));
+            wait_for_idle(0);
+            for n in 1..=12 {
+                scope.spawn(|| ask("192.0.2.2", 300_000));
+                wait_for(n);
+            }
+            scope.spawn(|| ask("198.51.100.1", 300_000));
+            wait_for(13);
+        });
+        let place = order.lock().unwrap().iter().position(|address| *address == "198.51.100.1");
+        assert!(place.unwrap() < 8, "{order:?}");
+    }
+
+    #[test]
     fn whoever_waits_for_memory_gets_it() {
         let lane = start(3, Arc::default());
         std::thread::scope(|scope| {

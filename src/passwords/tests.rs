@@ -136,3 +136,15 @@ fn a_foreign_hash_is_verified_as_the_password_was_typed_and_is_then_weak() {
         assert_eq!(verify("Ångström 12 password"), Verdict::Wrong);
     }
 }
+
+#[test]
+fn whoever_answers_a_quick_request_cannot_wait_for_a_hash() {
+    let (hasher, activity) = (with(10), Activity::default());
+    let hash = hasher.hash(&password("x")).unwrap();
+    let answering = activity.begin();
+    assert!(matches!(hasher.hash(&password("x")), Err(Error::Internal(_))));
+    assert!(matches!(hasher.verify(&password("x"), Some(&hash)), Err(Error::Internal(_))));
+    assert!(matches!(hasher.verify(&password("x"), None), Err(Error::Internal(_))));
+    drop(answering);
+    assert_eq!(hasher.verify(&password("x"), Some(&hash)), Ok(Verdict::Right));
+}

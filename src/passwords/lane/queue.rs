@@ -138,6 +138,11 @@ impl Queue {
         self.waiting.is_empty() && self.costly.is_empty()
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.waiting.held().count + self.costly.held().count
+    }
+
     /// Adds a hash that a client of this network waits for. One that costs much and finds no room is
     /// answered at once, or another one in its place.
     pub(super) fn push(&mut self, network: Network, waiting: Waiting) {
