@@ -17,50 +17,13 @@
 //! The limit of it: who comes from the network of an attacker, shares with the attacker. And who has
 //! as many networks as there are places can take them all.
 
+mod network;
+mod successes;
+
+pub(crate) use network::Network;
+use network::is_proxy;
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
-use std::time::{Duration, Instant};
-
-/// What counts as one client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Network {
-    /// The IPv4 /24 or the IPv6 /56, below a tag in the topmost byte.
-    block: u64,
-    /// The /64 within an IPv6 /56.
-    part: u8,
-}
-
-const V4: u64 = 4 << 56;
-const V6: u64 = 6 << 56;
-/// Added to the tag of a listed proxy that speaks for itself.
-const PROXY: u64 = 1 << 56;
-
-impl Network {
-    /// Work of this process for nobody elsewhere.
-    pub(crate) const HERE: Self = Self { block: 0, part: 0 };
-
-    /// The network of an address.
-    pub(crate) fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(v4) => Self { block: V4 | u64::from(v4.to_bits() >> 8), part: 0 },
-            IpAddr::V6(v6) => {
-                let half = (v6.to_bits() >> 64) as u64;
-                Self { block: V6 | half >> 8, part: half as u8 }
-            }
-        }
-    }
-
-    /// The network of a listed proxy, as long as it is not known for whom it speaks.
-    pub(crate) fn of_proxy(address: IpAddr) -> Self {
-        let network = Self::of(address);
-        Self { block: network.block | PROXY, ..network }
-    }
-}
-
-const fn is_proxy(block: u64) -> bool {
-    block & PROXY != 0
-}
+pub(crate) use successes::Successes;
 
 /// How much: in number, and in whatever else is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -375,64 +338,5 @@ impl<T> Shares<T> {
     }
 }
 
-/// How long a success counts.
-const RECENT: Duration = Duration::from_secs(600);
-
-/// How often a network is preferred for it.
-const ONCE_IN: Duration = Duration::from_secs(60);
-
-/// Networks that are remembered. Two that fall on the same place take it from each other.
-const PLACES: usize = 1024;
-
-/// Networks that have just succeeded: each is preferred once a minute among those that have the
-/// same claim. A fixed table, so that nobody's successes cost memory.
-#[derive(Debug)]
-pub(crate) struct Successes {
-    places: Box<[Option<Success>]>,
-    /// Its keys are random, so that nobody can choose whose place to take.
-    hasher: RandomState,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Success {
-    block: u64,
-    at: Instant,
-    preferred: Option<Instant>,
-}
-
-impl Default for Successes {
-    fn default() -> Self {
-        Self { places: vec![None; PLACES].into(), hasher: RandomState::new() }
-    }
-}
-
-impl Successes {
-    fn place(&mut self, network: Network) -> &mut Option<Success> {
-        let hash = self.hasher.hash_one(network.block) as usize;
-        &mut self.places[hash % PLACES]
-    }
-
-    /// A network had a success.
-    pub(crate) fn note(&mut self, network: Network, now: Instant) {
-        let place = self.place(network);
-        // Of another network too: losing the place and taking it again must not pay.
-        let preferred = place.and_then(|earlier| earlier.preferred);
-        *place = Some(Success { block: network.block, at: now, preferred });
-    }
-
-    /// Whether a network is preferred now, which it then is not for a minute.
-    pub(crate) fn claim(&mut self, network: Network, now: Instant) -> bool {
-        let since = |at: Instant| now.saturating_duration_since(at);
-        let Some(success) = self.place(network) else { return false };
-        let recent = success.block == network.block && since(success.at) < RECENT;
-        let preferred = recent && success.preferred.is_none_or(|at| since(at) >= ONCE_IN);
-        if preferred {
-            success.preferred = Some(now);
-        }
-        preferred
-    }
-}
-
 #[cfg(test)]
-#[path = "shares_tests.rs"]
 mod tests;

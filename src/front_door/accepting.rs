@@ -1,4 +1,4 @@
-//! Letting clients in, as long as there is room.
+//! Letting clients in, as long as there is room, and making room.
 //!
 //! An error of `accept` never ends anything: the loop waits a moment, with one idle connection
 //! fewer, and tries again.
@@ -7,7 +7,9 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::connection::Connection;
+use mio::Token;
+
+use super::connection::{Connection, State};
 use super::crowd::{Place, Room};
 use super::event_loop::{ACCEPT_AGAIN, EventLoop};
 use super::exchange::is_out_of_descriptors;
@@ -69,6 +71,39 @@ impl EventLoop {
         if let Some(longest_idle) = self.crowd.longest_idle() {
             self.close(longest_idle);
         }
+    }
+
+    /// All hold too much, since somebody of this network holds more: the fullest give way.
+    pub(super) fn relieve(&mut self, grower: Network) {
+        while self.crowd.holds_too_much()
+            && let Some(heaviest) = self.crowd.heaviest(grower)
+        {
+            self.overload.warn(self.now, "clients make us hold too much, some hear 503");
+            self.take_back(heaviest);
+        }
+    }
+
+    /// Makes a client hold nothing more, or little more than an answer that says so.
+    fn take_back(&mut self, token: Token) {
+        let Some(client) = self.clients.get_mut(token) else { return };
+        let refusal = Refusal::new(Cause::Overloaded, "too much is waiting to be received");
+        match &client.state {
+            State::Head | State::Body(_) => {
+                self.with_client(token, |client, cx| client.refuse(refusal, cx));
+            }
+            State::Waiting(request) => {
+                if let Some(ticket) = request.ticket {
+                    self.lanes[request.lane as usize].waiting.remove(ticket);
+                }
+                self.with_client(token, |client, cx| client.answer_request(refusal, cx));
+            }
+            // It does not read its reply.
+            _ => return self.close(token),
+        }
+        self.work.push_back(token);
+        let Some(client) = self.clients.get_mut(token) else { return };
+        let (network, held) = (client.network, client.held());
+        self.crowd.set_held(token, &mut client.place, network, held);
     }
 
     fn admit(&mut self, stream: Stream, peer: IpAddr, is_tcp: bool) {

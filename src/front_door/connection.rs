@@ -13,7 +13,7 @@ use mio::Token;
 use super::Hooks;
 use super::answer::{self, CONTINUE, Recipient, RequestIds};
 use super::crowd::Place;
-use super::forwarded::{client_address, is_listed, names_a_client};
+use super::forwarded::{client_address, say_if_unlisted};
 use super::framing::{self, Decision, Limits};
 use super::outgoing::Outgoing;
 use super::problem::Refusal;
@@ -227,18 +227,7 @@ impl Connection {
                 let (header, trusted) =
                     (cx.settings.forwarded_header, &cx.settings.trusted_proxies);
                 let client = client_address(self.peer, &head.fields, header, trusted);
-                if !*cx.said_unlisted
-                    && names_a_client(&head.fields)
-                    && !is_listed(self.peer, trusted)
-                {
-                    *cx.said_unlisted = true;
-                    log::warn!(
-                        "front door: {} says for whom it asks and is not in \
-                         server.trusted_proxies: it is not believed, and if it is a proxy, all \
-                         clients behind it count as one. Said once",
-                        self.peer
-                    );
-                }
+                say_if_unlisted(self.peer, &head.fields, trusted, cx.said_unlisted);
                 let id = cx.ids.next();
                 let limit = cx.limits.body_bytes;
                 let receiving = Receiving::new(&head, client, id, limit, cx.now);

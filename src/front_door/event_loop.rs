@@ -17,7 +17,6 @@ use super::crowd::Crowd;
 use super::deadlines::Deadlines;
 use super::framing::Limits;
 use super::listener::Listener;
-use super::problem::{Cause, Refusal};
 use super::quiet::Quiet;
 use super::settings::Settings;
 use super::slots::{Kind, Slots, fixed, index, kind};
@@ -25,7 +24,7 @@ use super::stopping::Shared;
 use super::upstream::Pool;
 use super::waiting::WaitingList;
 use super::{Hooks, Lane, Upstreams};
-use crate::shares::{Network, Successes};
+use crate::shares::Successes;
 
 /// Bytes of one read, shared by all.
 const SCRATCH_BYTES: usize = 16 * 1024;
@@ -277,39 +276,6 @@ impl EventLoop {
         if self.crowd.set_held(token, &mut client.place, network, held) {
             self.relieve(network);
         }
-    }
-
-    /// All hold too much, since somebody of this network holds more: the fullest give way.
-    fn relieve(&mut self, grower: Network) {
-        while self.crowd.holds_too_much()
-            && let Some(heaviest) = self.crowd.heaviest(grower)
-        {
-            self.overload.warn(self.now, "clients make us hold too much, some hear 503");
-            self.take_back(heaviest);
-        }
-    }
-
-    /// Makes a client hold nothing more, or little more than an answer that says so.
-    fn take_back(&mut self, token: Token) {
-        let Some(client) = self.clients.get_mut(token) else { return };
-        let refusal = Refusal::new(Cause::Overloaded, "too much is waiting to be received");
-        match &client.state {
-            State::Head | State::Body(_) => {
-                self.with_client(token, |client, cx| client.refuse(refusal, cx));
-            }
-            State::Waiting(request) => {
-                if let Some(ticket) = request.ticket {
-                    self.lanes[request.lane as usize].waiting.remove(ticket);
-                }
-                self.with_client(token, |client, cx| client.answer_request(refusal, cx));
-            }
-            // It does not read its reply.
-            _ => return self.close(token),
-        }
-        self.work.push_back(token);
-        let Some(client) = self.clients.get_mut(token) else { return };
-        let (network, held) = (client.network, client.held());
-        self.crowd.set_held(token, &mut client.place, network, held);
     }
 
     /// Parts with a client, wherever it stands. Its reply, if one is owed, will be thrown away.

@@ -55,10 +55,25 @@ pub(super) fn is_listed(peer: IpAddr, trusted: &[Cidr]) -> bool {
     trusted.iter().any(|block| block.contains(peer))
 }
 
-/// Whether a request says for whom it was sent, as proxies do.
-pub(super) fn names_a_client(fields: &[Field<'_>]) -> bool {
+/// Says once in the life of a door that a peer names a client, as proxies do, and is not believed:
+/// an operator who forgot to list a proxy would otherwise see all of its clients share one part.
+pub(super) fn say_if_unlisted(
+    peer: IpAddr,
+    fields: &[Field<'_>],
+    trusted: &[Cidr],
+    said: &mut bool,
+) {
     let names = ["x-forwarded-for", "forwarded"];
-    fields.iter().any(|field| names.iter().any(|name| field.name.eq_ignore_ascii_case(name)))
+    let names_a_client =
+        |field: &Field<'_>| names.iter().any(|name| field.name.eq_ignore_ascii_case(name));
+    if *said || is_listed(peer, trusted) || !fields.iter().any(names_a_client) {
+        return;
+    }
+    *said = true;
+    log::warn!(
+        "front door: {peer} says for whom it asks and is not in server.trusted_proxies: it is not \
+         believed, and if it is a proxy, all clients behind it count as one. Said once"
+    );
 }
 
 /// Splits from the right at a separator that does not stand within a quoted string. From the

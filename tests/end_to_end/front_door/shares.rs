@@ -179,15 +179,17 @@ fn a_body_counts_for_the_client_that_a_listed_proxy_names() {
     let proxies = vec!["127.0.0.1/32".parse().unwrap()];
     let site =
         Site::with(Settings { buffered_bytes: 64 * 1024, trusted_proxies: proxies, ..settings() });
-    let post = |from: &str| {
+    let post = |from: &str, sent: usize| {
         let mut client = site.connect();
         let head = format!("POST /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {from}\r\n");
-        client.send(format!("{head}Content-Length: 14000\r\n\r\n{}", "x".repeat(7000)));
+        client.send(format!("{head}Content-Length: 14000\r\n\r\n{}", "x".repeat(sent)));
         assert_eq!(site.get("/x").status, 200);
         client
     };
-    let mut honest = post("203.0.113.1");
-    let _flood: Vec<Client> = (0..12).map(|_| post("198.51.100.1")).collect();
+    let mut honest = post("203.0.113.1", 7000);
+    // Much of each, and then so little of each that there is no room at all.
+    let sent = [7000; 12].into_iter().chain([100; 200]);
+    let _flood: Vec<Client> = sent.map(|sent| post("198.51.100.1", sent)).collect();
     assert!(honest.try_send("x".repeat(7000)));
     assert_eq!(honest.reply().status, 200);
 }

@@ -1,6 +1,7 @@
 //! Shares, beside a model that is simple enough to be right.
 
 use super::*;
+use std::time::{Duration, Instant};
 
 fn network(text: &str) -> Network {
     Network::of(text.parse().unwrap())
