@@ -46,8 +46,8 @@ fn router(criterion: &mut Criterion) {
     criterion.bench_function("router, the last of its routes and none", |bencher| {
         bencher.iter(|| {
             (
-                benchmark::lane(black_box("GET"), black_box("/readyz")),
-                benchmark::lane(black_box("GET"), black_box("/nowhere")),
+                benchmark::lane(black_box("GET"), black_box("/readyz"), b""),
+                benchmark::lane(black_box("GET"), black_box("/nowhere"), b""),
             )
         });
     });

@@ -1,7 +1,13 @@
 //! Whether requests that are quick to answer are being answered right now: the hashing threads look
 //! at it, and leave the cores to them.
 
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+thread_local! {
+    static HERE: Cell<usize> = const { Cell::new(0) };
+}
 
 /// A count of what is being answered.
 #[derive(Debug, Default)]
@@ -11,7 +17,8 @@ impl Activity {
     /// Counts one more until the guard is dropped, by a panic too.
     pub(crate) fn begin(&self) -> Answering<'_> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Answering(self)
+        HERE.set(HERE.get() + 1);
+        Answering(self, PhantomData)
     }
 
     /// Whether there is any.
@@ -20,13 +27,19 @@ impl Activity {
     }
 }
 
-/// One that is being answered.
+/// Whether this thread is answering one: then it must not wait for a hash.
+pub(crate) fn is_answering_here() -> bool {
+    HERE.get() > 0
+}
+
+/// One that is being answered, by the thread that began it.
 #[derive(Debug)]
-pub(crate) struct Answering<'a>(&'a Activity);
+pub(crate) struct Answering<'a>(&'a Activity, PhantomData<*const ()>);
 
 impl Drop for Answering<'_> {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
+        HERE.set(HERE.get() - 1);
     }
 }
 
@@ -40,7 +53,9 @@ mod tests {
         let (first, second) = (activity.begin(), activity.begin());
         drop(first);
         assert!(activity.is_answering());
+        assert!(is_answering_here());
+        assert!(!std::thread::spawn(is_answering_here).join().unwrap(), "another thread");
         drop(second);
-        assert!(!activity.is_answering());
+        assert!(!activity.is_answering() && !is_answering_here());
     }
 }

@@ -78,10 +78,11 @@ impl App {
         };
         db::complete(&mut connect, &config.database);
         let activity = Arc::<Activity>::default();
-        let threads = config.server.hashing_threads();
+        let (threads, callers) =
+            (config.server.hashing_threads(), config.server.hashing_upstreams());
         let app = Self {
             database: Database::open(connect, &config.database),
-            hasher: Hasher::new(&config.passwords, threads, Arc::clone(&activity))?,
+            hasher: Hasher::new(&config.passwords, threads, callers, Arc::clone(&activity))?,
             policy: Policy::open(&config.passwords)?,
             activity,
             ring: Ring::new(&config)?,

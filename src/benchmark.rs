@@ -9,8 +9,8 @@ use crate::routes;
 use std::path::Path;
 
 /// Which threads answer a request, as the front door asks.
-pub fn lane(method: &str, path: &str) -> Lane {
-    routes::lane(method, path)
+pub fn lane(method: &str, path: &str, body: &[u8]) -> Lane {
+    routes::lane(method, path, body)
 }
 
 /// An opened list of breached passwords.

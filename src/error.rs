@@ -54,6 +54,9 @@ pub enum Error {
     ConnectionLost(String),
     /// Another transaction was in the way (SQLSTATE 40001 or 40P01) and all attempts are used up.
     Conflict(String),
+    /// Too many others wait for the same. Nothing was tried; the same call may succeed later. The
+    /// text says for what.
+    Overloaded(&'static str),
     /// The database's schema is older than this program, or not there at all.
     SchemaBehind(String),
     /// The configuration has these faults, one text each.
@@ -117,6 +120,7 @@ impl fmt::Display for Error {
             Self::NoSuchKey => f.write_str("no such API key, or it is revoked already"),
             Self::Unavailable(cause) => write!(f, "the database is not available: {cause}"),
             Self::ConnectionLost(cause) => write!(f, "the database connection was lost: {cause}"),
+            Self::Overloaded(text) => f.write_str(text),
             Self::Conflict(cause) => write!(f, "too many conflicting transactions: {cause}"),
             Self::Configuration(faults) => f.write_str(&faults.join("\n")),
             Self::Internal(cause) => write!(f, "internal error: {cause}"),

@@ -22,7 +22,7 @@
 //! database that was set back needs), `app` (what
 //! they share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the private PostgreSQL), `passwords`, `tokens`,
-//! and `config`, `activity`, `client`, `error`, `secret`, `lines`, `sorter`.
+//! and `config`, `activity`, `client`, `shares`, `error`, `secret`, `lines`, `sorter`.
 
 #![warn(missing_debug_implementations)]
 
@@ -53,6 +53,7 @@ mod secret;
 pub mod selftest;
 mod service;
 mod sessions;
+mod shares;
 mod sorter;
 mod tokens;
 pub mod transfer;

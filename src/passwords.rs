@@ -15,14 +15,14 @@ mod phc;
 mod policy;
 mod stored;
 
-use crate::activity::Activity;
+use crate::activity::{self, Activity};
 use crate::config;
 use crate::error::{Error, Result};
 pub use breached::{Built, build_breach_list};
 use caseless::Caseless;
 use foreign::{Digest, Foreign};
 use kernel::HASH_BYTES;
-use lane::Lane;
+use lane::{Bounds, Lane};
 use pepper::Peppers;
 use phc::{Own, SALT_BYTES};
 pub(crate) use policy::Policy;
@@ -122,20 +122,28 @@ pub(crate) struct Hasher {
 
 impl Hasher {
     /// A hasher of the configured strength, pepper and memory, with this many threads, which give
-    /// way to `activity`.
+    /// way to `activity`, for this many callers at a time.
     ///
     /// # Errors
     /// [`Error::Startup`] when a thread cannot be started.
     pub(crate) fn new(
         settings: &config::Passwords,
         threads: usize,
+        callers: usize,
         activity: Arc<Activity>,
     ) -> Result<Self> {
         let iterations = settings.iterations;
         let peppers = Peppers::new(settings.pepper.as_ref(), &settings.previous_peppers)?;
         let pepper = peppers.current();
         let nobody = Own { iterations, pepper, salt: rand::random(), hash: rand::random() }.into();
-        let lane = Lane::start(threads, settings.foreign_memory_bytes, activity)?;
+        let bounds = Bounds {
+            threads,
+            budget: settings.foreign_memory_bytes,
+            usual: iterations,
+            // The other half of the callers is for whoever asks for less.
+            most_costly: (callers / 2).max(1),
+        };
+        let lane = Lane::start(bounds, activity)?;
         Ok(Self { lane, iterations, peppers, nobody })
     }
 
@@ -144,6 +152,7 @@ impl Hasher {
     /// # Errors
     /// [`Error::Internal`] when a hashing thread is gone.
     pub(crate) fn hash(&self, password: &Password) -> Result<PasswordHash> {
+        may_wait_here()?;
         let salt: [u8; SALT_BYTES] = rand::random();
         let (iterations, pepper) = (self.iterations, self.peppers.current());
         let hash = self.peppers.apply(pepper, self.derive(password, salt, iterations)?)?;
@@ -156,12 +165,14 @@ impl Hasher {
     ///
     /// # Errors
     /// [`Error::Internal`] when a hashing thread is gone, when the configuration lacks the hash's
-    /// pepper, or allows less memory than it needs.
+    /// pepper, or allows less memory than it needs; [`Error::Overloaded`] when too many hashes of a
+    /// high cost wait.
     pub(crate) fn verify(
         &self,
         password: &Password,
         stored: Option<&PasswordHash>,
     ) -> Result<Verdict> {
+        may_wait_here()?;
         let against = match &stored.unwrap_or(&self.nobody).form {
             Form::Foreign(foreign) => return self.verify_foreign(password, foreign),
             Form::Own(own) => own,
@@ -218,6 +229,15 @@ impl Hasher {
         tests::DERIVED.set(tests::DERIVED.get() + iterations);
         self.lane.derive(password.bytes(), &salt, iterations)
     }
+}
+
+/// Whoever answers quick requests must never wait for a hash, and so it never does: a route in the
+/// wrong lane is a fault that shows at its first request, not in the first flood.
+fn may_wait_here() -> Result<()> {
+    if activity::is_answering_here() {
+        return Err(Error::Internal("an ordinary worker was asked for a hash".to_owned()));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

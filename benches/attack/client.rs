@@ -22,8 +22,18 @@ impl Client {
     /// Tries to log in; the status of the answer.
     pub(crate) fn try_login(&mut self, from: &str, login: &str, password: &str) -> u16 {
         let body = format!("{{\"login\":\"{login}\",\"password\":\"{password}\"}}");
+        self.send("POST /", from, "", &body)
+    }
+
+    /// Locks a user, or unlocks it; the status of the answer.
+    pub(crate) fn lock(&mut self, from: &str, token: &str, id: u64, locked: bool) -> u16 {
+        let body = format!("{{\"id\":{id},\"locked\":{locked}}}");
+        self.send("PATCH /user", from, &format!("Authorization: Bearer {token}\r\n"), &body)
+    }
+
+    fn send(&mut self, call: &str, from: &str, fields: &str, body: &str) -> u16 {
         let request = format!(
-            "POST / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {from}\r\n\
+            "{call} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {from}\r\n{fields}\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );

@@ -1,7 +1,8 @@
 //! What guessing gets, and what it costs: attempts at one account, at logins that nobody has, and
 //! from one network; what came through, how fast, what it left in memory and in the database, and
 //! whether the honest user still got in. Then what the audit log costs a login.
-//! `cargo bench --bench attack`, or with `-- --quick` a tenth of it.
+//! First of all, what a flood of logins does to the honest ones (`flood`). `cargo bench --bench attack`,
+//! or with `-- --quick` a tenth of it, with `-- --flood` the first part alone.
 //!
 //! A private PostgreSQL with durability, the release binary as its own process behind a header as a
 //! trusted proxy sets it. The flood is measured with 1,000 iterations and not with 600,000, so that
@@ -13,6 +14,7 @@ mod client;
 #[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/end_to_end/support/cluster.rs"]
 mod cluster;
+mod flood;
 #[expect(dead_code, reason = "the benchmark of the service uses more of it")]
 #[path = "../service/process.rs"]
 mod process;
@@ -48,6 +50,10 @@ fn main() {
     let cluster = Cluster::start_durable();
     let site = Site::prepare(&cluster, Profile::Testing, 1_000);
     let mut table = Table::default();
+    flood::measure(&mut table, &site, if quick { 10 } else { 60 });
+    if std::env::args().any(|argument| argument == "--flood") {
+        return table.print();
+    }
     let service = Process::start(&site, FAST);
     assert_eq!(Client::connect(&service.address).log_in(HOME, "user1"), 200);
     let network = |n: u64| format!("10.{}.{}.1", n % NETWORKS / 250, n % 250);

@@ -26,7 +26,8 @@ pub struct Server {
     pub tls_certificate: Option<PathBuf>,
     /// Its private key in PEM. Default none.
     pub tls_key: Option<PathBuf>,
-    /// Peers whose word about the client's address is taken, as CIDR blocks. Default: nobody.
+    /// Peers whose word about the client's address is taken, as CIDR blocks. Default: nobody. A proxy
+    /// that is not listed shares one network's part of everything among all of its clients.
     pub trusted_proxies: Vec<Cidr>,
     /// The field in which they give it: `"X-Forwarded-For"` (default) or `"Forwarded"`. Only one
     /// is read, because a proxy that sets one lets the other one through from the client.
@@ -51,8 +52,9 @@ pub struct Server {
     /// Bytes of a reply that are kept for a slow reader before its private connection has to
     /// wait for it. Default 65536, which holds the largest page of users.
     pub reply_bytes: usize,
-    /// Bytes that all clients together may make the door hold. Default 16777216; beyond it
-    /// whoever asks for more gets 503.
+    /// Bytes that all clients together may make the door hold. Default 16777216; beyond it the
+    /// network that holds most gives way: a request that is not complete gets 503, a reply that is
+    /// not read is cut off.
     pub buffered_bytes: usize,
     /// From a connection's or request's first byte to the end of its head. Default `10s`: a head
     /// fits in a few packets, so anything slower is a fault or an attack.
@@ -77,7 +79,8 @@ pub struct Server {
     /// Private connections to the workers. Default 0, that is twice the workers, so that a worker
     /// finds the next request already read.
     pub ordinary_upstreams: usize,
-    /// Ordinary requests that may wait for a worker. Default 1024, a second's work at the least.
+    /// Ordinary requests that may wait for a worker, in turn by the clients' networks. Default 1024,
+    /// a second's work at the least.
     pub ordinary_waiting: usize,
     /// Bytes of the ordinary requests that wait. Default 4194304.
     pub ordinary_waiting_bytes: usize,
@@ -88,8 +91,8 @@ pub struct Server {
     /// computes and three that are there when it is done. With three, a thread that was done often
     /// found but one password and computed it alone (two cores, 64 clients: 50 logins/s, not 58).
     pub hashing_upstreams: usize,
-    /// Hashing requests that may wait before that. Default 64, what two cores hash in a second or
-    /// two: more would only wait to be told 503.
+    /// Hashing requests that may wait before that, in turn by the clients' networks. Default 64, what
+    /// two cores hash in a second or two: more would only wait to be told 503.
     pub hashing_waiting: usize,
     /// Bytes of the hashing requests that wait. Default 1048576.
     pub hashing_waiting_bytes: usize,
@@ -97,7 +100,8 @@ pub struct Server {
     pub hashing_waiting_deadline: Duration,
     /// From a connection's first moment to the end of the TLS handshake. Default `5s`.
     pub handshake_deadline: Duration,
-    /// TLS handshakes at a time. Default 256 (some 5 MiB); the oldest gives way to a new one.
+    /// TLS handshakes at a time. Default 256 (some 5 MiB); the oldest one of the network with most
+    /// gives way to a new one.
     pub max_handshakes: usize,
     /// How often the certificate files are looked at for a change. Default `30s`.
     pub tls_check_interval: Duration,

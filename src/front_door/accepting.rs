@@ -1,4 +1,4 @@
-//! Letting clients in, as long as there is room.
+//! Letting clients in, as long as there is room, and making room.
 //!
 //! An error of `accept` never ends anything: the loop waits a moment, with one idle connection
 //! fewer, and tries again.
@@ -7,14 +7,17 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::connection::Connection;
-use super::crowd::Room;
+use mio::Token;
+
+use super::connection::{Connection, State};
+use super::crowd::{Place, Room};
 use super::event_loop::{ACCEPT_AGAIN, EventLoop};
 use super::exchange::is_out_of_descriptors;
-use super::forwarded::counted_as;
+use super::forwarded::{counted_as, is_listed};
 use super::problem::{Cause, Refusal};
 use super::slots::{Kind, fixed};
 use super::stream::Stream;
+use crate::shares::Network;
 
 /// Clients let in before others have their turn.
 const ACCEPTS_IN_A_ROW: usize = 64;
@@ -70,9 +73,42 @@ impl EventLoop {
         }
     }
 
+    /// All hold too much, since somebody of this network holds more: the fullest give way.
+    pub(super) fn relieve(&mut self, grower: Network) {
+        while self.crowd.holds_too_much()
+            && let Some(heaviest) = self.crowd.heaviest(grower)
+        {
+            self.overload.warn(self.now, "clients make us hold too much, some hear 503");
+            self.take_back(heaviest);
+        }
+    }
+
+    /// Makes a client hold nothing more, or little more than an answer that says so.
+    fn take_back(&mut self, token: Token) {
+        let Some(client) = self.clients.get_mut(token) else { return };
+        let refusal = Refusal::new(Cause::Overloaded, "too much is waiting to be received");
+        match &client.state {
+            State::Head | State::Body(_) => {
+                self.with_client(token, |client, cx| client.refuse(refusal, cx));
+            }
+            State::Waiting(request) => {
+                if let Some(ticket) = request.ticket {
+                    self.lanes[request.lane as usize].waiting.remove(ticket);
+                }
+                self.with_client(token, |client, cx| client.answer_request(refusal, cx));
+            }
+            // It does not read its reply.
+            _ => return self.close(token),
+        }
+        self.work.push_back(token);
+        let Some(client) = self.clients.get_mut(token) else { return };
+        let (network, held) = (client.network, client.held());
+        self.crowd.set_held(token, &mut client.place, network, held);
+    }
+
     fn admit(&mut self, stream: Stream, peer: IpAddr, is_tcp: bool) {
-        let proxies = &self.settings.trusted_proxies;
-        let exempt = peer.is_loopback() || proxies.iter().any(|block| block.contains(peer));
+        let listed = is_listed(peer, &self.settings.trusted_proxies);
+        let exempt = peer.is_loopback() || listed;
         let address = (!exempt).then(|| counted_as(peer));
         let room = self.crowd.room_for(address);
         match room {
@@ -91,29 +127,26 @@ impl EventLoop {
             Ok(stream) => stream,
             Err(error) => return self.trouble.warn(self.now, &format!("TLS: {error}")),
         };
-        self.settle_in(stream, peer, address, refused);
+        let network = if listed { Network::of_proxy(peer) } else { Network::of(peer) };
+        let place = self.crowd.enter(address, refused);
+        self.settle_in(stream, peer, network, place);
     }
 
-    fn settle_in(
-        &mut self,
-        mut stream: Stream,
-        peer: IpAddr,
-        address: Option<IpAddr>,
-        refused: bool,
-    ) {
-        let token = self.clients.next_token();
+    fn settle_in(&mut self, mut stream: Stream, peer: IpAddr, network: Network, mut place: Place) {
+        let (token, refused) = (self.clients.next_token(), place.refused);
         if let Err(error) = stream.register(self.poll.registry(), token) {
+            self.crowd.leave(token, &mut place);
             return self.trouble.warn(self.now, &format!("cannot watch a connection: {error}"));
         }
-        let place = self.crowd.enter(address, refused);
-        let token = self.clients.insert(Connection::new(stream, peer, place, self.now));
+        let client = Connection::new(stream, peer, network, place, self.now);
+        let token = self.clients.insert(client);
         if refused {
             let refusal = Refusal::new(Cause::Overloaded, "too many connections");
             self.with_client(token, |client, cx| client.refuse(refusal, cx));
         }
         self.drive(token);
-        if let Some(oldest) = self.crowd.excess_handshake() {
-            self.close(oldest);
+        if let Some(other) = self.crowd.excess_handshake(network) {
+            self.close(other);
         }
     }
 

@@ -56,6 +56,15 @@ fn is_passed_on(name: &str, head: &Head<'_>) -> bool {
         && !connection_options(&head.fields).any(|option| option.eq_ignore_ascii_case(name))
 }
 
+/// Method and path of a request that `begin` has begun.
+#[must_use]
+pub(super) fn method_and_path(request: &[u8]) -> (&str, &str) {
+    let end = request.iter().position(|byte| *byte == b'\r').unwrap_or(request.len());
+    let mut words = std::str::from_utf8(&request[..end]).unwrap_or_default().split(' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    (method, target.split('?').next().unwrap_or_default())
+}
+
 /// Adds length and body.
 pub fn finish(request: &mut Vec<u8>, framing: BodyLength, body: &[u8]) {
     if framing != BodyLength::None {

@@ -13,7 +13,7 @@ use mio::Token;
 use super::Hooks;
 use super::answer::{self, CONTINUE, Recipient, RequestIds};
 use super::crowd::Place;
-use super::forwarded::client_address;
+use super::forwarded::{client_address, say_if_unlisted};
 use super::framing::{self, Decision, Limits};
 use super::outgoing::Outgoing;
 use super::problem::Refusal;
@@ -21,6 +21,7 @@ use super::reply::Coding;
 use super::request::{Receiving, Request};
 use super::settings::Settings;
 use super::stream::{Handshake, Stream, is_not_now};
+use crate::shares::Network;
 
 /// Reads in a row before others have their turn.
 const READS_IN_A_ROW: usize = 8;
@@ -80,12 +81,18 @@ pub(super) struct Context<'a> {
     pub(super) scratch: &'a mut [u8],
     pub(super) now: Instant,
     pub(super) draining: bool,
+    /// It was said that somebody unlisted forwards.
+    pub(super) said_unlisted: &'a mut bool,
 }
 
 /// One client.
 pub(super) struct Connection {
     pub(super) stream: Stream,
     pub(super) peer: IpAddr,
+    of_peer: Network,
+    /// For whom it takes up room: the peer, or from the head of a request to the end of its reply
+    /// the client that it came from.
+    pub(super) network: Network,
     pub(super) place: Place,
     pub(super) state: State,
     /// When the state began.
@@ -101,11 +108,19 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Stream, peer: IpAddr, place: Place, now: Instant) -> Self {
+    pub(super) fn new(
+        stream: Stream,
+        peer: IpAddr,
+        of_peer: Network,
+        place: Place,
+        now: Instant,
+    ) -> Self {
         let state = if stream.needs_handshake() { State::Handshaking } else { State::Idle };
         Self {
             stream,
             peer,
+            of_peer,
+            network: of_peer,
             place,
             state,
             since: now,
@@ -212,13 +227,15 @@ impl Connection {
                 let (header, trusted) =
                     (cx.settings.forwarded_header, &cx.settings.trusted_proxies);
                 let client = client_address(self.peer, &head.fields, header, trusted);
+                say_if_unlisted(self.peer, &head.fields, trusted, cx.said_unlisted);
                 let id = cx.ids.next();
                 let limit = cx.limits.body_bytes;
-                let receiving = Receiving::new(&head, client, id, cx.hooks, limit, cx.now);
+                let receiving = Receiving::new(&head, client, id, limit, cx.now);
                 let (expects, length) = (head.expects_continue, head.length);
                 self.input.drain(..length);
                 self.scanned = 0;
                 self.served += 1;
+                self.network = receiving.network();
                 if expects && self.input.is_empty() && receiving.wants_body() {
                     self.output.push(CONTINUE, cx.now);
                 }
@@ -242,7 +259,7 @@ impl Connection {
             }
         }
         if let State::Body(receiving) = std::mem::replace(&mut self.state, State::Idle) {
-            let mut request = receiving.finish(cx.now);
+            let mut request = receiving.finish(cx.hooks, cx.now);
             request.keep_alive &= self.served < cx.settings.requests_per_connection;
             self.enter(State::Waiting(Box::new(request)), cx.now);
         }
@@ -296,6 +313,7 @@ impl Connection {
             Ok(true) => self.output = Outgoing::new(cx.now),
         }
         if keep_alive {
+            self.network = self.of_peer;
             let state = if self.input.is_empty() { State::Idle } else { State::Head };
             self.enter(state, cx.now);
         } else if self.stream.finish().is_err() {

@@ -1,5 +1,8 @@
 //! Who is here: connections in all and by address, who has been idle longest, and what all hold.
 //!
+//! Handshakes, and the bytes that all hold, are shared out by network (`crate::shares`): when there
+//! are too many, the network with most of them gives way.
+//!
 //! Idle connections are the ones that can give way without harm, so they are kept in the order in
 //! which they became idle, once for all and once for each address.
 
@@ -9,6 +12,7 @@ use std::net::IpAddr;
 use mio::Token;
 
 use super::settings::{REFUSED_AT_ONCE, Settings};
+use crate::shares::{By, Network, Shares, Ticket};
 
 /// The counts. A connection remembers its own place (`Place`), so leaving is exact.
 #[derive(Debug)]
@@ -18,9 +22,9 @@ pub(super) struct Crowd {
     by_address: HashMap<IpAddr, usize>,
     idle: BTreeSet<(u64, Token)>,
     idle_by_address: BTreeSet<(IpAddr, u64, Token)>,
-    handshakes: BTreeSet<(u64, Token)>,
+    handshakes: Shares<Token>,
+    held: Shares<Token>,
     clock: u64,
-    held: usize,
     max: usize,
     max_per_address: usize,
     max_held: usize,
@@ -35,8 +39,9 @@ pub(super) struct Place {
     /// It came beyond the limit, and only hears 503.
     pub(super) refused: bool,
     idle: Option<u64>,
-    handshake: Option<u64>,
-    held: usize,
+    handshake: Option<Ticket>,
+    held: Option<Ticket>,
+    held_bytes: usize,
 }
 
 /// Whether there is room for one more.
@@ -59,9 +64,9 @@ impl Crowd {
             by_address: HashMap::new(),
             idle: BTreeSet::new(),
             idle_by_address: BTreeSet::new(),
-            handshakes: BTreeSet::new(),
+            handshakes: Shares::default(),
+            held: Shares::default(),
             clock: 0,
-            held: 0,
             max: settings.connection_limit(),
             max_per_address: settings.connection_limit_per_address(),
             max_held: settings.buffered_bytes,
@@ -107,8 +112,12 @@ impl Crowd {
 
     pub(super) fn leave(&mut self, token: Token, place: &mut Place) {
         self.set_idle(token, place, false);
-        self.set_handshake(token, place, false);
-        self.set_held(place, 0);
+        if let Some(ticket) = place.handshake.take() {
+            self.handshakes.remove(ticket);
+        }
+        if let Some(ticket) = place.held.take() {
+            self.held.remove(ticket);
+        }
         if place.refused {
             self.refused -= 1;
             return;
@@ -147,33 +156,65 @@ impl Crowd {
     }
 
     /// In a TLS handshake, or no longer.
-    pub(super) fn set_handshake(&mut self, token: Token, place: &mut Place, shaking: bool) {
+    pub(super) fn set_handshake(
+        &mut self,
+        token: Token,
+        place: &mut Place,
+        network: Network,
+        shaking: bool,
+    ) {
         match (place.handshake, shaking) {
-            (None, true) => {
-                self.clock += 1;
-                place.handshake = Some(self.clock);
-                self.handshakes.insert((self.clock, token));
-            }
-            (Some(since), false) => {
+            (None, true) => place.handshake = Some(self.handshakes.insert(network, token, 1)),
+            (Some(ticket), false) => {
                 place.handshake = None;
-                self.handshakes.remove(&(since, token));
+                self.handshakes.remove(ticket);
             }
             _ => {}
         }
     }
 
-    /// The handshake that must give way, when there are too many.
-    pub(super) fn excess_handshake(&self) -> Option<Token> {
-        let too_many = self.handshakes.len() > self.max_handshakes;
-        self.handshakes.first().filter(|_| too_many).map(|entry| entry.1)
+    /// The handshake that must give way to one of this network, when there are too many: the oldest
+    /// of the network with most, since one that lasts is likely to last on.
+    pub(super) fn excess_handshake(&self, newcomer: Network) -> Option<Token> {
+        if self.handshakes.held().count <= self.max_handshakes {
+            return None;
+        }
+        let most = self.handshakes.fullest(By::Count, newcomer, 0).unwrap_or(newcomer);
+        self.handshakes.get(self.handshakes.oldest(most)?).copied()
     }
 
     /// Notes what a connection holds. Says whether it grew beyond what all together may hold.
-    pub(super) fn set_held(&mut self, place: &mut Place, bytes: usize) -> bool {
-        let grew = bytes > place.held;
-        self.held = self.held - place.held + bytes;
-        place.held = bytes;
-        grew && self.held > self.max_held
+    pub(super) fn set_held(
+        &mut self,
+        token: Token,
+        place: &mut Place,
+        network: Network,
+        bytes: usize,
+    ) -> bool {
+        let grew = bytes > place.held_bytes;
+        if place.held.is_some_and(|ticket| bytes == 0 || ticket.network() != network)
+            && let Some(ticket) = place.held.take()
+        {
+            self.held.remove(ticket);
+        }
+        match place.held {
+            Some(ticket) => self.held.weigh(ticket, bytes),
+            None if bytes > 0 => place.held = Some(self.held.insert(network, token, bytes)),
+            None => {}
+        }
+        place.held_bytes = bytes;
+        grew && self.holds_too_much()
+    }
+
+    pub(super) fn holds_too_much(&self) -> bool {
+        self.held.held().weight > self.max_held
+    }
+
+    /// The connection that must give way when one of this network makes all hold too much: the one
+    /// that holds most, of the network that does.
+    pub(super) fn heaviest(&self, grower: Network) -> Option<Token> {
+        let most = self.held.fullest(By::Weight, grower, 0).unwrap_or(grower);
+        self.held.get(self.held.heaviest(most)?).copied()
     }
 }
 
@@ -235,14 +276,62 @@ mod tests {
         assert_eq!(crowd.room_for(None), Room::Refuse);
     }
 
+    fn network(third: u8) -> Network {
+        Network::of([10, 0, third, 1].into())
+    }
+
     #[test]
     fn what_all_hold_is_bounded_and_only_growth_is_blamed() {
         let mut crowd = crowd(5, 5);
         let mut first = crowd.enter(None, false);
         let mut second = crowd.enter(None, false);
-        assert!(!crowd.set_held(&mut first, 100));
-        assert!(crowd.set_held(&mut second, 1));
-        assert!(!crowd.set_held(&mut first, 99));
-        assert!(!crowd.set_held(&mut second, 1));
+        assert!(!crowd.set_held(Token(1), &mut first, network(1), 100));
+        assert!(crowd.set_held(Token(2), &mut second, network(2), 1));
+        assert!(!crowd.set_held(Token(1), &mut first, network(1), 99));
+        assert!(!crowd.set_held(Token(2), &mut second, network(2), 1));
+    }
+
+    #[test]
+    fn the_fullest_network_gives_way_whoever_grows_and_with_it_whoever_holds_most() {
+        let mut crowd = crowd(9, 9);
+        let mut places: Vec<Place> = (0..4).map(|_| crowd.enter(None, false)).collect();
+        for (at, bytes, of) in [(0, 30, 1), (1, 40, 1), (2, 29, 2), (3, 2, 3)] {
+            crowd.set_held(Token(at), &mut places[at], network(of), bytes);
+        }
+        assert!(crowd.holds_too_much());
+        assert_eq!(crowd.heaviest(network(3)), Some(Token(1)));
+        // Its head is read, and it counts for another from now on.
+        crowd.set_held(Token(1), &mut places[1], network(3), 40);
+        assert_eq!(crowd.heaviest(network(2)), Some(Token(1)));
+        assert_eq!(crowd.heaviest(network(3)), Some(Token(1)));
+        places.iter_mut().enumerate().for_each(|(at, place)| crowd.leave(Token(at), place));
+        assert!(crowd.held.is_empty() && crowd.heaviest(network(1)).is_none());
+    }
+
+    #[test]
+    fn the_network_with_most_handshakes_gives_way_with_its_oldest() {
+        let mut crowd = crowd(9, 9);
+        crowd.max_handshakes = 3;
+        let mut shake = |token, of| {
+            let mut place = crowd.enter(None, false);
+            crowd.set_handshake(Token(token), &mut place, network(of), true);
+            let excess = crowd.excess_handshake(network(of));
+            (excess, place)
+        };
+        let (first, second) = (shake(1, 1), shake(2, 2));
+        assert!(first.0.is_none() && second.0.is_none() && shake(3, 1).0.is_none());
+        let (excess, mut place) = shake(4, 3);
+        assert_eq!(excess, Some(Token(1)));
+        // Not closed here, so that there is one more than may be.
+        crowd.leave(Token(4), &mut place);
+        let (mut gone, _) = (first.1, second);
+        crowd.leave(Token(1), &mut gone);
+        let mut shake = |token, of| {
+            let mut place = crowd.enter(None, false);
+            crowd.set_handshake(Token(token), &mut place, network(of), true);
+            crowd.excess_handshake(network(of))
+        };
+        assert_eq!(shake(5, 4), None);
+        assert_eq!(shake(6, 5), Some(Token(6)), "fresh networks evict nobody");
     }
 }

@@ -17,7 +17,6 @@ use super::crowd::Crowd;
 use super::deadlines::Deadlines;
 use super::framing::Limits;
 use super::listener::Listener;
-use super::problem::{Cause, Refusal};
 use super::quiet::Quiet;
 use super::settings::Settings;
 use super::slots::{Kind, Slots, fixed, index, kind};
@@ -25,6 +24,7 @@ use super::stopping::Shared;
 use super::upstream::Pool;
 use super::waiting::WaitingList;
 use super::{Hooks, Lane, Upstreams};
+use crate::shares::Successes;
 
 /// Bytes of one read, shared by all.
 const SCRATCH_BYTES: usize = 16 * 1024;
@@ -48,6 +48,7 @@ pub(super) struct EventLoop {
     pub(super) clients: Slots<Connection>,
     pub(super) lanes: [Pool; 2],
     pub(super) crowd: Crowd,
+    pub(super) successes: Successes,
     pub(super) deadlines: Deadlines,
     pub(super) work: VecDeque<Token>,
     pub(super) scratch: Box<[u8]>,
@@ -59,6 +60,7 @@ pub(super) struct EventLoop {
     pub(super) cut_off: usize,
     pub(super) overload: Quiet,
     pub(super) trouble: Quiet,
+    said_unlisted: bool,
     pub(super) shared: Arc<Shared>,
     #[cfg(feature = "tls")]
     pub(super) certificates: Option<Arc<super::tls::Certificates>>,
@@ -103,6 +105,7 @@ impl EventLoop {
             clients: Slots::new(Kind::Client),
             lanes,
             crowd: Crowd::new(&settings),
+            successes: Successes::default(),
             deadlines: Deadlines::default(),
             work: VecDeque::new(),
             scratch: vec![0; SCRATCH_BYTES].into(),
@@ -114,6 +117,7 @@ impl EventLoop {
             cut_off: 0,
             overload: Quiet::default(),
             trouble: Quiet::default(),
+            said_unlisted: false,
             shared,
             #[cfg(feature = "tls")]
             certificates: None,
@@ -229,6 +233,7 @@ impl EventLoop {
             scratch: &mut self.scratch,
             now: self.now,
             draining: self.draining,
+            said_unlisted: &mut self.said_unlisted,
         };
         Some(call(client, &mut context))
     }
@@ -265,15 +270,11 @@ impl EventLoop {
         let idle = matches!(client.state, State::Idle);
         let shaking = matches!(client.state, State::Handshaking);
         self.crowd.set_idle(token, &mut client.place, idle);
-        self.crowd.set_handshake(token, &mut client.place, shaking);
+        let network = client.network;
+        self.crowd.set_handshake(token, &mut client.place, network, shaking);
         let held = client.held();
-        if self.crowd.set_held(&mut client.place, held)
-            && matches!(client.state, State::Head | State::Body(_))
-        {
-            self.overload.warn(self.now, "clients make us hold too much, some hear 503");
-            let refusal = Refusal::new(Cause::Overloaded, "too much is waiting to be received");
-            self.with_client(token, |client, cx| client.refuse(refusal, cx));
-            self.work.push_back(token);
+        if self.crowd.set_held(token, &mut client.place, network, held) {
+            self.relieve(network);
         }
     }
 
@@ -282,8 +283,10 @@ impl EventLoop {
         let Some(mut client) = self.clients.remove(token) else { return };
         self.deadlines.change(token, &mut client.deadline, None);
         self.crowd.leave(token, &mut client.place);
-        if let State::Waiting(request) = &client.state {
-            self.lanes[request.lane as usize].waiting.remove(token);
+        if let State::Waiting(request) = &client.state
+            && let Some(ticket) = request.ticket
+        {
+            self.lanes[request.lane as usize].waiting.remove(ticket);
         }
         if let Some((lane, upstream)) = client.upstream() {
             self.abandon(lane, upstream);

@@ -11,6 +11,7 @@ use super::Lane;
 use super::connection::State;
 use super::event_loop::EventLoop;
 use super::problem::{Cause, Refusal};
+use super::reply::ReplyHead;
 use super::slots::{Kind, fixed};
 use super::stream::is_not_now;
 use super::upstream::Role;
@@ -25,17 +26,32 @@ impl EventLoop {
         else {
             return;
         };
-        let (lane, bytes) = (request.lane, request.bytes.len());
+        let (lane, network, bytes) = (request.lane, request.network, request.bytes.len());
         let pool = &mut self.lanes[lane as usize];
         if pool.has_idle() && pool.waiting.is_empty() {
             self.give(lane, token);
             // If that connection was lost, the request waits, and another one may be idle.
             self.assign(lane);
-        } else if !pool.waiting.push(token, bytes) {
-            self.overload.warn(self.now, "the waiting list is full, some hear 503");
-            let refusal = Refusal::new(Cause::Overloaded, "too many requests are waiting");
-            self.with_client(token, |client, cx| client.answer_request(refusal, cx));
+        } else if let Some((ticket, displaced)) = pool.waiting.push(token, network, bytes) {
+            request.ticket = Some(ticket);
+            // Others are answered so soon that the order does not matter.
+            if lane == Lane::Hashing && self.successes.claim(network, self.now) {
+                pool.waiting.prefer(network);
+            }
+            for other in displaced {
+                self.turn_away(other);
+                self.work.push_back(other);
+            }
+        } else {
+            self.turn_away(token);
         }
+    }
+
+    /// Answers a request for which there is no place to wait.
+    fn turn_away(&mut self, token: Token) {
+        self.overload.warn(self.now, "the waiting list is full, some hear 503");
+        let refusal = Refusal::new(Cause::Overloaded, "too many requests are waiting");
+        self.with_client(token, |client, cx| client.answer_request(refusal, cx));
     }
 
     /// Gives waiting requests to idle connections, in order.
@@ -120,6 +136,12 @@ impl EventLoop {
         let piece = upstream.reply.feed(&self.scratch[..count], &mut self.body)?;
         let (role, all_sent) = (upstream.role, upstream.all_sent());
         if let Role::Serving(client) = role {
+            if lane == Lane::Hashing
+                && piece.head.as_ref().is_some_and(ReplyHead::is_success)
+                && let Some(client) = self.clients.get_mut(client)
+            {
+                self.successes.note(client.network, self.now);
+            }
             let body = std::mem::take(&mut self.body);
             let relayed = self.with_client(client, |client, cx| {
                 client.relay(piece.head.as_ref(), &body, piece.done, cx)
@@ -166,8 +188,12 @@ impl EventLoop {
             request.retried |= !upstream.nothing_sent();
             let bytes = upstream.take_request();
             let length = bytes.len();
+            let network = request.network;
             client.return_request(bytes, self.now);
-            self.lanes[lane as usize].waiting.push_front(token, length);
+            if let Some(request) = client.take_waiting() {
+                let waiting = &mut self.lanes[lane as usize].waiting;
+                request.ticket = Some(waiting.put_back(token, network, length));
+            }
         } else if client.has_begun() {
             // Cutting it short is the only way to say that the reply is not complete.
             return self.close(token);

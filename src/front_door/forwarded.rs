@@ -18,7 +18,7 @@ pub fn client_address(
     trusted: &[Cidr],
 ) -> IpAddr {
     let peer = peer.to_canonical();
-    let is_trusted = |address: IpAddr| trusted.iter().any(|block| block.contains(address));
+    let is_trusted = |address: IpAddr| is_listed(address, trusted);
     if !is_trusted(peer) {
         return peer;
     }
@@ -48,6 +48,32 @@ pub fn client_address(
         }
     }
     client
+}
+
+/// Whether the word of this peer is taken.
+pub(super) fn is_listed(peer: IpAddr, trusted: &[Cidr]) -> bool {
+    trusted.iter().any(|block| block.contains(peer))
+}
+
+/// Says once in the life of a door that a peer names a client, as proxies do, and is not believed:
+/// an operator who forgot to list a proxy would otherwise see all of its clients share one part.
+pub(super) fn say_if_unlisted(
+    peer: IpAddr,
+    fields: &[Field<'_>],
+    trusted: &[Cidr],
+    said: &mut bool,
+) {
+    let names = ["x-forwarded-for", "forwarded"];
+    let names_a_client =
+        |field: &Field<'_>| names.iter().any(|name| field.name.eq_ignore_ascii_case(name));
+    if *said || is_listed(peer, trusted) || !fields.iter().any(names_a_client) {
+        return;
+    }
+    *said = true;
+    log::warn!(
+        "front door: {peer} says for whom it asks and is not in server.trusted_proxies: it is not \
+         believed, and if it is a proxy, all clients behind it count as one. Said once"
+    );
 }
 
 /// Splits from the right at a separator that does not stand within a quoted string. From the

@@ -84,7 +84,9 @@ impl EventLoop {
         match &client.state {
             State::Waiting(request) => {
                 let pool = &mut self.lanes[request.lane as usize];
-                pool.waiting.remove(token);
+                if let Some(ticket) = request.ticket {
+                    pool.waiting.remove(ticket);
+                }
                 if pool.connections.len() == 0 {
                     refusal.cause = Cause::Unavailable;
                 }

@@ -11,6 +11,11 @@
 //! Beside them stand pure parts: `framing`, `request_line` and `chunked` (where a request ends), `canonical` and
 //! `reply` (what is written), `forwarded` (who the client is), `problem` (all own answers).
 //!
+//! What is bounded here and could belong to whoever takes it first is shared out by the clients'
+//! networks (`crate::shares`): the places in the waiting lists, the bytes of half-sent requests, the
+//! TLS handshakes. Until a request's head is read, its connection counts for the peer; from then on
+//! for the client that a listed proxy names.
+//!
 //! Limits of the design: HTTP/1.0 and HTTP/1.1 only; request bodies are held whole, so they are
 //! small; one thread does the TLS of all clients.
 
@@ -84,8 +89,8 @@ pub struct Upstreams {
 /// a panic in them ends the door.
 #[derive(Clone, Copy, Debug)]
 pub struct Hooks {
-    /// The lane of a method and a path (without the query).
-    pub lane: fn(method: &str, path: &str) -> Lane,
+    /// The lane of a method, a path (without the query) and a complete body.
+    pub lane: fn(method: &str, path: &str, body: &[u8]) -> Lane,
     /// The JSON of a problem document.
     pub problem: fn(&Problem) -> Vec<u8>,
 }

@@ -52,6 +52,14 @@ pub(super) struct Piece {
     pub(super) done: bool,
 }
 
+impl ReplyHead {
+    /// Whether the status is one of success.
+    pub(super) fn is_success(&self) -> bool {
+        let class = self.text.iter().position(|byte| *byte == b' ').map(|at| at + 1);
+        class.and_then(|at| self.text.get(at)) == Some(&b'2')
+    }
+}
+
 impl Reply {
     pub(super) const fn new(to_head_request: bool) -> Self {
         Self { state: State::Head(Vec::new()), to_head_request }

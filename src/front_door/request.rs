@@ -7,6 +7,7 @@ use super::chunked::Decoder;
 use super::framing::{BodyLength, Head, Version};
 use super::problem::Refusal;
 use super::{Hooks, Lane};
+use crate::shares::{Network, Ticket};
 
 /// What must be known to forward a request and to relay its reply.
 #[derive(Debug)]
@@ -14,6 +15,10 @@ pub(super) struct Request {
     /// Canonical bytes; empty while the upstream has them.
     pub(super) bytes: Vec<u8>,
     pub(super) lane: Lane,
+    /// For whom it waits and takes up room.
+    pub(super) network: Network,
+    /// Its place while it waits.
+    pub(super) ticket: Option<Ticket>,
     pub(super) id: String,
     pub(super) version: Version,
     pub(super) keep_alive: bool,
@@ -40,15 +45,16 @@ impl Receiving {
         head: &Head<'_>,
         client: std::net::IpAddr,
         id: String,
-        hooks: &Hooks,
         body_limit: usize,
         now: Instant,
     ) -> Self {
-        let path = head.target.split('?').next().unwrap_or_default();
         Self {
             request: Request {
                 bytes: canonical::begin(head, client, &id),
-                lane: (hooks.lane)(head.method, path),
+                // Which one it is, is decided when the body is there.
+                lane: Lane::Hashing,
+                network: Network::of(client),
+                ticket: None,
                 id,
                 version: head.version,
                 keep_alive: head.keep_alive,
@@ -95,7 +101,13 @@ impl Receiving {
         &self.request.id
     }
 
-    pub(super) fn finish(mut self, now: Instant) -> Request {
+    pub(super) fn network(&self) -> Network {
+        self.request.network
+    }
+
+    pub(super) fn finish(mut self, hooks: &Hooks, now: Instant) -> Request {
+        let (method, path) = canonical::method_and_path(&self.request.bytes);
+        self.request.lane = (hooks.lane)(method, path, &self.body);
         canonical::finish(&mut self.request.bytes, self.framing, &self.body);
         self.request.complete = now;
         self.request

@@ -1,53 +1,53 @@
-//! Requests that wait for a private connection: bounded in number and bytes, first come first
-//! served. Only names are here; the bytes stay with their connection.
-
-use std::collections::VecDeque;
+//! Requests that wait for a private connection: bounded in number and bytes, and shared out by the
+//! clients' networks. Only names are here; the bytes stay with their connection.
 
 use mio::Token;
+
+use crate::shares::{Amount, Network, Shares, Ticket};
 
 /// The waiting list of one lane.
 #[derive(Debug)]
 pub(super) struct WaitingList {
-    entries: VecDeque<(Token, usize)>,
-    bytes: usize,
-    max_entries: usize,
-    max_bytes: usize,
+    entries: Shares<Token>,
+    most: Amount,
 }
 
 impl WaitingList {
-    pub(super) const fn new(max_entries: usize, max_bytes: usize) -> Self {
-        Self { entries: VecDeque::new(), bytes: 0, max_entries, max_bytes }
+    pub(super) fn new(max_entries: usize, max_bytes: usize) -> Self {
+        let most = Amount { count: max_entries, weight: max_bytes };
+        Self { entries: Shares::default(), most }
     }
 
-    /// Adds a request, or says that there is no room for it.
+    /// Adds a request of a client of this network. Whoever had to give way is handed back; nothing,
+    /// when there is no room for it.
     #[must_use]
-    pub(super) fn push(&mut self, client: Token, bytes: usize) -> bool {
-        let room = self.entries.len() < self.max_entries && self.bytes + bytes <= self.max_bytes;
-        if room {
-            self.entries.push_back((client, bytes));
-            self.bytes += bytes;
-        }
-        room
+    pub(super) fn push(
+        &mut self,
+        client: Token,
+        network: Network,
+        bytes: usize,
+    ) -> Option<(Ticket, Vec<Token>)> {
+        self.entries.admit(network, client, bytes, self.most).ok()
     }
 
-    /// Puts a request that has waited before back to the front; it is never refused.
-    pub(super) fn push_front(&mut self, client: Token, bytes: usize) {
-        self.entries.push_front((client, bytes));
-        self.bytes += bytes;
+    /// Puts a request that has had its turn before back to the front; it is never refused.
+    #[must_use]
+    pub(super) fn put_back(&mut self, client: Token, network: Network, bytes: usize) -> Ticket {
+        self.entries.put_back(network, client, bytes)
+    }
+
+    /// A network that waits is next, before others that wait.
+    pub(super) fn prefer(&mut self, network: Network) {
+        self.entries.prefer(network);
     }
 
     pub(super) fn pop(&mut self) -> Option<Token> {
-        let (client, bytes) = self.entries.pop_front()?;
-        self.bytes -= bytes;
-        Some(client)
+        self.entries.next()
     }
 
     /// Forgets a client that left or waited too long.
-    pub(super) fn remove(&mut self, client: Token) {
-        if let Some(at) = self.entries.iter().position(|entry| entry.0 == client) {
-            let removed = self.entries.remove(at);
-            self.bytes -= removed.map_or(0, |entry| entry.1);
-        }
+    pub(super) fn remove(&mut self, ticket: Ticket) {
+        self.entries.remove(ticket);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -62,16 +62,18 @@ mod tests {
     #[test]
     fn it_is_bounded_in_number_and_bytes_and_keeps_the_order() {
         let mut list = WaitingList::new(3, 100);
-        assert!(list.push(Token(1), 40));
-        assert!(!list.push(Token(2), 61));
-        assert!(list.push(Token(2), 60));
-        assert!(!list.push(Token(3), 1));
-        list.remove(Token(1));
-        list.remove(Token(1));
-        assert!(list.push(Token(3), 40));
-        list.push_front(Token(4), 1);
-        assert!(!list.push(Token(5), 0));
+        let network = Network::of([192, 0, 2, 1].into());
+        let (first, displaced) = list.push(Token(1), network, 40).unwrap();
+        assert!(displaced.is_empty());
+        assert!(list.push(Token(2), network, 61).is_none());
+        assert!(list.push(Token(2), network, 60).is_some());
+        assert!(list.push(Token(3), network, 1).is_none());
+        list.remove(first);
+        list.remove(first);
+        assert!(list.push(Token(3), network, 40).is_some());
+        let _ = list.put_back(Token(4), network, 1);
+        assert!(list.push(Token(5), network, 0).is_none());
         assert_eq!([list.pop(), list.pop(), list.pop()], [4, 2, 3].map(|n| Some(Token(n))));
-        assert!(list.is_empty() && list.pop().is_none() && list.bytes == 0);
+        assert!(list.is_empty() && list.pop().is_none());
     }
 }

@@ -66,6 +66,11 @@ impl Request {
         self.client.parse().ok()
     }
 
+    /// As it came.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// That a body, if there is one, says that it is of this media type.
     fn expect(&self, expected: &'static str) -> Result<()> {
         let media_type = self.content_type.as_deref().unwrap_or_default();

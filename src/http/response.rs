@@ -95,6 +95,7 @@ impl Response {
             Error::Forbidden | Error::ScopeMissing(_) => (FORBIDDEN, "forbidden"),
             Error::NoSuchUser | Error::NoSuchSession | Error::NoSuchKey => (NOT_FOUND, "not_found"),
             Error::KeyNameTaken => (BAD_REQUEST, "name_taken"),
+            Error::Overloaded(_) => (OVERLOADED, "overloaded"),
             Error::Unavailable(_) | Error::ConnectionLost(_) | Error::Conflict(_) => {
                 log::warn!("{request_id} {error}");
                 return Self::unavailable(request_id);
@@ -113,6 +114,8 @@ impl Response {
             Error::TooManyAttempts(wait) => {
                 response.header("Retry-After", error::seconds(*wait).to_string())
             }
+            // As the front door says for its waiting lists.
+            Error::Overloaded(_) => response.header("Retry-After", "1"),
             // RFC 6750, section 3: no error code when no token was presented.
             Error::TokenMissing => response.header("WWW-Authenticate", "Bearer"),
             Error::TokenInvalid => {
@@ -162,6 +165,7 @@ const UNAUTHORIZED: (u16, &str) = (401, "Unauthorized");
 const FORBIDDEN: (u16, &str) = (403, "Forbidden");
 const TOO_MANY_REQUESTS: (u16, &str) = (429, "Too Many Requests");
 const NOT_FOUND: (u16, &str) = (404, "Not Found");
+const OVERLOADED: (u16, &str) = (503, "Service Unavailable");
 const MEDIA_TYPE: (u16, &str) = (415, "Unsupported Media Type");
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The threads that hash: as many as cores, at a lower scheduling priority than all others, and
 //! giving way to requests that are being answered meanwhile.
 //!
-//! Whoever needs a hash hands it over and waits; [`queue`] says in which order they are taken. No
-//! more can wait than there are callers, so the queue is bounded by the threads that call. A foreign
+//! Whoever needs a hash hands it over and waits; [`queue`] says in which order they are taken, by the
+//! network of the client for whom the calling thread works. No more can wait than there are callers,
+//! so the queue is bounded by the threads that call. A foreign
 //! hash that a library computes cannot be interrupted: it gives way by its priority alone.
 
 mod queue;
@@ -10,8 +11,10 @@ mod queue;
 use super::foreign::Foreign;
 use super::kernel::{HASH_BYTES, Job, Kernel};
 use crate::activity::Activity;
+use crate::client;
 use crate::error::{Error, Result};
-use queue::{ForeignCheck, Pbkdf2, Queue, Taken, Waiting};
+use crate::shares::Network;
+use queue::{ForeignCheck, Pbkdf2, Queue, Taken, Waiting, Work};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -35,6 +38,18 @@ const STAND_BACK: Duration = Duration::from_micros(500);
 /// How often a thread that stands back looks again.
 const GLANCE: Duration = Duration::from_micros(50);
 
+/// What the threads are started with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) threads: usize,
+    /// Bytes that foreign hashes may take together while they run.
+    pub(super) budget: usize,
+    /// Rounds of a hash as it is configured.
+    pub(super) usual: u32,
+    /// Hashes of several times that cost that may wait.
+    pub(super) most_costly: usize,
+}
+
 /// The threads. Dropping it ends them.
 pub(super) struct Lane {
     shared: Arc<Shared>,
@@ -51,11 +66,12 @@ struct Shared {
 }
 
 impl Lane {
-    /// Starts the threads, which give way to `activity`. `budget` is in bytes.
+    /// Starts the threads, which give way to `activity`.
     ///
     /// # Errors
     /// [`Error::Startup`] when one cannot be started.
-    pub(super) fn start(threads: usize, budget: usize, activity: Arc<Activity>) -> Result<Self> {
+    pub(super) fn start(bounds: Bounds, activity: Arc<Activity>) -> Result<Self> {
+        let Bounds { threads, budget, usual, most_costly } = bounds;
         let kernel = Kernel::detect();
         if kernel.failed_self_check() {
             log::warn!(
@@ -63,7 +79,8 @@ impl Lane {
                  them, which is slower. The processor or the build is faulty"
             );
         }
-        let (queue, wake) = (Mutex::default(), Condvar::new());
+        let queue = Mutex::new(Queue::new(threads, usual, most_costly));
+        let wake = Condvar::new();
         let shared = Arc::new(Shared { kernel, activity, budget, queue, wake });
         let mut lane = Self { shared, threads: Vec::new() };
         for number in 0..threads {
@@ -80,7 +97,8 @@ impl Lane {
     /// Computes one hash and waits for it.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the thread that had it is gone, which would be a fault of ours.
+    /// [`Error::Internal`] when the thread that had it is gone, which would be a fault of ours;
+    /// [`Error::Overloaded`] when it costs much and too many such wait.
     pub(super) fn derive(
         &self,
         password: &[u8],
@@ -89,7 +107,7 @@ impl Lane {
     ) -> Result<[u8; HASH_BYTES]> {
         let (reply, answer) = sync_channel(1);
         let (password, salt) = (Zeroizing::new(password.to_vec()), salt.to_vec());
-        self.wait(Waiting::Pbkdf2(Pbkdf2 { password, salt, iterations, reply }), &answer)
+        self.wait(Waiting::Pbkdf2(Pbkdf2 { password, salt, iterations, reply }), &answer)?
     }
 
     /// Verifies one foreign hash and waits for the outcome.
@@ -116,7 +134,8 @@ impl Lane {
     }
 
     fn wait<T>(&self, waiting: Waiting, answer: &Receiver<T>) -> Result<T> {
-        self.shared.lock().waiting.push_back(waiting);
+        let network = client::address().map_or(Network::HERE, Network::of);
+        self.shared.lock().push(network, waiting);
         self.shared.wake.notify_one();
         answer.recv().map_err(|_| Error::Internal("a hashing thread is gone".to_owned()))
     }
@@ -145,14 +164,23 @@ impl Shared {
             log::debug!("hashing threads keep their priority: {error}");
         }
         while let Some(taken) = self.take() {
-            match taken {
-                Taken::Together(taken) => self.derive(&taken),
-                Taken::Alone(check) => self.verify(&check),
+            let Taken { work, costly } = taken;
+            match work {
+                Work::Together(taken) => self.derive(&taken, costly),
+                Work::Alone(check) => self.verify(&check, costly),
             }
         }
     }
 
-    fn derive(&self, taken: &[Pbkdf2]) {
+    /// Says that something is done for which others may have waited.
+    fn done(&self, memory: usize, costly: bool) {
+        if memory > 0 || costly {
+            self.lock().done(memory, costly);
+            self.wake.notify_all();
+        }
+    }
+
+    fn derive(&self, taken: &[Pbkdf2], costly: bool) {
         let mut hashes = vec![[0; HASH_BYTES]; taken.len()];
         let mut jobs: Vec<Job<'_>> = taken
             .iter()
@@ -166,9 +194,10 @@ impl Shared {
             .collect();
         self.kernel.derive(&mut jobs, &|| self.give_way());
         drop(jobs);
+        self.done(0, costly);
         for (waiting, hash) in taken.iter().zip(hashes) {
             // Nobody waits when the caller panicked.
-            let _ = waiting.reply.send(hash);
+            let _ = waiting.reply.send(Ok(hash));
         }
     }
 
@@ -183,16 +212,12 @@ impl Shared {
     }
 
     /// A library that panics must cost neither this thread nor the memory that was set aside.
-    fn verify(&self, check: &ForeignCheck) {
+    fn verify(&self, check: &ForeignCheck, costly: bool) {
         let outcome = catch_unwind(AssertUnwindSafe(|| check.hash.verify(&check.password)));
         let outcome = outcome.unwrap_or_else(|_| {
             Err(Error::Internal("verifying a foreign hash panicked".to_owned()))
         });
-        let memory = check.hash.memory();
-        if memory > 0 {
-            self.lock().in_use -= memory;
-            self.wake.notify_all();
-        }
+        self.done(check.hash.memory(), costly);
         let _ = check.reply.send(outcome);
     }
 
@@ -205,7 +230,7 @@ impl Shared {
                 queue.idle -= 1;
                 return Some(taken);
             }
-            if queue.closed && queue.waiting.is_empty() {
+            if queue.closed && queue.is_empty() {
                 return None;
             }
             queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
@@ -222,6 +247,11 @@ mod tests {
     const SALT_BYTES: usize = 16;
     const BUDGET: usize = 1 << 20;
 
+    fn start(threads: usize, activity: Arc<Activity>) -> Lane {
+        let bounds = Bounds { threads, budget: BUDGET, usual: 1_000, most_costly: 4 };
+        Lane::start(bounds, activity).unwrap()
+    }
+
     fn memory_hard(kib: u32) -> Foreign {
         let text = format!("$argon2id$v=19$m={kib},t=1,p=1$c29tZXNhbHQ$AFQeApHkE9rBoyI8+cqHXw");
         text.parse().unwrap()
@@ -233,7 +263,7 @@ mod tests {
 
     #[test]
     fn everybody_gets_the_own_hash() {
-        let lane = Lane::start(2, BUDGET, Arc::default()).unwrap();
+        let lane = start(2, Arc::default());
         std::thread::scope(|scope| {
             for caller in 0..12_u8 {
                 let lane = &lane;
@@ -253,14 +283,14 @@ mod tests {
 
     #[test]
     fn a_lane_ends_when_it_is_dropped() {
-        drop(Lane::start(3, BUDGET, Arc::default()).unwrap());
+        drop(start(3, Arc::default()));
     }
 
     #[test]
     fn a_hash_is_computed_though_others_are_answered_all_the_time() {
         let activity = Arc::new(Activity::default());
         let _answering = activity.begin();
-        let lane = Lane::start(1, BUDGET, Arc::clone(&activity)).unwrap();
+        let lane = start(1, Arc::clone(&activity));
         let hash = lane.derive(b"password", &[7; SALT_BYTES], 40_000).unwrap();
         let mut expected = [0; HASH_BYTES];
         pbkdf2_hmac::<Sha256>(b"password", &[7; SALT_BYTES], 40_000, &mut expected);
@@ -268,8 +298,44 @@ mod tests {
     }
 
     #[test]
+    fn the_network_of_the_client_decides_whose_turn_it_is() {
+        let bounds = Bounds { threads: 1, budget: BUDGET, usual: 10_000_000, most_costly: 4 };
+        let lane = Lane::start(bounds, Arc::default()).unwrap();
+        let order = Mutex::new(Vec::new());
+        let ask = |address: &'static str, iterations| {
+            let derive = || lane.derive(b"password", &[7; SALT_BYTES], iterations).unwrap();
+            client::for_client(address.parse().ok(), derive);
+            order.lock().unwrap().push(address);
+        };
+        let wait_for = |waiting| {
+            while lane.shared.lock().len() != waiting {
+                std::thread::yield_now();
+            }
+        };
+        std::thread::scope(|scope| {
+            // It is taken before the others are there.
+            let wait_for_idle = |idle| {
+                while lane.shared.lock().idle != idle {
+                    std::thread::yield_now();
+                }
+            };
+            wait_for_idle(1);
+            scope.spawn(|| ask("192.0.2.1", 4_000_000));
+            wait_for_idle(0);
+            for n in 1..=12 {
+                scope.spawn(|| ask("192.0.2.2", 300_000));
+                wait_for(n);
+            }
+            scope.spawn(|| ask("198.51.100.1", 300_000));
+            wait_for(13);
+        });
+        let place = order.lock().unwrap().iter().position(|address| *address == "198.51.100.1");
+        assert!(place.unwrap() < 8, "{order:?}");
+    }
+
+    #[test]
     fn whoever_waits_for_memory_gets_it() {
-        let lane = Lane::start(3, BUDGET, Arc::default()).unwrap();
+        let lane = start(3, Arc::default());
         std::thread::scope(|scope| {
             for caller in 0..9_u32 {
                 let lane = &lane;
@@ -287,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_hash_that_needs_more_than_the_budget_is_refused_with_both_numbers() {
-        let lane = Lane::start(1, BUDGET, Arc::default()).unwrap();
+        let lane = start(1, Arc::default());
         let Err(Error::Internal(text)) = lane.verify(b"x", &memory_hard(1025)) else { panic!() };
         assert!(text.contains("needs 1049600 bytes") && text.contains("is 1048576"), "{text}");
     }

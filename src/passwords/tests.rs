@@ -9,7 +9,7 @@ thread_local! {
 
 fn with(iterations: u32) -> Hasher {
     let settings = config::Config::new(config::Profile::Testing).passwords;
-    Hasher::new(&config::Passwords { iterations, ..settings }, 1, Arc::default()).unwrap()
+    Hasher::new(&config::Passwords { iterations, ..settings }, 1, 6, Arc::default()).unwrap()
 }
 
 /// With 10 iterations and these peppers, the current one first.
@@ -22,7 +22,7 @@ fn peppered(current: Option<&str>, previous: &[&str]) -> Hasher {
         previous_peppers: previous.iter().copied().map(secret).collect(),
         ..settings
     };
-    Hasher::new(&settings, 1, Arc::default()).unwrap()
+    Hasher::new(&settings, 1, 6, Arc::default()).unwrap()
 }
 
 fn password(text: &str) -> Password {
@@ -135,4 +135,16 @@ fn a_foreign_hash_is_verified_as_the_password_was_typed_and_is_then_weak() {
         assert_eq!(verify("Ångström ①② password"), Verdict::RightButWeak);
         assert_eq!(verify("Ångström 12 password"), Verdict::Wrong);
     }
+}
+
+#[test]
+fn whoever_answers_a_quick_request_cannot_wait_for_a_hash() {
+    let (hasher, activity) = (with(10), Activity::default());
+    let hash = hasher.hash(&password("x")).unwrap();
+    let answering = activity.begin();
+    assert!(matches!(hasher.hash(&password("x")), Err(Error::Internal(_))));
+    assert!(matches!(hasher.verify(&password("x"), Some(&hash)), Err(Error::Internal(_))));
+    assert!(matches!(hasher.verify(&password("x"), None), Err(Error::Internal(_))));
+    drop(answering);
+    assert_eq!(hasher.verify(&password("x"), Some(&hash)), Ok(Verdict::Right));
 }

@@ -1,21 +1,46 @@
 //! What waits for the hashing threads, and what a thread takes next.
 //!
-//! A thread takes up to three of ours at once, since the kernel computes three together in less than
-//! twice the time of one; but it leaves some to threads that are idle. A foreign hash it takes
-//! alone, and one that needs memory only when what runs already leaves enough of the budget; until
-//! then others pass it, but no other one that needs memory.
+//! Networks of clients are served in turn (`shares`), one hash each. A thread takes up to three of
+//! ours at once, since the kernel computes three together in less than twice the time of one; but it
+//! leaves some to threads that are idle. A foreign hash it takes alone, and one that needs memory
+//! only when what runs already leaves enough of the budget; until then others pass it, but no other
+//! one that needs memory.
+//!
+//! A hash that costs several times what a login usually does waits apart, behind the others: an
+//! import may bring some, and guesses at them must not stop all logins. One thread at a time
+//! computes such a hash, and never the only one while others wait. At most so many wait, since each
+//! holds a worker; beyond that the network with most of them gives way.
 
-use crate::error::Result;
-use crate::passwords::foreign::Foreign;
+use crate::error::{Error, Result};
+use crate::passwords::foreign::{Digest, Foreign};
 use crate::passwords::kernel::HASH_BYTES;
-use std::collections::VecDeque;
+use crate::shares::{Amount, Network, Shares, Ticket};
 use std::sync::mpsc::SyncSender;
 use zeroize::Zeroizing;
 
-#[derive(Default)]
+/// How often those that cost little may pass one that costs much, where there are several threads:
+/// a second or two of theirs, so that a flood of logins does not keep it waiting for good.
+const PASSED: u32 = 8;
+
+/// How many times the usual cost is much.
+const MUCH: u64 = 4;
+
+/// Rounds of PBKDF2-SHA-256 that count as usual at the least, where few are configured. Four times
+/// as many take a third of a second.
+const USUAL: u32 = 600_000;
+
 pub(super) struct Queue {
-    pub(super) waiting: VecDeque<Waiting>,
+    waiting: Shares<Waiting>,
+    costly: Shares<Waiting>,
+    /// Rounds beyond which a hash is costly.
+    much: u64,
+    /// Costly ones that may wait.
+    most_costly: usize,
+    threads: usize,
     pub(super) idle: usize,
+    costly_runs: bool,
+    /// How often those that wait have passed a costly one.
+    passed: u32,
     /// Bytes that the foreign hashes which run take.
     pub(super) in_use: usize,
     pub(super) closed: bool,
@@ -32,7 +57,7 @@ pub(super) struct Pbkdf2 {
     pub(super) password: Zeroizing<Vec<u8>>,
     pub(super) salt: Vec<u8>,
     pub(super) iterations: u32,
-    pub(super) reply: SyncSender<[u8; HASH_BYTES]>,
+    pub(super) reply: SyncSender<Result<[u8; HASH_BYTES]>>,
 }
 
 pub(super) struct ForeignCheck {
@@ -42,102 +67,165 @@ pub(super) struct ForeignCheck {
 }
 
 /// What a thread takes at a time.
-pub(super) enum Taken {
+pub(super) struct Taken {
+    pub(super) work: Work,
+    pub(super) costly: bool,
+}
+
+pub(super) enum Work {
     Together(Vec<Pbkdf2>),
     Alone(ForeignCheck),
 }
 
+impl Waiting {
+    fn memory(&self) -> usize {
+        match self {
+            Self::Pbkdf2(_) => 0,
+            Self::Foreign(check) => check.hash.memory(),
+        }
+    }
+
+    /// About how many rounds of PBKDF2-SHA-256, as the kernel computes them, take as long.
+    fn rounds(&self) -> u64 {
+        match self {
+            Self::Pbkdf2(own) => own.iterations.into(),
+            Self::Foreign(check) => match &check.hash {
+                // By the crate, without three at once; SHA-512 without instructions of its own.
+                Foreign::Pbkdf2 { digest: Digest::Sha512, iterations, .. } => {
+                    9 * u64::from(*iterations)
+                }
+                Foreign::Pbkdf2 { iterations, .. } => 2 * u64::from(*iterations),
+                // Cost 12 takes a quarter of a second.
+                Foreign::Bcrypt { cost, .. } => 470 << cost,
+                Foreign::Argon2 { kib, passes, .. } => 11 * u64::from(*kib) * u64::from(*passes),
+                Foreign::Scrypt { log_n, r, p, .. } => {
+                    (20 * u64::from(*r) * u64::from(*p)) << log_n >> 3
+                }
+            },
+        }
+    }
+
+    /// Tells whoever waits that there was no room.
+    fn turn_away(self) {
+        let refused = "too many passwords are waiting to be checked against hashes of a high cost";
+        let error = Error::Overloaded(refused);
+        // Nobody waits when the caller panicked.
+        match self {
+            Self::Pbkdf2(own) => drop(own.reply.send(Err(error))),
+            Self::Foreign(check) => drop(check.reply.send(Err(error))),
+        }
+    }
+}
+
 impl Queue {
-    /// The first that can be done now, with a fair share of its like if it is one of ours.
+    /// A queue for so many threads, where hashes of so many rounds are usual.
+    pub(super) fn new(threads: usize, usual: u32, most_costly: usize) -> Self {
+        Self {
+            waiting: Shares::default(),
+            costly: Shares::default(),
+            much: MUCH * u64::from(usual.max(USUAL)),
+            most_costly,
+            threads,
+            idle: 0,
+            costly_runs: false,
+            passed: 0,
+            in_use: 0,
+            closed: false,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.costly.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.waiting.held().count + self.costly.held().count
+    }
+
+    /// Adds a hash that a client of this network waits for. One that costs much and finds no room is
+    /// answered at once, or another one in its place.
+    pub(super) fn push(&mut self, network: Network, waiting: Waiting) {
+        if waiting.rounds() <= self.much {
+            self.waiting.insert(network, waiting, 1);
+            return;
+        }
+        let most = Amount { count: self.most_costly, weight: usize::MAX };
+        match self.costly.admit(network, waiting, 1, most) {
+            Ok((_, displaced)) => displaced.into_iter().for_each(Waiting::turn_away),
+            Err(newcomer) => newcomer.turn_away(),
+        }
+    }
+
+    /// What can be done now: the next in turn, with a fair share of its like if it is one of ours.
     pub(super) fn take(&mut self, lanes: usize, budget: usize) -> Option<Taken> {
         let room = budget.saturating_sub(self.in_use);
-        let mut held_up = false;
-        let first = self.waiting.iter().position(|waiting| match waiting {
-            Waiting::Pbkdf2(_) => true,
-            Waiting::Foreign(check) => {
-                let memory = check.hash.memory();
-                held_up |= memory > room;
-                memory == 0 || !held_up
-            }
-        })?;
-        match self.waiting.remove(first)? {
-            Waiting::Foreign(check) => {
-                self.in_use += check.hash.memory();
-                Some(Taken::Alone(check))
-            }
-            Waiting::Pbkdf2(one) => {
-                let share = (self.waiting.len() + 1).div_ceil(self.idle).min(lanes);
-                let mut taken = vec![one];
-                while taken.len() < share
-                    && let Some(Waiting::Pbkdf2(_)) = self.waiting.get(first)
-                    && let Some(Waiting::Pbkdf2(next)) = self.waiting.remove(first)
-                {
-                    taken.push(next);
-                }
-                Some(Taken::Together(taken))
+        let may_run = !self.costly_runs && !self.costly.is_empty();
+        let due = may_run && self.threads > 1 && self.passed >= PASSED;
+        let costly = self.costly.find(|waiting| waiting.memory() <= room).filter(|_| may_run);
+        // One that is due keeps others from the memory that it waits for.
+        let first = self.first(room, due && costly.is_none());
+        match (costly, first) {
+            (Some(costly), None) => self.take_costly(costly),
+            (Some(costly), Some(_)) if due => self.take_costly(costly),
+            (_, first) => {
+                let taken = self.take_usual(first?, lanes, room);
+                self.passed = if may_run { self.passed + 1 } else { 0 };
+                taken
             }
         }
+    }
+
+    /// The first in turn of those that cost little, of those that memory is there for.
+    fn first(&self, room: usize, mut held_up: bool) -> Option<Ticket> {
+        self.waiting.find(|waiting| {
+            let memory = waiting.memory();
+            held_up |= memory > room;
+            memory == 0 || !held_up
+        })
+    }
+
+    fn take_usual(&mut self, first: Ticket, lanes: usize, room: usize) -> Option<Taken> {
+        let work = match self.waiting.serve(first)? {
+            Waiting::Foreign(check) => {
+                self.in_use += check.hash.memory();
+                Work::Alone(check)
+            }
+            Waiting::Pbkdf2(one) => {
+                let left = self.waiting.held().count + 1;
+                let share = left.div_ceil(self.idle.max(1)).min(lanes);
+                let mut taken = vec![one];
+                while taken.len() < share
+                    && let Some(next) = self.first(room, false)
+                    && let Some(Waiting::Pbkdf2(_)) = self.waiting.get(next)
+                    && let Some(Waiting::Pbkdf2(own)) = self.waiting.serve(next)
+                {
+                    taken.push(own);
+                }
+                Work::Together(taken)
+            }
+        };
+        Some(Taken { work, costly: false })
+    }
+
+    fn take_costly(&mut self, ticket: Ticket) -> Option<Taken> {
+        let waiting = self.costly.serve(ticket)?;
+        (self.costly_runs, self.passed) = (true, 0);
+        self.in_use += waiting.memory();
+        let work = match waiting {
+            Waiting::Pbkdf2(own) => Work::Together(vec![own]),
+            Waiting::Foreign(check) => Work::Alone(check),
+        };
+        Some(Taken { work, costly: true })
+    }
+
+    /// What was taken is done.
+    pub(super) fn done(&mut self, memory: usize, costly: bool) {
+        self.in_use -= memory;
+        self.costly_runs &= !costly;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::mpsc::sync_channel;
-
-    fn memory_hard(kib: u32) -> Foreign {
-        let text = format!("$argon2id$v=19$m={kib},t=1,p=1$c29tZXNhbHQ$AFQeApHkE9rBoyI8+cqHXw");
-        text.parse().unwrap()
-    }
-
-    fn cheap() -> Foreign {
-        "pbkdf2_sha1$1$saltsaltsalt$AwqfYeoLQyExMNseD8jAJAm/tec=".parse().unwrap()
-    }
-
-    /// A queue with these waiting, and what is taken from it in turn: `p` and how many of ours, or
-    /// the kibibytes of a foreign one; `-` for nothing.
-    fn order(waiting: &[&str], in_use: usize) -> String {
-        let (own, own_answers) = sync_channel(1);
-        let (foreign, foreign_answers) = sync_channel(1);
-        let mut queue = Queue { idle: 1, in_use, ..Queue::default() };
-        let password = || Zeroizing::new(b"x".to_vec());
-        for word in waiting {
-            queue.waiting.push_back(match *word {
-                "p" => Waiting::Pbkdf2(Pbkdf2 {
-                    password: password(),
-                    salt: Vec::new(),
-                    iterations: 1,
-                    reply: own.clone(),
-                }),
-                kib => {
-                    let kib: u32 = kib.parse().unwrap();
-                    let hash = if kib == 0 { cheap() } else { memory_hard(kib) };
-                    let reply = foreign.clone();
-                    Waiting::Foreign(ForeignCheck { password: password(), hash, reply })
-                }
-            });
-        }
-        drop((own_answers, foreign_answers));
-        let mut order = Vec::new();
-        loop {
-            match queue.take(3, 1024 << 10) {
-                Some(Taken::Together(taken)) => order.push(format!("p{}", taken.len())),
-                Some(Taken::Alone(check)) => order.push((check.hash.memory() >> 10).to_string()),
-                None if queue.waiting.is_empty() => return order.join(" "),
-                None => return format!("{} -", order.join(" ")),
-            }
-        }
-    }
-
-    #[test]
-    fn ours_are_taken_together_and_foreign_ones_alone() {
-        assert_eq!(order(&["p", "p", "p", "p", "0", "p", "64", "p", "p"], 0), "p3 p1 0 p1 64 p2");
-    }
-
-    #[test]
-    fn what_needs_more_memory_than_is_left_waits_and_only_what_needs_none_passes_it() {
-        assert_eq!(order(&["512", "256", "512", "64", "0", "p"], 0), "512 256 0 p1 -");
-        assert_eq!(order(&["1024"], 0), "1024");
-        assert_eq!(order(&["1024"], 1), " -");
-    }
-}
+#[path = "queue_tests.rs"]
+mod tests;

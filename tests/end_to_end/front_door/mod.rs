@@ -9,6 +9,7 @@ mod listening;
 mod oracles;
 mod proxies;
 mod replies;
+mod shares;
 mod smoke;
 mod smuggling;
 mod stopping;

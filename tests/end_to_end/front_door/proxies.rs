@@ -195,7 +195,8 @@ impl Site {
         }
         let listeners = vec![Listener::bind("127.0.0.1:0").unwrap()];
         let upstreams = Upstreams { ordinary: path.clone(), hashing: path };
-        let hooks = Hooks { lane: |_, _| Lane::Ordinary, problem: |problem| problem.code.into() };
+        let hooks =
+            Hooks { lane: |_, _, _| Lane::Ordinary, problem: |problem| problem.code.into() };
         let door = Door::start(settings(), listeners, upstreams, hooks).unwrap();
         Self { door, seen, server, _directory: directory }
     }

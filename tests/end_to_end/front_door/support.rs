@@ -56,7 +56,7 @@ pub(super) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 pub(super) fn handle(backend: &Backend, lane: &str, mut request: tiny_http::Request) {
     let path = request.url().to_owned();
     let counter = if path == PROBE_TARGET { &backend.probes } else { &backend.handled };
-    counter.fetch_add(1, Ordering::SeqCst);
+    let earlier = counter.fetch_add(1, Ordering::SeqCst);
     let route = path.split('?').next().unwrap_or_default();
     if route.starts_with("/gate") || route.starts_with("/hash/gate") {
         backend.pass_gate();
@@ -85,6 +85,7 @@ pub(super) fn handle(backend: &Backend, lane: &str, mut request: tiny_http::Requ
                 "fields": fields,
                 "body": String::from_utf8_lossy(&body),
                 "lane": lane,
+                "earlier": earlier,
             });
             tiny_http::Response::from_data(seen.to_string().into_bytes())
         }
@@ -107,7 +108,7 @@ pub(super) struct Site {
 
 pub(super) const WORKERS: usize = 2;
 
-fn lane(_method: &str, path: &str) -> Lane {
+fn lane(_method: &str, path: &str, _body: &[u8]) -> Lane {
     if path.starts_with("/hash") { Lane::Hashing } else { Lane::Ordinary }
 }
 
@@ -258,7 +259,19 @@ impl Reply {
 
 impl Client {
     pub(super) fn to(address: SocketAddr) -> Self {
-        let socket = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap())
+    }
+
+    /// A client of another address of this machine: Linux has all of 127.0.0.0/8.
+    pub(super) fn from(source: [u8; 4], address: SocketAddr) -> Self {
+        use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&socket, &SocketAddr::from((source, 0))).unwrap();
+        connect(&socket, &address).unwrap();
+        Self::over(socket.into())
+    }
+
+    fn over(socket: TcpStream) -> Self {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
         socket.set_nodelay(true).unwrap();

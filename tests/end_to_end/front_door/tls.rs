@@ -16,14 +16,14 @@ use super::support::{Client, PATIENCE, Site, eventually, settings};
 type Session = StreamOwned<ClientConnection, TcpStream>;
 
 /// Writes a new self-signed certificate and its key; returns the certificate.
-fn issue(directory: &Path) -> CertificateDer<'static> {
+pub(super) fn issue(directory: &Path) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     std::fs::write(directory.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
     std::fs::write(directory.join("certificate.pem"), made.cert.pem()).unwrap();
     CertificateDer::from_pem_slice(made.cert.pem().as_bytes()).unwrap()
 }
 
-fn with_tls(directory: &Path) -> Settings {
+pub(super) fn with_tls(directory: &Path) -> Settings {
     Settings {
         tls_certificate: Some(directory.join("certificate.pem")),
         tls_key: Some(directory.join("key.pem")),
@@ -36,6 +36,20 @@ fn connect(
     trusted: &CertificateDer<'static>,
     version: &'static rustls::SupportedProtocolVersion,
 ) -> std::io::Result<Session> {
+    let mut session = session(trusted, version);
+    let mut socket = TcpStream::connect(site.address())?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    while session.is_handshaking() {
+        session.complete_io(&mut socket)?;
+    }
+    Ok(StreamOwned::new(session, socket))
+}
+
+/// A client's side that has not said anything yet.
+pub(super) fn session(
+    trusted: &CertificateDer<'static>,
+    version: &'static rustls::SupportedProtocolVersion,
+) -> ClientConnection {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -45,13 +59,7 @@ fn connect(
         .with_root_certificates(roots)
         .with_no_client_auth();
     let name = ServerName::try_from("localhost").unwrap();
-    let mut session = ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut socket = TcpStream::connect(site.address())?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    while session.is_handshaking() {
-        session.complete_io(&mut socket)?;
-    }
-    Ok(StreamOwned::new(session, socket))
+    ClientConnection::new(Arc::new(config), name).unwrap()
 }
 
 fn ask(session: &mut Session, target: &str) -> String {
