@@ -32,11 +32,11 @@ impl World {
     }
 
     /// Whether a change was made. A caller may have lost the right to it.
-    fn is_done(&self, what: &str, outcome: Result<User>) -> bool {
+    fn is_done(&self, what: &str, outcome: &Result<User>) -> bool {
         match outcome {
             Ok(_) => self.count(what, "done"),
             Err(Error::TokenInvalid | Error::Forbidden) => self.count(what, "refused"),
-            Err(ref error) => self.fault(format!("{what}: {error}")),
+            Err(error) => self.fault(format!("{what}: {error}")),
         }
         outcome.is_ok()
     }
@@ -57,7 +57,7 @@ impl World {
         let caller = self.somebody();
         account.state().admin.begin(admin);
         let outcome = gatepost::set_admin(&self.app, &caller, account.id, admin);
-        let done = self.is_done(if admin { "promotion" } else { "demotion" }, outcome);
+        let done = self.is_done(if admin { "promotion" } else { "demotion" }, &outcome);
         account.state().admin.end(done);
         if done && !admin {
             self.check_list(account, LATELY);
@@ -75,7 +75,7 @@ impl World {
         }
         let change = Change { locked: Some(locked), ..Change::default() };
         let outcome = gatepost::change(&self.app, &Caller::Trusted, account.id, &change);
-        let done = self.is_done(if locked { "lock" } else { "unlock" }, outcome);
+        let done = self.is_done(if locked { "lock" } else { "unlock" }, &outcome);
         let mut state = account.state();
         state.locked.end(done);
         if locked {
@@ -105,7 +105,7 @@ impl World {
         let change =
             Change { password: Some(&new), current_password: current, ..Change::default() };
         let outcome = gatepost::change(&self.app, &caller, account.id, &change);
-        let done = self.is_done(if own { "own password" } else { "password" }, outcome);
+        let done = self.is_done(if own { "own password" } else { "password" }, &outcome);
         let mut state = account.state();
         state.password.end(done);
         state.version.end(done);
