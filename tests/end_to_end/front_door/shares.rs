@@ -114,6 +114,23 @@ fn networks_are_served_in_turn_and_their_own_in_order() {
 }
 
 #[test]
+fn a_network_that_has_just_succeeded_is_next_among_equals_once_a_minute() {
+    let site = Site::with(Settings { hashing_upstreams: 1, ..settings() });
+    // A success of a request that does not hash is none.
+    assert_eq!(ask(&site, As::Peer, 2, "/x").reply().status, 200);
+    assert_eq!(ask(&site, As::Peer, 3, "/hash/x").reply().status, 200);
+    let _running = ask(&site, As::Peer, 9, "/hash/gate");
+    let asked = [(1, "a1"), (2, "b1"), (3, "c1"), (3, "c2"), (1, "a2")];
+    let clients = asked
+        .map(|(network, name)| (ask(&site, As::Peer, network, &format!("/hash/{name}")), name));
+    site.backend.open_gate();
+    let mut order = clients
+        .map(|(mut client, name)| (client.reply().json()["earlier"].as_u64().unwrap(), name));
+    order.sort_unstable();
+    assert_eq!(order.map(|(_, name)| name), ["c1", "a1", "b1", "c2", "a2"]);
+}
+
+#[test]
 fn a_half_close_in_the_waiting_list_is_answered() {
     let site = Site::new();
     let _running = occupy(&site, As::Peer, 1);
