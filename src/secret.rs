@@ -5,7 +5,12 @@
 //! other libraries make, such as the pieces of a connection string inside the database driver.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use zeroize::Zeroizing;
+
+/// Longest file of a secret, far above any: what was named by mistake may be anything.
+const MOST: u64 = 64 * 1024;
 
 /// A secret text: a password, a signing secret, a connection string that may hold a password.
 #[derive(Clone)]
@@ -15,6 +20,28 @@ impl Secret {
     /// Takes a text into keeping.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
+    }
+
+    /// The secret that a file holds, without the line end that editors leave.
+    ///
+    /// # Errors
+    /// A text that says what is wrong and does not repeat the name: where one is expected, people
+    /// put the secret itself.
+    pub fn read_file(path: &str) -> Result<Self, String> {
+        let fault = |cause: &str| Err(format!("the file that it names {cause}"));
+        let mut bytes = Zeroizing::new(Vec::new());
+        let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
+        if let Err(error) = read {
+            return fault(&format!("cannot be read: {error}"));
+        }
+        if bytes.len() as u64 > MOST {
+            return fault(&format!("is longer than {MOST} bytes"));
+        }
+        match std::str::from_utf8(&bytes).map(|text| text.trim_end_matches(['\r', '\n'])) {
+            Ok("") => fault("is empty"),
+            Ok(text) => Ok(Self::from(text)),
+            Err(_) => fault("is not UTF-8"),
+        }
     }
 
     /// The text itself. Every call of this is a place to look at in a review.
