@@ -19,6 +19,7 @@ mod introspection;
 mod limits;
 mod listing;
 mod logins;
+mod open_mode;
 mod passwords;
 mod pgbouncer;
 mod printing;
