@@ -7,6 +7,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::path::{self, Path};
 use zeroize::Zeroizing;
 
 /// Longest file of a secret, far above any: what was named by mistake may be anything.
@@ -25,10 +26,12 @@ impl Secret {
     /// The secret that a file holds, without the line end that editors leave.
     ///
     /// # Errors
-    /// A text that says what is wrong and does not repeat the name: where one is expected, people
-    /// put the secret itself.
+    /// A text that says what is wrong, with the name where that can only be one: where one is
+    /// expected, people put the secret itself.
     pub fn read_file(path: &str) -> Result<Self, String> {
-        let fault = |cause: &str| Err(format!("the file that it names {cause}"));
+        let name = path_to_show(Path::new(path));
+        let name = name.map_or_else(String::new, |name| format!(" ({name})"));
+        let fault = |cause: &str| Err(format!("the file that it names{name} {cause}"));
         let mut bytes = Zeroizing::new(Vec::new());
         let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
         if let Err(error) = read {
@@ -50,6 +53,13 @@ impl Secret {
     }
 }
 
+/// A path to the file of a secret, if it cannot be the secret itself: it leads to a directory that
+/// is there, and not the topmost, since a secret may well begin with a slash.
+pub(crate) fn path_to_show(path: &Path) -> Option<path::Display<'_>> {
+    let dir = path.parent().filter(|dir| dir.is_absolute() && dir.parent().is_some())?;
+    dir.is_dir().then(|| path.display())
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
@@ -65,6 +75,17 @@ impl From<&str> for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_file_of_a_secret_is_named_only_where_that_cannot_be_the_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("missing").display().to_string();
+        assert!(Secret::read_file(&missing).unwrap_err().contains(&missing));
+        for text in ["hunter2", "/hunter2", "/nowhere/hunter2", "./hunter2", "a/hunter2", ""] {
+            let fault = Secret::read_file(text).unwrap_err();
+            assert!(!fault.contains("hunter2") && fault.contains("cannot be read"), "{fault}");
+        }
+    }
 
     #[test]
     fn a_secret_does_not_print_itself() {

@@ -5,15 +5,16 @@
 //! tries to log in with wrong passwords. What it starts has the limits off and is on the configured
 //! database, so nobody else may reach it: it listens on a Unix socket in a closed directory, whose
 //! name is gone as soon as the one client is connected, and answers logins of the accounts that are
-//! measured and nothing else. On the configured database it makes two accounts of its own, with random logins and passwords, and deletes them
-//! again; nothing else there is touched but the audit log, which tells of both, and the counts of
-//! failures of those logins, which are forgotten. The accounts end by themselves a day later, should
-//! this process be killed.
+//! measured and nothing else. On the configured database it makes two accounts of its own, with
+//! random logins and passwords, and deletes them again; nothing else there is touched but the audit
+//! log, which tells of both, and the counts of failures of those logins, which are forgotten. The
+//! accounts end by themselves a day later, should this process be killed.
 //!
 //! Its limits: one client, one login after the other, accounts that were read a moment before and
 //! whose hashes are as strong as configured. The first login of an account whose row PostgreSQL has
 //! to fetch from a disk takes longer, and so does one whose hash is stronger than configured.
 
+mod accounts;
 mod client;
 mod report;
 mod statistics;
@@ -21,11 +22,10 @@ mod statistics;
 use crate::app::{App, Sharing};
 use crate::config::{Config, ForwardedHeader, Listen};
 use crate::error::{Error, Result};
-use crate::http::{PrivateDir, Request, Response};
-use crate::passwords::Password;
-use crate::routes;
+use crate::http::{PrivateDir, Request};
 use crate::service::Service;
-use crate::users::{self, Caller, Change, Login, Timestamp};
+use crate::users::Login;
+use accounts::{Logins, answer, random_word, with_accounts};
 use client::{Answer, Client};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
@@ -34,11 +34,7 @@ pub use report::Timing;
 use statistics::Difference;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use subtle::{Choice, ConstantTimeEq};
-
-/// When the accounts end by themselves: long after any run does.
-const ACCOUNTS_END_AFTER: Duration = Duration::from_secs(24 * 3600);
+use std::time::{Duration, Instant};
 
 /// Rounds before those that count: connections are opened, statements prepared, caches filled.
 const WARM_UP: u32 = 20;
@@ -137,7 +133,7 @@ pub fn timing(
     let fault = |e| Error::startup(format!("cannot make a directory for a socket: {e}"));
     let directory = PrivateDir::new().map_err(fault)?;
     let socket = directory.path().join("login");
-    let logins = Logins { known: fresh_login()?, locked: fresh_login()?, unknown: fresh_login()? };
+    let logins = Logins::new()?;
     let measured = logins.clone();
     let config = for_measuring(config, socket.clone());
     let patience = config.server.request_deadline + Duration::from_secs(1);
@@ -174,87 +170,6 @@ fn for_measuring(mut config: Config, socket: PathBuf) -> Config {
     config.server.tls_certificate = None;
     config.server.tls_key = None;
     config
-}
-
-/// The logins that are tried. Only two of them have accounts.
-#[derive(Clone)]
-struct Logins {
-    known: Login,
-    locked: Login,
-    /// One for all tries: its failures are counted in one row, as those of the others are.
-    unknown: Login,
-}
-
-impl Logins {
-    /// Whether a login is one of them. It takes the same time whichever it is.
-    fn hold(&self, login: &str) -> bool {
-        let same = |ours: &Login| ours.as_str().as_bytes().ct_eq(login.as_bytes());
-        let found: Choice = same(&self.known) | same(&self.locked) | same(&self.unknown);
-        found.into()
-    }
-}
-
-/// The whole API of what is measured.
-fn answer(app: &App, request: &Request, logins: &Logins) -> Response {
-    let login = request.parameters().and_then(|mut parameters| parameters.text("login"));
-    let is_login = request.method == "POST" && request.path == "/";
-    if is_login && login.is_ok_and(|login| logins.hold(&login)) {
-        routes::handle(app, request)
-    } else {
-        Response::not_found(&request.id)
-    }
-}
-
-/// Makes a known and a locked account, does something with them and deletes them.
-fn with_accounts<T>(
-    app: &App,
-    Logins { known, locked, .. }: &Logins,
-    watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
-    work: impl FnOnce(&mut dyn FnMut(Progress<'_>) -> ControlFlow<()>) -> Result<Option<T>>,
-) -> Result<Option<T>> {
-    let accounts = [known, locked];
-    if watch(Progress::Accounts(accounts)).is_break() {
-        return Ok(None);
-    }
-    let made = make(app, known, false).and_then(|()| make(app, locked, true));
-    let outcome = made.and_then(|()| work(watch));
-    for login in accounts {
-        if let Err(error) = delete(app, login) {
-            let _ = watch(Progress::LeftBehind(login, &error));
-        }
-    }
-    outcome
-}
-
-fn make(app: &App, login: &Login, locked: bool) -> Result<()> {
-    let caller = Caller::Trusted;
-    let id = users::register(app, &caller, login, &Password::parse(&random_word())?)?.id;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let end = i64::try_from((now + ACCOUNTS_END_AFTER).as_millis()).unwrap_or(i64::MAX);
-    let expires_at = Some(Some(Timestamp::from_millis(end)?));
-    let change = Change { locked: locked.then_some(true), expires_at, ..Change::default() };
-    users::change(app, &caller, id, &change).map(drop)
-}
-
-/// Looks for the login and not for an id: a lost connection may have hidden that there is one.
-fn delete(app: &App, login: &Login) -> Result<()> {
-    let caller = Caller::Trusted;
-    let deleted =
-        users::find(app, &caller, login).and_then(|user| users::delete(app, &caller, user.id));
-    match deleted {
-        Ok(_) | Err(Error::NoSuchUser) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// A login that nobody has. Those of this form, known or not, are all of one length and next to
-/// each other in the index.
-fn fresh_login() -> Result<Login> {
-    Login::parse(&format!("selftest-{}", random_word()))
-}
-
-fn random_word() -> String {
-    format!("{:032x}", rand::random::<u128>())
 }
 
 /// All kinds once a round, in an order drawn anew each time, so that whatever else happens on the
@@ -317,21 +232,4 @@ fn compare(times: &Times) -> Timing {
         Kind::PAIRS.map(|(first, second)| statistics::compare(of(first), of(second), &mut random));
     let smallest = statistics::smallest_found(of(Kind::Control), of(Kind::Known));
     Timing::new(times, differences, smallest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_logins_that_are_measured_are_held_and_no_other() {
-        let login = || fresh_login().unwrap();
-        let logins = Logins { known: login(), locked: login(), unknown: login() };
-        for ours in [&logins.known, &logins.locked, &logins.unknown] {
-            assert!(logins.hold(ours.as_str()));
-            assert!(!logins.hold(&ours.as_str().to_uppercase()));
-            assert!(!logins.hold(&ours.as_str()[1..]));
-        }
-        assert!(!logins.hold("root") && !logins.hold(""));
-    }
 }

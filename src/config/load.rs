@@ -224,8 +224,7 @@ impl Loader {
         };
         match outcome {
             Ok(()) => drop(self.loaded.origins.insert(place, origin)),
-            // The value of a secret must not appear, whatever is wrong with it, and neither must the
-            // name of its file.
+            // The value of a secret must not appear, whatever is wrong with it.
             Err(fault) => self.faults.push(format!("{origin}: {section}.{key}: {fault}")),
         }
     }

@@ -18,6 +18,7 @@ use super::event_loop::{CHECK_TLS, EventLoop};
 use super::settings::TlsFiles;
 use super::slots::{Kind, fixed};
 use super::stream::{Handshake, is_not_now};
+use crate::secret::path_to_show;
 
 /// Bytes that rustls may hold for a client that does not read; the rest stays with us.
 const SESSION_BUFFER: usize = 16 * 1024;
@@ -89,9 +90,10 @@ fn load(files: &TlsFiles) -> io::Result<Arc<ServerConfig>> {
     let chain = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| fault(&certificate, &of_pem(&error)))?;
-    // Not by its path, which is the key itself where somebody took the one for the other.
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .map_err(|error| fault("the file that server.tls_key names", &of_pem(&error)))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| {
+        let name = path_to_show(&files.key).map_or_else(String::new, |name| format!(" ({name})"));
+        fault(&format!("the file that server.tls_key names{name}"), &of_pem(&error))
+    })?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

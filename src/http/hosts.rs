@@ -64,10 +64,8 @@ fn is_answered(authority: &str, names: &[HostName]) -> bool {
         Some(authority.find(':').unwrap_or(authority.len()))
     };
     let Some((host, port)) = end.map(|end| authority.split_at(end)) else { return false };
-    let digits = port.strip_prefix(':').unwrap_or(port);
-    if !digits.bytes().all(|b| b.is_ascii_digit())
-        || (port.len() == digits.len() && !port.is_empty())
-    {
+    let is_port = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if !port.is_empty() && !port.strip_prefix(':').is_some_and(is_port) {
         return false;
     }
     if let Some(v6) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
