@@ -7,6 +7,7 @@ mod check_config;
 mod database;
 mod key;
 mod keys;
+mod output;
 mod passwords;
 mod selftest;
 mod serve;
@@ -14,8 +15,7 @@ mod user;
 
 use gatepost::config::{Config, Loaded};
 use lexopt::prelude::*;
-use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use output::{print, start_log, tell};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -55,17 +55,36 @@ enum Failure {
     Usage(String),
     /// It was asked rightly and failed.
     Failed(String),
+    /// The configuration has these faults.
+    Faults(Vec<String>),
+}
+
+impl Failure {
+    /// An argument that nobody asked for. It is not repeated: it may be a password, and what is said
+    /// here ends in logs.
+    fn unexpected() -> Self {
+        Self::Usage("there is an argument too many, which is not shown here".to_owned())
+    }
 }
 
 impl From<lexopt::Error> for Failure {
     fn from(error: lexopt::Error) -> Self {
-        Self::Usage(error.to_string())
+        use lexopt::Error::{NonUnicodeValue, UnexpectedArgument, UnexpectedValue};
+        match error {
+            UnexpectedArgument(_) => Self::unexpected(),
+            UnexpectedValue { option, .. } => Self::Usage(format!("{option} takes no value")),
+            NonUnicodeValue(_) => Self::Usage("an argument is not UTF-8".to_owned()),
+            other => Self::Usage(other.to_string()),
+        }
     }
 }
 
 impl From<gatepost::Error> for Failure {
     fn from(error: gatepost::Error) -> Self {
-        Self::Failed(error.to_string())
+        match error {
+            gatepost::Error::Configuration(faults) => Self::Faults(faults),
+            other => Self::Failed(other.to_string()),
+        }
     }
 }
 
@@ -79,22 +98,23 @@ type Outcome = Result<(), Failure>;
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
+    std::panic::set_hook(Box::new(output::tell_panic));
     match dispatch(lexopt::Parser::from_env()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Failed(text)) => {
-            complain(&text);
+            tell(&format!("gatepost: {text}"));
+            ExitCode::from(1)
+        }
+        Err(Failure::Faults(faults)) => {
+            tell(&format!("gatepost: {}", faults.first().map_or("", String::as_str)));
+            faults.iter().skip(1).for_each(|fault| tell(fault));
             ExitCode::from(1)
         }
         Err(Failure::Usage(text)) => {
-            complain(&format!("{text}; see gatepost --help"));
+            tell(&format!("gatepost: {text}; see gatepost --help"));
             ExitCode::from(2)
         }
     }
-}
-
-/// Says on standard error what went wrong. Where that cannot be written, the exit code says it.
-fn complain(text: &str) {
-    drop(writeln!(std::io::stderr(), "gatepost: {text}"));
 }
 
 fn dispatch(mut parser: lexopt::Parser) -> Outcome {
@@ -118,13 +138,22 @@ fn dispatch(mut parser: lexopt::Parser) -> Outcome {
                     Some("user") => user::command(arguments),
                     Some("key") => key::command(arguments),
                     Some("selftest") => selftest::command(arguments),
-                    _ => Err(Failure::Usage(format!("there is no command {command:?}"))),
+                    // Another word may be anything, a connection string for one.
+                    Some(word) if is_command(word) => {
+                        Err(Failure::Usage(format!("there is no command {word:?}")))
+                    }
+                    _ => Err(Failure::unexpected()),
                 };
             }
             other => return Err(other.unexpected().into()),
         }
     }
     serve::command(Arguments { parser, file })
+}
+
+/// Whether a word could be a command.
+fn is_command(word: &str) -> bool {
+    word.len() <= 20 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
 /// What stands behind a command.
@@ -169,7 +198,7 @@ impl Arguments {
         match self.next(help)? {
             None => Ok(()),
             Some(Argument::Flag(name)) => Err(Failure::Usage(format!("unknown option --{name}"))),
-            Some(Argument::Word(word)) => Err(Failure::Usage(format!("unexpected {word:?}"))),
+            Some(Argument::Word(_)) => Err(Failure::unexpected()),
         }
     }
 
@@ -184,39 +213,4 @@ impl Arguments {
 
 fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
     Ok(Loaded::read(file)?)
-}
-
-/// Starts the log on standard error.
-fn start_log(level: log::LevelFilter) -> Outcome {
-    let logger = simple_logger::SimpleLogger::new()
-        .with_level(level)
-        // At debug level the driver logs the values of parameters, password hashes among them.
-        .with_module_level("tokio_postgres", level.min(log::LevelFilter::Warn))
-        .with_utc_timestamps();
-    log::set_max_level(logger.max_level());
-    log::set_boxed_logger(Box::new(Steady(logger)))
-        .map_err(|e| Failure::Failed(format!("cannot start the log: {e}")))
-}
-
-/// The logger panics when standard error cannot be written: a full disk, a reader that is gone. A
-/// line of the log is lost then, and nothing else.
-struct Steady(simple_logger::SimpleLogger);
-
-impl log::Log for Steady {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        self.0.enabled(metadata)
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        drop(catch_unwind(AssertUnwindSafe(|| self.0.log(record))));
-    }
-
-    fn flush(&self) {}
-}
-
-/// Writes to standard output at once.
-fn print(text: &str) -> Outcome {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
 }

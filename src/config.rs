@@ -5,6 +5,7 @@
 //! a field here or in `config/server.rs`, with its reason, and a line in the `table!` below.
 
 mod checks;
+mod host_name;
 mod limits;
 mod load;
 mod net;
@@ -16,6 +17,7 @@ use crate::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use host_name::{HostName, NotAHostName};
 pub use limits::Limits;
 pub use load::{Loaded, Origin};
 pub use net::{Cidr, ForwardedHeader, Listen, NotACidr, NotListen};
@@ -103,6 +105,9 @@ pub struct Access {
     pub registration: Registration,
     /// Allows `mode = "open"` on an address that others can reach. Default `false`.
     pub open_to_network: bool,
+    /// Names by which `mode = "open"` answers, beside addresses and localhost. Default none: a page
+    /// in a browser can point any other name at this machine, and would then be asked nothing.
+    pub open_hosts: Vec<HostName>,
 }
 
 /// Whether tokens are asked for.
@@ -349,6 +354,7 @@ table! {
     access.mode
     access.registration
     access.open_to_network
+    access.open_hosts
     passwords.iterations
     passwords.min_length
     passwords.require_current
@@ -417,6 +423,7 @@ impl Config {
                 mode: AccessMode::Protected,
                 registration: Registration::Anyone,
                 open_to_network: false,
+                open_hosts: Vec::new(),
             },
             passwords: Passwords {
                 iterations: if profile == Profile::Testing { 1_000 } else { SAFE_ITERATIONS },

@@ -16,19 +16,19 @@ pub(crate) mod managed;
 pub(crate) mod migrate;
 pub(crate) mod sequences;
 
+mod conninfo;
 mod fault;
 mod pool;
 
+pub(crate) use conninfo::parse_url;
 pub(crate) use fault::violates;
 
 use crate::config;
 use crate::error::{Error, Result};
-use crate::secret::Secret;
 pub(crate) use pool::Connection;
 use pool::Manager;
 use postgres::{IsolationLevel, Transaction};
 use std::cell::Cell;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -199,29 +199,6 @@ impl Drop for Held {
 fn pause(attempt: u32) {
     let most = 5_000 << (attempt - 1).min(4);
     std::thread::sleep(Duration::from_micros(rand::random_range(most / 2..=most)));
-}
-
-/// Reads a connection string, a URL or `key=value` words, and adds what it does not say.
-///
-/// # Errors
-/// [`Error::Configuration`]; the text never holds the string, which may hold a password.
-pub(crate) fn parse_url(
-    name: &str,
-    url: &Secret,
-    settings: &config::Database,
-) -> Result<postgres::Config> {
-    let mut connect = postgres::Config::from_str(url.expose()).map_err(|error| {
-        let cause = std::error::Error::source(&error).map_or(String::new(), |e| format!(": {e}"));
-        Error::Configuration(vec![format!("{name}: not a connection string{cause}")])
-    })?;
-    if connect.get_ssl_mode() == postgres::config::SslMode::Require {
-        return Err(Error::Configuration(vec![format!(
-            "{name}: sslmode=require, and this version cannot speak TLS to PostgreSQL; use a \
-             Unix socket, a private network, or a TLS tunnel on this machine"
-        )]));
-    }
-    complete(&mut connect, settings);
-    Ok(connect)
 }
 
 /// Sets the limits of time that the connection string leaves open.

@@ -38,6 +38,8 @@ pub enum Error {
     Forbidden,
     /// A valid API key without this scope.
     ScopeMissing(&'static str),
+    /// In open mode: a request for, or from a page under, a name that strangers can point here.
+    ForbiddenOrigin,
     /// No user has this id or login.
     NoSuchUser,
     /// No session that lives has this id.
@@ -114,6 +116,10 @@ impl fmt::Display for Error {
             Self::TokenInvalid => f.write_str("the access token is not valid, or no longer"),
             Self::Forbidden => f.write_str("this access token does not give the right to do this"),
             Self::ScopeMissing(scope) => write!(f, "this API key lacks the scope {scope}"),
+            Self::ForbiddenOrigin => f.write_str(
+                "in open mode only requests for an IP address, localhost or a name in \
+                 access.open_hosts are answered, and from pages under one; see Host and Origin",
+            ),
             Self::NoSuchUser => f.write_str("no such user"),
             Self::NoSuchSession => f.write_str("no such session"),
             Self::KeyNameTaken => f.write_str("another API key has this name; revoke it first"),

@@ -3,6 +3,7 @@
 //! The router comes in as a closure. Requests come from the front door, bounded, and are owned
 //! before the router sees them.
 
+pub(crate) mod hosts;
 pub(crate) mod parameters;
 mod private_dir;
 pub(crate) mod request;
@@ -10,5 +11,6 @@ pub(crate) mod response;
 pub(crate) mod server;
 
 pub(crate) use parameters::Parameters;
+pub(crate) use private_dir::PrivateDir;
 pub(crate) use request::Request;
 pub(crate) use response::Response;

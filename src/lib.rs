@@ -22,7 +22,8 @@
 //! database that was set back needs), `app` (what
 //! they share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the private PostgreSQL), `passwords`, `tokens`,
-//! and `config`, `activity`, `client`, `shares`, `error`, `secret`, `lines`, `sorter`.
+//! and `config`, `activity`, `client`, `shares`, `error`, `secret`, `printable`, `lines`, `sorter`,
+//! `child`, `plain_file`.
 
 #![warn(missing_debug_implementations)]
 
@@ -32,6 +33,7 @@ mod app;
 pub mod audit;
 #[doc(hidden)] // For the benchmarks; no part of the interface.
 pub mod benchmark;
+mod child;
 mod client;
 pub mod config;
 pub mod database;
@@ -46,6 +48,8 @@ mod limits;
 mod lines;
 mod ops;
 mod passwords;
+mod plain_file;
+mod printable;
 mod restore;
 mod revocations;
 mod routes;
@@ -74,6 +78,7 @@ pub use keys::{
     KeyState, PrivateHalf, SigningKey, list_keys, reencrypt_keys, replace_keys, rotate_keys,
 };
 pub use passwords::{Built, Password, build_breach_list};
+pub use printable::{printable, printable_lines};
 pub use restore::after_restore;
 pub use revocations::{Cursor, Entry, List, Still, revocations};
 pub use secret::Secret;

@@ -5,7 +5,13 @@
 //! other libraries make, such as the pieces of a connection string inside the database driver.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{self, Path};
 use zeroize::Zeroizing;
+
+/// Longest file of a secret, far above any: what was named by mistake may be anything.
+const MOST: u64 = 64 * 1024;
 
 /// A secret text: a password, a signing secret, a connection string that may hold a password.
 #[derive(Clone)]
@@ -17,10 +23,41 @@ impl Secret {
         Self(Zeroizing::new(text))
     }
 
+    /// The secret that a file holds, without the line end that editors leave.
+    ///
+    /// # Errors
+    /// A text that says what is wrong, with the name where that can only be one: where one is
+    /// expected, people put the secret itself.
+    pub fn read_file(path: &str) -> Result<Self, String> {
+        let name = path_to_show(Path::new(path));
+        let name = name.map_or_else(String::new, |name| format!(" ({name})"));
+        let fault = |cause: &str| Err(format!("the file that it names{name} {cause}"));
+        let mut bytes = Zeroizing::new(Vec::new());
+        let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
+        if let Err(error) = read {
+            return fault(&format!("cannot be read: {error}"));
+        }
+        if bytes.len() as u64 > MOST {
+            return fault(&format!("is longer than {MOST} bytes"));
+        }
+        match std::str::from_utf8(&bytes).map(|text| text.trim_end_matches(['\r', '\n'])) {
+            Ok("") => fault("is empty"),
+            Ok(text) => Ok(Self::from(text)),
+            Err(_) => fault("is not UTF-8"),
+        }
+    }
+
     /// The text itself. Every call of this is a place to look at in a review.
     pub fn expose(&self) -> &str {
         &self.0
     }
+}
+
+/// A path to the file of a secret, if it cannot be the secret itself: it leads to a directory that
+/// is there, and not the topmost, since a secret may well begin with a slash.
+pub(crate) fn path_to_show(path: &Path) -> Option<path::Display<'_>> {
+    let dir = path.parent().filter(|dir| dir.is_absolute() && dir.parent().is_some())?;
+    dir.is_dir().then(|| path.display())
 }
 
 impl fmt::Debug for Secret {
@@ -38,6 +75,17 @@ impl From<&str> for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_file_of_a_secret_is_named_only_where_that_cannot_be_the_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("missing").display().to_string();
+        assert!(Secret::read_file(&missing).unwrap_err().contains(&missing));
+        for text in ["hunter2", "/hunter2", "/nowhere/hunter2", "./hunter2", "a/hunter2", ""] {
+            let fault = Secret::read_file(text).unwrap_err();
+            assert!(!fault.contains("hunter2") && fault.contains("cannot be read"), "{fault}");
+        }
+    }
 
     #[test]
     fn a_secret_does_not_print_itself() {

@@ -1,40 +1,40 @@
 //! What an operator can find out about the own machine: whether the time of a refused login tells
 //! if there is such a login, or if it is locked.
 //!
-//! [`timing`] starts the service as it is configured, on a free port of loopback and without TLS,
-//! beside one that runs or alone, and tries to log in with wrong passwords. On the configured
-//! database it makes two accounts of its own, with random logins and passwords, and deletes them
-//! again; nothing else there is touched but the audit log, which tells of both, and the counts of
-//! failures of those logins, which are forgotten. The accounts end by themselves a day later, should
-//! this process be killed.
+//! [`timing`] starts the service as it is configured, without TLS, beside one that runs or alone, and
+//! tries to log in with wrong passwords. What it starts has the limits off and is on the configured
+//! database, so nobody else may reach it: it listens on a Unix socket in a closed directory, whose
+//! name is gone as soon as the one client is connected, and answers logins of the accounts that are
+//! measured and nothing else. On the configured database it makes two accounts of its own, with
+//! random logins and passwords, and deletes them again; nothing else there is touched but the audit
+//! log, which tells of both, and the counts of failures of those logins, which are forgotten. The
+//! accounts end by themselves a day later, should this process be killed.
 //!
 //! Its limits: one client, one login after the other, accounts that were read a moment before and
 //! whose hashes are as strong as configured. The first login of an account whose row PostgreSQL has
 //! to fetch from a disk takes longer, and so does one whose hash is stronger than configured.
 
+mod accounts;
 mod client;
 mod report;
 mod statistics;
 
-use crate::app::Sharing;
+use crate::app::{App, Sharing};
 use crate::config::{Config, ForwardedHeader, Listen};
 use crate::error::{Error, Result};
-use crate::front_door::Address;
-use crate::passwords::Password;
+use crate::http::{PrivateDir, Request};
 use crate::service::Service;
-use crate::users::{self, Caller, Change, Login, Timestamp};
+use crate::users::Login;
+use accounts::{Logins, answer, random_word, with_accounts};
 use client::{Answer, Client};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 pub use report::Timing;
 use statistics::Difference;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-/// When the accounts end by themselves: long after any run does.
-const ACCOUNTS_END_AFTER: Duration = Duration::from_secs(24 * 3600);
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// Rounds before those that count: connections are opened, statements prepared, caches filled.
 const WARM_UP: u32 = 20;
@@ -130,9 +130,20 @@ pub fn timing(
     tries: Tries,
     watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Option<Timing>> {
-    let service = Service::start_with(for_measuring(config), Sharing::Shared)?;
-    let times =
-        with_accounts(&service, watch, |accounts, watch| measure(&service, accounts, tries, watch));
+    let fault = |e| Error::startup(format!("cannot make a directory for a socket: {e}"));
+    let directory = PrivateDir::new().map_err(fault)?;
+    let socket = directory.path().join("login");
+    let logins = Logins::new()?;
+    let measured = logins.clone();
+    let config = for_measuring(config, socket.clone());
+    let patience = config.server.request_deadline + Duration::from_secs(1);
+    let answer = move |app: &App, request: &Request| answer(app, request, &measured);
+    let service = Service::start_with(config, Sharing::Shared, answer)?;
+    let times = Client::connect(&socket, patience).and_then(|mut client| {
+        with_accounts(service.app(), &logins, watch, |watch| {
+            measure(&mut client, &logins, tries, watch)
+        })
+    });
     service.stop();
     let Some(times) = times? else { return Ok(None) };
     if watch(Progress::Comparing).is_break() {
@@ -145,97 +156,41 @@ pub fn timing(
 /// are raised out of reach and not switched off, so that their work is measured. What they count is
 /// counted for a network that is nobody's, or the proxies on this machine would have to wait
 /// afterwards; and the failures are counted in the audit log, not written there one by one.
-fn for_measuring(mut config: Config) -> Config {
+fn for_measuring(mut config: Config, socket: PathBuf) -> Config {
     let second = Duration::from_secs(1);
     (config.limits.account_failures, config.limits.account_forget) = (1_000_000, second);
     (config.limits.network_failures, config.limits.network_forget) = (1_000_000, second);
     config.audit.failures_per_minute = 0;
     config.server.trusted_proxies = "127.0.0.1".parse().into_iter().collect();
     config.server.forwarded_header = ForwardedHeader::XForwardedFor;
-    config.server.listen = Listen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    config.server.listen = Listen::Unix(socket);
+    // There is one connection, and no way to make another.
+    config.server.requests_per_connection = u32::MAX;
+    config.server.idle_deadline = Duration::from_secs(3_600);
     config.server.tls_certificate = None;
     config.server.tls_key = None;
     config
 }
 
-/// Makes a known and a locked account, does something with them and deletes them.
-fn with_accounts<T>(
-    service: &Service,
-    watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
-    work: impl FnOnce([&Login; 2], &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>) -> Result<Option<T>>,
-) -> Result<Option<T>> {
-    let (known, locked) = (fresh_login()?, fresh_login()?);
-    let accounts = [&known, &locked];
-    if watch(Progress::Accounts(accounts)).is_break() {
-        return Ok(None);
-    }
-    let made = make(service, &known, false).and_then(|()| make(service, &locked, true));
-    let outcome = made.and_then(|()| work(accounts, watch));
-    for login in accounts {
-        if let Err(error) = delete(service, login) {
-            let _ = watch(Progress::LeftBehind(login, &error));
-        }
-    }
-    outcome
-}
-
-fn make(service: &Service, login: &Login, locked: bool) -> Result<()> {
-    let (app, caller) = (service.app(), Caller::Trusted);
-    let id = users::register(app, &caller, login, &Password::parse(&random_word())?)?.id;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let end = i64::try_from((now + ACCOUNTS_END_AFTER).as_millis()).unwrap_or(i64::MAX);
-    let expires_at = Some(Some(Timestamp::from_millis(end)?));
-    let change = Change { locked: locked.then_some(true), expires_at, ..Change::default() };
-    users::change(app, &caller, id, &change).map(drop)
-}
-
-/// Looks for the login and not for an id: a lost connection may have hidden that there is one.
-fn delete(service: &Service, login: &Login) -> Result<()> {
-    let (app, caller) = (service.app(), Caller::Trusted);
-    let deleted =
-        users::find(app, &caller, login).and_then(|user| users::delete(app, &caller, user.id));
-    match deleted {
-        Ok(_) | Err(Error::NoSuchUser) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// A login that nobody has. Those of this form, known or not, are all of one length and next to
-/// each other in the index.
-fn fresh_login() -> Result<Login> {
-    Login::parse(&format!("selftest-{}", random_word()))
-}
-
-fn random_word() -> String {
-    format!("{:032x}", rand::random::<u128>())
-}
-
 /// All kinds once a round, in an order drawn anew each time, so that whatever else happens on the
 /// machine happens to all alike.
 fn measure(
-    service: &Service,
-    [known, locked]: [&Login; 2],
+    client: &mut Client,
+    logins: &Logins,
     Tries(tries): Tries,
     watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Option<Times>> {
-    let Address::Tcp(address) = service.addr() else {
-        return Err(Error::Internal("loopback is not TCP".to_owned()));
-    };
-    let patience = service.app().config().server.request_deadline + Duration::from_secs(1);
-    let (mut client, mut random) =
-        (Client::new(*address, patience), SmallRng::from_rng(&mut rand::rng()));
+    let mut random = SmallRng::from_rng(&mut rand::rng());
     let mut times: Times = Kind::ALL.map(|_| Vec::with_capacity(tries as usize));
     let (mut order, mut first) = ([0, 1, 2, 3], None);
-    // One for all tries: its failures are counted in one row, as those of the others are.
-    let unknown = fresh_login()?;
     let mut begin = Instant::now();
     for round in 0..WARM_UP + tries {
         order.shuffle(&mut random);
         for place in order {
             let login = match Kind::ALL[place] {
-                Kind::Known | Kind::Control => known,
-                Kind::Unknown => &unknown,
-                Kind::Locked => locked,
+                Kind::Known | Kind::Control => &logins.known,
+                Kind::Unknown => &logins.unknown,
+                Kind::Locked => &logins.locked,
             };
             let (time, answer) = client.log_in(login.as_str(), &random_word())?;
             check(&answer, first.get_or_insert(answer.clone()))?;

@@ -7,8 +7,9 @@ use crate::audit::Sealer;
 use crate::config::{AccessMode, Config, Listen};
 use crate::error::{Error, Result};
 use crate::front_door::{Address, Door, End, Hooks, Listener};
-use crate::http::Response;
+use crate::http::hosts::Hosts;
 use crate::http::server::Server;
+use crate::http::{Request, Response};
 use crate::routes;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -69,11 +70,16 @@ impl Service {
     /// is taken, the certificate does not load, the private PostgreSQL does not start or belongs
     /// to another process. What was started by then is stopped again.
     pub fn start(config: Config) -> Result<Self> {
-        Self::start_with(config, Sharing::Exclusive)
+        Self::start_with(config, Sharing::Exclusive, routes::handle)
     }
 
-    /// The same for one that may use the private PostgreSQL of another that runs already.
-    pub(crate) fn start_with(config: Config, sharing: Sharing) -> Result<Self> {
+    /// The same for one that may use the private PostgreSQL of another that runs already, and that
+    /// answers otherwise.
+    pub(crate) fn start_with(
+        config: Config,
+        sharing: Sharing,
+        answer: impl Fn(&App, &Request) -> Response + Send + Sync + 'static,
+    ) -> Result<Self> {
         config.validate()?;
         warn(&config);
         let settings = config.server.clone();
@@ -84,13 +90,18 @@ impl Service {
             }
             other => other,
         })?;
+        // One that systemd passes beside a TCP socket is taken for one too.
+        let hosts = Hosts::of(app.config(), listeners.iter().any(Listener::is_tcp));
         let (app, failure) = (Arc::new(app), Arc::new(Failure::default()));
         let (routed, reported) = (Arc::clone(&app), Arc::clone(&failure));
         let server = Server::start(
             settings.workers,
             // Those that wait for a hash: a hashing thread takes up to three at once.
             settings.hashing_upstreams(),
-            move |request| routes::handle(&routed, request),
+            move |request| match hosts.admit(request) {
+                Ok(()) => answer(&routed, request),
+                Err(error) => Response::from_error(&error, &request.id),
+            },
             move |cause| reported.report(cause),
         )?;
         let hooks = Hooks { lane: routes::lane, problem: Response::of_front_door };

@@ -1,5 +1,6 @@
 //! `gatepost audit …`
 
+use super::output::print_line;
 use super::{Argument, Arguments, Failure, Outcome, print};
 use gatepost::{App, Head, Timestamp, audit};
 
@@ -21,7 +22,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
             Argument::Flag(name) if name == "before" => before = Some(arguments.value()?),
             Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
             Argument::Word(text) if word.is_none() => word = Some(text),
-            Argument::Word(text) => return Err(Failure::Usage(format!("unexpected {text:?}"))),
+            Argument::Word(_) => return Err(Failure::unexpected()),
         }
     }
     let usage = |text: &str| Failure::Usage(text.to_owned());
@@ -52,7 +53,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 fn verify(app: &App, head: Option<&Head>) -> Outcome {
     let verified = audit::verify(app, head)?;
     for finding in &verified.findings {
-        print(&format!("{finding}\n"))?;
+        print_line(&finding.to_string())?;
     }
     let (sealed, unsealed) = (verified.sealed, verified.unsealed);
     print(&format!(

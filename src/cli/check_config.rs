@@ -1,7 +1,7 @@
 //! `gatepost check-config`
 
-use super::{Arguments, Outcome, load, print};
-use std::fmt::Write;
+use super::output::print_line;
+use super::{Arguments, Outcome, load};
 
 const HELP: &str = "\
 Usage: gatepost check-config [--config FILE]
@@ -13,9 +13,9 @@ is wrong, naming every fault.
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
     arguments.end(HELP)?;
     let loaded = load(arguments.file.as_deref())?;
-    let mut text = format!("profile = {}\n", loaded.config.profile.name());
+    print_line(&format!("profile = {}", loaded.config.profile.name()))?;
     for (name, value, origin) in loaded.settings() {
-        let _ = writeln!(text, "{name} = {value}  # {origin}");
+        print_line(&format!("{name} = {value}  # {origin}"))?;
     }
-    print(&text)
+    Ok(())
 }

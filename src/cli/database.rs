@@ -49,7 +49,7 @@ fn create(mut arguments: Arguments) -> Outcome {
                 "app-password-file" => &mut app,
                 _ => return Err(Failure::Usage(format!("unknown option --{name}"))),
             },
-            Argument::Word(word) => return Err(Failure::Usage(format!("unexpected {word:?}"))),
+            Argument::Word(_) => return Err(Failure::unexpected()),
         };
         *slot = Some(arguments.value()?);
     }
@@ -63,10 +63,12 @@ fn create(mut arguments: Arguments) -> Outcome {
             return Err(Failure::Usage(text.to_owned()));
         }
         (None, None) => Secret::from(DEFAULT_ADMIN_URL),
-        (None, Some(file)) => secret(&file)?,
+        (None, Some(file)) => secret("--admin-url-file", &file)?,
         (Some(url), None) => without_password(Secret::new(url))?,
     };
-    let lines = database::create(&admin, &secret(&owner)?, &secret(&app)?)?;
+    let owner = secret("--owner-password-file", &owner)?;
+    let app = secret("--app-password-file", &app)?;
+    let lines = database::create(&admin, &owner, &app)?;
     print(&(lines.join("\n") + "\nnow: gatepost database migrate\n"))
 }
 
@@ -79,14 +81,9 @@ fn without_password(url: Secret) -> Result<Secret, Failure> {
     Ok(url)
 }
 
-/// The secret in a file, without the line end that editors leave.
-fn secret(file: &str) -> Result<Secret, Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|e| Failure::Failed(format!("cannot read {file}: {e}")))?;
-    match text.trim_end_matches(['\r', '\n']) {
-        "" => Err(Failure::Failed(format!("{file} is empty"))),
-        secret => Ok(Secret::from(secret)),
-    }
+/// The secret in the file that an option names.
+fn secret(option: &str, file: &str) -> Result<Secret, Failure> {
+    Secret::read_file(file).map_err(|fault| Failure::Failed(format!("{option}: {fault}")))
 }
 
 fn migrate(mut arguments: Arguments) -> Outcome {
@@ -95,7 +92,7 @@ fn migrate(mut arguments: Arguments) -> Outcome {
         match argument {
             Argument::Flag(name) if name == "dry-run" => dry_run = true,
             Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
-            Argument::Word(word) => return Err(Failure::Usage(format!("unexpected {word:?}"))),
+            Argument::Word(_) => return Err(Failure::unexpected()),
         }
     }
     let config = arguments.load()?;

@@ -1,5 +1,6 @@
 //! `gatepost key …`: works beside a running service, and without one.
 
+use super::output::{print_line, record, tell};
 use super::{Argument, Arguments, Failure, Outcome, print};
 use gatepost::{ApiKey, App, Caller, KeyName, KeyRef, Scopes};
 
@@ -42,8 +43,8 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
             let (name, scopes) = (KeyName::parse(name)?, Scopes::parse(&scopes)?);
             let (key, secret) =
                 gatepost::create_api_key(&open()?, &Caller::Trusted, &name, &scopes)?;
-            eprintln!("key {} ({}); keep it well, it is not shown again:", key.id, key.scopes);
-            print(&format!("{}\n", secret.expose()))
+            tell(&format!("key {} ({}); keep it well, it is not shown again:", key.id, key.scopes));
+            print_line(secret.expose())
         }
         (["create", _], None) => Err(Failure::Usage("key create needs --scope".to_owned())),
         (_, Some(_)) => Err(Failure::Usage("--scope goes with key create NAME".to_owned())),
@@ -67,5 +68,5 @@ pub(super) fn line(key: &ApiKey) -> String {
         time.map_or_else(|| "-".to_owned(), |time| time.to_string())
     };
     let (used, revoked) = (when(key.last_used_at), when(key.revoked_at));
-    format!("{}\t{}\t{}\t{}\t{used}\t{revoked}\n", key.id, key.name, key.scopes, key.created_at)
+    record(&[&key.id, &key.name, &key.scopes, &key.created_at, &used, &revoked])
 }

@@ -1,5 +1,6 @@
 //! `gatepost keys …`: works beside a running service, and without one.
 
+use super::output::record;
 use super::{Argument, Arguments, Failure, Outcome, print};
 use gatepost::{App, KeyState, PrivateHalf, SigningKey};
 
@@ -53,5 +54,5 @@ fn line(key: &SigningKey) -> String {
         PrivateHalf::Plain => "plain",
         PrivateHalf::Erased => "-",
     };
-    format!("{}\t{}\t{state}\t{}\t{private}\n", key.kid, key.algorithm, key.signs_from)
+    record(&[&key.kid, &key.algorithm, &state, &key.signs_from, &private])
 }

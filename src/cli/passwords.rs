@@ -1,7 +1,7 @@
 //! `gatepost passwords build-list`
 
-use super::{Argument, Arguments, Failure, Outcome, print};
-use std::io::Write;
+use super::output::{print_line, tell};
+use super::{Argument, Arguments, Failure, Outcome};
 use std::path::{Path, PathBuf};
 
 const HELP: &str = "\
@@ -39,7 +39,7 @@ fn build_list(mut arguments: Arguments) -> Outcome {
         let text = "passwords build-list needs --output LIST and a FILE";
         return Err(Failure::Usage(text.to_owned()));
     };
-    let progress = |lines| drop(writeln!(std::io::stderr(), "{lines} lines read"));
+    let progress = |lines| tell(&format!("{lines} lines read"));
     let built = gatepost::build_breach_list(&files, Path::new(&output), min_count, progress)?;
-    print(&format!("{output}: {} passwords of {} lines\n", built.entries, built.lines))
+    print_line(&format!("{output}: {} passwords of {} lines", built.entries, built.lines))
 }

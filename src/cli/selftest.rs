@@ -1,11 +1,10 @@
 //! `gatepost selftest timing`
 
-use super::{Argument, Arguments, Failure, Outcome, print};
+use super::{Argument, Arguments, Failure, Outcome, output, print};
 use gatepost::Login;
 use gatepost::selftest::{self, Progress, Tries};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +14,9 @@ const HELP: &str = "\
 Usage: gatepost selftest timing [--tries N]
 
 Measures refused logins on this machine and tells whether their time says if there is such a login,
-or if it is locked: the configured service is started once more, on a free port of loopback and
-without TLS, beside one that runs or alone, and N (2000; 50 to 100000) logins of each kind are
-tried, one after the other. Exits with 1 if a statistical test can tell them apart. Run it when
+or if it is locked: the configured service is started once more, without TLS and on a socket that
+nobody else can reach, beside one that runs or alone, and N (2000; 50 to 100000) logins of each kind
+are tried, one after the other. Exits with 1 if a statistical test can tell them apart. Run it when
 the machine is quiet: what disturbs it hides small differences.
 
 On the configured database it makes two accounts with random logins and passwords and deletes them
@@ -90,8 +89,7 @@ fn tell(progress: &Progress<'_>, tries: Tries, told: &mut u32) {
             format!("an account is left; `gatepost user delete {login}` deletes it: {error}")
         }
     };
-    // Where it cannot be written, the accounts must be deleted all the same.
-    drop(writeln!(std::io::stderr(), "{line}"));
+    output::tell(&line);
 }
 
 fn minutes(time: Duration) -> String {

@@ -1,11 +1,11 @@
 //! `gatepost serve`
 
-use super::{Arguments, Failure, Outcome, load, print, start_log};
+use super::output::print_line;
+use super::{Arguments, Failure, Outcome, load, start_log};
 use gatepost::{Address, Profile, Service};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::fmt::Write;
 use std::sync::mpsc::{Sender, channel};
 
 const HELP: &str = "\
@@ -83,7 +83,7 @@ fn announce(service: &Service, profile: Profile, tls: bool) -> Outcome {
         Address::Tcp(address) => format!("http://{address}"),
         unix @ Address::Unix(_) => unix.to_string(),
     };
-    let mut text = format!("listening on {url}\n");
+    print_line(&format!("listening on {url}"))?;
     if profile == Profile::Development && matches!(service.addr(), Address::Tcp(_)) {
         let program = std::env::args().next().unwrap_or_else(|| "gatepost".to_owned());
         let json = "-H 'Content-Type: application/json'";
@@ -98,8 +98,8 @@ fn announce(service: &Service, profile: Profile, tls: bool) -> Outcome {
             &format!("  {program} user create LOGIN --admin"),
         ];
         for line in lines {
-            let _ = writeln!(text, "{line}");
+            print_line(line)?;
         }
     }
-    print(&text)
+    Ok(())
 }

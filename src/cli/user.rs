@@ -2,11 +2,13 @@
 
 mod transfer;
 
+use super::output::{prompt, record, tell};
 use super::{Argument, Arguments, Failure, Outcome, print};
 use gatepost::{App, Caller, Change, Login, Page, Password, Secret, Timestamp, User};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use std::fmt::Display;
 use std::io::{BufRead, IsTerminal, Read};
 
 const HELP: &str = "\
@@ -122,15 +124,15 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 
 fn line(user: &User) -> String {
     let kind = if user.admin { "admin" } else { "user" };
-    let mut line = format!("{}\t{}\t{kind}\t{}", user.id.get(), user.login, user.created_at);
+    let (id, expires) = (user.id.get(), user.expires_at.map(|time| format!("expires {time}")));
+    let mut columns: Vec<&dyn Display> = vec![&id, &user.login, &kind, &user.created_at];
     if user.locked {
-        line.push_str("\tlocked");
+        columns.push(&"locked");
     }
-    if let Some(time) = user.expires_at {
-        line.push_str(&format!("\texpires {time}"));
+    if let Some(expires) = &expires {
+        columns.push(expires);
     }
-    line.push('\n');
-    line
+    record(&columns)
 }
 
 /// The time at which an account is to end; `never` for none.
@@ -169,18 +171,18 @@ fn read_password() -> Result<Password, Failure> {
     Ok(Password::parse(first.expose())?)
 }
 
-fn ask(prompt: &str) -> Result<Secret, Failure> {
+fn ask(question: &'static str) -> Result<Secret, Failure> {
     let shown = tcgetattr(std::io::stdin()).map_err(std::io::Error::from)?;
     let mut hidden = shown.clone();
     hidden.local_modes.remove(LocalModes::ECHO);
     let signals = restore_on_signal(shown.clone())?;
     tcsetattr(std::io::stdin(), OptionalActions::Flush, &hidden).map_err(std::io::Error::from)?;
     // Only now: what is typed at once would be shown, and then thrown away.
-    eprint!("{prompt}");
+    prompt(question);
     let line = read_line();
     signals.close();
     tcsetattr(std::io::stdin(), OptionalActions::Flush, &shown).map_err(std::io::Error::from)?;
-    eprintln!();
+    tell("");
     line
 }
 

@@ -4,6 +4,7 @@ use super::values::Value;
 use super::{AccessMode, Algorithm, Config, Profile, Registration, SAFE_ITERATIONS};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
+use std::path::Path;
 use std::time::Duration;
 
 /// Fewest bytes of an encryption key: those of the cipher's own.
@@ -133,6 +134,14 @@ impl Config {
                 "server.tls_certificate and server.tls_key: both are needed for TLS",
             ),
             fault(
+                [&self.server.tls_certificate, &self.server.tls_key]
+                    .into_iter()
+                    .flatten()
+                    .any(|path| is_pem(path)),
+                "server.tls_certificate and server.tls_key: each is the name of a file, not what \
+                 stands in it",
+            ),
+            fault(
                 self.server.tls_certificate.is_some() && cfg!(not(feature = "tls")),
                 "server.tls_certificate: this binary was built without the feature tls",
             ),
@@ -176,6 +185,11 @@ impl Config {
             ),
         ]
     }
+}
+
+/// Whether this is no path but what a file of certificates or keys holds.
+fn is_pem(path: &Path) -> bool {
+    path.to_string_lossy().contains("-----BEGIN")
 }
 
 /// Whether a pepper is long enough, and reads the same alone and in a list.

@@ -4,6 +4,7 @@
 
 use super::{Config, Profile, Setting, table};
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -152,6 +153,7 @@ impl Loader {
             Ok(document) => document,
             Err(e) => {
                 let line = line_of(text, e.span().map_or(0, |span| span.start));
+                // The message alone: the error shown whole quotes the line, and a secret in it.
                 return self.faults.push(format!("{name}:{line}: {}", e.message()));
             }
         };
@@ -214,8 +216,13 @@ impl Loader {
             let fault = format!("{origin}: {section}.{} and its _file twin are both set", place.1);
             return self.faults.push(fault);
         }
-        let text = if setting.key == key { Ok(value.to_owned()) } else { secret_file(value) };
-        match text.and_then(|text| (setting.set)(&mut self.loaded.config, &text)) {
+        let config = &mut self.loaded.config;
+        let outcome = if setting.key == key {
+            (setting.set)(config, value)
+        } else {
+            Secret::read_file(value).and_then(|secret| (setting.set)(config, secret.expose()))
+        };
+        match outcome {
             Ok(()) => drop(self.loaded.origins.insert(place, origin)),
             // The value of a secret must not appear, whatever is wrong with it.
             Err(fault) => self.faults.push(format!("{origin}: {section}.{key}: {fault}")),
@@ -261,17 +268,6 @@ fn plain(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-/// The secret that a file holds, without the line end that editors leave.
-fn secret_file(path: &str) -> std::result::Result<String, String> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => match text.trim_end_matches(['\r', '\n']) {
-            "" => Err(format!("{path} is empty")),
-            secret => Ok(secret.to_owned()),
-        },
-        Err(e) => Err(format!("cannot read {path}: {e}")),
-    }
-}
-
 /// The line, counted from 1, of a byte position.
 fn line_of(text: &str, position: usize) -> usize {
     text.bytes().take(position).filter(|byte| *byte == b'\n').count() + 1
@@ -280,7 +276,6 @@ fn line_of(text: &str, position: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
 
     fn load(file: &str, env: &[(&str, &str)]) -> Result<Loaded> {
         let path = tempfile::NamedTempFile::new().unwrap();

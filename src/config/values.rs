@@ -1,6 +1,6 @@
 //! How a setting's value is written, in a file and in the environment alike.
 
-use super::{AccessMode, Algorithm, Cidr, ForwardedHeader, Listen, Registration};
+use super::{AccessMode, Algorithm, Cidr, ForwardedHeader, HostName, Listen, Registration};
 use crate::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,6 +37,19 @@ impl Value for Vec<Cidr> {
     fn show(&self) -> String {
         let blocks: Vec<String> = self.iter().map(Cidr::to_string).collect();
         if blocks.is_empty() { "(none)".to_owned() } else { blocks.join(", ") }
+    }
+}
+
+/// In a file an array of strings, in the environment separated by commas.
+impl Value for Vec<HostName> {
+    fn parse(text: &str) -> Result<Self, String> {
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(|name| name.parse().map_err(|fault| format!("{name:?}: {fault}"))).collect()
+    }
+
+    fn show(&self) -> String {
+        let names: Vec<&str> = self.iter().map(HostName::as_str).collect();
+        if names.is_empty() { "(none)".to_owned() } else { names.join(", ") }
     }
 }
 

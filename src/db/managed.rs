@@ -14,8 +14,10 @@ mod server;
 
 use super::{APP_ROLE, DATABASE, OWNER_ROLE};
 use crate::error::{Error, Result};
-use std::fs::{File, TryLockError};
+use crate::plain_file;
+use std::fs::{File, Permissions, TryLockError};
 use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -104,7 +106,7 @@ impl Managed {
         };
         let cluster = dir.join("cluster");
         let run = dir.join("run");
-        let binaries = binaries::find(&cluster)?;
+        let binaries = binaries::find(&cluster, user)?;
         cluster::create(dir, &binaries, user)?;
         cluster::stop_orphan(&cluster, &binaries, user)?;
         let command = server::Command {
@@ -154,16 +156,26 @@ fn role(run: &Path, role: &str, database: &str) -> postgres::Config {
 }
 
 /// Locks the directory, or names who has it.
+///
+/// Whoever can open the file can lock it, so nobody else may. One that others could open, as an
+/// earlier version made it, is closed to them; who had it open by then still has it, and is told of.
 fn lock(dir: &Path) -> Result<std::result::Result<File, String>> {
     let path = dir.join("lock");
     let fault = |e: std::io::Error| Error::startup(format!("{}: {e}", path.display()));
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(fault)?;
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut file = plain_file::open(&path, &mut options, None).map_err(fault)?;
+    let mode = file.metadata().map_err(fault)?.mode() & 0o777;
+    if mode != 0o600 {
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(fault)?;
+    }
+    if mode & 0o077 != 0 {
+        log::warn!(
+            "{0} had the mode {mode:o} and has 600 now; whoever opened it before can still hold \
+             it, and `fuser -v {0}` names them",
+            path.display()
+        );
+    }
     match file.try_lock() {
         Ok(()) => {
             file.set_len(0).map_err(fault)?;

@@ -97,7 +97,7 @@ impl Listener {
         }
     }
 
-    pub(super) fn is_tcp(&self) -> bool {
+    pub(crate) fn is_tcp(&self) -> bool {
         matches!(self.socket, Socket::Tcp(_))
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use mio::net::TcpStream;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
@@ -18,6 +18,7 @@ use super::event_loop::{CHECK_TLS, EventLoop};
 use super::settings::TlsFiles;
 use super::slots::{Kind, fixed};
 use super::stream::{Handshake, is_not_now};
+use crate::secret::path_to_show;
 
 /// Bytes that rustls may hold for a client that does not read; the rest stays with us.
 const SESSION_BUFFER: usize = 16 * 1024;
@@ -82,23 +83,35 @@ fn stamps(files: &TlsFiles) -> (Stamp, Stamp) {
 }
 
 fn load(files: &TlsFiles) -> io::Result<Arc<ServerConfig>> {
-    let fault = |path: &Path, error: &dyn std::fmt::Display| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display()))
+    let fault = |name: &str, error: &dyn std::fmt::Display| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("{name}: {error}"))
     };
+    let certificate = files.certificate.display().to_string();
     let chain = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| fault(&files.certificate, &error))?;
-    let key =
-        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| fault(&files.key, &error))?;
+        .map_err(|error| fault(&certificate, &of_pem(&error)))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| {
+        let name = path_to_show(&files.key).map_or_else(String::new, |name| format!(" ({name})"));
+        fault(&format!("the file that server.tls_key names{name}"), &of_pem(&error))
+    })?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .map_err(|error| fault(&files.certificate, &error))?;
+        .map_err(|error| fault(&certificate, &error))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// What is wrong with a PEM file, without the lines of it that the library quotes.
+fn of_pem(error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::NoItemsFound => "nothing of that kind is in it".to_owned(),
+        _ => "not in PEM".to_owned(),
+    }
 }
 
 /// One client's session.

@@ -80,8 +80,12 @@ impl Parameters {
         if body.is_empty() {
             return Ok(Self::new());
         }
-        let Members(members) = serde_json::from_slice(body)
-            .map_err(|e| Error::InvalidRequest(format!("the body: {e}")))?;
+        let Members(members) = serde_json::from_slice(body).map_err(|e| {
+            // What stands in the place of the object may be a password, and is not repeated.
+            let is_data = e.classify() == serde_json::error::Category::Data;
+            let cause = if is_data { "not a JSON object".to_owned() } else { e.to_string() };
+            Error::InvalidRequest(format!("the body: {cause}"))
+        })?;
         let mut parameters = Self::new();
         for (name, value) in members {
             parameters.add(name, Given::Json(value))?;

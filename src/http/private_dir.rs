@@ -1,4 +1,4 @@
-//! The directory of the private sockets: closed to others, with a name that nobody can guess, and
+//! A directory for private sockets: closed to others, with a name that nobody can guess, and
 //! gone with the process; what a killed one left, the next one clears away.
 
 use std::fs::{DirBuilder, File};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const PREFIX: &str = "gatepost-run-";
 
 /// A directory of ours below the system's one for temporary files.
-pub(super) struct PrivateDir {
+pub(crate) struct PrivateDir {
     path: PathBuf,
     /// Locked for as long as we live; the kernel lets go of it when we die.
     _lock: File,
@@ -19,7 +19,7 @@ impl PrivateDir {
     ///
     /// # Errors
     /// When it cannot be made or locked.
-    pub(super) fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         let parent = std::env::temp_dir();
         sweep(&parent);
         let path = parent.join(format!("{PREFIX}{:016x}", rand::random::<u64>()));
@@ -33,7 +33,7 @@ impl PrivateDir {
         Ok(Self { path, _lock: lock })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -21,6 +21,10 @@ pub(crate) struct Request {
     /// The client's address, as far as it is known behind proxies.
     pub(crate) client: String,
     pub(crate) user_agent: Option<String>,
+    /// Of the target or the field, as the front door says; empty where HTTP/1.0 says none.
+    pub(super) host: String,
+    /// The page that asks, as a browser says. More than one are all looked at.
+    pub(super) origins: Vec<String>,
     query: String,
     content_type: Option<String>,
     authorization: Vec<Zeroizing<String>>,
@@ -44,6 +48,8 @@ impl Request {
             id: values(REQUEST_ID_FIELD).next().unwrap_or_default(),
             client: values(CLIENT_FIELD).next().unwrap_or_default(),
             user_agent: values("user-agent").next(),
+            host: values("host").next().unwrap_or_default(),
+            origins: values("origin").collect(),
             query: query.to_owned(),
             content_type: values("content-type").next(),
             authorization: values("authorization").map(Zeroizing::new).collect(),

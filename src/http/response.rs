@@ -93,6 +93,7 @@ impl Response {
             Error::InvalidGrant => (BAD_REQUEST, "invalid_grant"),
             Error::TokenMissing | Error::TokenInvalid => (UNAUTHORIZED, "unauthenticated"),
             Error::Forbidden | Error::ScopeMissing(_) => (FORBIDDEN, "forbidden"),
+            Error::ForbiddenOrigin => (FORBIDDEN, "forbidden_origin"),
             Error::NoSuchUser | Error::NoSuchSession | Error::NoSuchKey => (NOT_FOUND, "not_found"),
             Error::KeyNameTaken => (BAD_REQUEST, "name_taken"),
             Error::Overloaded(_) => (OVERLOADED, "overloaded"),

@@ -8,6 +8,7 @@ use super::private_dir::PrivateDir;
 use super::{Request, Response};
 use crate::error::{Error, Result};
 use crate::front_door::{PROBE_TARGET, REQUEST_ID_FIELD, Upstreams};
+use crate::printable::printable;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -169,8 +170,8 @@ impl Shared {
         send(from, convert(response, &request.id), &request.id);
         log::info!(
             "{} {} {status} {} ms {} {}",
-            printable(&request.method),
-            printable(&request.path),
+            short(&request.method),
+            short(&request.path),
             started.elapsed().as_millis(),
             request.id,
             request.client
@@ -191,8 +192,9 @@ fn send<R: std::io::Read>(to: tiny_http::Request, response: tiny_http::Response<
 }
 
 /// What a client made up, short and on one line.
-fn printable(text: &str) -> String {
-    text.chars().take(200).flat_map(char::escape_debug).collect()
+fn short(text: &str) -> String {
+    let end = text.char_indices().nth(200).map_or(text.len(), |(at, _)| at);
+    printable(&text[..end]).into_owned()
 }
 
 fn convert(response: Response, id: &str) -> tiny_http::Response<Cursor<Vec<u8>>> {

@@ -1,10 +1,11 @@
 //! One client on one connection, as quick as can be: what it measures, an attacker on the same
-//! machine would. It knows as much of HTTP as our own front door writes.
+//! machine could. It knows as much of HTTP as our own front door writes.
 
 use crate::error::{Error, Result};
 use serde_json::{Value, json};
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Most bytes of an answer: that to a login is far smaller.
@@ -25,34 +26,39 @@ pub(super) struct Answer {
 }
 
 pub(super) struct Client {
-    address: SocketAddr,
-    patience: Duration,
-    connection: Option<TcpStream>,
+    connection: Option<UnixStream>,
 }
 
 impl Client {
-    pub(super) fn new(address: SocketAddr, patience: Duration) -> Self {
-        Self { address, patience, connection: None }
+    /// Connects, waits for answers at most for `patience`, and takes the socket's name away: nobody
+    /// else can connect then.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub(super) fn connect(socket: &Path, patience: Duration) -> Result<Self> {
+        let connected = UnixStream::connect(socket).and_then(|stream| {
+            std::fs::remove_file(socket)?;
+            stream.set_read_timeout(Some(patience))?;
+            stream.set_write_timeout(Some(patience))?;
+            Ok(stream)
+        });
+        connected.map(|stream| Self { connection: Some(stream) }).map_err(|e| fault(&e))
     }
 
     /// Tries to log in. Returns the time from before the request's first byte was sent until after
     /// the answer's last one was there, in nanoseconds, and the answer.
     pub(super) fn log_in(&mut self, login: &str, password: &str) -> Result<(u64, Answer)> {
-        let fault = |e: io::Error| Error::Unavailable(format!("the measured service: {e}"));
         let body = json!({"login": login, "password": password}).to_string();
         let request = format!(
-            "POST / HTTP/1.1\r\nHost: {}\r\nX-Forwarded-For: {FROM}\r\n\
+            "POST / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {FROM}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            self.address,
             body.len()
         );
-        let mut stream = match self.connection.take() {
-            Some(stream) => stream,
-            None => connect(self.address, self.patience).map_err(fault)?,
-        };
+        let closed = || fault(&io::ErrorKind::ConnectionReset.into());
+        let mut stream = self.connection.take().ok_or_else(closed)?;
         let begin = Instant::now();
-        stream.write_all(request.as_bytes()).map_err(fault)?;
-        let answer = read(&mut stream).map_err(fault)?;
+        stream.write_all(request.as_bytes()).map_err(|e| fault(&e))?;
+        let answer = read(&mut stream).map_err(|e| fault(&e))?;
         let nanoseconds = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let answer = parse(&answer)
             .ok_or_else(|| Error::Internal("an answer that makes no sense".to_owned()))?;
@@ -63,15 +69,11 @@ impl Client {
     }
 }
 
-fn connect(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, patience)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(patience))?;
-    stream.set_write_timeout(Some(patience))?;
-    Ok(stream)
+fn fault(error: &io::Error) -> Error {
+    Error::Unavailable(format!("the measured service: {error}"))
 }
 
-fn read(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+fn read(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
     let (mut answer, mut piece) = (Vec::with_capacity(ANSWER_BYTES), [0; 4096]);
     loop {
         match stream.read(&mut piece) {

@@ -4,9 +4,11 @@ use super::store::Existing;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::passwords::PasswordHash;
+use crate::printable::is_invisible;
 use crate::users::Login;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::error::Category;
 use std::fmt;
 use std::str::FromStr;
 use time::format_description::well_known::Rfc3339;
@@ -90,11 +92,15 @@ impl Incoming {
 }
 
 /// A fault of syntax, or a field that is unknown or twice there. Only names stand in such an
-/// error, and where a hash was put in the place of one, not even that.
+/// error, and where a hash was put in the place of one, not even that. What the library says of
+/// other faults repeats the value.
 fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let cause = text.split(" at line ").next().unwrap_or_default();
-    if cause.len() > 200 || cause.contains('$') {
+    let is_about_a_name =
+        cause.starts_with("unknown field") || cause.starts_with("duplicate field");
+    let repeats = error.classify() == Category::Data && !is_about_a_name;
+    if repeats || cause.len() > 200 || cause.contains('$') {
         return "not an object with the fields of a user".to_owned();
     }
     format!("{cause} (column {})", error.column())
@@ -157,7 +163,26 @@ pub(super) fn write(user: &Existing) -> Result<String> {
         locked: user.locked,
         expires_at: user.expires_at.map(show),
     };
-    serde_json::to_string(&outgoing).map_err(|e| Error::Internal(format!("a user's line: {e}")))
+    let text = serde_json::to_string(&outgoing)
+        .map_err(|e| Error::Internal(format!("a user's line: {e}")))?;
+    Ok(visible(&text))
+}
+
+/// The same JSON with everything invisible written out: it may go to a terminal.
+fn visible(text: &str) -> String {
+    let mut units = [0; 2];
+    let mut visible = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Outside of strings JSON has no such characters.
+        if is_invisible(c) {
+            for unit in c.encode_utf16(&mut units) {
+                visible.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            visible.push(c);
+        }
+    }
+    visible
 }
 
 fn show(time: OffsetDateTime) -> String {
@@ -203,7 +228,9 @@ mod tests {
         assert!(cause("{\"logn\":\"alice\"}").contains("unknown field `logn`"));
         assert!(cause("{\"login\":\"a\",\"login\":\"b\"}").contains("duplicate field `login`"));
         assert!(cause("{\"login\":").contains("column"));
-        for text in ["\"$2b$05$secret\"", "{\"$2b$05$secret\":1}", "[\"$2b$05$secret\"]"] {
+        for text in
+            ["\"$2b$05$secret\"", "{\"$2b$05$secret\":1}", "[\"$2b$05$secret\"]", "\"a secret\""]
+        {
             let cause = cause(text);
             assert!(!cause.contains("secret"), "{cause}");
         }

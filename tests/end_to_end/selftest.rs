@@ -50,6 +50,56 @@ fn a_signal_in_the_middle_deletes_the_accounts_too() {
     assert_eq!(count(&server, "users"), 0);
 }
 
+/// The sockets at which a process waits for others, TCP and Unix.
+fn listening(pid: u32) -> Vec<String> {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    let links = descriptors.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    let sockets: Vec<String> = links
+        .filter_map(|link| {
+            let name = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+            Some(name.to_owned())
+        })
+        .collect();
+    let mut found = Vec::new();
+    // State and inode stand in other columns, and a listening one is marked in another way.
+    for (table, state, listens, inode) in
+        [("tcp", 3, "0A", 9), ("tcp6", 3, "0A", 9), ("unix", 3, "00010000", 6)]
+    {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        for line in text.lines().skip(1) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let is_ours = sockets.iter().any(|socket| socket == words[inode]);
+            if is_ours && words[state] == listens {
+                found.push(format!("{table} {}", words.get(7).unwrap_or(&"")));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn nobody_else_can_connect_to_what_is_measured() {
+    let (home, server) = (Home::new(), TestServer::start());
+    let mut child = command(&home, &server, "100000").stderr(Stdio::null()).spawn().unwrap();
+    let begin = Instant::now();
+    while count(&server, "attempts") == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(20), "nothing was tried");
+        std::thread::yield_now();
+    }
+    let found = listening(child.id());
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    child.wait().unwrap();
+    assert!(!found.is_empty());
+    for socket in found {
+        // The workers' sockets, and what is measured, whose file is gone by now.
+        let path = socket.strip_prefix("unix ").unwrap_or_else(|| panic!("{socket}"));
+        assert!(path.contains("/gatepost-run-"), "{socket}");
+        let is_measured = !path.ends_with("/worker") && !path.ends_with("/hashing");
+        assert!(!is_measured || !std::path::Path::new(path).exists(), "{socket}");
+    }
+}
+
 #[test]
 #[ignore = "measures, and wants a quiet machine for some seconds"]
 fn known_unknown_and_locked_logins_cannot_be_told_apart_in_two_thousand_tries_each() {

@@ -1,11 +1,12 @@
 //! `gatepost user import` and `gatepost user export`
 
+use super::super::output::{raw, tell};
 use super::super::{Arguments, Failure, Outcome, print};
 use gatepost::App;
 use gatepost::transfer::{self, Event, Imported, Survey};
-use std::fmt::Write as _;
+use std::fmt::Write;
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write as _};
+use std::io::{BufRead, BufReader, BufWriter};
 use std::time::{Duration, Instant};
 
 /// How often progress is told.
@@ -34,11 +35,6 @@ fn teller(file: &str) -> impl FnMut(Event<'_>) {
         }
         _ => (),
     }
-}
-
-/// Where standard error cannot be written, the exit code and the last line say what matters.
-fn tell(text: &str) {
-    drop(writeln!(std::io::stderr(), "{text}"));
 }
 
 fn named(file: &str) -> impl Fn(gatepost::Error) -> Failure {
@@ -102,7 +98,7 @@ fn millis(time: Duration) -> String {
 }
 
 pub(super) fn export(app: &App) -> Outcome {
-    let out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let out = BufWriter::with_capacity(1 << 16, raw());
     transfer::export(app, out).map_err(named("standard output"))?;
     Ok(())
 }

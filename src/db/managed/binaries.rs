@@ -1,9 +1,10 @@
 //! Where the machine keeps PostgreSQL's server binaries.
 
+use super::cluster;
+use crate::child::{OsUser, command};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Directories beside those of `PATH`; in each, `*` stands for a version.
 const PLACES: [(&str, &str); 4] = [
@@ -17,22 +18,21 @@ const PLACES: [(&str, &str); 4] = [
 /// no other can read it; for a new one the newest.
 ///
 /// # Errors
-/// [`Error::Startup`], naming the package to install.
-pub(super) fn find(cluster: &Path) -> Result<PathBuf> {
-    let mut found = installed();
-    match std::fs::read_to_string(cluster.join("PG_VERSION")) {
-        Ok(text) => {
-            let major = text.trim();
-            major.parse().ok().and_then(|number| found.remove(&number)).ok_or_else(|| {
-                Error::startup(format!(
-                    "{} was made by PostgreSQL {major}, whose server binaries are not here: \
-                     install it (Debian, Ubuntu: postgresql-{major}), or carry the data over with \
-                     pg_upgrade",
-                    cluster.display()
-                ))
-            })
-        }
-        Err(_) => found.pop_last().map(|(_, bin)| bin).ok_or_else(|| {
+/// [`Error::Startup`], naming the package to install; and when it cannot be told which version
+/// made the cluster.
+pub(super) fn find(cluster: &Path, user: Option<OsUser>) -> Result<PathBuf> {
+    let version = cluster::version(cluster, user)?;
+    let mut found = installed(user);
+    match version {
+        Some(major) => found.remove(&major).ok_or_else(|| {
+            Error::startup(format!(
+                "{} was made by PostgreSQL {major}, whose server binaries are not here: \
+                 install it (Debian, Ubuntu: postgresql-{major}), or carry the data over with \
+                 pg_upgrade",
+                cluster.display()
+            ))
+        }),
+        None => found.pop_last().map(|(_, bin)| bin).ok_or_else(|| {
             Error::startup(
                 "no PostgreSQL server binaries on this machine: install them (Debian, Ubuntu: \
                  `apt-get install postgresql`; Fedora: `dnf install postgresql-server`; \
@@ -43,7 +43,7 @@ pub(super) fn find(cluster: &Path) -> Result<PathBuf> {
 }
 
 /// Major versions and their directories. `PATH` comes first: what is found there wins.
-fn installed() -> BTreeMap<u32, PathBuf> {
+fn installed(user: Option<OsUser>) -> BTreeMap<u32, PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).filter(|p| p.is_absolute()).collect();
     for (parent, pattern) in PLACES {
@@ -61,7 +61,7 @@ fn installed() -> BTreeMap<u32, PathBuf> {
         if found.values().any(|known| known == bin) || !bin.join("initdb").exists() {
             continue;
         }
-        if let Some(major) = major(&postgres) {
+        if let Some(major) = major(&postgres, user) {
             found.entry(major).or_insert_with(|| bin.to_path_buf());
         }
     }
@@ -78,9 +78,9 @@ fn matching(parent: &Path, pattern: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The major version that `postgres --version` tells.
-fn major(postgres: &Path) -> Option<u32> {
-    let output = Command::new(postgres).arg("--version").output().ok()?;
+/// The major version that `postgres --version` tells, asked as the user that would run it.
+fn major(postgres: &Path, user: Option<OsUser>) -> Option<u32> {
+    let output = command(postgres, user, Path::new("/")).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let version =
         text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_numeric()))?;

@@ -1,13 +1,15 @@
 //! The files of the private PostgreSQL: directories, the cluster, and what a crash left behind.
 
+use crate::child::{OsUser, command};
 use crate::error::{Error, Result};
-use std::fs::{DirBuilder, Metadata};
+use crate::plain_file;
+use std::fs::{DirBuilder, Metadata, Permissions};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Longest path of a Unix socket in bytes, without its end (`sun_path`, unix(7)).
@@ -26,12 +28,11 @@ autovacuum_max_workers = 1
 jit = off
 ";
 
-/// The OS user that the server runs as, when that is not our own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct OsUser {
-    uid: u32,
-    gid: u32,
-}
+/// Most bytes of `PG_VERSION`, which holds a number.
+const VERSION_BYTES: u64 = 64;
+
+/// Most bytes of `postmaster.pid`: eight lines, two of them paths.
+const PID_FILE_BYTES: u64 = 16 * 1024;
 
 /// As root, the user `postgres`, since PostgreSQL refuses to run as root; else nobody special.
 ///
@@ -41,28 +42,37 @@ pub(super) fn os_user() -> Result<Option<OsUser>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }
-    let id = |flag: &str| {
-        let output = Command::new("id").args([flag, "postgres"]).output().ok()?;
-        String::from_utf8(output.stdout).ok()?.trim().parse().ok()
-    };
-    match (id("-u"), id("-g")) {
-        (Some(uid), Some(gid)) => Ok(Some(OsUser { uid, gid })),
-        _ => Err(Error::startup(
+    OsUser::named("postgres").map(Some).ok_or_else(|| {
+        Error::startup(
             "PostgreSQL does not run as root, and there is no OS user postgres: install \
              PostgreSQL's package, or run gatepost as an ordinary user",
-        )),
-    }
+        )
+    })
 }
 
-/// A command with a clean environment, run as the server's OS user.
-pub(super) fn command(program: &Path, user: Option<OsUser>, dir: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").env("TZ", "UTC");
-    command.current_dir(dir).stdin(Stdio::null());
-    if let Some(user) = user {
-        command.uid(user.uid).gid(user.gid);
-    }
-    command
+/// A file of the cluster. The server's OS user may have put anything in its place.
+fn read(file: &Path, user: Option<OsUser>, most: u64) -> Result<Option<String>> {
+    plain_file::read(file, user.map(|user| user.uid), most)
+        .map_err(|e| Error::startup(format!("{}: {e}", file.display())))
+}
+
+/// The major version that made the cluster; `None` when there is no cluster yet.
+///
+/// # Errors
+/// [`Error::Startup`] when the file is not what a server writes. Its content is not repeated.
+pub(super) fn version(cluster: &Path, user: Option<OsUser>) -> Result<Option<u32>> {
+    let file = cluster.join("PG_VERSION");
+    let Some(text) = read(&file, user, VERSION_BYTES)? else { return Ok(None) };
+    let fault = || Error::startup(format!("{}: holds no version number", file.display()));
+    text.trim().parse().map(Some).map_err(|_| fault())
+}
+
+/// What the server has written about itself; `None` when it has not, or has ended.
+///
+/// # Errors
+/// As [`version`].
+pub(super) fn pid_file(cluster: &Path, user: Option<OsUser>) -> Result<Option<String>> {
+    read(&cluster.join("postmaster.pid"), user, PID_FILE_BYTES)
 }
 
 /// Makes the data directory, and the one for the socket below it.
@@ -105,10 +115,17 @@ pub(super) fn prepare_dir(dir: &Path, user: Option<OsUser>) -> Result<()> {
     make_private(&run, user).map_err(fault)
 }
 
-/// Makes a directory for the server's OS user alone, unless it is there.
+/// Makes a directory for the server's OS user alone. One that is there is closed to others: only we
+/// can have put it there, since nobody else can write to the directory above.
 fn make_private(path: &Path, user: Option<OsUser>) -> std::io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            let meta = path.symlink_metadata()?;
+            if meta.is_dir() && meta.mode() & 0o077 != 0 {
+                std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
+            }
+            return Ok(());
+        }
         outcome => outcome?,
     }
     user.map_or(Ok(()), |user| chown(path, Some(user.uid), Some(user.gid)))
@@ -171,7 +188,7 @@ fn reachable(dir: &Path, user: OsUser) -> Result<()> {
 /// [`Error::Startup`] with what `initdb` said.
 pub(super) fn create(dir: &Path, binaries: &Path, user: Option<OsUser>) -> Result<()> {
     let cluster = dir.join("cluster");
-    if cluster.join("PG_VERSION").exists() {
+    if version(&cluster, user)?.is_some() {
         return Ok(());
     }
     let fault = |e: std::io::Error| Error::startup(format!("{}: {e}", dir.display()));
@@ -191,7 +208,8 @@ pub(super) fn create(dir: &Path, binaries: &Path, user: Option<OsUser>) -> Resul
         .map_err(fault)?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Error::startup(format!("initdb failed in {}: {}", dir.display(), said.trim())));
+        let said = said.trim().lines().collect::<Vec<_>>().join("; ");
+        return Err(Error::startup(format!("initdb failed in {}: {said}", dir.display())));
     }
     append(&new.join("postgresql.conf"), SETTINGS, user, dir).map_err(fault)?;
     std::fs::rename(&new, &cluster).map_err(fault)
@@ -237,11 +255,11 @@ fn append(file: &Path, text: &str, user: Option<OsUser>, dir: &Path) -> std::io:
 /// `postmaster.pid` that names a process that is not one.
 ///
 /// # Errors
-/// [`Error::Startup`] when it does not stop within a minute.
+/// [`Error::Startup`] when it does not stop within a minute, or the file is none.
 pub(super) fn stop_orphan(cluster: &Path, binaries: &Path, user: Option<OsUser>) -> Result<()> {
     let file = cluster.join("postmaster.pid");
     let deadline = Instant::now() + Duration::from_secs(60);
-    while let Ok(text) = std::fs::read_to_string(&file) {
+    while let Some(text) = pid_file(cluster, user)? {
         // A single-user server writes its number with a minus; what cannot be judged here,
         // PostgreSQL judges when it starts.
         let pid = text.lines().next().unwrap_or_default().parse::<u32>();

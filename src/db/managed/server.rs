@@ -4,7 +4,8 @@
 //! finish. Should we be killed, a shell that waits on a pipe from us stops it. (The kernel's
 //! parent-death signal would not do: it fires when the *thread* that started the child ends.)
 
-use super::cluster::{OsUser, command};
+use super::cluster;
+use crate::child::{OsUser, command};
 use crate::error::{Error, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
@@ -71,7 +72,7 @@ impl Server {
     /// [`Error::Startup`] when it ends instead.
     pub(super) fn start(command: Command) -> Result<Self> {
         let mut processes = spawn(&command)?;
-        if let Err(error) = wait_until_ready(&mut processes, &command.cluster) {
+        if let Err(error) = wait_until_ready(&mut processes, &command) {
             end(processes);
             return Err(error);
         }
@@ -197,12 +198,11 @@ fn relay(messages: ChildStderr, ready: &AtomicBool) {
 
 /// Waits until the server says in `postmaster.pid` that it is ready, as pg_ctl does: asking it by
 /// connecting would fill its log with refusals.
-fn wait_until_ready(processes: &mut Processes, cluster: &Path) -> Result<()> {
-    let file = cluster.join("postmaster.pid");
+fn wait_until_ready(processes: &mut Processes, start: &Command) -> Result<()> {
     let pid = processes.server.id().to_string();
     let mut said = Instant::now();
     loop {
-        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let text = cluster::pid_file(&start.cluster, start.user)?.unwrap_or_default();
         let mut lines = text.lines();
         if lines.next() == Some(&pid) && lines.nth(6).is_some_and(|l| l.trim_end() == "ready") {
             processes.ready.store(true, Ordering::Relaxed);

@@ -1,0 +1,99 @@
+//! All that the program writes, and the one place where text from outside is made harmless.
+//!
+//! Standard output holds what was asked for, standard error what is to be said about it and the
+//! log. Nothing else in the program writes to either; a test reads the source for it.
+
+use super::{Failure, Outcome};
+use gatepost::{printable, printable_lines};
+use std::fmt::Display;
+use std::io::{StdoutLock, Write};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+
+/// Writes lines of ours to standard output at once. What comes from outside goes through
+/// [`print_line`] or [`print_record`], so that it cannot make up a line or a column.
+pub(super) fn print(text: &str) -> Outcome {
+    let mut out = std::io::stdout().lock();
+    out.write_all(printable_lines(text).as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Writes one line to standard output.
+pub(super) fn print_line(text: &str) -> Outcome {
+    print(&format!("{}\n", printable(text)))
+}
+
+/// One line with these columns, separated by tabs.
+pub(super) fn record(columns: &[&dyn Display]) -> String {
+    let columns: Vec<String> =
+        columns.iter().map(|column| printable(&column.to_string()).into_owned()).collect();
+    columns.join("\t") + "\n"
+}
+
+/// Standard output for a stream of data, whose format has its own way to escape.
+pub(super) fn raw() -> StdoutLock<'static> {
+    std::io::stdout().lock()
+}
+
+/// Says one line on standard error. Where that cannot be written, the exit code says it.
+pub(super) fn tell(text: &str) {
+    drop(writeln!(std::io::stderr(), "{}", printable(text)));
+}
+
+/// Asks for something on standard error.
+pub(super) fn prompt(text: &'static str) {
+    let mut err = std::io::stderr();
+    drop(err.write_all(text.as_bytes()).and_then(|()| err.flush()));
+}
+
+/// Starts the log on standard error.
+pub(super) fn start_log(level: log::LevelFilter) -> Outcome {
+    let logger = simple_logger::SimpleLogger::new()
+        .with_level(level)
+        // At debug level the driver logs the values of parameters, password hashes among them.
+        .with_module_level("tokio_postgres", level.min(log::LevelFilter::Warn))
+        .with_utc_timestamps();
+    log::set_max_level(logger.max_level());
+    log::set_boxed_logger(Box::new(Steady(logger)))
+        .map_err(|e| Failure::Failed(format!("cannot start the log: {e}")))
+}
+
+/// A record of the log is one line. The logger below panics when standard error cannot be written:
+/// a full disk, a reader that is gone. A line is lost then, and nothing else.
+struct Steady(simple_logger::SimpleLogger);
+
+impl log::Log for Steady {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let text = record.args().to_string();
+        let text = printable(&text);
+        let write = || {
+            let mut line = log::Record::builder();
+            line.metadata(record.metadata().clone()).module_path(record.module_path());
+            self.0.log(&line.args(format_args!("{text}")).build());
+        };
+        drop(catch_unwind(AssertUnwindSafe(write)));
+    }
+
+    fn flush(&self) {}
+}
+
+/// Says that a thread panicked: what it says of it may hold a text from outside.
+pub(super) fn tell_panic(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let payload = panic.payload();
+    let fixed = payload.downcast_ref::<&str>().copied();
+    let cause = fixed.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let cause = cause.unwrap_or("for a reason that is no text");
+    tell(&format!("thread {} panicked at {place}: {cause}", thread.name().unwrap_or("?")));
+    let trace = std::backtrace::Backtrace::capture();
+    if trace.status() == std::backtrace::BacktraceStatus::Captured {
+        trace.to_string().lines().for_each(tell);
+    }
+}

@@ -1,0 +1,81 @@
+//! Text from outside, made harmless to look at.
+//!
+//! A name in a file, a row of the database or a message of another program may hold what a terminal
+//! obeys, what begins a forged line, or what makes a line read backwards. The program passes all
+//! that it prints and logs through here; who embeds the library and writes its errors somewhere
+//! should do the same.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// The text with everything invisible written out, as `\n` or `\u{1b}`. Then it is one line.
+///
+/// A backslash stays as it is: the result is there to be looked at and not to be read back.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    escape(text, |_| false)
+}
+
+/// The same for a text of ours that consists of lines and of columns.
+#[must_use]
+pub fn printable_lines(text: &str) -> Cow<'_, str> {
+    escape(text, |c| matches!(c, '\n' | '\t'))
+}
+
+fn escape(text: &str, stays: fn(char) -> bool) -> Cow<'_, str> {
+    let acts = |c: char| is_invisible(c) && !stays(c);
+    let Some(first) = text.find(acts) else { return Cow::Borrowed(text) };
+    let mut escaped = String::with_capacity(text.len() + 16);
+    escaped.push_str(&text[..first]);
+    for c in text[first..].chars() {
+        if acts(c) {
+            // Writing to a String does not fail.
+            let _ = match c {
+                '\n' | '\r' | '\t' => write!(escaped, "{}", c.escape_default()),
+                _ => write!(escaped, "{}", c.escape_unicode()),
+            };
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Whether a character does something, or may one day, instead of being seen.
+pub(crate) fn is_invisible(c: char) -> bool {
+    // Nearly all that is ever printed.
+    if matches!(c, ' '..='~') {
+        return false;
+    }
+    matches!(
+        c.general_category(),
+        GeneralCategory::Control
+            | GeneralCategory::Format
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+            | GeneralCategory::PrivateUse
+            | GeneralCategory::Unassigned
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_acts_is_written_out_and_what_is_seen_stays() {
+        let text = "Zoë \\ 日本\t1\n\u{1b}[2J\u{9b}\u{7f}\r\u{202e}\u{2028}\u{feff}";
+        let all = "Zoë \\ 日本\\t1\\n\\u{1b}[2J\\u{9b}\\u{7f}\\r\\u{202e}\\u{2028}\\u{feff}";
+        assert_eq!(printable(text), all);
+        let lines = all.replacen("\\t", "\t", 1).replacen("\\n", "\n", 1);
+        assert_eq!(printable_lines(text), lines);
+        assert!(matches!(printable("plain"), Cow::Borrowed("plain")));
+    }
+
+    #[test]
+    fn what_is_written_out_once_stays_so() {
+        let once = printable("a\u{1b}\n").into_owned();
+        assert_eq!(printable(&once), once);
+    }
+}
