@@ -4,6 +4,9 @@
 //! the database: instances share the counts and a restart forgives nothing. They leak: one is
 //! forgotten each `forget`. A refusal reads, writes nothing and hashes nothing.
 //!
+//! An attempt fails when it cost a hash and gave nothing. The right password of an account that is
+//! locked or over fails too: were it free, whoever has it could ask without end.
+//!
 //! An attempt is counted when it has failed, as long as there are failures to spare, so that
 //! people who log in write nothing and many of them may do so at once. When none are left, it is
 //! counted on admission, which lets one through at the end of each wait, and taken back when it
@@ -210,13 +213,15 @@ pub(crate) fn registered(
     store::settle(tx, counters, &Outcome::uncounted(), Some(user), KNOWN_NETWORKS - 1)
 }
 
-/// Has a user's password been set by somebody else, or the account unlocked, then the owner may
-/// log in at once, whoever has guessed at it before.
+/// Has a user's password been set by somebody else, or the account unlocked or given another end,
+/// then the owner may log in at once, whoever has guessed at it before. That holds in the networks
+/// that are known too: a program of the owner's that went on trying while the account was closed has
+/// used up what is to spare there.
 ///
 /// # Errors
 /// The faults of the database.
-pub(crate) fn forgive(tx: &mut Transaction<'_>, counters: &Counters) -> Result<()> {
-    store::forgive(tx, counters)
+pub(crate) fn forgive(tx: &mut Transaction<'_>, counters: &Counters, user: UserId) -> Result<()> {
+    store::forgive(tx, counters, user)
 }
 
 /// After a change of the password, whoever knew the old one is a stranger again: only the network

@@ -96,8 +96,9 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
         if change.hash.is_some() {
             limits::forget_networks(tx, &counters, id, own_session.is_some())?;
         }
-        if own_session.is_none() && (change.hash.is_some() || change.locked == Some(false)) {
-            limits::forgive(tx, &counters)?;
+        let opened = change.locked == Some(false) || change.expires_at.is_some();
+        if own_session.is_none() && (change.hash.is_some() || opened) {
+            limits::forgive(tx, &counters, id)?;
         }
         audit.record(tx, &Event::new(Action::ChangeUser, Some(id)).with_detail(&detail))?;
         Ok(user)
@@ -121,8 +122,7 @@ fn check_current(
         Verdict::Wrong => {
             let event = Event::new(Action::ChangeUser, Some(id));
             let event = event.with_outcome(Outcome::WrongPassword);
-            let written = audit.takes_failure(Some(id));
-            attempt.failed(app, |tx| if written { audit.record(tx, &event) } else { Ok(()) })?;
+            audit.failure(&attempt, &event)?;
             Err(Error::InvalidCredentials)
         }
     }
