@@ -10,8 +10,8 @@
 //! somewhere else, to be compared. Who also has the key can do everything.
 //!
 //! Under a flood only so many failed logins a minute get a row of their own, whatever they failed
-//! for, or it would fill the disk: the others, and attempts that were refused untried (429), are counted, and a row a minute
-//! says how many there were. Refreshes that succeed leave none.
+//! for, or it would fill the disk: the others, and attempts that were refused untried (429), are
+//! counted, and a row a minute says how many there were. Refreshes that succeed leave none.
 
 pub(crate) mod api;
 mod chain;

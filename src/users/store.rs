@@ -165,9 +165,9 @@ pub(super) fn password_hash(conn: &mut Client, id: UserId) -> Result<Option<Pass
     let Some(row) = conn.query_typed_opt(sql, &[(&id.get(), Type::INT8)])? else {
         return Ok(None);
     };
-    let malformed =
-        |_| Error::Internal(format!("the password hash of user {} is malformed", id.get()));
-    row.get::<_, &str>(0).parse().map(Some).map_err(malformed)
+    let unusable =
+        |cause| Error::Internal(format!("the password hash of user {}: {cause}", id.get()));
+    PasswordHash::stored(row.get(0)).map(Some).map_err(unusable)
 }
 
 /// What of a user's row is changed; `None` leaves it as it is.
