@@ -93,6 +93,7 @@ impl Response {
             Error::InvalidGrant => (BAD_REQUEST, "invalid_grant"),
             Error::TokenMissing | Error::TokenInvalid => (UNAUTHORIZED, "unauthenticated"),
             Error::Forbidden | Error::ScopeMissing(_) => (FORBIDDEN, "forbidden"),
+            Error::LastAdmin => (FORBIDDEN, "last_admin"),
             Error::NoSuchUser | Error::NoSuchSession | Error::NoSuchKey => (NOT_FOUND, "not_found"),
             Error::KeyNameTaken => (BAD_REQUEST, "name_taken"),
             Error::Unavailable(_) | Error::ConnectionLost(_) | Error::Conflict(_) => {

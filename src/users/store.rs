@@ -1,12 +1,14 @@
 //! The SQL of users.
 
 use super::access::{Rows, Standing, live};
+use super::last_admin::Admin;
 use super::types::{Login, Page, Timestamp, User, UserId};
 use crate::db::{Connection, violates};
 use crate::error::{Error, Result};
 use crate::passwords::PasswordHash;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, GenericClient, Row, Transaction};
+use time::OffsetDateTime;
 
 /// What [`user`] reads, in its order.
 macro_rules! user {
@@ -168,6 +170,33 @@ pub(super) fn password_hash(conn: &mut Client, id: UserId) -> Result<Option<Pass
     let unusable =
         |cause| Error::Internal(format!("the password hash of user {}: {cause}", id.get()));
     PasswordHash::stored(row.get(0)).map(Some).map_err(unusable)
+}
+
+/// Locks the rows of two users in the order of their ids, so that two who change each other do not
+/// wait for each other in a circle.
+pub(super) fn lock_both(tx: &mut Transaction<'_>, one: i64, other: UserId) -> Result<()> {
+    let sql = "SELECT FROM gatepost.users WHERE id IN ($1, $2) ORDER BY id FOR UPDATE";
+    tx.query_typed(sql, &[(&one, Type::INT8), (&other.get(), Type::INT8)])?;
+    Ok(())
+}
+
+/// Whether a user is an admin at the moment.
+pub(super) fn is_admin(tx: &mut Transaction<'_>, id: UserId) -> Result<bool> {
+    let sql = "SELECT FROM gatepost.users WHERE id = $1 AND admin";
+    Ok(tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?.is_some())
+}
+
+/// All admins, and the time. Their rows are held until the transaction ends.
+pub(super) fn lock_admins(tx: &mut Transaction<'_>) -> Result<(Vec<Admin>, OffsetDateTime)> {
+    let now = tx.query_typed_one("SELECT now()", &[])?.get(0);
+    let sql = "SELECT id, locked, expires_at FROM gatepost.users WHERE admin
+               ORDER BY id FOR UPDATE";
+    let admin = |row: &Row| Admin {
+        id: UserId::stored(row.get(0)),
+        locked: row.get(1),
+        expires_at: row.get(2),
+    };
+    Ok((tx.query_typed(sql, &[])?.iter().map(admin).collect(), now))
 }
 
 /// What of a user's row is changed; `None` leaves it as it is.
