@@ -15,7 +15,8 @@
 //! same, and the wait is the longer for it.
 //!
 //! From a network from which a login succeeded in the last 90 days, only the failures of that login
-//! from that network make it wait: a stranger elsewhere locks nobody out. One in the same network
+//! from that network make it wait: a stranger elsewhere locks nobody out. Each such network has the
+//! number of failures to itself, so a login has it nine times over at most. One in the same network
 //! can; then, and from a new network, the owner waits with everybody else. A stranger in the same
 //! network who has used it up learns by it who logs in from there: those need not wait. A new
 //! password makes all networks strange again but the one where it was set.

@@ -11,6 +11,7 @@ pub(crate) mod cost;
 mod foreign;
 pub(crate) mod kernel;
 mod lane;
+mod patterns;
 mod pepper;
 mod phc;
 mod policy;
