@@ -1,8 +1,9 @@
 //! What a password hash costs on one core, each way in turn: this kernel with one, two and three
 //! passwords at once, the `pbkdf2` crate, and OpenSSL as Python's `hashlib` calls it.
-//! `cargo bench --bench hashing`, with `-- --quick` for a tenth of the iterations.
+//! `cargo bench --bench hashing`, with `-- --quick` for a tenth of the iterations. With `-- --bounds`
+//! it prints what the costliest hash of each kind takes, of those that an import takes.
 
-use gatepost::benchmark::{derive, failed_self_check, lanes};
+use gatepost::benchmark::{costliest_hashes, derive, failed_self_check, lanes, verify};
 use std::process::Command;
 use std::time::Instant;
 
@@ -27,6 +28,9 @@ struct Way {
 
 fn main() {
     assert!(!failed_self_check(), "the kernel is wrong on this machine");
+    if std::env::args().any(|argument| argument == "--bounds") {
+        return bounds();
+    }
     let quick = std::env::args().any(|argument| argument == "--quick");
     let iterations = if quick { 60_000 } else { 600_000 };
     let way = |name, measure| Way { name, measure, rounds: Vec::new() };
@@ -57,6 +61,20 @@ fn main() {
         print!("{name:22} {median:8.2} {least:8.2} {most:8.2}");
         of_openssl = of_openssl.or(name.starts_with("OpenSSL").then_some(median));
         println!("{}", of_openssl.map_or_else(String::new, |o| format!("  {:.2} x", o / median)));
+    }
+}
+
+fn bounds() {
+    println!("milliseconds of a wrong password, the least of three");
+    for hash in costliest_hashes() {
+        let took = (0..3).map(|_| {
+            let begin = Instant::now();
+            assert_eq!(verify("a wrong password", hash), Ok(false));
+            begin.elapsed().as_secs_f64() * 1e3
+        });
+        let least = took.fold(f64::INFINITY, f64::min);
+        // The parameters; what follows is salt and hash.
+        println!("{least:8.0}  {}", &hash[..hash.len().min(36)]);
     }
 }
 

@@ -9,9 +9,9 @@
 //! sealed; and cut off the end of the log, rows and seals together, unless [`head`] was kept
 //! somewhere else, to be compared. Who also has the key can do everything.
 //!
-//! Under a flood only so many failed logins a minute get a row of their own, or it would fill the
-//! disk: the others, and attempts that were refused untried (429), are counted, and a row a minute
-//! says how many there were. Refreshes that succeed leave none.
+//! Under a flood only so many failed logins a minute get a row of their own, whatever they failed
+//! for, or it would fill the disk: the others, and attempts that were refused untried (429), are
+//! counted, and a row a minute says how many there were. Refreshes that succeed leave none.
 
 pub(crate) mod api;
 mod chain;
@@ -27,6 +27,7 @@ use crate::app::journal::Counted;
 use crate::app::keyed::Key;
 use crate::client;
 use crate::error::Result;
+use crate::limits::Attempt;
 use crate::users::access::{Right, authorize};
 use crate::users::{Caller, Login, UserId};
 use postgres::Transaction;
@@ -203,9 +204,25 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Counts an attempt as failed and records it, in one transaction. Every attempt that cost a
+    /// hash and gave nothing goes this way, whatever was wrong: a refusal that is not counted can be
+    /// asked for without end, and one that is recorded without a bound fills the disk.
+    ///
+    /// # Errors
+    /// The faults of the database.
+    pub(crate) fn failure(&self, attempt: &Attempt, event: &Event<'_>) -> Result<()> {
+        let written = self.takes_failure(event);
+        attempt.failed(self.app, |tx| if written { self.record(tx, event) } else { Ok(()) })
+    }
+
     /// Whether a failure gets a row of its own, or is only counted. Asked once for each.
-    pub(crate) fn takes_failure(&self, user: Option<UserId>) -> bool {
-        let what = if user.is_some() { Counted::OfUser } else { Counted::OfNobody };
+    fn takes_failure(&self, event: &Event<'_>) -> bool {
+        let what = match (event.outcome, event.user) {
+            (Outcome::Locked, _) => Counted::OfLocked,
+            (Outcome::Expired, _) => Counted::OfExpired,
+            (_, Some(_)) => Counted::OfUser,
+            (_, None) => Counted::OfNobody,
+        };
         let most = self.app.config().audit.failures_per_minute;
         self.key.is_some() && self.app.journal().is_written(what, most)
     }
@@ -224,6 +241,8 @@ fn write_counted(app: &App, now: bool) -> Result<()> {
     let rows = [
         (unwritten.of_user, Action::LogIn, Outcome::WrongPassword, "more for users"),
         (unwritten.of_nobody, Action::LogIn, Outcome::WrongPassword, "more for logins of nobody"),
+        (unwritten.of_locked, Action::LogIn, Outcome::Locked, "more for users"),
+        (unwritten.of_expired, Action::LogIn, Outcome::Expired, "more for users"),
         (unwritten.refused, Action::Attempt, Outcome::Refused, "attempts"),
     ];
     let written = app.database()?.with_transaction(|tx| {

@@ -1,12 +1,14 @@
 //! What `benches/` measure of the inside; no part of the interface.
 
-use crate::error::Result;
+use crate::config::{Config, Profile};
+use crate::error::{Error, Result};
 use crate::front_door::Lane;
 use crate::passwords::breached::BreachList;
-use crate::passwords::common;
 use crate::passwords::kernel::{HASH_BYTES, Job, Kernel};
+use crate::passwords::{Hasher, Password, PasswordHash, Verdict, common, cost};
 use crate::routes;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Which threads answer a request, as the front door asks.
 pub fn lane(method: &str, path: &str, body: &[u8]) -> Lane {
@@ -55,4 +57,22 @@ pub fn derive(password: &[u8], salt: &[u8], iterations: u32, out: &mut [[u8; HAS
     let job = |out| Job { password, salt, iterations, out };
     let mut jobs: Vec<_> = out.iter_mut().map(job).collect();
     Kernel::detect().derive(&mut jobs, &|| ());
+}
+
+/// For each kind of password hash the costliest that is taken.
+pub fn costliest_hashes() -> Vec<&'static str> {
+    cost::BOUNDS.iter().map(|[most, _]| *most).collect()
+}
+
+/// Verifies a password against a stored hash of any kind, on a hashing thread of its own.
+///
+/// # Errors
+/// When the hash or the password is none, or the memory for it is not to be had.
+pub fn verify(password: &str, stored: &str) -> Result<bool> {
+    let (password, stored) = (Password::parse(password)?, PasswordHash::stored(stored));
+    let stored = stored.map_err(|cause| Error::Internal(cause.to_string()))?;
+    let mut settings = Config::new(Profile::Testing).passwords;
+    settings.foreign_memory_bytes = 1 << 30;
+    let hasher = Hasher::new(&settings, 1, Arc::default())?;
+    Ok(hasher.verify(&password, Some(&stored))? != Verdict::Wrong)
 }

@@ -36,6 +36,8 @@ pub enum Error {
     TokenInvalid,
     /// A valid token or key without the right to do this.
     Forbidden,
+    /// It would leave no admin who is active, and only the program itself may do that.
+    LastAdmin,
     /// A valid API key without this scope.
     ScopeMissing(&'static str),
     /// In open mode: a request for, or from a page under, a name that strangers can point here.
@@ -115,6 +117,7 @@ impl fmt::Display for Error {
             Self::TokenMissing => f.write_str("an access token is needed"),
             Self::TokenInvalid => f.write_str("the access token is not valid, or no longer"),
             Self::Forbidden => f.write_str("this access token does not give the right to do this"),
+            Self::LastAdmin => f.write_str("this would leave no admin who is active"),
             Self::ScopeMissing(scope) => write!(f, "this API key lacks the scope {scope}"),
             Self::ForbiddenOrigin => f.write_str(
                 "in open mode only requests for an IP address, localhost or a name in \

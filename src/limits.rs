@@ -4,6 +4,9 @@
 //! the database: instances share the counts and a restart forgives nothing. They leak: one is
 //! forgotten each `forget`. A refusal reads, writes nothing and hashes nothing.
 //!
+//! An attempt fails when it cost a hash and gave nothing. The right password of an account that is
+//! locked or over fails too: were it free, whoever has it could ask without end.
+//!
 //! An attempt is counted when it has failed, as long as there are failures to spare, so that
 //! people who log in write nothing and many of them may do so at once. When none are left, it is
 //! counted on admission, which lets one through at the end of each wait, and taken back when it
@@ -12,7 +15,8 @@
 //! same, and the wait is the longer for it.
 //!
 //! From a network from which a login succeeded in the last 90 days, only the failures of that login
-//! from that network make it wait: a stranger elsewhere locks nobody out. One in the same network
+//! from that network make it wait: a stranger elsewhere locks nobody out. Each such network has the
+//! number of failures to itself, so a login has it nine times over at most. One in the same network
 //! can; then, and from a new network, the owner waits with everybody else. A stranger in the same
 //! network who has used it up learns by it who logs in from there: those need not wait. A new
 //! password makes all networks strange again but the one where it was set.
@@ -210,13 +214,15 @@ pub(crate) fn registered(
     store::settle(tx, counters, &Outcome::uncounted(), Some(user), KNOWN_NETWORKS - 1)
 }
 
-/// Has a user's password been set by somebody else, or the account unlocked, then the owner may
-/// log in at once, whoever has guessed at it before.
+/// Has a user's password been set by somebody else, or the account unlocked or given another end,
+/// then the owner may log in at once, whoever has guessed at it before. That holds in the networks
+/// that are known too: a program of the owner's that went on trying while the account was closed has
+/// used up what is to spare there.
 ///
 /// # Errors
 /// The faults of the database.
-pub(crate) fn forgive(tx: &mut Transaction<'_>, counters: &Counters) -> Result<()> {
-    store::forgive(tx, counters)
+pub(crate) fn forgive(tx: &mut Transaction<'_>, counters: &Counters, user: UserId) -> Result<()> {
+    store::forgive(tx, counters, user)
 }
 
 /// After a change of the password, whoever knew the old one is a stranger again: only the network

@@ -7,9 +7,11 @@
 
 pub(crate) mod breached;
 pub(crate) mod common;
+pub(crate) mod cost;
 mod foreign;
 pub(crate) mod kernel;
 mod lane;
+mod patterns;
 mod pepper;
 mod phc;
 mod policy;
@@ -104,8 +106,8 @@ fn fold(text: &str) -> Zeroizing<String> {
 pub(crate) enum Verdict {
     /// It was, and its stored hash is as strong as the configuration asks.
     Right,
-    /// It was; its stored hash has fewer iterations than configured, is not under the current
-    /// pepper or was made elsewhere, and should be made anew.
+    /// It was; its stored hash has fewer iterations than configured or more than may be, is not
+    /// under the current pepper or was made elsewhere, and should be made anew.
     RightButWeak,
     /// It was not.
     Wrong,
@@ -182,7 +184,8 @@ impl Hasher {
         let computed = self.peppers.apply(against.pepper, computed)?;
         let equal = bool::from(computed.ct_eq(&against.hash)) && stored.is_some();
         let missing = self.iterations.saturating_sub(against.iterations);
-        let current = against.pepper == self.peppers.current();
+        let current = against.pepper == self.peppers.current()
+            && !stored.is_some_and(PasswordHash::is_too_costly);
         Ok(match (equal, missing) {
             (true, 0) if current => Verdict::Right,
             (true, _) => Verdict::RightButWeak,

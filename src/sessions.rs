@@ -80,15 +80,11 @@ pub fn log_in_from(
     let Some(credentials) = credentials.filter(|_| verdict != Verdict::Wrong) else {
         let event = event.with_outcome(Outcome::WrongPassword);
         let event = if user.is_some() { event } else { event.with_unknown(login) };
-        let written = audit.takes_failure(user);
-        attempt.failed(app, |tx| if written { audit.record(tx, &event) } else { Ok(()) })?;
+        audit.failure(&attempt, &event)?;
         return Err(Error::InvalidCredentials);
     };
     if let Some((outcome, error)) = credentials.refusal() {
-        database.with_transaction(|tx| {
-            attempt.succeeded(tx, None)?;
-            audit.record(tx, &event.with_outcome(outcome))
-        })?;
+        audit.failure(&attempt, &event.with_outcome(outcome))?;
         return Err(error);
     }
     if verdict == Verdict::RightButWeak {
@@ -99,10 +95,14 @@ pub fn log_in_from(
             log::warn!("a weak password hash was not made anew: {error}");
         }
     }
-    open(app, &credentials, device, |tx, user| {
+    let opened = open(app, &credentials, device, |tx, user| {
         attempt.succeeded(tx, Some(user))?;
         audit.record(tx, &event)
-    })
+    });
+    if let Err(Error::InvalidCredentials) = opened {
+        audit.failure(&attempt, &event.with_outcome(Outcome::WrongPassword))?;
+    }
+    opened
 }
 
 /// Opens a session for somebody whose password was right a moment ago. If it has been changed

@@ -6,6 +6,7 @@
 pub(crate) mod access;
 pub(crate) mod api;
 mod change;
+mod last_admin;
 mod store;
 mod types;
 
@@ -19,6 +20,8 @@ use crate::sessions;
 pub use access::Caller;
 use access::{Right, authorize, authorize_change, read_as};
 pub use change::{Change, change};
+use last_admin::Admins;
+use postgres::Transaction;
 pub use types::{Login, Page, Timestamp, User, UserId};
 
 /// Registers a user.
@@ -111,12 +114,17 @@ pub fn change_password(
 /// refused from then on.
 ///
 /// # Errors
-/// As [`show`].
+/// As [`show`], and [`Error::LastAdmin`].
 pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
     let audit = Writer::new(app, caller)?;
+    // Who has not the right to it must not lock the rows of others.
+    find_as(app, caller, Right::Change(id), id)?;
     app.database()?.with_transaction(|tx| {
+        let admins = Admins::lock_for(tx, caller, id)?;
         authorize_change(tx, caller, Right::Change(id))?;
+        admins.can_spare(id, None)?;
         let user = store::delete(tx, id)?.ok_or(Error::NoSuchUser)?;
+        admins.knew(&user)?;
         sessions::end_all(tx, app, id, None)?;
         audit.record(tx, &Event::new(Action::DeleteUser, Some(id)))?;
         Ok(user)
@@ -127,12 +135,18 @@ pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],
-/// [`Error::NoSuchUser`]; the faults of the database.
+/// [`Error::NoSuchUser`], [`Error::LastAdmin`]; the faults of the database.
 pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<User> {
     let audit = Writer::new(app, caller)?;
     let detail = if admin { "admin" } else { "no admin" };
+    app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
     app.database()?.with_transaction(|tx| {
+        // Only who is one can be the last.
+        let admins = (!admin).then(|| Admins::lock_for(tx, caller, id)).transpose()?;
         authorize_change(tx, caller, Right::Appoint(id))?;
+        if let Some(admins) = &admins {
+            admins.can_spare(id, None)?;
+        }
         let user = store::set_admin(tx, id, admin)?.ok_or(Error::NoSuchUser)?;
         if !admin {
             // Their claim says more than is true now.

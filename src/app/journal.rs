@@ -21,6 +21,10 @@ pub(crate) enum Counted {
     OfUser,
     /// A login that nobody has.
     OfNobody,
+    /// The right password of a user who is locked.
+    OfLocked,
+    /// The right password of a user whose account is over.
+    OfExpired,
     /// An attempt that was refused untried.
     Refused,
 }
@@ -30,6 +34,8 @@ pub(crate) enum Counted {
 pub(crate) struct Unwritten {
     pub(crate) of_user: u64,
     pub(crate) of_nobody: u64,
+    pub(crate) of_locked: u64,
+    pub(crate) of_expired: u64,
     pub(crate) refused: u64,
 }
 
@@ -60,13 +66,15 @@ impl Journal {
         let mut state = self.state();
         state.began.get_or_insert_with(Instant::now);
         let counted = match what {
-            Counted::OfUser | Counted::OfNobody if state.written < most => {
+            Counted::Refused => &mut state.unwritten.refused,
+            _ if state.written < most => {
                 state.written += 1;
                 return true;
             }
             Counted::OfUser => &mut state.unwritten.of_user,
             Counted::OfNobody => &mut state.unwritten.of_nobody,
-            Counted::Refused => &mut state.unwritten.refused,
+            Counted::OfLocked => &mut state.unwritten.of_locked,
+            Counted::OfExpired => &mut state.unwritten.of_expired,
         };
         *counted += 1;
         false
@@ -87,6 +95,8 @@ impl Journal {
         state.began.get_or_insert_with(Instant::now);
         state.unwritten.of_user += unwritten.of_user;
         state.unwritten.of_nobody += unwritten.of_nobody;
+        state.unwritten.of_locked += unwritten.of_locked;
+        state.unwritten.of_expired += unwritten.of_expired;
         state.unwritten.refused += unwritten.refused;
     }
 
@@ -112,9 +122,12 @@ mod tests {
         let written = |what| (0..10).filter(|_| journal.is_written(what, 3)).count();
         assert_eq!(written(Counted::OfNobody), 3);
         assert_eq!(written(Counted::OfUser), 0);
+        assert_eq!(written(Counted::OfLocked), 0);
+        assert_eq!(written(Counted::OfExpired), 0);
         assert_eq!(written(Counted::Refused), 0);
         assert_eq!(journal.take(false), None);
-        let expected = Unwritten { of_user: 10, of_nobody: 7, refused: 10 };
+        let expected =
+            Unwritten { of_user: 10, of_nobody: 7, of_locked: 10, of_expired: 10, refused: 10 };
         assert_eq!(journal.take(true), Some(expected));
         assert_eq!(journal.take(true), None);
         journal.put_back(expected);

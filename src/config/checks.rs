@@ -1,7 +1,9 @@
 //! What does not go together, or makes no sense by itself. Every fault is named at once.
 
 use super::values::Value;
-use super::{AccessMode, Algorithm, Config, Profile, Registration, SAFE_ITERATIONS};
+use super::{
+    AccessMode, Algorithm, Config, MAX_ITERATIONS, Profile, Registration, SAFE_ITERATIONS,
+};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::path::Path;
@@ -67,7 +69,7 @@ impl Config {
             within("database.connect_timeout", d.connect_timeout, moment, 10 * second),
             within("database.tcp_user_timeout", d.tcp_user_timeout, second, 60 * second),
             between("passwords.min_length", self.passwords.min_length, 1, 128),
-            between("passwords.iterations", self.passwords.iterations, 1, 100_000_000),
+            between("passwords.iterations", self.passwords.iterations, 1, MAX_ITERATIONS),
             between(
                 "passwords.foreign_memory_bytes",
                 self.passwords.foreign_memory_bytes,

@@ -70,6 +70,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "set_back",
         sql: include_str!("../../sql/migrations/0010_set_back.sql"),
     },
+    Migration {
+        version: 11,
+        name: "admins",
+        sql: include_str!("../../sql/migrations/0011_admins.sql"),
+    },
 ];
 
 const TABLE: &str = "

@@ -94,6 +94,7 @@ impl Response {
             Error::TokenMissing | Error::TokenInvalid => (UNAUTHORIZED, "unauthenticated"),
             Error::Forbidden | Error::ScopeMissing(_) => (FORBIDDEN, "forbidden"),
             Error::ForbiddenOrigin => (FORBIDDEN, "forbidden_origin"),
+            Error::LastAdmin => (FORBIDDEN, "last_admin"),
             Error::NoSuchUser | Error::NoSuchSession | Error::NoSuchKey => (NOT_FOUND, "not_found"),
             Error::KeyNameTaken => (BAD_REQUEST, "name_taken"),
             Error::Overloaded(_) => (OVERLOADED, "overloaded"),

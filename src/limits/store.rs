@@ -189,10 +189,11 @@ pub(super) fn sweep(tx: &mut Transaction<'_>, most: usize) -> Result<()> {
     Ok(())
 }
 
-/// Forgets the failures of a login, wherever they came from but its known networks.
-pub(super) fn forgive(tx: &mut Transaction<'_>, counters: &Counters) -> Result<()> {
-    let sql = "DELETE FROM gatepost.attempts WHERE key = $1";
-    tx.execute_typed(sql, &[(&counters.who, Type::BYTEA)])?;
+/// Forgets the failures of a login, wherever they came from.
+pub(super) fn forgive(tx: &mut Transaction<'_>, counters: &Counters, user: UserId) -> Result<()> {
+    let sql = "DELETE FROM gatepost.attempts WHERE key = $1 OR key = ANY (ARRAY(
+                   SELECT network FROM gatepost.known_networks WHERE user_id = $2))";
+    tx.execute_typed(sql, &[(&counters.who, Type::BYTEA), (&user.get(), Type::INT8)])?;
     Ok(())
 }
 

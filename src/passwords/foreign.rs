@@ -1,14 +1,10 @@
 //! Hashes that other services made, taken as they are and verified until the user's first login,
 //! when ours takes their place.
 //!
-//! A [`Foreign`] is parsed once, and with that within the bounds below: what is beyond them is
-//! refused before anything is computed. Verifying one is for the hashing lane, which also keeps
-//! the memory of those that run together within `passwords.foreign_memory_bytes`.
-//!
-//! The bounds allow what the libraries of today choose by default, with a factor of four or more to
-//! spare, and keep one login within about two seconds of one core: bcrypt cost 14; PBKDF2
-//! 10,000,000 iterations; Argon2 1 GiB written in all (memory times passes); scrypt the same
-//! (128 N r p).
+//! A [`Foreign`] is parsed once, and with that well-formed; [`super::stored`] then asks what it
+//! costs, so what is beyond the bound is refused before anything is computed. Verifying one is for
+//! the hashing lane, which also keeps the memory of those that run together within
+//! `passwords.foreign_memory_bytes`.
 
 mod parse;
 #[cfg(test)]
@@ -23,17 +19,8 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// Twice the cost takes twice as long; 12 takes a quarter of a second.
-const MAX_BCRYPT_COST: u32 = 14;
-
 /// Passwords longer than this were cut by those who made the hashes, and so they are here.
 const BCRYPT_BYTES: usize = 72;
-
-/// Ten times what Django takes today.
-const MAX_ITERATIONS: u32 = 10_000_000;
-
-/// Bytes that one Argon2 or scrypt hash may write in all.
-const MAX_WRITTEN: u64 = 1 << 30;
 
 /// Argon2's lanes and scrypt's parallelisation; Django's Argon2 has 8.
 const MAX_LANES: u32 = 64;

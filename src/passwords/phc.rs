@@ -13,9 +13,6 @@ use std::str::FromStr;
 /// Bytes of salt (NIST SP 800-132 asks for at least 16).
 pub(super) const SALT_BYTES: usize = 16;
 
-/// The most that the setting takes, and so the most that a hash of ours has.
-const MAX_ITERATIONS: u32 = 100_000_000;
-
 /// How every hash of ours begins.
 pub(super) const PREFIX: &str = "$pbkdf2-sha256$i=";
 
@@ -49,7 +46,7 @@ impl FromStr for Own {
             return Err(fault());
         };
         let (digits, rest) = parameters.split_once(",l=32").ok_or_else(fault)?;
-        let iterations = digits.parse().ok().filter(|n| (1..=MAX_ITERATIONS).contains(n));
+        let iterations = digits.parse().ok().filter(|n| *n > 0);
         let iterations = iterations.ok_or_else(fault)?;
         let pepper = match rest.strip_prefix(",keyid=") {
             Some(id) => Some(id.parse().map_err(|_| fault())?),
@@ -93,7 +90,6 @@ mod tests {
             good.replace("i=5", "i=0"),
             good.replace("i=5", "i=-5"),
             good.replace("i=5", "i=99999999999"),
-            good.replace("i=5", "i=100000001"),
             good.replace("sha256", "sha512"),
             good.replace("l=32", "l=31"),
             good.replace("l=32", "l=320"),

@@ -1,15 +1,18 @@
-//! What may be a new password: long enough, and none that is tried first. There are no rules of
-//! composition (OWASP ASVS 5.0, 6.2.5): they make passwords harder to remember and no harder to
-//! guess.
+//! What may be a new password: long enough, also without what repeats itself in it, and none that is
+//! tried first. There are no rules of composition (OWASP ASVS 5.0, 6.2.5): they make passwords
+//! harder to remember and no harder to guess.
 
 use super::breached::BreachList;
 use super::common::is_common;
-use super::{Password, fold};
+use super::{Password, fold, patterns};
 use crate::config;
 use crate::error::{Error, Result};
 
 /// Fewest characters of a word that a password may not be made of; shorter ones it may not be.
 const MIN_WORD: usize = 4;
+
+/// How the answer begins where only the core of a password is too little.
+const PATTERNS: &str = "repeats itself or runs on, as 1234 or qwerty do; without that";
 
 /// The rules, with their lists opened.
 pub(crate) struct Policy {
@@ -38,7 +41,8 @@ impl Policy {
     /// # Errors
     /// [`Error::WeakPassword`], saying why: fewer than `passwords.min_length` characters (Unicode
     /// scalar values after normalisation), the login or a refused word with nothing but digits and
-    /// signs beside it, one of the most common, or breached. [`Error::Internal`] when the breach
+    /// signs beside it, one of the most common, one that is too short or most common without what
+    /// repeats itself or runs on, or breached. [`Error::Internal`] when the breach
     /// list cannot be read any more: nobody is told that a password is good which was not looked
     /// up.
     pub(crate) fn check(&self, password: &Password, login: &str) -> Result<()> {
@@ -52,6 +56,14 @@ impl Policy {
         }
         if let Some((word, _)) = self.words.iter().find(|(_, word)| is_made_of(&folded, word)) {
             return weak(&format!("must be more than the word \"{word}\""));
+        }
+        let core = patterns::core(&folded);
+        let (left, least) = (core.chars().count(), self.min_length);
+        if *core != *folded && left < least {
+            return weak(&format!("{PATTERNS} it has {left} of at least {least} characters"));
+        }
+        if *core != *folded && is_common(&core) {
+            return weak(&format!("{PATTERNS} it is one of the most common passwords"));
         }
         if is_common(&folded) {
             return weak("is one of the most common passwords");
@@ -99,11 +111,29 @@ mod tests {
 
     #[test]
     fn the_most_common_ones_are_refused_in_any_case_and_width() {
-        for text in ["password1", "PassWord1", "ｐａｓｓｗｏｒｄ１", "iloveyou", "1234567890"]
+        for text in ["password1", "PassWord1", "ｐａｓｓｗｏｒｄ１", "iloveyou", "Trustno1"]
         {
             assert!(verdict(text, "alice").contains("most common"), "{text}");
         }
         assert_eq!(verdict("password1 and more", "alice"), "");
+    }
+
+    #[test]
+    fn repetitions_and_runs_add_nothing() {
+        for (text, why) in [
+            ("aaaaaaaaaaaaaaa", "it has 1 of at least 8 characters"),
+            ("123456789012345", "it has 1 of at least 8"),
+            ("passwordpassword", "it is one of the most common"),
+            ("PasswordPassword1", "it is one of the most common"),
+            ("horsehorsehorse", "it has 5 of"),
+            ("q1w2e3r4t5y6u7i8", "it has 2 of"),
+            ("tiger1234567890", "it has 6 of"),
+        ] {
+            assert!(verdict(text, "alice").contains(why), "{text}: {}", verdict(text, "alice"));
+        }
+        for text in ["correct horse correct horse", "tr0ub4dor and 12345", "mississippi queen"] {
+            assert_eq!(verdict(text, "alice"), "");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A stored hash, ours or a foreign one that an import brought.
 
+use super::cost;
 use super::foreign::Foreign;
 use super::phc::{self, Own};
 use std::fmt;
@@ -20,16 +21,46 @@ pub(super) enum Form {
     Foreign(Foreign),
 }
 
-impl PasswordHash {
-    /// What kind of hash it is and what it costs, for an operator: nothing of salt or hash.
-    pub(crate) fn kind(&self) -> String {
-        match &self.form {
-            Form::Own(own) => {
+impl Form {
+    pub(super) fn kind(&self) -> String {
+        match self {
+            Self::Own(own) => {
                 let pepper = own.pepper.map_or(String::new(), |id| format!(",keyid={id}"));
                 format!("Gatepost's own i={}{pepper}", own.iterations)
             }
-            Form::Foreign(foreign) => foreign.to_string(),
+            Self::Foreign(foreign) => foreign.to_string(),
         }
+    }
+}
+
+impl PasswordHash {
+    /// Reads what a row holds. It may cost more than what is taken from outside, since it may be
+    /// older than that bound.
+    ///
+    /// # Errors
+    /// [`NotAHash`].
+    pub(crate) fn stored(text: &str) -> Result<Self, NotAHash> {
+        Self::read(text, cost::MAX_STORED)
+    }
+
+    fn read(text: &str, most: u64) -> Result<Self, NotAHash> {
+        let form = if text.starts_with(phc::PREFIX) {
+            Form::Own(text.parse()?)
+        } else {
+            Form::Foreign(text.parse()?)
+        };
+        cost::check(&form, most)?;
+        Ok(Self { text: text.to_owned(), form })
+    }
+
+    /// Whether it costs more than would be taken from outside, and should be made anew.
+    pub(super) fn is_too_costly(&self) -> bool {
+        cost::of(&self.form) > cost::MAX
+    }
+
+    /// What kind of hash it is and what it costs, for an operator: nothing of salt or hash.
+    pub(crate) fn kind(&self) -> String {
+        self.form.kind()
     }
 
     /// Bytes of memory that verifying it takes beyond some kilobytes.
@@ -75,16 +106,12 @@ impl fmt::Display for NotAHash {
     }
 }
 
+/// Of a hash that comes from outside.
 impl FromStr for PasswordHash {
     type Err = NotAHash;
 
     fn from_str(text: &str) -> Result<Self, NotAHash> {
-        let form = if text.starts_with(phc::PREFIX) {
-            Form::Own(text.parse()?)
-        } else {
-            Form::Foreign(text.parse()?)
-        };
-        Ok(Self { text: text.to_owned(), form })
+        Self::read(text, cost::MAX)
     }
 }
 

@@ -98,8 +98,8 @@ pub(super) fn credentials(
 /// The credentials in a row, from this column on, if they are somebody's.
 fn read(row: &Row, at: usize) -> Result<Option<Credentials>> {
     let id: Option<i64> = row.get(at);
-    let hash = row.get::<_, &str>(at + 5).parse().map_err(|_| {
-        Error::Internal(format!("the password hash of user {} is malformed", id.unwrap_or(0)))
+    let hash = PasswordHash::stored(row.get(at + 5)).map_err(|cause| {
+        Error::Internal(format!("the password hash of user {}: {cause}", id.unwrap_or(0)))
     })?;
     let Some(user_id) = id else { return Ok(None) };
     let subject = Subject { user_id, admin: row.get(at + 1), token_version: row.get(at + 2) };

@@ -1,6 +1,7 @@
 //! Changing a user: the password, a lock, an end.
 
 use super::access::{Right, authorize_change};
+use super::last_admin::Admins;
 use super::store;
 use super::types::{Login, Timestamp, User, UserId};
 use super::{Caller, find_as};
@@ -46,6 +47,15 @@ impl Change<'_> {
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
+    /// Whether the account is closed by it, and from which time on, `None` being now.
+    fn closes(&self) -> Option<Option<Timestamp>> {
+        match (self.locked, self.expires_at) {
+            (Some(true), _) => Some(None),
+            (_, Some(Some(end))) => Some(Some(end)),
+            _ => None,
+        }
+    }
+
     /// Which session goes on, if any has to end.
     fn ends_all_but(&self, own: Option<SessionRef>) -> Option<Option<SessionRef>> {
         match (self.locked, self.password) {
@@ -61,8 +71,7 @@ impl Change<'_> {
 /// # Errors
 /// [`Error::InvalidRequest`] when the current password is needed and missing,
 /// [`Error::InvalidCredentials`] when it is wrong, [`Error::TooManyAttempts`] when it was
-/// too often, [`Error::WeakPassword`], and as
-/// [`delete`](super::delete).
+/// too often, [`Error::WeakPassword`], and as [`delete`](super::delete).
 pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Result<User> {
     let right = change.right(id);
     let own_session = caller.session_as(id);
@@ -81,7 +90,7 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
     if let Some(current) = change.current_password {
         check_current(app, &audit, id, counters.clone(), current)?;
     }
-    let detail = change.detail();
+    let (detail, closes) = (change.detail(), change.closes());
     let change = store::Change {
         hash: change.password.map(|new| app.hash(new)).transpose()?.map(|hash| hash.to_string()),
         locked: change.locked,
@@ -89,16 +98,22 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
     };
     // The right is asked for again: hashing takes long enough for the caller to have lost it.
     app.database()?.with_transaction(|tx| {
+        let admins = closes.map(|_| Admins::lock_for(tx, caller, id)).transpose()?;
         authorize_change(tx, caller, right)?;
+        if let (Some(admins), Some(from)) = (&admins, closes) {
+            admins.can_spare(id, from.map(Timestamp::time))?;
+        }
         let user = store::change(tx, id, &change)?.ok_or(Error::NoSuchUser)?;
+        admins.map_or(Ok(()), |admins| admins.knew(&user))?;
         if let Some(kept) = kept {
             sessions::end_all(tx, app, id, kept)?;
         }
         if change.hash.is_some() {
             limits::forget_networks(tx, &counters, id, own_session.is_some())?;
         }
-        if own_session.is_none() && (change.hash.is_some() || change.locked == Some(false)) {
-            limits::forgive(tx, &counters)?;
+        let opened = change.locked == Some(false) || change.expires_at.is_some();
+        if own_session.is_none() && (change.hash.is_some() || opened) {
+            limits::forgive(tx, &counters, id)?;
         }
         audit.record(tx, &Event::new(Action::ChangeUser, Some(id)).with_detail(&detail))?;
         Ok(user)
@@ -122,8 +137,7 @@ fn check_current(
         Verdict::Wrong => {
             let event = Event::new(Action::ChangeUser, Some(id));
             let event = event.with_outcome(Outcome::WrongPassword);
-            let written = audit.takes_failure(Some(id));
-            attempt.failed(app, |tx| if written { audit.record(tx, &event) } else { Ok(()) })?;
+            audit.failure(&attempt, &event)?;
             Err(Error::InvalidCredentials)
         }
     }

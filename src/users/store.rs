@@ -1,12 +1,14 @@
 //! The SQL of users.
 
 use super::access::{Rows, Standing, live};
+use super::last_admin::Admin;
 use super::types::{Login, Page, Timestamp, User, UserId};
 use crate::db::{Connection, violates};
 use crate::error::{Error, Result};
 use crate::passwords::PasswordHash;
 use postgres::types::Type;
 use postgres::{Client, GenericClient, Row, Transaction};
+use time::OffsetDateTime;
 
 /// What [`user`] reads, in its order.
 macro_rules! user {
@@ -163,9 +165,28 @@ pub(super) fn password_hash(conn: &mut Client, id: UserId) -> Result<Option<Pass
     let Some(row) = conn.query_typed_opt(sql, &[(&id.get(), Type::INT8)])? else {
         return Ok(None);
     };
-    let malformed =
-        |_| Error::Internal(format!("the password hash of user {} is malformed", id.get()));
-    row.get::<_, &str>(0).parse().map(Some).map_err(malformed)
+    let unusable =
+        |cause| Error::Internal(format!("the password hash of user {}: {cause}", id.get()));
+    PasswordHash::stored(row.get(0)).map(Some).map_err(unusable)
+}
+
+/// Whether a user is an admin at the moment.
+pub(super) fn is_admin(tx: &mut Transaction<'_>, id: UserId) -> Result<bool> {
+    let sql = "SELECT FROM gatepost.users WHERE id = $1 AND admin";
+    Ok(tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?.is_some())
+}
+
+/// All admins, and the time. Their rows are held until the transaction ends.
+pub(super) fn lock_admins(tx: &mut Transaction<'_>) -> Result<(Vec<Admin>, OffsetDateTime)> {
+    let now = tx.query_typed_one("SELECT now()", &[])?.get(0);
+    let sql = "SELECT id, locked, expires_at FROM gatepost.users WHERE admin
+               ORDER BY id FOR UPDATE";
+    let admin = |row: &Row| Admin {
+        id: UserId::stored(row.get(0)),
+        locked: row.get(1),
+        expires_at: row.get(2),
+    };
+    Ok((tx.query_typed(sql, &[])?.iter().map(admin).collect(), now))
 }
 
 /// What of a user's row is changed; `None` leaves it as it is.

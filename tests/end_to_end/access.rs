@@ -167,6 +167,8 @@ fn demotion_deletion_and_a_password_change_act_on_the_next_request() {
     assert_eq!(server.patch(&body, &token).status(), 200);
     problem(server.get(&format!("/user?id={bob}"), &bobs), 401, "unauthenticated");
 
+    // Not the last one: such an admin could not go.
+    server.register_admin("another");
     assert_eq!(server.delete(&format!("/user?id={root}"), &token).status(), 200);
     problem(server.get("/users", &token), 401, "unauthenticated");
 }

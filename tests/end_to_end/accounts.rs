@@ -113,6 +113,7 @@ fn the_sessions_of_an_account_that_is_over_rest_until_it_lives_again() {
 #[test]
 fn an_admin_whose_account_ends_is_none_any_more() {
     let two = two();
+    two.server.register_admin("another");
     let body = json!({"id": two.root.0, "expires_at": PAST});
     assert_eq!(two.server.patch(&body, &two.root.1).status(), 200);
     problem(two.server.get("/users", &two.root.1), 401, "unauthenticated");

@@ -394,3 +394,114 @@ fn an_admin_who_sets_a_password_or_unlocks_ends_the_wait() {
     assert_eq!(rows(&server, "known_networks"), 1, "the admin's own");
     assert_eq!(log_in(&server, "198.51.100.1", "alice", new).status(), 200);
 }
+
+/// A service on which alice's account is closed in this way.
+fn closed(change: &Value, settings: impl FnOnce(&mut Config)) -> TestServer {
+    let server = behind_a_proxy(settings);
+    let (alice, token) = (server.register("alice"), {
+        server.register_admin("root");
+        server.token("root")
+    });
+    let mut body = change.clone();
+    body["id"] = json!(alice);
+    assert_eq!(server.patch(&body, &token).status(), 200);
+    server
+}
+
+/// How an account can be closed, and what is said to who knows its password.
+fn closings() -> [(Value, &'static str); 2] {
+    [
+        (json!({"locked": true}), "account_locked"),
+        (json!({"expires_at": "2020-01-31T18:00:00Z"}), "account_expired"),
+    ]
+}
+
+#[test]
+fn the_right_password_of_a_closed_account_counts_as_a_failure_everywhere() {
+    for (change, code) in closings() {
+        let server = closed(&change, |c| c.limits.network_failures = 15);
+        let right = |from| log_in(&server, from, "alice", PASSWORD);
+        for _ in 0..10 {
+            problem(right("203.0.113.1"), 403, code);
+        }
+        assert_eq!(wait(right("203.0.113.1")), 1, "{code}");
+        assert_eq!(wait(right("198.51.100.1")), 1, "{code}: elsewhere too");
+        // At the end of a wait one gets through, and its count is not taken back.
+        end_waits(&server);
+        problem(right("203.0.113.1"), 403, code);
+        assert_eq!(wait(right("203.0.113.1")), 2, "{code}");
+        // They are failures of the network: four more and it must wait, whoever it is for.
+        end_waits(&server);
+        let bob = |n: u8| log_in(&server, "203.0.113.1", &format!("bob {n}"), "wrong");
+        (0..4).for_each(|n| assert_eq!(wait(bob(n)), 0, "{code} {n}"));
+        assert!(wait(bob(4)) > 0, "{code}");
+    }
+}
+
+#[test]
+fn the_right_password_of_a_closed_account_from_a_known_network_counts_for_that_network() {
+    for (change, code) in closings() {
+        let server = behind_a_proxy(|_| ());
+        let alice = server.register("alice");
+        server.register_admin("root");
+        let token = server.token("root");
+        let log_in = |from| log_in(&server, from, "alice", PASSWORD);
+        assert_eq!(log_in("192.0.2.7").status(), 200);
+        let mut body = change.clone();
+        body["id"] = json!(alice);
+        assert_eq!(server.patch(&body, &token).status(), 200);
+        (0..10).for_each(|_| drop(problem(log_in("192.0.2.7"), 403, code)));
+        assert_eq!(wait(log_in("192.0.2.7")), 1, "{code}");
+        problem(log_in("198.51.100.1"), 403, code);
+        // A program that went on trying in her name costs her nothing once the account is open.
+        let (name, open) = if code == "account_locked" {
+            ("locked", json!(false))
+        } else {
+            ("expires_at", Value::Null)
+        };
+        let body = json!({"id": alice, name: open});
+        assert_eq!(server.patch(&body, &token).status(), 200);
+        assert_eq!(log_in("192.0.2.7").status(), 200, "{code}");
+        assert_eq!(log_in("198.51.100.1").status(), 200, "{code}");
+    }
+}
+
+#[test]
+fn the_right_password_of_a_closed_account_shares_the_bound_on_rows_of_the_audit_log() {
+    for (change, code) in closings() {
+        let server = closed(&change, |c| c.audit.failures_per_minute = 3);
+        for n in 0..8 {
+            problem(log_in(&server, &format!("203.0.{n}.1"), "alice", PASSWORD), 403, code);
+        }
+        let sql = format!("SELECT count(*) FROM gatepost.audit WHERE outcome = '{code}'");
+        let rows: i64 = server.sql().query_one(&sql, &[]).unwrap().get(0);
+        assert_eq!(rows, 3, "{code}");
+    }
+}
+
+#[test]
+fn a_login_that_a_change_of_the_password_overtook_is_counted_and_recorded() {
+    let server = TestServer::start();
+    server.register("alice");
+    let mut sql = server.sql();
+    let mut change = sql.transaction().unwrap();
+    let next = "UPDATE gatepost.users SET token_version = token_version + 1";
+    change.execute(next, &[]).unwrap();
+    std::thread::scope(|scope| {
+        let login = scope.spawn(|| server.log_in("alice", PASSWORD));
+        // Its password was right, and it waits for the row.
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let mut look = server.sql();
+        while look.query_one(waiting, &[]).unwrap().get::<_, i64>(0) == 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        change.commit().unwrap();
+        problem(login.join().unwrap(), 400, "invalid_credentials");
+    });
+    let failures = "SELECT count(*) FROM gatepost.attempts WHERE get_byte(key, 0) = ascii('p')";
+    assert_eq!(server.sql().query_one(failures, &[]).unwrap().get::<_, i64>(0), 1);
+    let rows = "SELECT count(*) FROM gatepost.audit
+                WHERE action = 'log_in' AND outcome = 'invalid_credentials'";
+    assert_eq!(server.sql().query_one(rows, &[]).unwrap().get::<_, i64>(0), 1);
+}

@@ -172,6 +172,9 @@ fn no_call_reads_the_whole_table() {
         let login = Login::parse("user9").unwrap();
         gatepost::find(server.app(), &Caller::Trusted, &login).unwrap();
         assert_eq!(server.delete(&alice, &token).status(), 200);
+        // Of an admin, whose deletion looks at all admins.
+        let other = format!("/user?id={}", server.register_admin("other"));
+        assert_eq!(server.delete(&other, &token).status(), 200);
 
         // PostgreSQL adds up what a connection did when it ends, at the latest.
         let TestServer { service, database, .. } = server;

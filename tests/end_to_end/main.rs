@@ -17,6 +17,7 @@ mod embedding;
 mod front_door;
 mod introspection;
 mod lanes;
+mod last_admin;
 mod limits;
 mod listing;
 mod logins;

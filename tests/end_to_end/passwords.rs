@@ -27,6 +27,29 @@ fn common_passwords_the_login_and_configured_words_are_refused_and_the_reason_is
 }
 
 #[test]
+fn repetitions_runs_and_long_common_passwords_are_refused_in_production_s_length() {
+    let server = TestServer::with(|c| c.passwords.min_length = 15);
+    for password in [
+        "passwordpassword",
+        "Password1!Password1!",
+        "123456789012345",
+        "987654321098765",
+        "aaaaaaaaaaaaaaa",
+        "qwertyuiopasdfgh",
+        "1qaz2wsx3edc4rfv5tgb",
+        "monkey12monkey12monkey12",
+        "letmeinletmein1234567890",
+    ] {
+        let detail = refused(&server, "alice", password);
+        assert!(detail.starts_with("password: repeats itself or runs on"), "{password}: {detail}");
+    }
+    for password in ["thisismypassword", "AllYouNeedIsLove", "RobertPattinson"] {
+        assert!(refused(&server, "alice", password).contains("most common"), "{password}");
+    }
+    server.register("alice");
+}
+
+#[test]
 fn a_breached_password_is_refused_when_a_list_is_configured() {
     let dir = tempfile::tempdir().unwrap();
     let (text, list) = (dir.path().join("breached.txt"), dir.path().join("list"));

@@ -192,7 +192,7 @@ fn what_cannot_be_taken_is_named_with_line_and_cause_and_never_with_a_hash() {
     assert_eq!(counts(&done), [11, 1, 0, 0, 10]);
     for (said, cause) in said.iter().zip([
         "1: password_hash: none of the kinds",
-        "2: password_hash: bcrypt: cost=15 is outside of what is taken, 4 to 14",
+        "2: password_hash: bcrypt cost=15 costs more than is taken, at most cost=14",
         "3: password_hash: a hash of argon2id m=262144,t=1,p=1 needs 268435456 bytes",
         "5: admin: must be true or false",
         "6: created_at: must be a time as in RFC 3339",
@@ -280,4 +280,52 @@ fn the_command_builds_a_list_that_the_service_refuses_passwords_by() {
     let text = failure(&create("tr0ub4dor and 3"), 1);
     assert!(text.contains("known from a breach"), "{text}");
     success(&create(PASSWORD));
+}
+
+/// A hash of ours of [`PASSWORD`] that costs a little more than an import takes.
+const COSTLY_OWN: &str = "$pbkdf2-sha256$i=2500001,l=32$\
+    c2l4dGVlbiBieXRlcyBvZg$/5Z8TCQwkMXwJJgKGgrZ7p7LYaT01drQWE0J4EmAEuQ";
+
+/// The same of another service.
+const COSTLY_FOREIGN: &str = "pbkdf2_sha1$5000001$saltsaltsalt$lQu/33oIjQcvdYpOBt+4WHpV3ZY=";
+
+#[test]
+fn a_hash_that_costs_more_than_the_bound_is_not_imported() {
+    let server = TestServer::start();
+    let sha = |length: usize| "A".repeat(length);
+    let hashes = [
+        COSTLY_OWN.to_owned(),
+        COSTLY_FOREIGN.to_owned(),
+        format!("$pbkdf2-sha256$2500001$c2FsdHNhbHQ${}", sha(43)),
+        format!("$pbkdf2-sha512$1666667$c2FsdHNhbHQ${}", sha(86)),
+        format!("$scrypt$ln=19,r=8,p=2$c2FsdHNhbHQ${}", sha(43)),
+    ];
+    let lines =
+        hashes.map(|hash| format!("{{\"login\":\"alice\",\"password_hash\":\"{hash}\"}}\n"));
+    let (done, said) = import(&server, &lines.concat());
+    assert_eq!(counts(&done), [5, 0, 0, 0, 5], "{said:?}");
+    for (said, most) in said.iter().zip([
+        "Gatepost's own i=2500001 costs more than is taken, at most 2500000 iterations",
+        "pbkdf2-sha1 i=5000001 costs more than is taken, at most 5000000 iterations",
+        "pbkdf2-sha256 i=2500001 costs more than is taken, at most 2500000 iterations",
+        "pbkdf2-sha512 i=1666667 costs more than is taken, at most 1666666 iterations",
+        "scrypt ln=19,r=8,p=2 costs more than is taken, at most 512 MiB written (128 N r p)",
+    ]) {
+        assert!(said.ends_with(&format!("password_hash: {most}")), "{said}");
+    }
+    // The wrong passwords that such a hash would be tried with are never computed.
+    problem(server.log_in("alice", "wrong password"), 400, "invalid_credentials");
+}
+
+#[test]
+fn a_stored_hash_above_the_bound_lets_its_user_in_and_is_replaced() {
+    let server = TestServer::start();
+    server.register("alice");
+    for hash in [COSTLY_OWN, COSTLY_FOREIGN] {
+        let sql = "UPDATE gatepost.users SET password_hash = $1";
+        server.sql().execute(sql, &[&hash]).unwrap();
+        assert_eq!(server.log_in("alice", PASSWORD).status(), 200, "{hash}");
+        let after = &hashes(&server)["alice"];
+        assert!(after.starts_with("$pbkdf2-sha256$i=1000,l=32$"), "{after}");
+    }
 }

@@ -2,6 +2,7 @@
 //! Werkzeug 3.1, Django 5.2), of a password that NFKC would change.
 
 use super::Foreign;
+use crate::passwords::stored::PasswordHash;
 
 const PASSWORD: &str = "Ångström ①② password";
 
@@ -63,15 +64,16 @@ fn what_would_cost_too_much_or_is_not_known_is_refused_with_its_reason() {
     let bcrypt = "gHBG5DWl007VA6DDrC0Sh.wjL4IFxg3TWf5SnWxyaISW8yBylJdwy";
     let sha256 = "en+a81IaqrP0yDav+lVHzzSWjBz91dAE1Af/2HawpKk=";
     for (text, cause) in [
-        (format!("$2b$15${bcrypt}"), "cost=15 is outside of what is taken, 4 to 14"),
+        (format!("$2b$15${bcrypt}"), "bcrypt cost=15 costs more than is taken, at most cost=14"),
+        (format!("$2b$32${bcrypt}"), "cost=32 is outside of what is taken, 4 to 31"),
         (format!("$2b$03${bcrypt}"), "cost=3"),
         (format!("$2x$05${bcrypt}"), "none of the kinds"),
         (format!("bcrypt$$2x$05${bcrypt}"), "only $2a$"),
         (format!("$2b$05${}", &bcrypt[1..]), "53 characters"),
         (format!("$2b$05$ä{}", &bcrypt[2..]), "Base64"),
-        (format!("$argon2id$v=19$m=1048577,t=1,p=1{salt_hash}"), "over 1024 MiB"),
-        (format!("$argon2id$v=19$m=65536,t=17,p=1{salt_hash}"), "over 1024 MiB"),
-        (format!("$argon2id$v=19$m=4294967295,t=4294967295,p=1{salt_hash}"), "over 1024 MiB"),
+        (format!("$argon2id$v=19$m=1050000,t=1,p=1{salt_hash}"), "at most 1024 MiB"),
+        (format!("$argon2id$v=19$m=65536,t=17,p=1{salt_hash}"), "at most 1024 MiB"),
+        (format!("$argon2id$v=19$m=4294967295,t=4294967295,p=1{salt_hash}"), "at most 1024 MiB"),
         (format!("$argon2id$v=19$m=64,t=1,p=9{salt_hash}"), "m=64 is outside"),
         (format!("$argon2id$v=19$m=6400,t=1,p=65{salt_hash}"), "p=65"),
         (format!("$argon2id$v=19$m=64,t=0,p=1{salt_hash}"), "t=0"),
@@ -80,7 +82,8 @@ fn what_would_cost_too_much_or_is_not_known_is_refused_with_its_reason() {
         (format!("$argon2id$v=19$t=1,m=64,p=1{salt_hash}"), "m= is missing"),
         (format!("$argon2id$v=19$m=64,t=1,p=1,keyid=a{salt_hash}"), "not known"),
         ("$argon2id$v=19$m=64,t=1,p=1$c29t$AFQeApHkE9rBoyI8+cqHXw".to_owned(), "too short"),
-        (format!("$scrypt$ln=24,r=8,p=1{salt_hash}"), "over 1024 MiB"),
+        (format!("$scrypt$ln=20,r=8,p=1{salt_hash}"), "at most 512 MiB written (128 N r p)"),
+        (format!("$scrypt$ln=63,r=4294967295,p=64{salt_hash}"), "costs more"),
         (format!("$scrypt$ln=64,r=8,p=1{salt_hash}"), "power of two"),
         (format!("$scrypt$ln=0,r=8,p=1{salt_hash}"), "power of two"),
         (format!("$scrypt$ln=16,r=1,p=1{salt_hash}"), "too large for this r"),
@@ -89,7 +92,10 @@ fn what_would_cost_too_much_or_is_not_known_is_refused_with_its_reason() {
         ("scrypt:1024:8:1$salt$0g".to_owned(), "hexadecimal"),
         ("scrypt:1024:8:1$salt$000".to_owned(), "hexadecimal"),
         ("scrypt:1024:8:1$salt$00".to_owned(), "too short"),
-        (format!("pbkdf2_sha256$10000001$salt${sha256}"), "iterations=10000001"),
+        (
+            format!("pbkdf2_sha256$10000001$salt${sha256}"),
+            "pbkdf2-sha256 i=10000001 costs more than is taken, at most 2500000 iterations",
+        ),
         (format!("pbkdf2_sha256$0$salt${sha256}"), "iterations=0"),
         (format!("pbkdf2_sha256$-1$salt${sha256}"), "not a number"),
         (format!("pbkdf2_sha1$1000$salt${sha256}"), "length"),
@@ -100,7 +106,7 @@ fn what_would_cost_too_much_or_is_not_known_is_refused_with_its_reason() {
         ("correct horse".to_owned(), "none of the kinds"),
         (String::new(), "none of the kinds"),
     ] {
-        let refused = text.parse::<Foreign>().err().map_or(String::new(), |e| e.to_string());
+        let refused = text.parse::<PasswordHash>().err().map_or(String::new(), |e| e.to_string());
         assert!(refused.contains(cause), "{text}: {refused:?} does not say {cause:?}");
     }
 }
