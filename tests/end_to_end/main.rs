@@ -15,6 +15,7 @@ mod documents;
 mod embedding;
 mod front_door;
 mod introspection;
+mod keys;
 mod limits;
 mod listing;
 mod logins;

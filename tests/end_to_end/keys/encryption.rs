@@ -29,7 +29,7 @@ fn private_keys_lie_encrypted_in_the_database_and_the_encryption_key_can_be_chan
     let tokens = server.tokens("alice");
     assert_eq!(names(&server.service), BTreeSet::from([None]));
     let one = start(Some(SECRET), None).unwrap();
-    assert_eq!(gatepost::reencrypt_keys(one.app()), Ok(2));
+    assert_eq!(gatepost::reencrypt_keys(one.app()), Ok(3));
     assert_eq!(gatepost::reencrypt_keys(one.app()), Ok(0));
     let first = names(&one);
     assert!(first.len() == 1 && !first.contains(&None), "{first:?}");
@@ -42,7 +42,7 @@ fn private_keys_lie_encrypted_in_the_database_and_the_encryption_key_can_be_chan
     }
     let both = start(Some(other), Some(SECRET)).unwrap();
     assert_eq!(names(&both), first);
-    assert_eq!(gatepost::reencrypt_keys(both.app()), Ok(2));
+    assert_eq!(gatepost::reencrypt_keys(both.app()), Ok(3));
     assert!(names(&both).is_disjoint(&first));
     assert!(start(Some(SECRET), None).is_err());
     let service = start(Some(other), None).unwrap();
