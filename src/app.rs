@@ -61,7 +61,28 @@ impl App {
         Self::open_with(config, Sharing::Shared)
     }
 
-    pub(crate) fn open_with(mut config: Config, sharing: Sharing) -> Result<Self> {
+    pub(crate) fn open_with(config: Config, sharing: Sharing) -> Result<Self> {
+        let app = Self::open_unread(config, sharing)?;
+        match app.database().and_then(|_| app.keyed("")).map(drop) {
+            Err(Error::Unavailable(cause) | Error::ConnectionLost(cause)) => {
+                log::warn!("the database is away, trying on: {cause}");
+            }
+            outcome => outcome?,
+        }
+        Ok(app)
+    }
+
+    /// As [`open`](Self::open), without reading the keys: for [`list_keys`](crate::list_keys),
+    /// [`reencrypt_keys`](crate::reencrypt_keys) and [`replace_keys`](crate::replace_keys), which
+    /// must work where the keys in the database let nothing else begin.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for the keys.
+    pub fn open_for_repair(config: Config) -> Result<Self> {
+        Self::open_unread(config, Sharing::Shared)
+    }
+
+    fn open_unread(mut config: Config, sharing: Sharing) -> Result<Self> {
         config.validate()?;
         let (mut connect, managed) = match &config.database.url {
             Some(url) => (db::parse_url("database.url", url, &config.database)?, None),
@@ -80,7 +101,7 @@ impl App {
         let activity = Arc::<Activity>::default();
         let (threads, callers) =
             (config.server.hashing_threads(), config.server.hashing_upstreams());
-        let app = Self {
+        Ok(Self {
             database: Database::open(connect, &config.database),
             hasher: Hasher::new(&config.passwords, threads, callers, Arc::clone(&activity))?,
             policy: Policy::open(&config.passwords)?,
@@ -92,14 +113,7 @@ impl App {
             set_back: set_back::SetBack::default(),
             managed: Mutex::new(managed),
             config,
-        };
-        match app.keyed("").map(drop) {
-            Err(Error::Unavailable(cause) | Error::ConnectionLost(cause)) => {
-                log::warn!("the database is away, trying on: {cause}");
-            }
-            outcome => outcome?,
-        }
-        Ok(app)
+        })
     }
 
     /// The settings.
@@ -114,6 +128,24 @@ impl App {
     pub(crate) fn database(&self) -> Result<&Database> {
         self.keys()?;
         Ok(&self.database)
+    }
+
+    /// The database with a schema that we know, whatever its keys are worth.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::SchemaBehind`].
+    pub(crate) fn database_for_repair(&self) -> Result<&Database> {
+        self.check_schema()?;
+        Ok(&self.database)
+    }
+
+    /// The rows of keys as they are, and what they are worth.
+    ///
+    /// # Errors
+    /// As [`database_for_repair`](Self::database_for_repair).
+    pub(crate) fn judge_keys(&self) -> Result<(keys::store::Found, keys::judge::Judged)> {
+        let floor = self.ring.get().map(|loaded| loaded.floor()).unwrap_or_default();
+        keys::read(self.database_for_repair()?, self.seals(), floor)
     }
 
     /// The keys that sign and verify tokens.
@@ -160,14 +192,19 @@ impl App {
     /// The key that hashes for a purpose.
     ///
     /// # Errors
-    /// As [`database`](Self::database).
+    /// [`Error::Unavailable`], [`Error::SchemaBehind`]; [`Error::Startup`] where the secret behind
+    /// it is none that we can believe.
     pub(crate) fn keyed(&self, purpose: &str) -> Result<keyed::Key> {
-        let database = self.database()?;
         if let Some(root) = self.root.get() {
             return Ok(root.key(purpose));
         }
-        let root = keyed::Root::load(database, self.seals())?;
+        let root = keyed::Root::load(self.database_for_repair()?, self.seals())?;
         Ok(self.root.get_or_init(|| root).key(purpose))
+    }
+
+    /// Takes the secret behind keyed hashes over, where it was not read before.
+    pub(crate) fn adopt_root(&self, root: keyed::Root) {
+        self.root.get_or_init(|| root);
     }
 
     /// Counts up to a number; says that it is reached and begins anew.

@@ -4,31 +4,40 @@
 //! operator's: who may open the database with the service's own role may do them.
 
 pub(crate) mod api;
+mod reencrypt;
 
 use crate::app::App;
-use crate::app::keyed;
-use crate::app::keys::store::{self, Rows, SigningRow};
-use crate::app::keys::{New, plan::Turn, refresh_place, signing_place};
+use crate::app::keys::judge::{Floor, Judged};
+use crate::app::keys::plan::{Rows, SigningRow, Turn};
+use crate::app::keys::refused::Place;
+use crate::app::keys::store::{self, SigningFound};
+use crate::app::keys::{New, judge};
 use crate::audit::{Action, Event, Writer};
 use crate::config::Algorithm;
 use crate::error::{Error, Result};
 use crate::sessions;
 use crate::users::{Caller, Timestamp};
+pub use reencrypt::reencrypt_keys;
 use std::time::Duration;
 
 /// A signing key as `gatepost keys list` shows one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningKey {
-    /// Its name, which stands in the header of each token that it signed.
+    /// Its number, if its row has one.
+    pub generation: Option<i64>,
+    /// Its name, which stands in the header of each token that it signed. Of one that is unusable
+    /// it may be any text, up to a length.
     pub kid: String,
-    /// `EdDSA` or `ES256`.
-    pub algorithm: &'static str,
+    /// `EdDSA` or `ES256`; of one that is unusable any text.
+    pub algorithm: String,
     /// What it does now.
     pub state: KeyState,
-    /// Since when it signs, or from when on it will.
-    pub signs_from: Timestamp,
+    /// Since when it signs, or from when on it will; none where the row says no such time.
+    pub signs_from: Option<Timestamp>,
     /// How its private half lies in the database.
     pub private: PrivateHalf,
+    /// Why it is unusable.
+    pub fault: Option<String>,
 }
 
 /// How the private half of a key lies in the database.
@@ -51,37 +60,45 @@ pub enum KeyState {
     Signing,
     /// It verifies what it has signed.
     Old,
+    /// Nothing is done with it: the service has not written its row, or not as it is.
+    Unusable,
 }
 
-/// The signing keys in the database, the oldest first. A secret of HS256 is not among them.
+/// The signing keys in the database, the oldest first, with those that are unusable. A secret of
+/// HS256 is not among them.
 ///
 /// # Errors
 /// The faults of the database.
 pub fn list_keys(app: &App) -> Result<Vec<SigningKey>> {
-    let rows = app.database()?.read(|conn| store::read(conn))?;
-    let shown = |row: &SigningRow| {
-        let is_later = |other: &&SigningRow| {
-            other.algorithm == row.algorithm && other.signs_from > row.signs_from
-        };
-        let later = rows.signing.iter().filter(is_later);
-        let state = match later.map(|other| other.signs_from).min() {
-            _ if row.signs_from > rows.now => KeyState::Next,
-            Some(next) if next <= rows.now => KeyState::Old,
-            _ => KeyState::Signing,
-        };
-        Ok(SigningKey {
-            kid: row.kid.clone(),
-            algorithm: row.algorithm.name(),
-            state,
-            signs_from: Timestamp::from_millis(row.signs_from)?,
+    let (found, judged) = app.judge_keys()?;
+    let shown = |(at, row): (usize, &SigningFound)| {
+        let fault = judged.refused.iter().find(|refused| refused.place == Place::Signing(at));
+        let own = judged.rows.signing.iter().find(|own| own.at == at);
+        SigningKey {
+            generation: row.generation,
+            kid: row.kid.clone().unwrap_or_default(),
+            algorithm: row.algorithm.clone().unwrap_or_default(),
+            state: own.map_or(KeyState::Unusable, |own| state(own, &judged.rows)),
+            signs_from: row.signs_from.and_then(|at| Timestamp::from_millis(at).ok()),
             private: match &row.private {
                 Some(private) if private.with.is_some() => PrivateHalf::Encrypted,
                 Some(_) => PrivateHalf::Plain,
                 None => PrivateHalf::Erased,
             },
-        })
+            fault: fault.map(|refused| refused.why.to_string()),
+        }
     };
-    rows.signing.iter().map(shown).collect()
+    Ok(found.signing.iter().enumerate().map(shown).collect())
+}
+
+fn state(row: &SigningRow, rows: &Rows) -> KeyState {
+    let is_later =
+        |other: &&SigningRow| other.algorithm == row.algorithm && other.signs_from > row.signs_from;
+    match rows.signing.iter().filter(is_later).map(|other| other.signs_from).min() {
+        _ if row.signs_from > rows.now => KeyState::Next,
+        Some(next) if next <= rows.now => KeyState::Old,
+        _ => KeyState::Signing,
+    }
 }
 
 /// Makes the next signing key, and the next refresh key with it. They are published now and used
@@ -95,7 +112,9 @@ pub fn list_keys(app: &App) -> Result<Vec<SigningKey>> {
 pub fn rotate_keys(app: &App) -> Result<SigningKey> {
     let algorithm = own_algorithm(app)?;
     let database = app.database()?;
-    let rows = database.read(|conn| store::read(conn))?;
+    let (_, judged) = app.judge_keys()?;
+    judged.stand(app.seals())?;
+    let rows = judged.rows;
     let published = |row: &&SigningRow| row.algorithm == algorithm && row.signs_from > rows.now;
     let audit = Writer::new(app, &Caller::Trusted)?;
     if !rows.signing.iter().any(|row| published(&row)) {
@@ -112,11 +131,14 @@ pub fn rotate_keys(app: &App) -> Result<SigningKey> {
 }
 
 /// Replaces all keys at once, because they may be known to somebody: what was made with the old
-/// ones is refused, which ends all sessions and all access tokens. Other instances follow within
+/// ones is refused, which ends all sessions and all access tokens. It also removes rows that the
+/// service has not written. Where there is an encryption key, no key of an earlier generation is
+/// accepted again, wherever its row comes from. Other instances follow within
 /// `tokens.key_check_interval`, other services when they fetch the keys again.
 ///
 /// # Errors
-/// As [`rotate_keys`]; [`Error::Conflict`] when somebody else made a key meanwhile.
+/// As [`rotate_keys`]; [`Error::Conflict`] when somebody else made a key meanwhile;
+/// [`Error::Startup`] when the encryption key is not the one of this database.
 pub fn replace_keys(app: &App) -> Result<SigningKey> {
     let algorithm = own_algorithm(app)?;
     replace_all(app, 0, &Event::new(Action::ReplaceKeys, None))?;
@@ -127,20 +149,25 @@ pub fn replace_keys(app: &App) -> Result<SigningKey> {
 /// the old ones. With HS256 there is no signing key of ours to be made.
 ///
 /// # Errors
-/// [`Error::Conflict`] when somebody else made a key meanwhile; the faults of the database.
+/// As [`replace_keys`], but for HS256.
 pub(crate) fn replace_all(app: &App, least: i64, event: &Event<'_>) -> Result<()> {
-    let database = app.database()?;
-    let rows = database.read(|conn| store::read(conn))?;
-    let turn = |next: i64| Turn { generation: next.max(least), from: rows.now };
+    let (found, judged) = app.judge_keys()?;
+    judged.are_ours()?;
+    let rows = above_all(judged, &found);
+    let floor = Floor {
+        signing: rows.next_signing_generation().max(least),
+        refresh: rows.next_refresh_generation().max(least),
+    };
+    let turn = |generation| Turn { generation, from: rows.now };
     let signing = own_algorithm(app)
         .is_ok()
-        .then(|| New::signing(app.config(), app.seals(), turn(rows.next_signing_generation())));
-    let signing = signing.transpose()?;
-    let refresh = New::refresh(app.seals(), turn(rows.next_refresh_generation()))?;
-    let old: Vec<i64> = rows.signing.iter().map(|row| row.generation).collect();
-    let old_refresh: Vec<i64> = rows.refresh.iter().map(|row| row.generation).collect();
+        .then(|| New::signing(app.config(), app.seals(), turn(floor.signing)))
+        .transpose()?;
+    let refresh = New::refresh(app.seals(), turn(floor.refresh))?;
+    let floor = floor.stored(app.seals());
     let audit = Writer::new(app, &Caller::Trusted)?;
-    database.with_transaction(|tx| {
+    app.database_for_repair()?.with_transaction(|tx| {
+        store::remove_all(tx)?;
         let stored = match &signing {
             Some(signing) => store::insert_signing_key(tx, signing)?,
             None => true,
@@ -148,49 +175,26 @@ pub(crate) fn replace_all(app: &App, least: i64, event: &Event<'_>) -> Result<()
         if !(stored && store::insert_refresh_key(tx, &refresh)?) {
             return Err(Error::Conflict("another key was made meanwhile".to_owned()));
         }
-        store::remove(tx, &old, &old_refresh)?;
+        if let Some(floor) = &floor {
+            store::insert_floor(tx, floor)?;
+        }
         audit.record(tx, event)
     })?;
     sessions::end_of_earlier_keys(app, refresh.generation)?;
     app.reload_keys()
 }
 
-/// Seals anew, under `tokens.encryption_key`, all keys that are sealed with another one or not at
-/// all. Returns how many there were.
-///
-/// # Errors
-/// [`Error::InvalidRequest`] without `tokens.encryption_key`; [`Error::Startup`] for keys that are
-/// sealed with neither that nor `tokens.encryption_key_previous`; the faults of the database.
-pub fn reencrypt_keys(app: &App) -> Result<usize> {
-    let seals = app.seals();
-    let Some(name) = seals.name() else {
-        return Err(Error::parameter("tokens.encryption_key", "is not set"));
+/// The rows, with floors above every generation that any row has and that is one: a row that does
+/// not count today may under another encryption key.
+fn above_all(judged: Judged, found: &store::Found) -> Rows {
+    let above = |floor: i64, generations: &mut dyn Iterator<Item = i64>| {
+        let greatest = generations.filter(|number| judge::is_generation(*number)).max();
+        floor.max(greatest.map_or(0, |number| number + 1))
     };
-    let database = app.database()?;
-    let rows = database.read(|conn| store::read(conn))?;
-    let is_other = |with: &Option<String>| with.as_deref() != Some(name);
-    let (mut signing, mut refresh) = (Vec::new(), Vec::new());
-    for row in &rows.signing {
-        let Some(old) = row.private.as_ref().filter(|old| is_other(&old.with)) else { continue };
-        let place = signing_place(&row.kid);
-        signing.push((row.generation, old, seals.seal(&place, &seals.open(&place, old)?)?));
-    }
-    for row in rows.refresh.iter().filter(|row| is_other(&row.secret.with)) {
-        let (old, place) = (&row.secret, refresh_place(row.generation));
-        refresh.push((row.generation, old, seals.seal(&place, &seals.open(&place, old)?)?));
-    }
-    let audit = Writer::new(app, &Caller::Trusted)?;
-    database.with_transaction(|tx| {
-        for (generation, old, new) in &signing {
-            store::reseal_signing_key(tx, *generation, old, new)?;
-        }
-        for (generation, old, new) in &refresh {
-            store::reseal_refresh_key(tx, *generation, old, new)?;
-        }
-        audit.record(tx, &Event::new(Action::ReencryptKeys, None))
-    })?;
-    let root = keyed::reseal(database, seals)?;
-    Ok(signing.len() + refresh.len() + usize::from(root))
+    let signing = &mut found.signing.iter().filter_map(|row| row.generation);
+    let refresh = &mut found.refresh.iter().filter_map(|row| row.generation);
+    let floor = judged.rows.floor;
+    Rows { floor: (above(floor.0, signing), above(floor.1, refresh)), ..judged.rows }
 }
 
 fn own_algorithm(app: &App) -> Result<Algorithm> {
@@ -212,7 +216,9 @@ fn new_keys(app: &App, rows: &Rows, from: i64) -> Result<(New, New)> {
 
 fn newest(app: &App, algorithm: Algorithm) -> Result<SigningKey> {
     let keys = list_keys(app)?;
-    let mut own = keys.into_iter().filter(|key| key.algorithm == algorithm.name());
+    let is_own =
+        |key: &SigningKey| key.algorithm == algorithm.name() && key.state != KeyState::Unusable;
+    let mut own = keys.into_iter().filter(is_own);
     own.next_back().ok_or_else(|| Error::Internal("the new key is not there".to_owned()))
 }
 

@@ -1,16 +1,17 @@
 //! Keyed hashes: what stands for a login or a network where neither may be readable.
 //!
 //! One secret is behind all of them, each purpose deriving a key of its own from it. It is made
-//! once and kept in the database, encrypted as the signing keys are. Without
-//! `tokens.encryption_key` it protects a list that is seen alone, such as a log or an export; who
+//! once and kept in the database, encrypted as the signing keys are. Where there is an encryption key
+//! and the secret is not sealed with it, nothing goes on and none is made anew: whoever put it there
+//! could write an audit log of their own. Without `tokens.encryption_key` it protects a list that is seen alone, such as a log or an export; who
 //! has a copy of the whole database has that secret too, and can try logins against the hashes.
 
 use crate::db::Database;
 use crate::error::{Error, Result};
-use crate::tokens::seal::{Sealed, Seals};
+use crate::tokens::seal::{Closed, Sealed, Seals};
 use hmac::{Hmac, KeyInit, Mac};
-use postgres::GenericClient;
-use postgres::types::{ToSql, Type};
+use postgres::types::Type;
+use postgres::{GenericClient, Transaction};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -52,13 +53,25 @@ impl Root {
     ///
     /// # Errors
     /// The faults of the database; [`Error::Startup`] when it is sealed with an encryption key
-    /// that is not configured.
+    /// that is not configured, or not protected by the one that is.
     pub(super) fn load(database: &Database, seals: &Seals) -> Result<Self> {
         let stored = match database.read(|conn| find(&mut **conn))? {
             Some(stored) => stored,
             None => make(database, seals)?,
         };
-        Ok(Self(Key::new(&seals.open(PLACE, &stored)?)))
+        match seals.open(PLACE, &stored) {
+            Ok(secret) => Ok(Self::of(&secret)),
+            Err(Closed::Plain) => Err(Error::startup(
+                "tokens.encryption_key is set, and the root secret in the database is not encrypted; \
+                 see `gatepost keys reencrypt`",
+            )),
+            Err(Closed::Foreign(name)) => Err(sealed_otherwise(&name)),
+            Err(Closed::Broken) => Err(broken()),
+        }
+    }
+
+    pub(crate) fn of(secret: &[u8]) -> Self {
+        Self(Key::new(secret))
     }
 
     /// The key of a purpose.
@@ -67,12 +80,34 @@ impl Root {
     }
 }
 
-const PLACE: &str = "root secret";
+/// What the sealed secret is bound to.
+pub(crate) const PLACE: &str = "root secret";
+
+/// That the encryption key is not the one of this database.
+pub(crate) fn sealed_otherwise(name: &str) -> Error {
+    Error::Startup(format!(
+        "tokens.encryption_key: the database holds keys that are sealed with another encryption key \
+         ({name:?}); set that one, or the new one together with tokens.encryption_key_previous"
+    ))
+}
+
+/// That the secret was changed. There is no other cure: another secret would not fit the log.
+pub(crate) fn broken() -> Error {
+    Error::startup(
+        "the root secret in the database is not as the service wrote it; restore the row 'root' of \
+         gatepost.server_secrets from a backup",
+    )
+}
 
 fn find(conn: &mut impl GenericClient) -> Result<Option<Sealed>> {
     let sql = "SELECT secret, sealed_with FROM gatepost.server_secrets WHERE name = 'root'";
     let row = conn.query_typed_opt(sql, &[])?;
-    Ok(row.map(|row| Sealed { bytes: row.get(0), with: row.get(1) }))
+    // A secret that is NULL is one that does not open.
+    let sealed = |row: &postgres::Row| Sealed {
+        bytes: row.try_get::<_, Option<Vec<u8>>>(0).ok().flatten().unwrap_or_default(),
+        with: row.try_get(1).ok().flatten(),
+    };
+    Ok(row.as_ref().map(sealed))
 }
 
 /// Of several instances that start together one stores its own, and all use that.
@@ -86,23 +121,18 @@ fn make(database: &Database, seals: &Seals) -> Result<Sealed> {
     })
 }
 
-/// Seals the secret with the encryption key in force, if it is not. Says whether it was not.
+/// Replaces how the secret is sealed, unless somebody has changed it since it was read.
 ///
 /// # Errors
-/// As [`Root::load`].
-pub(crate) fn reseal(database: &Database, seals: &Seals) -> Result<bool> {
-    let Some(old) = database.read(|conn| find(&mut **conn))? else { return Ok(false) };
-    if old.with.as_deref() == seals.name() {
-        return Ok(false);
-    }
-    let new = seals.seal(PLACE, &seals.open(PLACE, &old)?)?;
+/// The faults of the database.
+pub(crate) fn reseal(tx: &mut Transaction<'_>, old: &Sealed, new: &Sealed) -> Result<()> {
     let sql = "UPDATE gatepost.server_secrets SET secret = $1, sealed_with = $2
                WHERE name = 'root' AND secret = $3";
-    database.with_transaction(|tx| {
-        let parameters: [(&(dyn ToSql + Sync), Type); 3] =
-            [(&new.bytes, Type::BYTEA), (&new.with, Type::TEXT), (&old.bytes, Type::BYTEA)];
-        Ok(tx.execute_typed(sql, &parameters)? == 1)
-    })
+    tx.execute_typed(
+        sql,
+        &[(&new.bytes, Type::BYTEA), (&new.with, Type::TEXT), (&old.bytes, Type::BYTEA)],
+    )?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,8 +4,14 @@
 //! A key is known to every instance before its turn comes. Reading also does what is due: a first
 //! key, the next one, erasing the private half of one that signs no more, removing one whose
 //! tokens are over. Each of these is safe to be done by several at once.
+//!
+//! Rows are believed only as far as `judge` says. What begins with keys that it cannot vouch for
+//! does not begin; what has keys already keeps them, and says so once.
 
+pub(crate) mod codes;
+pub(crate) mod judge;
 pub(crate) mod plan;
+pub(crate) mod refused;
 pub(crate) mod store;
 
 use crate::config::{Algorithm, Config};
@@ -15,10 +21,10 @@ use crate::tokens::key::{Key, generate};
 use crate::tokens::refresh::RefreshKey;
 use crate::tokens::seal::Seals;
 use crate::tokens::{Clock, Keys, Scheduled};
-use plan::Plan;
+use judge::{Floor, Judged};
+use plan::{Plan, SigningRow};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use store::Rows;
 
 /// Least time between two readings that an unknown key, which anybody may name, can cause.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -32,11 +38,18 @@ pub(crate) struct Loaded {
     pub(crate) signing: Arc<Keys>,
     refresh: Arc<[(RefreshKey, i64)]>,
     clock: Clock,
+    /// The highest that was seen, so that a row copied back under an earlier one stays dead.
+    floor: Floor,
 }
 
 impl Loaded {
     pub(super) fn is_older_than(&self, age: Duration) -> bool {
         self.clock.at.elapsed() > age
+    }
+
+    /// The least generations that are accepted, as far as they were ever seen.
+    pub(super) fn floor(&self) -> Floor {
+        self.floor
     }
 
     /// The key of this generation.
@@ -63,6 +76,8 @@ pub(super) struct Ring {
     loaded: RwLock<Option<Loaded>>,
     /// When they were asked for last; locked while they are being read.
     asked: Mutex<Option<Instant>>,
+    /// What was last said of rows that do not count.
+    said: Mutex<Option<String>>,
 }
 
 impl Ring {
@@ -71,7 +86,12 @@ impl Ring {
     pub(super) fn new(config: &Config) -> Result<Self> {
         let secrets = [&config.tokens.encryption_key, &config.tokens.encryption_key_previous];
         let seals = Seals::new(secrets.into_iter().flatten())?;
-        Ok(Self { seals, loaded: RwLock::new(None), asked: Mutex::new(None) })
+        Ok(Self {
+            seals,
+            loaded: RwLock::new(None),
+            asked: Mutex::new(None),
+            said: Mutex::new(None),
+        })
     }
 
     pub(super) fn seals(&self) -> &Seals {
@@ -87,15 +107,35 @@ impl Ring {
     ///
     /// # Errors
     /// The faults of the database; [`Error::Startup`] when stored keys are sealed with an
-    /// encryption key that we do not have.
+    /// encryption key that we do not have, or not protected by the one that we have.
     pub(super) fn load(&self, database: &Database, config: &Config) -> Result<Loaded> {
-        let loaded = load(database, config, &self.seals, self.get().as_ref())?;
+        let before = self.get();
+        let (loaded, complaint) = load(database, config, &self.seals, before.as_ref())?;
+        self.say(complaint.as_deref(), |complaint| {
+            format!(
+                "passed over in the database: {complaint}; `gatepost keys list` shows them, `gatepost \
+                 keys rotate --compromised` removes them"
+            )
+        });
         let mut place = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         match place.as_ref() {
             // Another thread has read after us and was quicker.
             Some(newer) if newer.clock.at > loaded.clock.at => Ok(newer.clone()),
             _ => Ok(place.insert(loaded).clone()),
         }
+    }
+
+    /// Says what is wrong, once until it changes.
+    fn say(&self, what: Option<&str>, text: impl Fn(&str) -> String) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.as_deref() == what {
+            return;
+        }
+        match what {
+            Some(what) => log::warn!("{}", text(what)),
+            None => log::info!("the keys in the database are as they should be again"),
+        }
+        *said = what.map(str::to_owned);
     }
 
     /// Reads again if the last reading is older than this, and nobody is at it or was a moment
@@ -109,8 +149,12 @@ impl Ring {
             return;
         }
         *asked = Some(Instant::now());
-        if let Err(error) = self.load(database, config) {
-            log::warn!("the keys stay as they were read before: {error}");
+        let kept = |error: &str| format!("the keys stay as they were read before: {error}");
+        match self.load(database, config) {
+            Ok(_) => (),
+            // It stays so until somebody mends it.
+            Err(Error::Startup(text)) => self.say(Some(&text), kept),
+            Err(error) => log::warn!("{}", kept(&error.to_string())),
         }
     }
 
@@ -120,39 +164,83 @@ impl Ring {
     }
 }
 
-/// Reads the keys, after doing what is due.
+/// Reads and judges the rows.
+///
+/// # Errors
+/// The faults of the database.
+pub(crate) fn read(
+    database: &Database,
+    seals: &Seals,
+    floor: Floor,
+) -> Result<(store::Found, Judged)> {
+    let found = database.read(|conn| store::read(conn))?;
+    let judged = Judged::of(&found, seals, floor);
+    Ok((found, judged))
+}
+
+/// Reads the keys, after doing what is due; and what to say of rows that do not count.
 fn load(
     database: &Database,
     config: &Config,
     seals: &Seals,
     before: Option<&Loaded>,
-) -> Result<Loaded> {
+) -> Result<(Loaded, Option<String>)> {
+    let floor = before.map(|loaded| loaded.floor).unwrap_or_default();
     for _ in 0..ATTEMPTS {
         let at = Instant::now();
-        let rows = database.read(|conn| store::read(conn))?;
-        let plan = Plan::of(&rows, config);
-        if plan.is_empty() {
-            return build(&rows, at, config, seals, before);
+        let (found, judged) = read(database, seals, floor)?;
+        judged.stand(seals)?;
+        let plan = Plan::of(&judged.rows, config);
+        if plan.is_empty() && judged.floor_stands {
+            if before.is_none() && judged.are_sealed_otherwise(&found, seals) {
+                log::warn!(
+                    "keys in the database are still encrypted with tokens.encryption_key_previous; \
+                     run `gatepost keys reencrypt`"
+                );
+            }
+            let complaint = judged.complaint();
+            return Ok((build(judged, at, config, before)?, complaint));
         }
-        carry_out(database, config, seals, &plan)?;
+        carry_out(database, config, seals, &judged, &plan)?;
     }
     Err(Error::Internal("other instances keep making keys under our hands".to_owned()))
 }
 
-fn carry_out(database: &Database, config: &Config, seals: &Seals, plan: &Plan) -> Result<()> {
+fn carry_out(
+    database: &Database,
+    config: &Config,
+    seals: &Seals,
+    judged: &Judged,
+    plan: &Plan,
+) -> Result<()> {
     // Made outside of the transaction, which may be run more than once.
     let signing = plan.signing.map(|turn| New::signing(config, seals, turn)).transpose()?;
     let refresh = plan.refresh.map(|turn| New::refresh(seals, turn)).transpose()?;
+    let floor = judged.floor.stored(seals).filter(|_| !judged.floor_stands);
+    let erased = judged.rows.signing.iter().filter(|row| plan.erased.contains(&row.generation));
+    let erased: Vec<(&SigningRow, Option<Vec<u8>>)> =
+        erased.map(|row| (row, vouch(seals, row, false))).collect();
     database.with_transaction(|tx| {
+        if let Some(floor) = &floor {
+            store::insert_floor(tx, floor)?;
+        }
         if let Some(new) = &signing {
             store::insert_signing_key(tx, new)?;
         }
         if let Some(new) = &refresh {
             store::insert_refresh_key(tx, new)?;
         }
-        store::erase(tx, &plan.erased)?;
+        for (row, mac) in &erased {
+            store::erase(tx, (row.generation, &row.kid), &row.public, mac.as_ref())?;
+        }
         store::remove(tx, &plan.removed, &plan.removed_refresh)
     })
+}
+
+/// The code of a row with, or from now on without, its private half.
+pub(crate) fn vouch(seals: &Seals, row: &SigningRow, signs: bool) -> Option<Vec<u8>> {
+    let (name, algorithm) = ((row.generation, row.kid.as_str()), row.algorithm.name());
+    seals.vouch(&codes::signing(name, algorithm, &row.public, row.signs_from, signs))
 }
 
 /// A key that is about to be stored.
@@ -163,6 +251,8 @@ pub(crate) struct New {
     pub(crate) kid: String,
     pub(crate) public: Vec<u8>,
     pub(crate) sealed: crate::tokens::seal::Sealed,
+    /// The code over it; none without an encryption key.
+    pub(crate) mac: Option<Vec<u8>>,
 }
 
 impl New {
@@ -170,25 +260,32 @@ impl New {
         let algorithm = config.tokens.algorithm;
         let private = generate(algorithm)?;
         let key = Key::private(algorithm, &private)?;
+        let public = key.public_bytes().unwrap_or_default();
+        let name = (turn.generation, key.kid());
+        let code = codes::signing(name, algorithm.name(), public, turn.from, true);
         Ok(Self {
             generation: turn.generation,
             from: turn.from,
             algorithm,
             kid: key.kid().to_owned(),
-            public: key.public_bytes().unwrap_or_default().to_vec(),
+            public: public.to_vec(),
             sealed: seals.seal(&signing_place(key.kid()), &private)?,
+            mac: seals.vouch(&code),
         })
     }
 
     pub(crate) fn refresh(seals: &Seals, turn: plan::Turn) -> Result<Self> {
         let secret = RefreshKey::generate();
+        let sealed = seals.seal(&refresh_place(turn.generation), secret.as_slice())?;
+        let mac = seals.vouch(&codes::refresh(turn.generation, &sealed.bytes, turn.from));
         Ok(Self {
             generation: turn.generation,
             from: turn.from,
             algorithm: Algorithm::Hs256,
             kid: String::new(),
             public: Vec::new(),
-            sealed: seals.seal(&refresh_place(turn.generation), secret.as_slice())?,
+            sealed,
+            mac,
         })
     }
 }
@@ -203,38 +300,13 @@ pub(crate) fn refresh_place(generation: i64) -> String {
     format!("refresh key {generation}")
 }
 
-fn build(
-    rows: &Rows,
-    at: Instant,
-    config: &Config,
-    seals: &Seals,
-    before: Option<&Loaded>,
-) -> Result<Loaded> {
-    let clock = Clock { said: rows.now, at };
-    let mut keys = Vec::with_capacity(rows.signing.len() + 1);
-    for row in &rows.signing {
-        let key = match (&row.private, &row.public) {
-            (Some(private), _) => {
-                Key::private(row.algorithm, &seals.open(&signing_place(&row.kid), private)?)?
-            }
-            (None, Some(public)) => Key::public(row.algorithm, public)?,
-            (None, None) => continue,
-        };
-        if key.kid() != row.kid {
-            return Err(Error::Internal(format!("the stored key {} is another one", row.kid)));
-        }
-        keys.push(Scheduled { key, signs_from: row.signs_from });
-    }
+fn build(judged: Judged, at: Instant, config: &Config, before: Option<&Loaded>) -> Result<Loaded> {
+    let clock = Clock { said: judged.rows.now, at };
+    let mut keys = judged.signing;
     if config.tokens.algorithm == Algorithm::Hs256 {
         let secret = config.tokens.hs256_secret.as_ref();
         let secret = secret.ok_or_else(|| Error::Internal("HS256 without a secret".to_owned()))?;
         keys.push(Scheduled { key: Key::hs256(secret), signs_from: i64::MIN });
-    }
-    if before.is_none() && seals.name().is_some() && rows.are_sealed_otherwise(seals.name()) {
-        log::warn!(
-            "keys in the database are not encrypted with tokens.encryption_key; run `gatepost keys \
-             reencrypt`"
-        );
     }
     let same = before.filter(|loaded| loaded.signing.are(&keys, clock));
     let signing = match same {
@@ -242,10 +314,5 @@ fn build(
         Some(loaded) => Arc::clone(&loaded.signing),
         None => Arc::new(Keys::new(&config.tokens, keys, clock)),
     };
-    let refresh = rows.refresh.iter().map(|row| {
-        let secret = seals.open(&refresh_place(row.generation), &row.secret)?;
-        Ok((RefreshKey::stored(row.generation, &secret)?, row.used_from))
-    });
-    let refresh = refresh.collect::<Result<Vec<_>>>()?;
-    Ok(Loaded { signing, refresh: refresh.into(), clock })
+    Ok(Loaded { signing, refresh: judged.refresh.into(), clock, floor: judged.floor })
 }

@@ -4,7 +4,7 @@ use super::Head;
 use super::chain::{self, Row};
 use crate::error::Result;
 use crate::users::Timestamp;
-use postgres::types::Type;
+use postgres::types::{FromSql, Type};
 use postgres::{Client, GenericClient, Transaction};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -47,10 +47,26 @@ impl Seal {
     }
 }
 
+/// A column, or what comes nearest to nothing where it is not what it should be: somebody may have
+/// planted a row, or taken a constraint away. Its keyed hash fits neither way, and it stops nobody.
+fn lenient<'a, T: FromSql<'a> + Default>(row: &'a postgres::Row, at: usize) -> T {
+    row.try_get::<_, Option<T>>(at).ok().flatten().unwrap_or_default()
+}
+
+/// As [`lenient`].
+fn time(row: &postgres::Row, at: usize) -> Timestamp {
+    Timestamp::stored(row.try_get(at).unwrap_or_default())
+}
+
 fn seal(row: &postgres::Row) -> Seal {
-    let rows = chain::decode(row.get(2));
-    let (number, sealed_at) = (row.get(0), row.get(1));
-    Seal { number, sealed_at, rows, last_id: row.get(3), mac: row.get(4) }
+    let rows: Vec<u8> = lenient(row, 2);
+    Seal {
+        number: lenient(row, 0),
+        sealed_at: time(row, 1).time(),
+        rows: chain::decode(&rows),
+        last_id: lenient(row, 3),
+        mac: lenient(row, 4),
+    }
 }
 
 pub(super) fn insert(tx: &mut Transaction<'_>, row: &Row, mac: &[u8]) -> Result<()> {
@@ -81,15 +97,15 @@ pub(super) fn page(conn: &mut Client, before: i64, size: i64) -> Result<(Vec<Ent
                FROM gatepost.audit WHERE id < $1 ORDER BY id DESC LIMIT $2";
     let rows = conn.query_typed(sql, &[(&before, Type::INT8), (&(size + 1), Type::INT8)])?;
     let entry = |row: &postgres::Row| Entry {
-        id: row.get(0),
-        at: Timestamp::stored(row.get(1)),
-        actor: row.get(2),
-        actor_id: row.get(3),
-        action: row.get(4),
-        user_id: row.get(5),
-        address: row.get(6),
-        outcome: row.get(7),
-        detail: row.get(8),
+        id: lenient(row, 0),
+        at: time(row, 1),
+        actor: lenient(row, 2),
+        actor_id: lenient(row, 3),
+        action: lenient(row, 4),
+        user_id: lenient(row, 5),
+        address: lenient(row, 6),
+        outcome: lenient(row, 7),
+        detail: lenient(row, 8),
     };
     let mut entries: Vec<Entry> = rows.iter().map(entry).collect();
     let size = usize::try_from(size).unwrap_or(usize::MAX);
@@ -163,7 +179,7 @@ pub(super) fn macs_after(
 ) -> Result<Vec<(i64, Vec<u8>)>> {
     let sql = "SELECT id, mac FROM gatepost.audit WHERE id > $1 ORDER BY id LIMIT $2";
     let rows = conn.query_typed(sql, &[(&id, Type::INT8), (&most, Type::INT8)])?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    Ok(rows.iter().map(|row| (lenient(row, 0), lenient(row, 1))).collect())
 }
 
 /// Rows of these ids with their hashes.
@@ -174,18 +190,18 @@ pub(super) fn rows(conn: &mut impl GenericClient, ids: &[i64]) -> Result<Vec<(i6
     let rows = conn.query_typed(sql, &[(&ids, Type::INT8_ARRAY)])?;
     let read = |row: &postgres::Row| {
         let content = Row {
-            at: row.get(1),
-            actor: row.get(2),
-            actor_id: row.get(3),
-            action: row.get(4),
-            user_id: row.get(5),
-            login_hash: row.get(6),
-            address: row.get(7),
-            outcome: row.get(8),
-            detail: row.get(9),
-            nonce: row.get(10),
+            at: time(row, 1).time(),
+            actor: lenient(row, 2),
+            actor_id: lenient(row, 3),
+            action: lenient(row, 4),
+            user_id: lenient(row, 5),
+            login_hash: lenient(row, 6),
+            address: lenient(row, 7),
+            outcome: lenient(row, 8),
+            detail: lenient(row, 9),
+            nonce: lenient(row, 10),
         };
-        (row.get(0), content, row.get(11))
+        (lenient(row, 0), content, lenient(row, 11))
     };
     Ok(rows.iter().map(read).collect())
 }

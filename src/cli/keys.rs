@@ -8,11 +8,16 @@ const HELP: &str = "\
 Usage: gatepost keys list                  List the signing keys in the database
        gatepost keys rotate                Make the next one, which signs after tokens.key_publication
        gatepost keys rotate --compromised  Replace all of them now: all tokens and sessions are over
-       gatepost keys reencrypt             Encrypt them under tokens.encryption_key
+       gatepost keys reencrypt             Encrypt them under tokens.encryption_key, and print which
 
 Works beside a running service, on the private PostgreSQL too, and without one. A key is shown as
 name, algorithm, `next`, `signing` or `old`, the time from which it signs, and `encrypted`, `plain`
-or, when its private half is erased already, `-`; separated by tabs.
+or, when its private half is erased already, `-`; separated by tabs. One that the service did not
+write, or not so, is `unusable`; why, and its number, stand behind it. Rotating as compromised removes
+it.
+
+With tokens.encryption_key everything must be encrypted. reencrypt takes plain keys over where nothing
+in the database was ever encrypted; elsewhere they were planted or restored, and it refuses.
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
@@ -28,17 +33,28 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     if compromised && words != ["rotate"] {
         return Err(Failure::Usage("--compromised goes with keys rotate".to_owned()));
     }
-    let open = || Ok::<App, Failure>(App::open(arguments.load()?)?);
+    // These show and mend what keeps all else from beginning.
+    let repair = compromised || words != ["rotate"];
+    let open = || -> Result<App, Failure> {
+        let config = arguments.load()?;
+        Ok(if repair { App::open_for_repair(config)? } else { App::open(config)? })
+    };
     match words.as_slice() {
         ["list"] => print(&gatepost::list_keys(&open()?)?.iter().map(line).collect::<String>()),
         ["rotate"] => {
             let rotate = if compromised { gatepost::replace_keys } else { gatepost::rotate_keys };
             print(&line(&rotate(&open()?)?))
         }
-        ["reencrypt"] => match gatepost::reencrypt_keys(&open()?)? {
-            0 => print("nothing to do\n"),
-            count => print(&format!("encrypted {count} key(s)\n")),
-        },
+        ["reencrypt"] => {
+            let done = gatepost::reencrypt_keys(&open()?)?;
+            for line in &done {
+                print(&format!("{line}\n"))?;
+            }
+            match done.len() {
+                0 => print("nothing to do\n"),
+                count => print(&format!("encrypted {count} key(s)\n")),
+            }
+        }
         _ => Err(Failure::Usage("keys takes list, rotate or reencrypt".to_owned())),
     }
 }
@@ -48,11 +64,19 @@ fn line(key: &SigningKey) -> String {
         KeyState::Next => "next",
         KeyState::Signing => "signing",
         KeyState::Old => "old",
+        KeyState::Unusable => "unusable",
     };
     let private = match key.private {
         PrivateHalf::Encrypted => "encrypted",
         PrivateHalf::Plain => "plain",
         PrivateHalf::Erased => "-",
     };
-    record(&[&key.kid, &key.algorithm, &state, &key.signs_from, &private])
+    let from = key.signs_from.map_or("-".to_owned(), |time| time.to_string());
+    let number = key.generation.map_or("-".to_owned(), |number| number.to_string());
+    let number = format!("generation {number}");
+    let columns: [&dyn std::fmt::Display; 5] = [&key.kid, &key.algorithm, &state, &from, &private];
+    match &key.fault {
+        Some(fault) => record(&[columns.as_slice(), &[fault, &number]].concat()),
+        None => record(&columns),
+    }
 }

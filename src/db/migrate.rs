@@ -75,6 +75,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "admins",
         sql: include_str!("../../sql/migrations/0011_admins.sql"),
     },
+    Migration {
+        version: 12,
+        name: "key_codes",
+        sql: include_str!("../../sql/migrations/0012_key_codes.sql"),
+    },
 ];
 
 const TABLE: &str = "

@@ -5,9 +5,9 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::SigningKey as Ed25519;
+use ed25519_dalek::{SigningKey as Ed25519, VerifyingKey as Ed25519Public};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
-use p256::ecdsa::SigningKey as P256;
+use p256::ecdsa::{SigningKey as P256, VerifyingKey as P256Public};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -94,10 +94,22 @@ impl Key {
     /// # Errors
     /// [`Error::Internal`] for bytes that cannot be a public key of this algorithm.
     pub(crate) fn public(algorithm: config::Algorithm, public: &[u8]) -> Result<Self> {
-        let (signature, verifies) = match (algorithm, public.len()) {
-            (config::Algorithm::EdDsa, 32) => (Algorithm::EdDSA, DecodingKey::from_ed_der(public)),
-            (config::Algorithm::Es256, 65) => (Algorithm::ES256, DecodingKey::from_ec_der(public)),
-            _ => return Err(malformed(algorithm)),
+        let is_point = match algorithm {
+            config::Algorithm::EdDsa => {
+                public.try_into().is_ok_and(|bytes| Ed25519Public::from_bytes(bytes).is_ok())
+            }
+            // Others are told both coordinates, so the compressed form is none for us.
+            config::Algorithm::Es256 => {
+                public.len() == 65 && P256Public::from_sec1_bytes(public).is_ok()
+            }
+            config::Algorithm::Hs256 => false,
+        };
+        if !is_point {
+            return Err(malformed(algorithm));
+        }
+        let (signature, verifies) = match algorithm {
+            config::Algorithm::Es256 => (Algorithm::ES256, DecodingKey::from_ec_der(public)),
+            _ => (Algorithm::EdDSA, DecodingKey::from_ed_der(public)),
         };
         Ok(Self {
             kid: kid(public),

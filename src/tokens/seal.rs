@@ -2,7 +2,11 @@
 //!
 //! The key is derived from `tokens.encryption_key`. Its nonces have 192 bits, so they are drawn at
 //! random without a thought of collisions. What is sealed is bound to its place: moved to another
-//! row, it does not open.
+//! row, it does not open. Where there is a key, what is not sealed does not open either: otherwise
+//! whoever can write a row would put bytes of their own into it.
+//!
+//! What need not be secret but must be ours is vouched for by a code (HMAC-SHA256) under another key
+//! that is derived from the same setting.
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -23,12 +27,24 @@ pub(crate) struct Sealed {
     pub(crate) with: Option<String>,
 }
 
+/// Why bytes do not open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// They are not sealed, and there is an encryption key.
+    Plain,
+    /// They name an encryption key that is not among ours.
+    Foreign(String),
+    /// They are not what was sealed for this place.
+    Broken,
+}
+
 /// The encryption keys: one that seals, and more that open.
 pub(crate) struct Seals(Vec<Seal>);
 
 struct Seal {
     name: String,
     cipher: XChaCha20Poly1305,
+    code: Hmac<Sha256>,
 }
 
 impl Seals {
@@ -64,27 +80,36 @@ impl Seals {
     /// Opens what was sealed for this place.
     ///
     /// # Errors
-    /// [`Error::Startup`] when the key is not among ours; [`Error::Internal`] when the bytes are
-    /// not what was sealed.
-    pub(crate) fn open(&self, place: &str, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>> {
+    /// Why it does not open.
+    pub(crate) fn open(
+        &self,
+        place: &str,
+        sealed: &Sealed,
+    ) -> std::result::Result<Zeroizing<Vec<u8>>, Closed> {
         let Some(name) = &sealed.with else {
-            return Ok(Zeroizing::new(sealed.bytes.clone()));
+            let plain = || Zeroizing::new(sealed.bytes.clone());
+            return if self.0.is_empty() { Ok(plain()) } else { Err(Closed::Plain) };
         };
-        let Some(seal) = self.0.iter().find(|seal| seal.name == *name) else {
-            return Err(Error::Startup(format!(
-                "tokens.encryption_key: the database holds keys that are sealed with another \
-                 encryption key ({name}); set that one, or the new one together with \
-                 tokens.encryption_key_previous"
-            )));
-        };
-        let broken = || Error::Internal(format!("{place} does not open: its row was changed"));
-        let (nonce, bytes) = sealed.bytes.split_first_chunk().ok_or_else(broken)?;
+        let seal = self.0.iter().find(|seal| seal.name == *name);
+        let seal = seal.ok_or_else(|| Closed::Foreign(name.clone()))?;
+        let (nonce, bytes) = sealed.bytes.split_first_chunk().ok_or(Closed::Broken)?;
         let payload = Payload { msg: bytes, aad: place.as_bytes() };
         let nonce: &[u8; NONCE_BYTES] = nonce;
-        seal.cipher
-            .decrypt(&XNonce::from(*nonce), payload)
-            .map(Zeroizing::new)
-            .map_err(|_| broken())
+        let opened = seal.cipher.decrypt(&XNonce::from(*nonce), payload);
+        opened.map(Zeroizing::new).map_err(|_| Closed::Broken)
+    }
+
+    /// Vouches for these parts. `None` without an encryption key.
+    pub(crate) fn vouch(&self, parts: &[Vec<u8>]) -> Option<Vec<u8>> {
+        let code = self.0.first()?.code(parts).finalize().into_bytes();
+        Some(code.to_vec())
+    }
+
+    /// The name of the key that has vouched for these parts with this code, if one of ours has.
+    /// Compared in constant time.
+    pub(crate) fn vouched_by(&self, parts: &[Vec<u8>], code: &[u8]) -> Option<&str> {
+        let has = |seal: &&Seal| seal.code(parts).verify_slice(code).is_ok();
+        self.0.iter().find(has).map(|seal| seal.name.as_str())
     }
 }
 
@@ -92,8 +117,18 @@ impl Seal {
     fn new(secret: &Secret) -> Result<Self> {
         let key = derive(secret, b"gatepost encryption key 1")?;
         let name = derive(secret, b"gatepost name of the encryption key 1")?;
+        let code = derive(secret, b"gatepost key of codes 1")?;
+        let code = Hmac::new_from_slice(code.as_slice());
+        let code = code.map_err(|e| Error::Internal(format!("cannot derive a key: {e}")))?;
         let cipher = XChaCha20Poly1305::new(&(*key).into());
-        Ok(Self { name: URL_SAFE_NO_PAD.encode(&name[..6]), cipher })
+        Ok(Self { name: URL_SAFE_NO_PAD.encode(&name[..6]), cipher, code })
+    }
+
+    /// The code over these parts, each of which is told from the next.
+    fn code(&self, parts: &[Vec<u8>]) -> Hmac<Sha256> {
+        parts.iter().fold(self.code.clone(), |code, part| {
+            code.chain_update((part.len() as u64).to_be_bytes()).chain_update(part)
+        })
     }
 }
 
@@ -118,10 +153,10 @@ mod tests {
         let sealed = seals(&["one"]).seal("row 1", b"a private key").unwrap();
         assert!(!sealed.bytes.windows(9).any(|window| window == b"a private"));
         assert_eq!(seals(&["one"]).open("row 1", &sealed).unwrap().as_slice(), b"a private key");
-        assert!(matches!(seals(&["one"]).open("row 2", &sealed), Err(Error::Internal(_))));
+        assert_eq!(seals(&["one"]).open("row 2", &sealed), Err(Closed::Broken));
+        let name = sealed.with.clone().unwrap();
         for others in [seals(&["two"]), seals(&[])] {
-            let Err(Error::Startup(text)) = others.open("row 1", &sealed) else { panic!("opened") };
-            assert!(text.contains("tokens.encryption_key_previous"), "{text}");
+            assert_eq!(others.open("row 1", &sealed), Err(Closed::Foreign(name.clone())));
         }
     }
 
@@ -152,6 +187,20 @@ mod tests {
     fn without_a_key_nothing_is_sealed() {
         let sealed = seals(&[]).seal("row", b"x").unwrap();
         assert_eq!((sealed.bytes.as_slice(), &sealed.with), (b"x".as_slice(), &None));
-        assert_eq!(seals(&["one"]).open("row", &sealed).unwrap().as_slice(), b"x");
+        assert_eq!(seals(&[]).open("row", &sealed).unwrap().as_slice(), b"x");
+        assert_eq!(seals(&[]).vouch(&[b"x".to_vec()]), None);
+        assert_eq!(seals(&["one"]).open("row", &sealed), Err(Closed::Plain));
+    }
+
+    #[test]
+    fn a_code_holds_for_its_parts_and_its_key() {
+        let parts = |parts: [&str; 2]| parts.map(|part| part.as_bytes().to_vec());
+        let code = seals(&["one"]).vouch(&parts(["ab", "c"])).unwrap();
+        let both = seals(&["two", "one"]);
+        assert_eq!(both.vouched_by(&parts(["ab", "c"]), &code), seals(&["one"]).name());
+        assert_eq!(both.vouched_by(&parts(["a", "bc"]), &code), None);
+        assert_eq!(both.vouched_by(&parts(["ab", "c"]), &code[1..]), None);
+        assert_eq!(both.vouched_by(&parts(["ab", "c"]), b""), None);
+        assert_eq!(seals(&["two"]).vouched_by(&parts(["ab", "c"]), &code), None);
     }
 }

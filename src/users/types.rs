@@ -2,6 +2,8 @@
 
 use crate::error::{Error, Result};
 use caseless::Caseless;
+use postgres::types::{FromSql, Type};
+use postgres_protocol::types::timestamp_from_sql;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use time::format_description::well_known::Rfc3339;
@@ -192,8 +194,42 @@ impl Timestamp {
     }
 
     /// A moment from the database, in UTC.
-    pub(crate) fn stored(time: OffsetDateTime) -> Self {
-        Self(time)
+    pub(crate) fn stored(time: Stored) -> Self {
+        Self(time.0)
+    }
+}
+
+/// A moment as a column holds it. One of no year that can be written (`infinity`, the year 200,000)
+/// is the nearest that can be: a row that was planted must not stop the list that it is in.
+#[derive(Clone, Copy)]
+pub(crate) struct Stored(OffsetDateTime);
+
+impl Stored {
+    /// The first and the last second that can be written, in seconds since 1970-01-01 UTC.
+    const EDGES: (i64, i64) = (-62_167_219_200, 253_402_300_799);
+}
+
+impl Default for Stored {
+    fn default() -> Self {
+        Self(OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
+impl<'a> FromSql<'a> for Stored {
+    fn from_sql(
+        _: &Type,
+        raw: &'a [u8],
+    ) -> std::result::Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        /// Microseconds between 1970 and 2000, where PostgreSQL begins to count.
+        const TO_2000: i128 = 946_684_800_000_000;
+        let micros = i128::from(timestamp_from_sql(raw)?) + TO_2000;
+        let (first, last) = Self::EDGES;
+        let micros = micros.clamp(i128::from(first) * 1_000_000, i128::from(last) * 1_000_000);
+        Ok(Self(OffsetDateTime::from_unix_timestamp_nanos(micros * 1_000)?))
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::TIMESTAMPTZ
     }
 }
 

@@ -328,8 +328,8 @@ fn a_new_encryption_key_leaves_the_log_verifiable() {
     config.tokens.encryption_key_previous = Some(first);
     let app = gatepost::App::open(config.clone()).unwrap();
     // The signing key, the one of refresh tokens, and the one behind the hashes.
-    assert_eq!(gatepost::reencrypt_keys(&app), Ok(3));
-    assert_eq!(gatepost::reencrypt_keys(&app), Ok(0));
+    assert_eq!(gatepost::reencrypt_keys(&app).unwrap().len(), 3);
+    assert_eq!(gatepost::reencrypt_keys(&app), Ok(vec![]));
     config.tokens.encryption_key_previous = None;
     let app = gatepost::App::open(config).unwrap();
     assert_eq!(audit::verify(&app, Some(&head)).unwrap().findings, [""; 0]);
@@ -448,4 +448,46 @@ fn a_pruning_takes_as_many_steps_as_there_are_thousands_of_seals() {
     assert_eq!(number("SELECT min(number) FROM gatepost.audit_seals"), 5_000);
     let steps = "SELECT count(*) FROM gatepost.audit WHERE action = 'prune_audit'";
     assert_eq!(number(steps), 3);
+}
+
+#[test]
+fn a_row_that_was_repeated_is_found_whether_or_not_it_is_sealed_again() {
+    let (server, head) = some_log();
+    let mut sql = server.sql();
+    sql.batch_execute("ALTER TABLE gatepost.audit DROP CONSTRAINT audit_mac_key").unwrap();
+    let repeat = "INSERT INTO gatepost.audit (at, actor, actor_id, action, user_id, login_hash,
+                                              address, outcome, detail, nonce, mac)
+                  SELECT at, actor, actor_id, action, user_id, login_hash, address, outcome, detail,
+                         nonce, mac FROM gatepost.audit WHERE id = 2 RETURNING id";
+    let id: i64 = sql.query_one(repeat, &[]).unwrap().get(0);
+    let expected = [format!("row {id} repeats row 2")];
+    assert_eq!(findings(&server, Some(&head)), expected);
+    audit::head(server.app()).unwrap();
+    assert_eq!(findings(&server, Some(&head)), expected);
+}
+
+#[test]
+fn a_malformed_row_or_seal_is_a_finding_and_stops_neither_reading_nor_sealing() {
+    let (server, _) = some_log();
+    server.register_admin("root");
+    let token = server.token("root");
+    let url = conninfo(&CLUSTER, "gatepost_app", crate::support::APP_PASSWORD, &server.database);
+    let mut app = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+    app.batch_execute(
+        "INSERT INTO gatepost.audit (at, actor, action, outcome, nonce, mac)
+         VALUES ('infinity', '', '', '', '', '')",
+    )
+    .unwrap();
+    assert_eq!(server.get("/audit", &token).status(), 200);
+    let found = findings(&server, None);
+    assert!(found.len() == 1 && found[0].ends_with("was changed"), "{found:?}");
+    app.batch_execute(
+        "INSERT INTO gatepost.audit_seals (number, sealed_at, rows, last_id, mac)
+         SELECT max(number) + 1, 'infinity', '\\x0102', max(last_id), '' FROM gatepost.audit_seals",
+    )
+    .unwrap();
+    server.log_in("alice", PASSWORD);
+    audit::head(server.app()).unwrap();
+    let found = findings(&server, None);
+    assert!(found.iter().any(|text| text.contains("does not fit")), "{found:?}");
 }

@@ -27,3 +27,19 @@ fn every_test_that_the_page_on_security_names_exists() {
         assert!(all.contains(&format!("fn {test}()")), "there is no test {test}");
     }
 }
+
+/// A file that no `mod` names is compiled by nobody, and its tests are silently not run.
+#[test]
+fn every_file_of_tests_is_compiled_in() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/end_to_end");
+    let main = std::fs::read_to_string(dir.join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(&dir).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        let is_module = path.extension().is_some_and(|extension| extension == "rs")
+            || path.join("mod.rs").exists();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        if is_module && name != "main" {
+            assert!(main.contains(&format!("mod {name};\n")), "main.rs lacks mod {name}");
+        }
+    }
+}

@@ -191,3 +191,18 @@ fn no_call_reads_the_whole_table() {
         assert!(of_table == 0 && of_index >= 10, "{of_table} of the table, {of_index} of an index");
     }
 }
+
+#[test]
+fn a_row_with_a_time_of_no_calendar_stops_no_list() {
+    let server = TestServer::start();
+    server.register_admin("root");
+    let (alice, token) = (server.register("alice"), server.token("root"));
+    let plant = "UPDATE gatepost.users SET created_at = 'infinity', expires_at = '200000-01-01'
+                 WHERE id = $1";
+    server.sql().execute(plant, &[&alice]).unwrap();
+    let response = server.get("/users", &token);
+    assert_eq!(response.status(), 200);
+    let page: Value = response.json().unwrap();
+    assert_eq!(page["users"][1]["created_at"], "9999-12-31T23:59:59Z");
+    assert_eq!(page["users"][1]["expires_at"], "9999-12-31T23:59:59Z");
+}

@@ -16,6 +16,7 @@ mod documents;
 mod embedding;
 mod front_door;
 mod introspection;
+mod keys;
 mod lanes;
 mod last_admin;
 mod limits;

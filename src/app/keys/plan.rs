@@ -1,8 +1,59 @@
 //! What is due with the keys, seen from their rows. Nothing here touches anything.
 
-use super::store::{Rows, SigningRow};
 use crate::config::{Algorithm, Config};
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+/// The rows that count, and when they were read.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) now: i64,
+    pub(crate) signing: Vec<SigningRow>,
+    pub(crate) refresh: Vec<RefreshRow>,
+    /// The least generations that are accepted, of signing and of refresh keys.
+    pub(crate) floor: (i64, i64),
+    /// The generations that any row has, also one that does not count.
+    pub(crate) occupied: (BTreeSet<i64>, BTreeSet<i64>),
+}
+
+#[derive(Debug)]
+pub(crate) struct SigningRow {
+    /// Its place among the rows that were found.
+    pub(crate) at: usize,
+    pub(crate) generation: i64,
+    pub(crate) kid: String,
+    pub(crate) algorithm: Algorithm,
+    /// Whether its private half is there.
+    pub(crate) signs: bool,
+    pub(crate) public: Vec<u8>,
+    pub(crate) signs_from: i64,
+}
+
+#[derive(Debug)]
+pub(crate) struct RefreshRow {
+    /// Its place among the rows that were found.
+    pub(crate) at: usize,
+    pub(crate) generation: i64,
+    pub(crate) used_from: i64,
+}
+
+impl Rows {
+    pub(crate) fn next_signing_generation(&self) -> i64 {
+        let own = self.signing.iter().map(|row| row.generation);
+        next_generation(own.max(), self.floor.0, &self.occupied.0)
+    }
+
+    pub(crate) fn next_refresh_generation(&self) -> i64 {
+        let own = self.refresh.iter().map(|row| row.generation);
+        next_generation(own.max(), self.floor.1, &self.occupied.1)
+    }
+}
+
+/// The one behind the latest that is accepted, or the next that no row has.
+fn next_generation(latest: Option<i64>, floor: i64, occupied: &BTreeSet<i64>) -> i64 {
+    let first = latest.unwrap_or(0).saturating_add(1).max(floor);
+    (first..).find(|number| !occupied.contains(number)).unwrap_or(first)
+}
 
 /// How long a key is kept beyond the end of its last token: for clocks that differ a little.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -44,10 +95,7 @@ impl Plan {
         Self {
             signing: next_signing_key(rows, config),
             refresh: next_refresh_key(rows, config),
-            erased: generations(&|row| {
-                let both = row.private.is_some() && row.public.is_some();
-                both && is(row, Duration::ZERO) && !is(row, kept)
-            }),
+            erased: generations(&|row| row.signs && is(row, Duration::ZERO) && !is(row, kept)),
             removed: generations(&|row| is(row, kept)),
             removed_refresh: over_refresh_keys(rows, config),
         }
@@ -77,12 +125,12 @@ fn next_signing_key(rows: &Rows, config: &Config) -> Option<Turn> {
     if algorithm == Algorithm::Hs256 {
         return None;
     }
-    let own = rows.signing.iter().filter(|row| row.algorithm == algorithm && row.private.is_some());
+    let own = rows.signing.iter().filter(|row| row.algorithm == algorithm && row.signs);
     let generation = rows.next_signing_generation();
     match own.map(|row| row.signs_from).max() {
         Some(latest) => next(latest, rows.now, config).map(|from| Turn { generation, from }),
         // While it is published, keys of another algorithm go on.
-        None if rows.signing.iter().any(|row| row.private.is_some()) => {
+        None if rows.signing.iter().any(|row| row.signs) => {
             Some(Turn { generation, from: rows.now + millis(config.tokens.key_publication) })
         }
         None => Some(Turn { generation, from: rows.now }),
@@ -124,10 +172,8 @@ fn millis(duration: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::store::RefreshRow;
     use super::*;
     use crate::config::Profile;
-    use crate::tokens::seal::Sealed;
 
     const DAY: i64 = 86_400_000;
     const HOUR: i64 = 3_600_000;
@@ -138,26 +184,19 @@ mod tests {
         config
     }
 
-    fn row(generation: i64, algorithm: Algorithm, signs_from: i64, private: bool) -> SigningRow {
-        let sealed = Sealed { bytes: Vec::new(), with: None };
-        SigningRow {
-            generation,
-            kid: generation.to_string(),
-            algorithm,
-            private: private.then_some(sealed),
-            public: Some(Vec::new()),
-            signs_from,
-        }
+    fn row(generation: i64, algorithm: Algorithm, signs_from: i64, signs: bool) -> SigningRow {
+        let (kid, public) = (generation.to_string(), Vec::new());
+        SigningRow { at: 0, generation, kid, algorithm, signs, public, signs_from }
+    }
+
+    fn rows(now: i64, signing: Vec<SigningRow>, refresh: Vec<RefreshRow>) -> Rows {
+        Rows { now, signing, refresh, ..Rows::default() }
     }
 
     /// What is due at this time, with refresh keys that need nothing.
     fn due(now: i64, signing: Vec<SigningRow>, algorithm: Algorithm) -> Plan {
-        let refresh = vec![RefreshRow {
-            generation: 1,
-            secret: Sealed { bytes: Vec::new(), with: None },
-            used_from: now,
-        }];
-        Plan::of(&Rows { now, signing, refresh }, &config(algorithm))
+        let refresh = vec![RefreshRow { at: 0, generation: 1, used_from: now }];
+        Plan::of(&rows(now, signing, refresh), &config(algorithm))
     }
 
     use Algorithm::{EdDsa, Es256, Hs256};
@@ -214,28 +253,30 @@ mod tests {
         let mut config = config(EdDsa);
         config.tokens.key_rotation = Duration::ZERO;
         let signing = vec![row(1, Es256, 0, true), row(2, EdDsa, 0, true)];
-        let refresh = vec![];
-        let plan = Plan::of(&Rows { now: 1_000 * DAY, signing, refresh }, &config);
+        let plan = Plan::of(&rows(1_000 * DAY, signing, vec![]), &config);
         assert_eq!((plan.signing, plan.erased), (None, vec![]));
     }
 
     #[test]
     fn a_refresh_key_is_kept_until_the_last_session_under_it_is_over() {
-        let rows = |now| Rows {
-            now,
-            signing: vec![row(1, EdDsa, now, true)],
-            refresh: [(1, 0), (2, 90 * DAY)]
-                .map(|(generation, used_from)| RefreshRow {
-                    generation,
-                    secret: Sealed { bytes: Vec::new(), with: None },
-                    used_from,
-                })
-                .into(),
-        };
+        let keys = [(1, 0), (2, 90 * DAY)];
+        let keys =
+            || keys.map(|(generation, used_from)| RefreshRow { at: 0, generation, used_from });
+        let rows = |now| rows(now, vec![row(1, EdDsa, now, true)], keys().into());
         let removed = |now| Plan::of(&rows(now), &config(EdDsa)).removed_refresh;
         assert_eq!(removed(121 * DAY - 1), Vec::<i64>::new());
         assert_eq!(removed(121 * DAY), [1]);
         let next = Plan::of(&rows(180 * DAY), &config(EdDsa)).refresh;
         assert_eq!(next, Some(Turn { generation: 3, from: 180 * DAY + HOUR }));
+    }
+
+    #[test]
+    fn the_next_generation_is_one_that_no_row_has_and_that_is_accepted() {
+        let mut rows = rows(0, vec![row(3, EdDsa, 0, true)], vec![]);
+        assert_eq!((rows.next_signing_generation(), rows.next_refresh_generation()), (4, 1));
+        rows.occupied = ([3, 4, 6, i64::MAX, i64::MIN].into(), [1].into());
+        assert_eq!((rows.next_signing_generation(), rows.next_refresh_generation()), (5, 2));
+        rows.floor = (6, 9);
+        assert_eq!((rows.next_signing_generation(), rows.next_refresh_generation()), (7, 9));
     }
 }

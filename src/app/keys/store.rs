@@ -1,89 +1,129 @@
 //! The SQL of keys.
+//!
+//! What is read here is believed by nobody yet: a column may hold anything, or nothing where
+//! somebody took a constraint away. `judge` says what a row is worth. Texts and bytes are cut at a
+//! length that no right one has, so that a planted row costs little.
 
 use super::New;
-use crate::config::Algorithm;
 use crate::error::Result;
 use crate::tokens::seal::Sealed;
-use postgres::types::Type;
-use postgres::{Client, Transaction};
+use postgres::types::{FromSql, Type};
+use postgres::{Client, Row, Transaction};
 
-/// All keys, and when they were read.
-pub(crate) struct Rows {
+/// All rows of keys, and when they were read.
+pub(crate) struct Found {
     /// Milliseconds since 1970-01-01 UTC by the database's clock, as all times here.
     pub(crate) now: i64,
-    pub(crate) signing: Vec<SigningRow>,
-    pub(crate) refresh: Vec<RefreshRow>,
+    pub(crate) signing: Vec<SigningFound>,
+    pub(crate) refresh: Vec<RefreshFound>,
+    pub(crate) floors: Vec<FloorFound>,
+    /// The root secret of keyed hashes, which is read by `keyed` and only looked at here.
+    pub(crate) root: Option<Sealed>,
 }
 
-pub(crate) struct SigningRow {
-    pub(crate) generation: i64,
-    pub(crate) kid: String,
-    pub(crate) algorithm: Algorithm,
+pub(crate) struct SigningFound {
+    pub(crate) generation: Option<i64>,
+    pub(crate) kid: Option<String>,
+    pub(crate) algorithm: Option<String>,
     pub(crate) private: Option<Sealed>,
     pub(crate) public: Option<Vec<u8>>,
-    pub(crate) signs_from: i64,
+    pub(crate) signs_from: Option<i64>,
+    pub(crate) mac: Option<Vec<u8>>,
 }
 
-pub(crate) struct RefreshRow {
-    pub(crate) generation: i64,
-    pub(crate) secret: Sealed,
-    pub(crate) used_from: i64,
+pub(crate) struct RefreshFound {
+    pub(crate) generation: Option<i64>,
+    pub(crate) secret: Option<Sealed>,
+    pub(crate) used_from: Option<i64>,
+    pub(crate) mac: Option<Vec<u8>>,
 }
 
-impl Rows {
-    /// Whether a key is sealed with another encryption key than the one of this name, or not at all.
-    pub(crate) fn are_sealed_otherwise(&self, name: Option<&str>) -> bool {
-        let private = self.signing.iter().filter_map(|row| row.private.as_ref());
-        let mut all = private.chain(self.refresh.iter().map(|row| &row.secret));
-        all.any(|sealed| sealed.with.as_deref() != name)
-    }
-
-    pub(crate) fn next_signing_generation(&self) -> i64 {
-        self.signing.iter().map(|row| row.generation).max().unwrap_or(0) + 1
-    }
-
-    pub(crate) fn next_refresh_generation(&self) -> i64 {
-        self.refresh.iter().map(|row| row.generation).max().unwrap_or(0) + 1
-    }
+/// A floor: generations below it are not accepted.
+pub(crate) struct FloorFound {
+    pub(crate) mac: Vec<u8>,
+    pub(crate) signing: i64,
+    pub(crate) refresh: i64,
 }
 
-pub(crate) fn read(conn: &mut Client) -> Result<Rows> {
+/// Milliseconds of a column with a time; NULL for one that never comes or always was.
+macro_rules! millis {
+    ($column:literal) => {
+        concat!(
+            "CASE WHEN isfinite(",
+            $column,
+            ") THEN (extract(epoch FROM ",
+            $column,
+            ") * 1000)::BIGINT END"
+        )
+    };
+}
+
+/// A column, or nothing where it is not what it should be.
+fn get<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Option<T> {
+    row.try_get::<_, Option<T>>(at).ok().flatten()
+}
+
+fn sealed(row: &Row, bytes: usize, with: usize) -> Option<Sealed> {
+    get(row, bytes).map(|bytes| Sealed { bytes, with: get(row, with) })
+}
+
+/// Reads everything. The floors first: what is read after them may be newer than they are, which
+/// hides no key, while older keys under a newer floor would look as if none were left.
+pub(crate) fn read(conn: &mut Client) -> Result<Found> {
+    let sql = "SELECT mac, signing, refresh FROM gatepost.key_floors";
+    let floor = |row: &Row| {
+        let (mac, signing, refresh) = (get(row, 0)?, get(row, 1)?, get(row, 2)?);
+        Some(FloorFound { mac, signing, refresh })
+    };
+    let floors = conn.query_typed(sql, &[])?.iter().filter_map(floor).collect();
+    let sql = "SELECT substring(secret FROM 1 FOR 200), left(sealed_with, 100)
+               FROM gatepost.server_secrets WHERE name = 'root'";
+    // A secret that is NULL is one that does not open.
+    let root = conn
+        .query_typed(sql, &[])?
+        .first()
+        .map(|row| Sealed { bytes: get(row, 0).unwrap_or_default(), with: get(row, 1) });
     let sql = "SELECT (extract(epoch FROM now()) * 1000)::BIGINT";
     let now = conn.query_typed_one(sql, &[])?.get(0);
-    let sql = "SELECT generation, kid, algorithm, private_key, sealed_with, public_key,
-                      (extract(epoch FROM signs_from) * 1000)::BIGINT
-               FROM gatepost.signing_keys ORDER BY generation";
-    let mut signing = Vec::new();
-    for row in conn.query_typed(sql, &[])? {
-        // One of a later release is none that this one can use.
-        let Some(algorithm) = Algorithm::named(row.get(2)) else { continue };
-        let bytes: Option<Vec<u8>> = row.get(3);
-        signing.push(SigningRow {
-            generation: row.get(0),
-            kid: row.get(1),
-            algorithm,
-            private: bytes.map(|bytes| Sealed { bytes, with: row.get(4) }),
-            public: row.get(5),
-            signs_from: row.get(6),
-        });
-    }
-    let sql = "SELECT generation, secret, sealed_with,
-                      (extract(epoch FROM used_from) * 1000)::BIGINT
-               FROM gatepost.refresh_keys ORDER BY generation";
-    let rows = conn.query_typed(sql, &[])?;
-    let refresh = rows.iter().map(|row| RefreshRow {
-        generation: row.get(0),
-        secret: Sealed { bytes: row.get(1), with: row.get(2) },
-        used_from: row.get(3),
-    });
-    Ok(Rows { now, signing, refresh: refresh.collect() })
+    let sql = concat!(
+        "SELECT generation, left(kid, 100), left(algorithm, 20),
+                substring(private_key FROM 1 FOR 200), left(sealed_with, 100),
+                substring(public_key FROM 1 FOR 200), ",
+        millis!("signs_from"),
+        ", substring(mac FROM 1 FOR 200) FROM gatepost.signing_keys ORDER BY generation"
+    );
+    let signing = |row: &Row| SigningFound {
+        generation: get(row, 0),
+        kid: get(row, 1),
+        algorithm: get(row, 2),
+        private: sealed(row, 3, 4),
+        public: get(row, 5),
+        signs_from: get(row, 6),
+        mac: get(row, 7),
+    };
+    let signing = conn.query_typed(sql, &[])?.iter().map(signing).collect();
+    let sql = concat!(
+        "SELECT generation, substring(secret FROM 1 FOR 200), left(sealed_with, 100), ",
+        millis!("used_from"),
+        ", substring(mac FROM 1 FOR 200) FROM gatepost.refresh_keys ORDER BY generation"
+    );
+    let refresh = |row: &Row| RefreshFound {
+        generation: get(row, 0),
+        secret: sealed(row, 1, 2),
+        used_from: get(row, 3),
+        mac: get(row, 4),
+    };
+    let refresh = conn.query_typed(sql, &[])?.iter().map(refresh).collect();
+    Ok(Found { now, signing, refresh, floors, root })
 }
 
 /// Stores a key, unless another instance has stored one of this generation.
 pub(crate) fn insert_signing_key(tx: &mut Transaction<'_>, new: &New) -> Result<bool> {
     let sql = "INSERT INTO gatepost.signing_keys
-                   (generation, kid, algorithm, private_key, sealed_with, public_key, signs_from)
-               VALUES ($1, $2, $3, $4, $5, $6, timestamptz 'epoch' + $7 * interval '1 millisecond')
+                   (generation, kid, algorithm, private_key, sealed_with, public_key, signs_from,
+                    mac)
+               VALUES ($1, $2, $3, $4, $5, $6, timestamptz 'epoch' + $7 * interval '1 millisecond',
+                       $8)
                ON CONFLICT DO NOTHING";
     let stored = tx.execute_typed(
         sql,
@@ -95,6 +135,7 @@ pub(crate) fn insert_signing_key(tx: &mut Transaction<'_>, new: &New) -> Result<
             (&new.sealed.with, Type::TEXT),
             (&new.public, Type::BYTEA),
             (&new.from, Type::INT8),
+            (&new.mac, Type::BYTEA),
         ],
     )?;
     Ok(stored == 1)
@@ -102,8 +143,8 @@ pub(crate) fn insert_signing_key(tx: &mut Transaction<'_>, new: &New) -> Result<
 
 /// As [`insert_signing_key`].
 pub(crate) fn insert_refresh_key(tx: &mut Transaction<'_>, new: &New) -> Result<bool> {
-    let sql = "INSERT INTO gatepost.refresh_keys (generation, secret, sealed_with, used_from)
-               VALUES ($1, $2, $3, timestamptz 'epoch' + $4 * interval '1 millisecond')
+    let sql = "INSERT INTO gatepost.refresh_keys (generation, secret, sealed_with, used_from, mac)
+               VALUES ($1, $2, $3, timestamptz 'epoch' + $4 * interval '1 millisecond', $5)
                ON CONFLICT DO NOTHING";
     let stored = tx.execute_typed(
         sql,
@@ -112,18 +153,42 @@ pub(crate) fn insert_refresh_key(tx: &mut Transaction<'_>, new: &New) -> Result<
             (&new.sealed.bytes, Type::BYTEA),
             (&new.sealed.with, Type::TEXT),
             (&new.from, Type::INT8),
+            (&new.mac, Type::BYTEA),
         ],
     )?;
     Ok(stored == 1)
 }
 
-/// Erases private halves.
-pub(crate) fn erase(tx: &mut Transaction<'_>, generations: &[i64]) -> Result<()> {
-    let sql = "UPDATE gatepost.signing_keys SET private_key = NULL, sealed_with = NULL
-               WHERE generation = $1 AND public_key IS NOT NULL";
-    for generation in generations {
-        tx.execute_typed(sql, &[(generation, Type::INT8)])?;
-    }
+/// Stores a floor.
+pub(crate) fn insert_floor(tx: &mut Transaction<'_>, floor: &FloorFound) -> Result<()> {
+    let sql = "INSERT INTO gatepost.key_floors (mac, signing, refresh) VALUES ($1, $2, $3)
+               ON CONFLICT DO NOTHING";
+    tx.execute_typed(
+        sql,
+        &[(&floor.mac, Type::BYTEA), (&floor.signing, Type::INT8), (&floor.refresh, Type::INT8)],
+    )?;
+    Ok(())
+}
+
+/// Erases the private half of a key, with the code that the row has from then on.
+pub(crate) fn erase(
+    tx: &mut Transaction<'_>,
+    (generation, kid): (i64, &str),
+    public: &[u8],
+    mac: Option<&Vec<u8>>,
+) -> Result<()> {
+    let sql = "UPDATE gatepost.signing_keys
+               SET private_key = NULL, sealed_with = NULL, public_key = $3, mac = $4
+               WHERE generation = $1 AND kid = $2";
+    tx.execute_typed(
+        sql,
+        &[
+            (&generation, Type::INT8),
+            (&kid, Type::TEXT),
+            (&public, Type::BYTEA),
+            (&mac, Type::BYTEA),
+        ],
+    )?;
     Ok(())
 }
 
@@ -140,37 +205,54 @@ pub(crate) fn remove(tx: &mut Transaction<'_>, signing: &[i64], refresh: &[i64])
     Ok(())
 }
 
-/// Replaces how a private key is sealed, unless somebody has changed it since it was read.
-pub(crate) fn reseal_signing_key(
-    tx: &mut Transaction<'_>,
-    generation: i64,
-    old: &Sealed,
-    new: &Sealed,
-) -> Result<()> {
-    let sql = "UPDATE gatepost.signing_keys SET private_key = $3, sealed_with = $4
-               WHERE generation = $1 AND private_key = $2";
-    reseal(tx, sql, generation, old, new)
+/// Removes all keys, whatever their rows hold.
+pub(crate) fn remove_all(tx: &mut Transaction<'_>) -> Result<()> {
+    tx.execute_typed("DELETE FROM gatepost.signing_keys", &[])?;
+    tx.execute_typed("DELETE FROM gatepost.refresh_keys", &[])?;
+    Ok(())
+}
+
+/// What is written into a row of [`SigningFound`] instead of what it holds.
+pub(crate) struct Resealed {
+    pub(crate) generation: i64,
+    pub(crate) kid: String,
+    pub(crate) public: Vec<u8>,
+    /// The private half as it was and as it is from now on.
+    pub(crate) private: Option<(Sealed, Sealed)>,
+    pub(crate) mac: Option<Vec<u8>>,
+}
+
+/// Replaces how a key is sealed, unless somebody has changed its private half since it was read.
+pub(crate) fn reseal_signing_key(tx: &mut Transaction<'_>, row: &Resealed) -> Result<()> {
+    let sql = "UPDATE gatepost.signing_keys
+               SET private_key = $4, sealed_with = $5, public_key = $6, mac = $7
+               WHERE generation = $1 AND kid = $2 AND private_key IS NOT DISTINCT FROM $3";
+    let old = row.private.as_ref().map(|(old, _)| &old.bytes);
+    let new = row.private.as_ref().map(|(_, new)| new);
+    tx.execute_typed(
+        sql,
+        &[
+            (&row.generation, Type::INT8),
+            (&row.kid, Type::TEXT),
+            (&old, Type::BYTEA),
+            (&new.map(|new| &new.bytes), Type::BYTEA),
+            (&new.and_then(|new| new.with.as_ref()), Type::TEXT),
+            (&row.public, Type::BYTEA),
+            (&row.mac, Type::BYTEA),
+        ],
+    )?;
+    Ok(())
 }
 
 /// As [`reseal_signing_key`].
 pub(crate) fn reseal_refresh_key(
     tx: &mut Transaction<'_>,
     generation: i64,
-    old: &Sealed,
-    new: &Sealed,
+    (old, new): &(Sealed, Sealed),
+    mac: Option<&Vec<u8>>,
 ) -> Result<()> {
-    let sql = "UPDATE gatepost.refresh_keys SET secret = $3, sealed_with = $4
+    let sql = "UPDATE gatepost.refresh_keys SET secret = $3, sealed_with = $4, mac = $5
                WHERE generation = $1 AND secret = $2";
-    reseal(tx, sql, generation, old, new)
-}
-
-fn reseal(
-    tx: &mut Transaction<'_>,
-    sql: &str,
-    generation: i64,
-    old: &Sealed,
-    new: &Sealed,
-) -> Result<()> {
     tx.execute_typed(
         sql,
         &[
@@ -178,6 +260,7 @@ fn reseal(
             (&old.bytes, Type::BYTEA),
             (&new.bytes, Type::BYTEA),
             (&new.with, Type::TEXT),
+            (&mac, Type::BYTEA),
         ],
     )?;
     Ok(())

@@ -2,6 +2,7 @@
 
 mod commands;
 mod encryption;
+mod planted;
 mod publishing;
 mod rotation;
 

@@ -1,0 +1,37 @@
+//! What the codes of rows are over: all that decides what a key is used for.
+
+/// Of a signing key. Its private half is bound by the name, which is that of the public one; what
+/// the code holds is whether there is one.
+pub(crate) fn signing(
+    (generation, kid): (i64, &str),
+    algorithm: &str,
+    public: &[u8],
+    signs_from: i64,
+    signs: bool,
+) -> Vec<Vec<u8>> {
+    vec![
+        b"signing key".to_vec(),
+        generation.to_be_bytes().to_vec(),
+        kid.as_bytes().to_vec(),
+        algorithm.as_bytes().to_vec(),
+        public.to_vec(),
+        signs_from.to_be_bytes().to_vec(),
+        vec![u8::from(signs)],
+    ]
+}
+
+/// Of a refresh key, with its secret as it is sealed.
+pub(crate) fn refresh(generation: i64, sealed: &[u8], used_from: i64) -> Vec<Vec<u8>> {
+    vec![
+        b"refresh key".to_vec(),
+        generation.to_be_bytes().to_vec(),
+        sealed.to_vec(),
+        used_from.to_be_bytes().to_vec(),
+    ]
+}
+
+/// Of the generations below which no key is accepted.
+pub(crate) fn floor(signing: i64, refresh: i64) -> Vec<Vec<u8>> {
+    let numbers = [signing, refresh].map(|number| number.to_be_bytes().to_vec());
+    [vec![b"key floor".to_vec()], numbers.to_vec()].concat()
+}

@@ -1,0 +1,333 @@
+//! What the rows of keys are worth. Nothing here touches anything.
+//!
+//! Where there is an encryption key, a row counts if a code under that key vouches for all that
+//! decides what it is used for, and its secret opens. Whoever can write rows without that key can
+//! take keys away and bring none in. A row that does not count is named and passed over, so that a
+//! single one stops nobody. What stops a start is a secret that is not sealed, or keys that nothing
+//! vouches for yet: then an operator has to say whether they are the service's own.
+
+use super::plan::{RefreshRow, Rows, SigningRow};
+use super::refused::{Place, Refused, Why};
+use super::store::{FloorFound, Found, RefreshFound, SigningFound};
+use super::{codes, refresh_place, signing_place};
+use crate::app::keyed;
+use crate::config::Algorithm;
+use crate::error::{Error, Result};
+use crate::tokens::Scheduled;
+use crate::tokens::key::Key;
+use crate::tokens::refresh::RefreshKey;
+use crate::tokens::seal::{Closed, Sealed, Seals};
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+/// The greatest generation that is one. `gatepost database after-restore` takes them from the clock, in
+/// milliseconds, and this is one of the year 3084. Beyond it numbers could run out.
+const GREATEST: i64 = 1 << 45;
+
+/// Generations below these are not accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Floor {
+    pub(crate) signing: i64,
+    pub(crate) refresh: i64,
+}
+
+impl Floor {
+    pub(crate) fn or_above(self, other: Self) -> Self {
+        Self { signing: self.signing.max(other.signing), refresh: self.refresh.max(other.refresh) }
+    }
+
+    /// As it is stored under the encryption key in force; without one there is none.
+    pub(crate) fn stored(self, seals: &Seals) -> Option<FloorFound> {
+        let Self { signing, refresh } = self;
+        let mac = seals.vouch(&codes::floor(signing, refresh))?;
+        Some(FloorFound { mac, signing, refresh })
+    }
+}
+
+/// All rows, judged.
+pub(crate) struct Judged {
+    /// Those that count, and those among them that are keys for us.
+    pub(crate) rows: Rows,
+    pub(crate) signing: Vec<Scheduled>,
+    pub(crate) refresh: Vec<(RefreshKey, i64)>,
+    pub(crate) refused: Vec<Refused>,
+    pub(crate) floor: Floor,
+    /// Whether the database holds that floor under the encryption key in force.
+    pub(crate) floor_stands: bool,
+    /// Whether anything was vouched for: the database has codes.
+    pub(crate) vouched: bool,
+    /// Whether anything opened or was vouched for: the encryption key is the right one.
+    pub(crate) opened: bool,
+}
+
+impl Judged {
+    /// Judges rows, where generations below `remembered` are known to be replaced.
+    pub(crate) fn of(found: &Found, seals: &Seals, remembered: Floor) -> Self {
+        let floors = found.floors.iter().filter_map(|row| {
+            let floor = Floor { signing: row.signing, refresh: row.refresh };
+            let parts = codes::floor(row.signing, row.refresh);
+            Some((floor, seals.vouched_by(&parts, &row.mac)?))
+        });
+        let floors: Vec<(Floor, &str)> = floors.collect();
+        let floor = floors.iter().fold(remembered, |all, (floor, _)| all.or_above(*floor));
+        let stands = |(it, by): &(Floor, &str)| *it == floor && Some(*by) == seals.name();
+        let mut judged = Self {
+            rows: Rows { now: found.now, floor: (floor.signing, floor.refresh), ..Rows::default() },
+            signing: Vec::new(),
+            refresh: Vec::new(),
+            refused: Vec::new(),
+            floor,
+            floor_stands: seals.name().is_none() || floors.iter().any(stands),
+            vouched: !floors.is_empty(),
+            opened: !floors.is_empty(),
+        };
+        judged.root(found, seals);
+        for (at, row) in found.signing.iter().enumerate() {
+            judged.signing_key(at, row, seals);
+        }
+        for (at, row) in found.refresh.iter().enumerate() {
+            judged.refresh_key(at, row, seals);
+        }
+        // Once there are codes, a row without one has lost it.
+        for row in judged.refused.iter_mut().filter(|row| row.why == Why::Unvouched) {
+            if judged.vouched {
+                row.why = Why::Changed;
+            }
+        }
+        judged
+    }
+
+    /// Whether a key that counts is sealed with another than the encryption key in force.
+    pub(crate) fn are_sealed_otherwise(&self, found: &Found, seals: &Seals) -> bool {
+        let signing = self.rows.signing.iter().filter_map(|row| found.signing.get(row.at));
+        let private = signing.filter_map(|row| row.private.as_ref());
+        let refresh = self.rows.refresh.iter().filter_map(|row| found.refresh.get(row.at));
+        let mut all = private.chain(refresh.filter_map(|row| row.secret.as_ref()));
+        all.any(|sealed| sealed.with.as_deref() != seals.name())
+    }
+
+    /// Whether the service can begin with these keys.
+    ///
+    /// # Errors
+    /// [`Error::Startup`], which names the rows that stand against it, and the command.
+    pub(crate) fn stand(&self, seals: &Seals) -> Result<()> {
+        self.are_ours()?;
+        if let Some(Why::Changed | Why::Foreign(_)) = self.of_root() {
+            return Err(keyed::broken());
+        }
+        let is = |row: &&Refused| matches!(row.why, Why::Plain | Why::Unvouched);
+        let due: Vec<&Refused> = self.refused.iter().filter(is).collect();
+        let Some(due) = listed(&due, Refused::to_string).filter(|_| seals.name().is_some()) else {
+            return Ok(());
+        };
+        Err(Error::Startup(format!(
+            "tokens.encryption_key is set, and the database holds keys that it does not protect: \
+             {due}. Nothing was changed. `gatepost keys reencrypt` takes them over if nothing in this \
+             database was ever encrypted, and says what to do if they were planted or restored"
+        )))
+    }
+
+    /// Whether the encryption key is the one of this database.
+    ///
+    /// # Errors
+    /// [`Error::Startup`].
+    pub(crate) fn are_ours(&self) -> Result<()> {
+        let foreign = self.refused.iter().find_map(|row| match &row.why {
+            Why::Foreign(name) => Some(name),
+            _ => None,
+        });
+        match foreign {
+            Some(name) if !self.opened => Err(keyed::sealed_otherwise(name)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Why the root secret does not count, if so.
+    pub(crate) fn of_root(&self) -> Option<&Why> {
+        self.refused.iter().find(|row| row.place == Place::Root).map(|row| &row.why)
+    }
+
+    /// The rows that do not count, for the log; `None` when all do.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        listed(&self.refused.iter().collect::<Vec<_>>(), Refused::to_string)
+    }
+
+    fn refuse(&mut self, place: Place, name: String, why: Why) {
+        self.refused.push(Refused { place, name, why });
+    }
+
+    fn root(&mut self, found: &Found, seals: &Seals) {
+        let Some(root) = &found.root else { return };
+        match seals.open(keyed::PLACE, root) {
+            Ok(_) => self.opened = true,
+            Err(closed) => self.refuse(Place::Root, "the root secret".to_owned(), closed.into()),
+        }
+    }
+
+    fn signing_key(&mut self, at: usize, row: &SigningFound, seals: &Seals) {
+        self.rows.occupied.0.extend(row.generation);
+        match self.signing_row(at, row, seals) {
+            Ok(Some((row, key))) => {
+                self.signing.push(Scheduled { key, signs_from: row.signs_from });
+                self.rows.signing.push(row);
+            }
+            // Of an algorithm of a later release, which has vouched for it.
+            Ok(None) => (),
+            Err(why) => {
+                let generation = row.generation.map_or("NULL".to_owned(), |it| it.to_string());
+                let kid = row.kid.as_deref().unwrap_or("NULL");
+                self.refuse(Place::Signing(at), format!("signing key {generation} {kid:?}"), why);
+            }
+        }
+    }
+
+    fn signing_row(
+        &mut self,
+        at: usize,
+        row: &SigningFound,
+        seals: &Seals,
+    ) -> std::result::Result<Option<(SigningRow, Key)>, Why> {
+        let (Some(generation), Some(kid), Some(name), Some(signs_from)) =
+            (row.generation, row.kid.as_deref(), row.algorithm.as_deref(), row.signs_from)
+        else {
+            return Err(Why::Malformed);
+        };
+        is_in_range(generation, signs_from)?;
+        let algorithm = Algorithm::named(name);
+        let (public, signs) = (row.public.as_deref(), row.private.is_some());
+        let vouched = seals.name().is_none() || {
+            let public = public.unwrap_or_default();
+            let parts = codes::signing((generation, kid), name, public, signs_from, signs);
+            row.mac.as_ref().is_some_and(|mac| seals.vouched_by(&parts, mac).is_some())
+        };
+        if vouched && seals.name().is_some() {
+            (self.vouched, self.opened) = (true, true);
+            if generation < self.floor.signing {
+                return Err(Why::Replaced);
+            }
+            if algorithm.is_none() {
+                return Ok(None);
+            }
+        }
+        let (private, is_plain) = open(&signing_place(kid), row.private.as_ref(), seals)?;
+        let key = key_of(algorithm, private.as_ref().map(|it| it.as_slice()), public, kid)?;
+        if is_plain {
+            return Err(Why::Plain);
+        }
+        self.opened |= signs || vouched;
+        if !vouched {
+            return Err(if row.mac.is_some() { Why::Changed } else { Why::Unvouched });
+        }
+        if self.rows.signing.iter().any(|other| other.kid == kid) {
+            return Err(Why::Malformed);
+        }
+        let public = key.public_bytes().unwrap_or_default().to_vec();
+        let kid = kid.to_owned();
+        let Some(algorithm) = algorithm else { return Ok(None) };
+        let row = SigningRow { at, generation, kid, algorithm, signs, public, signs_from };
+        Ok(Some((row, key)))
+    }
+
+    fn refresh_key(&mut self, at: usize, row: &RefreshFound, seals: &Seals) {
+        self.rows.occupied.1.extend(row.generation);
+        match self.refresh_row(at, row, seals) {
+            Ok((row, key)) => {
+                self.refresh.push((key, row.used_from));
+                self.rows.refresh.push(row);
+            }
+            Err(why) => {
+                let generation = row.generation.map_or("NULL".to_owned(), |it| it.to_string());
+                self.refuse(Place::Refresh(at), format!("refresh key {generation}"), why);
+            }
+        }
+    }
+
+    fn refresh_row(
+        &mut self,
+        at: usize,
+        row: &RefreshFound,
+        seals: &Seals,
+    ) -> std::result::Result<(RefreshRow, RefreshKey), Why> {
+        let (Some(generation), Some(secret), Some(used_from)) =
+            (row.generation, &row.secret, row.used_from)
+        else {
+            return Err(Why::Malformed);
+        };
+        is_in_range(generation, used_from)?;
+        let (opened, is_plain) = open(&refresh_place(generation), Some(secret), seals)?;
+        let opened = opened.ok_or(Why::Malformed)?;
+        let key = RefreshKey::stored(generation, &opened).map_err(|_| Why::Malformed)?;
+        if is_plain {
+            return Err(Why::Plain);
+        }
+        self.opened = true;
+        if seals.name().is_some() {
+            let parts = codes::refresh(generation, &secret.bytes, used_from);
+            let mac = row.mac.as_ref().ok_or(Why::Unvouched)?;
+            seals.vouched_by(&parts, mac).ok_or(Why::Changed)?;
+            self.vouched = true;
+            if generation < self.floor.refresh {
+                return Err(Why::Replaced);
+            }
+        }
+        if self.rows.refresh.iter().any(|other| other.generation == generation) {
+            return Err(Why::Malformed);
+        }
+        Ok((RefreshRow { at, generation, used_from }, key))
+    }
+}
+
+/// What a row held, if anything, and whether it was not sealed though there is a key.
+type Opened = (Option<Zeroizing<Vec<u8>>>, bool);
+
+/// Opens what is there, or takes it as it lies there.
+fn open(place: &str, sealed: Option<&Sealed>, seals: &Seals) -> std::result::Result<Opened, Why> {
+    let Some(sealed) = sealed else { return Ok((None, false)) };
+    match seals.open(place, sealed) {
+        Ok(bytes) => Ok((Some(bytes), false)),
+        Err(Closed::Plain) => Ok((Some(Zeroizing::new(sealed.bytes.clone())), true)),
+        Err(closed) => Err(closed.into()),
+    }
+}
+
+/// The key in a row, if its halves and its name are those of one.
+pub(crate) fn key_of(
+    algorithm: Option<Algorithm>,
+    private: Option<&[u8]>,
+    public: Option<&[u8]>,
+    kid: &str,
+) -> std::result::Result<Key, Why> {
+    let algorithm = algorithm.ok_or(Why::Malformed)?;
+    let key = match (private, public) {
+        (Some(private), _) => Key::private(algorithm, private),
+        (None, Some(public)) => Key::public(algorithm, public),
+        (None, None) => return Err(Why::Malformed),
+    };
+    let key = key.map_err(|_| Why::Malformed)?;
+    let is_one = public.is_none_or(|public| key.public_bytes() == Some(public));
+    if is_one && key.kid() == kid { Ok(key) } else { Err(Why::Malformed) }
+}
+
+/// Whether a number is one of a key.
+pub(crate) fn is_generation(number: i64) -> bool {
+    (0..=GREATEST).contains(&number)
+}
+
+/// Numbers that can be counted on from, and times that a calendar has.
+fn is_in_range(generation: i64, from: i64) -> std::result::Result<(), Why> {
+    let is_time = OffsetDateTime::from_unix_timestamp(from.div_euclid(1_000)).is_ok();
+    let right = is_generation(generation) && is_time;
+    right.then_some(()).ok_or(Why::Malformed)
+}
+
+/// Some rows by name; of more than so many only the number, since anybody may have planted them.
+pub(crate) fn listed(rows: &[&Refused], name: impl Fn(&Refused) -> String) -> Option<String> {
+    const NAMED: usize = 20;
+    let named = rows.iter().take(NAMED).map(|row| name(row));
+    let named = named.collect::<Vec<_>>().join("; ");
+    match rows.len() {
+        0 => None,
+        count if count > NAMED => Some(format!("{named}; and {} more", count - NAMED)),
+        _ => Some(named),
+    }
+}

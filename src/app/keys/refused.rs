@@ -1,0 +1,69 @@
+//! Rows that do not count, and why.
+
+use crate::tokens::seal::Closed;
+use std::fmt;
+
+/// Which row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Of this place among the signing keys that were found.
+    Signing(usize),
+    /// Of this place among the refresh keys that were found.
+    Refresh(usize),
+    Root,
+}
+
+/// Why a row does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It is right, and not sealed though there is an encryption key.
+    Plain,
+    /// It opens, and nothing vouches for its generation and its turn: from before there were codes.
+    Unvouched,
+    /// It is sealed with another encryption key, of this name.
+    Foreign(String),
+    /// Its code is missing or is not that of its content, or its secret does not open.
+    Changed,
+    /// Its generation is one that was replaced for good.
+    Replaced,
+    /// It has not the form of a key.
+    Malformed,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain => f.write_str("is not encrypted"),
+            Self::Unvouched => f.write_str("has no code yet"),
+            Self::Foreign(name) => write!(f, "is sealed with another encryption key ({name:?})"),
+            Self::Changed => f.write_str("is not as the service wrote it"),
+            Self::Replaced => f.write_str("was replaced as compromised"),
+            Self::Malformed => f.write_str("is malformed"),
+        }
+    }
+}
+
+/// A row that does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) place: Place,
+    /// What to call it, escaped.
+    pub(crate) name: String,
+    pub(crate) why: Why,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.why)
+    }
+}
+
+impl From<Closed> for Why {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Plain => Self::Plain,
+            Closed::Foreign(name) => Self::Foreign(name),
+            Closed::Broken => Self::Changed,
+        }
+    }
+}
