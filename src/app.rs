@@ -2,6 +2,7 @@
 //!
 //! An [`App`] needs no listener: a program that embeds Gatepost may call the operations directly.
 
+pub(crate) mod board;
 pub(crate) mod journal;
 pub(crate) mod keyed;
 pub(crate) mod keys;
@@ -35,6 +36,7 @@ pub struct App {
     /// Attempts counted by this instance since it swept.
     counted: AtomicU32,
     journal: journal::Journal,
+    board: board::Board,
     managed: Mutex<Option<Managed>>,
 }
 
@@ -86,6 +88,7 @@ impl App {
             root: OnceLock::new(),
             counted: AtomicU32::new(0),
             journal: journal::Journal::new(),
+            board: board::Board::default(),
             managed: Mutex::new(managed),
             config,
         };
@@ -174,6 +177,11 @@ impl App {
     /// What this instance keeps in mind of the audit log.
     pub(crate) fn journal(&self) -> &journal::Journal {
         &self.journal
+    }
+
+    /// What this instance keeps in mind of the list of revocations.
+    pub(crate) fn board(&self) -> &board::Board {
+        &self.board
     }
 
     /// What keys are encrypted with in the database.

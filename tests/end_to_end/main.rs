@@ -14,6 +14,7 @@ mod database;
 mod documents;
 mod embedding;
 mod front_door;
+mod history;
 mod introspection;
 mod limits;
 mod listing;
