@@ -1,6 +1,7 @@
-//! Whether anything costs more when there are more users: the same operations on 1,000 and on
-//! 1,000,000 of them, in turn, through the library and one connection; and how PostgreSQL plans
-//! their statements on the large table. `cargo bench --bench growth`, `-- --quick` for 100,000.
+//! Whether anything costs more when there are more users, or more that is over: the same operations
+//! on 1,000 users, on 1,000,000 of them, and on 1,000 with 100,000 rows of history in each table, in
+//! turn, through the library and one connection; and how PostgreSQL plans their statements on the
+//! large table. `cargo bench --bench growth`, `-- --quick` for 100,000 users.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
@@ -11,15 +12,33 @@ mod cluster;
 mod site;
 
 use cluster::Cluster;
-use gatepost::{App, Caller, Login, Page, Password, Profile, UserId};
+use gatepost::{App, Caller, Cursor, Login, Page, Password, Profile, UserId};
 use postgres::NoTls;
 use site::PASSWORD;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 const ROUNDS: usize = 15;
-const IN_A_ROUND: i64 = 200;
+const IN_A_ROUND: i64 = 100;
 const SMALL: i64 = 1_000;
+
+/// What a busy service leaves behind: sessions of one user that ended, failures, networks, revoked
+/// keys, a sealed log.
+const HISTORY: &str = "
+    INSERT INTO gatepost.sessions (user_id, key_generation, expires_at, ended_at, revoked_at)
+    SELECT 1, 1, now() + interval '1 hour', now() - interval '1 hour', now() - interval '1 hour'
+    FROM generate_series(1, 100000);
+    INSERT INTO gatepost.attempts (key, forgotten_at, retry_at)
+    SELECT 'l'::bytea || decode(md5(n::text), 'hex'), now() + interval '1 hour', 'epoch'
+    FROM generate_series(1, 100000) n;
+    INSERT INTO gatepost.known_networks (network, user_id)
+    SELECT decode(md5(n::text), 'hex'), 2 FROM generate_series(1, 100000) n;
+    INSERT INTO gatepost.api_keys (name, hash, scopes, revoked_at)
+    SELECT 'shop', decode(md5(n::text), 'hex'), 'register', now() FROM generate_series(1, 100000) n;
+    INSERT INTO gatepost.audit (at, actor, action, user_id, outcome, nonce, mac)
+    SELECT now(), 'user', 'log_in', 1, 'done', '', decode(md5(n::text), 'hex')
+    FROM generate_series(1, 100000) n";
 
 /// The statements, as the stores have them, with values from the middle of the table.
 const STATEMENTS: [(&str, &str); 4] = [
@@ -58,15 +77,20 @@ struct Site {
     cluster: Cluster,
     app: App,
     users: i64,
+    /// The refresh token of a session that goes on.
+    refresh: Mutex<String>,
 }
 
 impl Site {
-    fn with(users: i64) -> Self {
+    fn with(users: i64, history: &str) -> Self {
         let cluster = Cluster::start_durable();
         let mut config = site::prepare(&cluster, Profile::Testing);
         // The database's cost is to be seen, not the hash's.
         config.passwords.iterations = 1;
         config.database.pool_size = 1;
+        // The first user always has two and opens a third, which ends the oldest.
+        config.sessions.per_user = 2;
+        config.limits.refreshes = 10_000;
         let app = App::open(config).unwrap();
         let (login, password) = (Login::parse("user1").unwrap(), password());
         gatepost::register(&app, &Caller::Trusted, &login, &password).unwrap();
@@ -75,8 +99,12 @@ impl Site {
                     SELECT 'user' || n, 'user' || n, password_hash
                     FROM gatepost.users, generate_series(2, $1::bigint) AS n";
         client.execute(fill, &[&users]).unwrap();
-        client.batch_execute("VACUUM ANALYZE gatepost.users").unwrap();
-        Self { cluster, app, users }
+        for statement in history.split_inclusive(';').chain(["VACUUM ANALYZE"]) {
+            client.batch_execute(statement).unwrap();
+        }
+        let last = Login::parse("user3").unwrap();
+        let refresh = Mutex::new(gatepost::log_in(&app, &last, &password).unwrap().refresh_token);
+        Self { cluster, app, users, refresh }
     }
 }
 
@@ -87,7 +115,7 @@ fn password() -> Password {
 /// What is measured: on a site, with a number that is another one each time.
 type Operation = fn(&Site, i64);
 
-const OPERATIONS: [(&str, Operation); 5] = [
+const OPERATIONS: [(&str, Operation); 12] = [
     ("first page", |site, _| page(site, 0)),
     ("page in the middle, by Link", |site, _| page(site, site.users / 2)),
     ("one user", |site, n| {
@@ -97,6 +125,34 @@ const OPERATIONS: [(&str, Operation); 5] = [
     ("login", |site, n| {
         let login = Login::parse(&format!("user{}", n * 7919 % site.users + 1)).unwrap();
         gatepost::log_in(&site.app, &login, &password()).unwrap();
+    }),
+    ("login that ends the oldest", |site, _| {
+        gatepost::log_in(&site.app, &Login::parse("user1").unwrap(), &password()).unwrap();
+    }),
+    ("login that fails", |site, _| {
+        static COUNT: AtomicI64 = AtomicI64::new(0);
+        let login = format!("nobody{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        gatepost::log_in(&site.app, &Login::parse(&login).unwrap(), &password()).unwrap_err();
+    }),
+    ("refresh", |site, _| {
+        let mut token = site.refresh.lock().unwrap();
+        *token = gatepost::refresh(&site.app, &token).unwrap().refresh_token;
+    }),
+    ("introspection", |site, _| {
+        let token = site.refresh.lock().unwrap();
+        let found = gatepost::introspect(&site.app, &Caller::Trusted, &token).unwrap();
+        assert!(found.is_some());
+    }),
+    ("sessions of a user", |site, _| {
+        let (user, page) = (UserId::parse(1).unwrap(), Page::parse(1, 20, None).unwrap());
+        gatepost::list_sessions(&site.app, &Caller::Trusted, Some(user), page).unwrap();
+    }),
+    ("list of revocations", |site, _| {
+        let from = Cursor::parse(0, 0).unwrap();
+        gatepost::revocations(&site.app, from).unwrap();
+    }),
+    ("page of the audit log", |site, _| {
+        gatepost::audit::entries(&site.app, &Caller::Trusted, None, 20).unwrap();
     }),
     ("registration", |site, _| {
         static COUNT: AtomicI64 = AtomicI64::new(0);
@@ -115,9 +171,9 @@ fn page(site: &Site, after: i64) {
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick");
     let many = if quick { 100_000 } else { 1_000_000 };
-    eprintln!("filling a table with {SMALL} users and one with {many}");
-    let sites = [Site::with(SMALL), Site::with(many)];
-    let mut rounds = vec![[Vec::new(), Vec::new()]; OPERATIONS.len()];
+    eprintln!("filling tables with {SMALL} users, with {many}, and with {SMALL} and a history");
+    let sites = [Site::with(SMALL, ""), Site::with(many, ""), Site::with(SMALL, HISTORY)];
+    let mut rounds = vec![[Vec::new(), Vec::new(), Vec::new()]; OPERATIONS.len()];
     for round in 0..ROUNDS {
         eprint!("\rround {} of {ROUNDS}", round + 1);
         for ((_, operation), figures) in OPERATIONS.iter().zip(&mut rounds) {
@@ -129,10 +185,22 @@ fn main() {
         }
     }
     eprintln!();
-    println!("us, median (least to most)   {SMALL:>10} users           {many:>10} users   ratio");
-    for ((name, _), [few, many]) in OPERATIONS.iter().zip(&rounds) {
-        let ratios = few.iter().zip(many).map(|(few, many)| many / few).collect();
-        println!("{name:28} {} {} {:.2}", show(few), show(many), median(ratios));
+    println!(
+        "us, median (least to most)   {SMALL:>10} users         {many:>10} users   ratio   \
+         history in each table   ratio"
+    );
+    for ((name, _), [few, many, history]) in OPERATIONS.iter().zip(&rounds) {
+        let ratio = |figures: &[f64]| {
+            median(few.iter().zip(figures).map(|(few, figure)| figure / few).collect())
+        };
+        println!(
+            "{name:28} {} {} {:.2} {} {:.2}",
+            show(few),
+            show(many),
+            ratio(many),
+            show(history),
+            ratio(history)
+        );
     }
     let mut client = sites[1].cluster.admin("gatepost").connect(NoTls).unwrap();
     for (name, sql) in STATEMENTS {

@@ -33,6 +33,7 @@ struct Header {
 struct Claims {
     iss: String,
     exp: u64,
+    sub: String,
     user_id: i64,
     sid: String,
     token_version: i64,
@@ -42,6 +43,7 @@ struct Claims {
 #[derive(Deserialize)]
 struct List {
     iss: String,
+    aud: String,
     exp: u64,
     keep: u64,
     revoked: Vec<Entry>,
@@ -163,14 +165,21 @@ impl Verifier {
             if let Some(etag) = etag {
                 request = request.header("If-None-Match", etag);
             }
-            let response = request.send()?.error_for_status()?;
+            let response = request.send()?;
+            // Of a list of tens of thousands only so many parts are made a second.
+            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+                std::thread::sleep(Duration::from_secs(1));
+                continue;
+            }
+            let response = response.error_for_status()?;
             if response.status() == StatusCode::NOT_MODIFIED {
                 return Ok(());
             }
             let etag = response.headers().get("etag").and_then(|tag| tag.to_str().ok());
             let etag = etag.map(str::to_owned);
             let list: List = self.signed("revocations+jwt", &response.text()?)?;
-            if list.iss != self.issuer || list.exp <= now() {
+            let ours = list.iss == format!("{}/revocations", self.issuer);
+            if !ours || list.aud != "revocations" || list.exp <= now() {
                 return Err("a list of somebody else, or of the past".into());
             }
             let mut state = self.state();
@@ -192,6 +201,7 @@ impl Verifier {
     /// Who shows an access token.
     fn verify(&self, token: &str) -> Outcome<i64> {
         let claims: Claims = self.signed("JWT", token)?;
+        // To the last character: what is signed for the list has a longer issuer.
         if claims.iss != self.issuer || claims.exp <= now() {
             return Err("over, or of another issuer".into());
         }
@@ -211,6 +221,9 @@ impl Verifier {
             if !still {
                 return Err("revoked".into());
             }
+        }
+        if claims.sub != claims.user_id.to_string() {
+            return Err("of nobody".into());
         }
         Ok(claims.user_id)
     }

@@ -2,6 +2,7 @@
 //!
 //! An [`App`] needs no listener: a program that embeds Gatepost may call the operations directly.
 
+pub(crate) mod board;
 pub(crate) mod journal;
 pub(crate) mod keyed;
 pub(crate) mod keys;
@@ -37,6 +38,7 @@ pub struct App {
     counted: AtomicU32,
     journal: journal::Journal,
     set_back: set_back::SetBack,
+    board: board::Board,
     managed: Mutex<Option<Managed>>,
 }
 
@@ -111,6 +113,7 @@ impl App {
             counted: AtomicU32::new(0),
             journal: journal::Journal::new(),
             set_back: set_back::SetBack::default(),
+            board: board::Board::default(),
             managed: Mutex::new(managed),
             config,
         })
@@ -220,6 +223,11 @@ impl App {
     /// What this instance keeps in mind about the database being set back.
     pub(crate) fn set_back(&self) -> &set_back::SetBack {
         &self.set_back
+    }
+
+    /// What this instance keeps in mind of the list of revocations.
+    pub(crate) fn board(&self) -> &board::Board {
+        &self.board
     }
 
     /// What keys are encrypted with in the database.

@@ -3,7 +3,8 @@
 //! Whoever checks a signature offline cannot know that a session has ended since. This list says
 //! so: the sessions some of whose access tokens were revoked before their time. It is short, for
 //! what is older than an access token can live has fallen out, and needs no secrecy: it names
-//! sessions and nobody. It is signed like a token, so it may come through any cache.
+//! sessions and nobody. It is signed like a token, so it may come through any cache; its type, its
+//! issuer and its audience are its own, so that it passes for none.
 //!
 //! **What a service does with it.** Begin with `/revocations`. Fetch [`List::next`] again and
 //! again: at once while [`List::more`], else after an interval of its choice. Keep each entry for
@@ -16,9 +17,11 @@
 //! younger than that are sent again, and taking one in twice changes nothing.
 
 pub(crate) mod api;
+mod pages;
 mod store;
 
 use crate::app::App;
+use crate::app::board::Position;
 use crate::error::{Error, Result};
 use crate::tokens::SessionRef;
 use crate::{sessions, tokens};
@@ -63,6 +66,18 @@ impl Cursor {
     }
 }
 
+impl From<Position> for Cursor {
+    fn from((since, after): Position) -> Self {
+        Self { since, after }
+    }
+}
+
+impl From<Cursor> for Position {
+    fn from(cursor: Cursor) -> Self {
+        (cursor.since, cursor.after)
+    }
+}
+
 /// One session in the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
@@ -85,8 +100,11 @@ pub struct Still {
 /// A list, before it is signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct List {
-    /// `tokens.issuer`.
+    /// `tokens.issuer` and `/revocations`: who takes tokens of the issuer alone does not take this
+    /// for one.
     pub iss: String,
+    /// `revocations`.
+    pub aud: &'static str,
     /// Its date, in seconds since 1970-01-01 UTC.
     pub iat: u64,
     /// When it is stale.
@@ -101,26 +119,35 @@ pub struct List {
     pub more: bool,
 }
 
-/// What was revoked behind this position and still matters.
+/// What was revoked behind this position and still matters. It is read anew each time; a program
+/// that lets anyone ask had better keep it for a second, as `GET /revocations` does.
 ///
 /// # Errors
 /// The faults of the database.
 pub fn revocations(app: &App, from: Cursor) -> Result<List> {
+    read(app, from, None).map(|(list, _)| list)
+}
+
+/// Reads the list between two positions. Says at which one it was cut off, if it was.
+fn read(app: &App, from: Cursor, until: Option<Cursor>) -> Result<(List, Option<Cursor>)> {
     let keep = sessions::tokens_linger(app);
-    let mut rows = app.database()?.read(|conn| store::list(conn, from, keep, MOST + 1))?;
-    let more = rows.entries.len() > MOST;
+    let end = until.unwrap_or(Cursor { since: Cursor::LAST, after: 0 });
+    let mut rows = app.database()?.read(|conn| store::list(conn, from, end, keep, MOST + 1))?;
+    let cut = rows.entries.len() > MOST;
     rows.entries.truncate(MOST);
-    let next = next(from, &rows, more);
+    let next = until.filter(|_| !cut).unwrap_or_else(|| next(from, &rows, cut));
     let iat = tokens::now() / DATED * DATED;
-    Ok(List {
-        iss: app.config().tokens.issuer.clone(),
+    let list = List {
+        iss: format!("{}/revocations", app.config().tokens.issuer),
+        aud: "revocations",
         iat,
         exp: iat + VALID,
         keep: keep.as_secs(),
         revoked: rows.entries.into_iter().map(|(_, entry)| entry).collect(),
         next: format!("/revocations?since={}&after={}", next.since, next.after),
-        more,
-    })
+        more: cut || until.is_some(),
+    };
+    Ok((list, cut.then_some(next)))
 }
 
 /// Where to go on: behind the last entry if more follow, else no later than what has settled.

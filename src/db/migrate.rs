@@ -80,6 +80,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "key_codes",
         sql: include_str!("../../sql/migrations/0012_key_codes.sql"),
     },
+    Migration {
+        version: 13,
+        name: "live_sessions",
+        sql: include_str!("../../sql/migrations/0013_live_sessions.sql"),
+    },
 ];
 
 const TABLE: &str = "

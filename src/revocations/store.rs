@@ -14,21 +14,55 @@ pub(super) struct Rows {
     pub(super) settled: i64,
 }
 
-/// Reads the list in the order of its positions. The first row has no session: it is the clock.
-pub(super) fn list(conn: &mut Client, from: Cursor, keep: Duration, most: usize) -> Result<Rows> {
-    let sql = "SELECT NULL::BIGINT,
-                      floor(extract(epoch FROM now()) * 1000000)::BIGINT - $5, false, 0, false,
-                      NULL::BYTEA
-               UNION ALL
-               (SELECT s.id, round(extract(epoch FROM s.revoked_at) * 1000000)::BIGINT,
-                       s.ended_at IS NULL AND u.id IS NOT NULL,
-                       coalesce(u.token_version, 0), coalesce(u.admin, false), s.identity
-                FROM gatepost.sessions s LEFT JOIN gatepost.users u ON u.id = s.user_id
-                WHERE (s.revoked_at, s.id) >
-                      (TIMESTAMPTZ '1970-01-01 00:00:00+00' + $1 * interval '1 microsecond', $2)
-                AND s.revoked_at > now() - $3 * interval '1 millisecond'
-                ORDER BY s.revoked_at, s.id LIMIT $4)";
-    let number = |n: u128| i64::try_from(n).unwrap_or(i64::MAX);
+/// The SQL of where the list begins: at a position, or where it has become too old to matter,
+/// whichever is later.
+macro_rules! begins {
+    () => {
+        "greatest(TIMESTAMPTZ 'epoch' + $1 * interval '1 microsecond',
+                  now() - $3 * interval '1 millisecond')"
+    };
+}
+
+/// The SQL of which sessions are listed. The pair alone says it, and is where the index is entered,
+/// so that none is read that is too old; from the moment by itself PostgreSQL knows how few they are.
+macro_rules! listed {
+    () => {
+        concat!(
+            "s.revoked_at >= ",
+            begins!(),
+            " AND (s.revoked_at, s.id) > (",
+            begins!(),
+            ", CASE WHEN TIMESTAMPTZ 'epoch' + $1 * interval '1 microsecond'
+                         >= now() - $3 * interval '1 millisecond' THEN $2
+                    ELSE 9223372036854775807 END)"
+        )
+    };
+}
+
+/// Reads the list in the order of its positions, up to one of them. The first row has no session:
+/// it is the clock.
+pub(super) fn list(
+    conn: &mut Client,
+    from: Cursor,
+    until: Cursor,
+    keep: Duration,
+    most: usize,
+) -> Result<Rows> {
+    let sql = concat!(
+        "SELECT NULL::BIGINT,
+                floor(extract(epoch FROM now()) * 1000000)::BIGINT - $5, false, 0, false,
+                 NULL::BYTEA
+         UNION ALL
+         (SELECT s.id, round(extract(epoch FROM s.revoked_at) * 1000000)::BIGINT,
+                 s.ended_at IS NULL AND u.id IS NOT NULL,
+                 coalesce(u.token_version, 0), coalesce(u.admin, false), s.identity
+          FROM gatepost.sessions s LEFT JOIN gatepost.users u ON u.id = s.user_id
+          WHERE ",
+        listed!(),
+        " AND (s.revoked_at, s.id)
+              <= (TIMESTAMPTZ 'epoch' + $6 * interval '1 microsecond', $7)
+          ORDER BY s.revoked_at, s.id LIMIT $4)"
+    );
     let rows = conn.query_typed(
         sql,
         &[
@@ -37,6 +71,8 @@ pub(super) fn list(conn: &mut Client, from: Cursor, keep: Duration, most: usize)
             (&number(keep.as_millis()), Type::INT8),
             (&number(most as u128), Type::INT8),
             (&number(SETTLED_AFTER.as_micros()), Type::INT8),
+            (&until.since, Type::INT8),
+            (&until.after, Type::INT8),
         ],
     )?;
     let (clock, listed): (Vec<&Row>, Vec<&Row>) =
@@ -45,6 +81,46 @@ pub(super) fn list(conn: &mut Client, from: Cursor, keep: Duration, most: usize)
     // SQL promises an order inside of the parentheses, not outside of them.
     entries.sort_unstable_by_key(|(cursor, _)| *cursor);
     Ok(Rows { entries, settled: clock.first().map_or(0, |row| row.get(1)) })
+}
+
+/// The positions of entries alone, and the moment before which nothing is listed any more.
+pub(super) fn positions(
+    conn: &mut Client,
+    from: Cursor,
+    keep: Duration,
+    most: usize,
+) -> Result<(Vec<Cursor>, i64)> {
+    let sql = concat!(
+        "SELECT NULL::BIGINT,
+                floor(extract(epoch FROM now() - $3 * interval '1 millisecond') * 1000000)::BIGINT
+         UNION ALL
+         (SELECT s.id, round(extract(epoch FROM s.revoked_at) * 1000000)::BIGINT
+          FROM gatepost.sessions s WHERE ",
+        listed!(),
+        " ORDER BY s.revoked_at, s.id LIMIT $4)"
+    );
+    let rows = conn.query_typed(
+        sql,
+        &[
+            (&from.since, Type::INT8),
+            (&from.after, Type::INT8),
+            (&number(keep.as_millis()), Type::INT8),
+            (&number(most as u128), Type::INT8),
+        ],
+    )?;
+    let (mut entries, mut oldest) = (Vec::with_capacity(rows.len()), 0);
+    for row in &rows {
+        match row.get(0) {
+            Some(after) => entries.push(Cursor { since: row.get(1), after }),
+            None => oldest = row.get(1),
+        }
+    }
+    entries.sort_unstable();
+    Ok((entries, oldest))
+}
+
+fn number(n: u128) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 fn entry(row: &Row) -> Result<(Cursor, Entry)> {

@@ -1,6 +1,7 @@
 //! The list of revocations, and a service that verifies tokens with it alone.
 
-use crate::support::{TestServer, problem};
+use crate::introspection::introspect;
+use crate::support::{CLUSTER, TestServer, problem};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatepost::{Caller, Login, UserId};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 fn get(server: &TestServer, target: &str, etag: Option<&str>) -> Response {
     let mut request = server.request(Method::GET, target);
@@ -24,8 +25,14 @@ fn decode(part: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
+/// Waits until no answer from before is given out any more.
+fn pass() {
+    std::thread::sleep(Duration::from_millis(1_100));
+}
+
 /// The list behind a target.
 pub(crate) fn list(server: &TestServer, target: &str) -> Value {
+    pass();
     let response = get(server, target, None);
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "application/jwt");
@@ -80,12 +87,50 @@ fn the_list_says_what_ended_and_what_goes_on_with_less() {
     for entry in expected {
         assert!(revoked.contains(&entry), "{entry} is not in {listed}");
     }
-    assert_eq!((&listed["iss"], &listed["more"]), (&json!("gatepost"), &json!(false)));
+    assert_eq!((&listed["aud"], &listed["more"]), (&json!("revocations"), &json!(false)));
     assert_eq!(listed["keep"], 900 + 10 + 60);
     assert_eq!(listed["exp"].as_u64().unwrap() - listed["iat"].as_u64().unwrap(), 120);
     // A list is no token, though the same key has signed it.
     let jwt = get(&server, "/revocations", None).text().unwrap();
     problem(server.get("/users", &jwt), 401, "unauthenticated");
+}
+
+/// What a service that verifies tokens by itself takes a JWT for, with a library, as
+/// `docs/verifying.md` says.
+fn verified(server: &TestServer, jwt: &str, issuer: &str, audience: Option<&str>) -> Option<Value> {
+    let jwks: Value = get(server, "/.well-known/jwks.json", None).json().unwrap();
+    let key = jsonwebtoken::DecodingKey::from_ed_components(jwks["keys"][0]["x"].as_str().unwrap());
+    let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::EdDSA);
+    validation.set_issuer(&[issuer]);
+    match audience {
+        Some(audience) => validation.set_audience(&[audience]),
+        // Libraries differ in whether an audience that nobody asked for is refused.
+        None => validation.validate_aud = false,
+    }
+    jsonwebtoken::decode(jwt, &key.unwrap(), &validation).ok().map(|token| token.claims)
+}
+
+#[test]
+fn nobody_who_asks_for_the_issuer_takes_the_list_for_an_access_token() {
+    let server = TestServer::start();
+    let id = server.register("alice");
+    server.register_admin("root");
+    let (token, root) = (server.token("alice"), server.token("root"));
+    let jwt = get(&server, "/revocations", None).text().unwrap();
+    assert_eq!(verified(&server, &jwt, "gatepost", None), None);
+    assert_eq!(verified(&server, &token, "gatepost", None).unwrap()["user_id"], id);
+    // Nor the other way round; and the list has nothing that stands for somebody.
+    let own = "gatepost/revocations";
+    assert_eq!(verified(&server, &token, own, None), None);
+    let claims = verified(&server, &jwt, own, Some("revocations")).unwrap();
+    for claim in ["sub", "sid", "user_id", "jti"] {
+        assert_eq!(claims.get(claim), None);
+    }
+    // Our own calls.
+    problem(server.get(&format!("/user?id={id}"), &jwt), 401, "unauthenticated");
+    assert_eq!(introspect(&server, &root, &jwt), json!({"active": false}));
+    assert_eq!(introspect(&server, &root, &token)["active"], true);
+    problem(server.refresh(&jwt), 400, "invalid_grant");
 }
 
 #[test]
@@ -175,6 +220,7 @@ fn an_unchanged_list_is_not_sent_again() {
     assert_eq!(second.bytes().unwrap().len(), 0);
     assert!(etag.starts_with("W/\""));
     server.log_out(&token, &json!({}));
+    pass();
     assert_eq!(get(&server, "/revocations", Some(&etag)).status(), 200);
     assert_eq!(get(&server, "/revocations", Some("*")).status(), 304);
 }
@@ -188,6 +234,45 @@ fn a_cursor_that_no_list_named_is_refused() {
         problem(get(&server, &format!("/revocations?{query}"), None), 400, "invalid_request");
     }
     assert_eq!(list(&server, "/revocations?since=9007199254740991")["revoked"], json!([]));
+}
+
+#[test]
+fn each_part_of_the_list_is_made_at_most_once_a_second_whoever_asks_and_from_where() {
+    let server = TestServer::start();
+    let id = server.register("alice");
+    let fill = "INSERT INTO gatepost.sessions
+                    (user_id, key_generation, expires_at, ended_at, revoked_at)
+                SELECT $1, 1, now() + interval '1 hour', now(),
+                       now() - interval '1 minute' - n * interval '100 ms'
+                FROM generate_series(1, 1500) n";
+    server.sql().execute(fill, &[&id]).unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+    let begun = Instant::now();
+    let ask = |thread: u128| {
+        let client = reqwest::blocking::Client::new();
+        for n in 0..500 {
+            let since = now - (4 * n + thread) * 100_000;
+            let query = format!("/revocations?since={since}&after={n}");
+            assert_eq!(client.get(server.url(&query)).send().unwrap().status(), 200);
+        }
+    };
+    std::thread::scope(|scope| {
+        (0..4).for_each(|thread| drop(scope.spawn(move || ask(thread))));
+    });
+    let seconds = i64::try_from(begun.elapsed().as_secs()).unwrap() + 2;
+    // PostgreSQL adds up what a connection did when it ends, at the latest.
+    let TestServer { service, database, .. } = server;
+    service.stop();
+    let mut sql = CLUSTER.admin(&database).connect(postgres::NoTls).unwrap();
+    let connected = "SELECT count(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND usename = 'gatepost_app'";
+    while sql.query_one(connected, &[]).unwrap().get::<_, i64>(0) > 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let scans = "SELECT seq_scan + idx_scan FROM pg_stat_user_tables WHERE relname = 'sessions'";
+    let scans: i64 = sql.query_one(scans, &[]).unwrap().get(0);
+    // Two parts, the second in some forty pieces, and a look at where they are.
+    assert!(scans > 0 && scans <= seconds * 43, "{scans} in {seconds} s");
 }
 
 #[test]

@@ -1,0 +1,66 @@
+//! Making the parts of the list that are handed out. When, and how many, `app::board` decides.
+
+use super::{Cursor, MOST, read, store};
+use crate::app::App;
+use crate::app::board::Part;
+use crate::error::Result;
+use crate::sessions;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Says in the JWT's header what it is (RFC 8725, 3.11), so that nobody takes it for a token.
+const TYPE: &str = "revocations+jwt";
+
+/// How often a survey looks on at once: at the first of a service that finds a long list.
+const STEPS: usize = 64;
+
+/// The part of the list that answers a position.
+///
+/// # Errors
+/// [`Error::TooManyAttempts`](crate::Error::TooManyAttempts); the faults of the database.
+pub(super) fn part(app: &App, from: Cursor) -> Result<Arc<Part>> {
+    let keys = app.keys()?;
+    app.board().part(from.into(), keys.signer()?.kid(), || make(app, from))
+}
+
+fn make(app: &App, from: Cursor) -> Result<Arc<Part>> {
+    survey(app)?;
+    let (board, keys) = (app.board(), app.keys()?);
+    if let Some(part) = board.fresh(from.into(), keys.signer()?.kid()) {
+        return Ok(part);
+    }
+    let (start, end) = board.bounds(from.into());
+    board.admit(start)?;
+    let begun = Instant::now();
+    let (list, end) = read(app, start.into(), end.map(Cursor::from))?;
+    if let Some(end) = end {
+        board.divide(end.into());
+    }
+    // Weak: of what is signed, since not every algorithm signs the same the same way twice.
+    let hash = Sha256::digest(serde_json::to_vec(&list).unwrap_or_default());
+    let part = Arc::new(Part {
+        body: keys.sign(TYPE, &list)?,
+        etag: format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..16])),
+        kid: keys.signer()?.kid().to_owned(),
+    });
+    board.keep(start, begun, &part);
+    Ok(part)
+}
+
+/// Looks at where the last entries are.
+fn survey(app: &App) -> Result<()> {
+    let (board, keep) = (app.board(), sessions::tokens_linger(app));
+    let mut from = board.survey_is_due();
+    for _ in 0..STEPS {
+        let Some(start) = from else { break };
+        let most = MOST + 1;
+        let read = |conn: &mut _| store::positions(conn, start.into(), keep, most);
+        let (entries, oldest) = app.database()?.read(|conn| read(conn))?;
+        let entries = entries.into_iter().map(Cursor::into).collect();
+        from = board.survey(entries, MOST, oldest);
+    }
+    Ok(())
+}
