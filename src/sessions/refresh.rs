@@ -1,8 +1,8 @@
 //! Refreshing: a new pair of tokens for the one good refresh token of a session.
 //!
-//! All is decided in one transaction that holds the user's row against changes, and the session's
-//! row, so that of any number of refreshes at once, on any number of instances, the first retires the
-//! token and the others find it retired a moment ago. That also makes a retry safe whose first attempt was committed.
+//! All is decided in one transaction that holds the session's row, so that of any number of
+//! refreshes at once, on any number of instances, the first retires the token and the others find
+//! it retired a moment ago. What the new access token claims is read while that row is held. That also makes a retry safe whose first attempt was committed.
 
 use super::grace::{self, Deserves};
 use super::{LoggedIn, end, grant, store};
@@ -10,18 +10,27 @@ use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::tokens::Subject;
 use crate::tokens::refresh::{RefreshKey, Ticket, Unverified};
 use crate::users::{Caller, UserId};
-use store::Locked;
+use std::time::Duration;
+use store::Refreshed;
 
 /// How a refresh ended inside of its transaction, which must be committed in every case.
 enum Outcome {
     /// The session goes on; this is the number of its token now, or was a moment ago.
-    Goes(Box<Locked>, i64),
+    Goes(Subject, Duration, i64),
     /// There is no such session, or no longer.
     Over,
     /// A retired token was used again, so the session was ended.
-    Stolen(Box<Locked>),
+    Stolen(UserId),
+}
+
+impl Outcome {
+    /// Nothing is issued for an account that is locked or over.
+    fn of(issued: Refreshed, counter: i64) -> Self {
+        issued.map_or(Self::Over, |(subject, left)| Self::Goes(subject, left, counter))
+    }
 }
 
 /// Exchanges a refresh token for a new pair of tokens, and retires it.
@@ -35,16 +44,16 @@ enum Outcome {
 pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
     let (key, ticket) = read(app, refresh_token)?;
     match decide(app, ticket)? {
-        Outcome::Goes(session, counter) => {
+        Outcome::Goes(subject, left, counter) => {
             let token = key.token(ticket.session, counter)?;
-            grant(app, session.subject, ticket.session, session.left, token)
+            grant(app, subject, ticket.session, left, token)
         }
         Outcome::Over => Err(Error::InvalidGrant),
-        Outcome::Stolen(session) => {
+        Outcome::Stolen(user) => {
             log::warn!(
                 "a retired refresh token was used again: session {} of user {} was ended",
                 ticket.session.id(),
-                session.subject.user_id
+                user.get()
             );
             Err(Error::InvalidGrant)
         }
@@ -87,20 +96,20 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
             Deserves::Successor => {
                 session.retired.add(now, grace);
                 let id = ticket.session.id();
-                session.left = store::advance(tx, id, &session.retired, settings, forget)?;
-                Ok(Outcome::Goes(Box::new(session), good + 1))
+                let issued = store::advance(tx, id, &session.retired, settings, forget)?;
+                Ok(Outcome::of(issued, good + 1))
             }
             Deserves::SameSuccessor => {
-                store::count_refresh(tx, ticket.session.id(), forget)?;
-                Ok(Outcome::Goes(Box::new(session), ticket.counter + 1))
+                let issued = store::count_refresh(tx, ticket.session.id(), forget)?;
+                Ok(Outcome::of(issued, ticket.counter + 1))
             }
             Deserves::TheEnd => {
                 end(tx, app, ticket.session)?;
-                let user = UserId::stored(session.subject.user_id);
+                let user = UserId::stored(session.user_id);
                 let detail = format!("session {} was ended", ticket.session.id());
                 let event = Event::new(Action::ReuseRefreshToken, Some(user));
                 audit.record(tx, &event.with_detail(&detail))?;
-                Ok(Outcome::Stolen(Box::new(session)))
+                Ok(Outcome::Stolen(user))
             }
         }
     })
