@@ -73,6 +73,6 @@ pub fn verify(password: &str, stored: &str) -> Result<bool> {
     let stored = stored.map_err(|cause| Error::Internal(cause.to_string()))?;
     let mut settings = Config::new(Profile::Testing).passwords;
     settings.foreign_memory_bytes = 1 << 30;
-    let hasher = Hasher::new(&settings, 1, Arc::default())?;
+    let hasher = Hasher::new(&settings, 1, 1, Arc::default())?;
     Ok(hasher.verify(&password, Some(&stored))? != Verdict::Wrong)
 }

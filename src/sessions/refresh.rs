@@ -1,8 +1,9 @@
 //! Refreshing: a new pair of tokens for the one good refresh token of a session.
 //!
-//! All is decided in one transaction that holds the user's row against changes, and the session's
-//! row, so that of any number of refreshes at once, on any number of instances, the first retires the
-//! token and the others find it retired a moment ago. That also makes a retry safe whose first attempt was committed.
+//! All is decided in one transaction that holds the session's row, so that of any number of
+//! refreshes at once, on any number of instances, the first retires the token and the others find
+//! it retired a moment ago. That also makes a retry safe whose first attempt was committed. What the
+//! new access token claims is read while that row is held.
 
 use super::grace::{self, Deserves};
 use super::{LoggedIn, end, grant, store};
@@ -10,20 +11,29 @@ use crate::app::App;
 use crate::audit::{Action, Event, Writer, set_back};
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::tokens::{SessionRef, Subject};
 use crate::tokens::refresh::{RefreshKey, Ticket, Unverified};
 use crate::users::{Caller, UserId};
-use store::Locked;
+use std::time::Duration;
+use store::Refreshed;
 
 /// How a refresh ended inside of its transaction, which must be committed in every case.
 enum Outcome {
     /// The session goes on; this is the number of its token now, or was a moment ago.
-    Goes(Box<Locked>, i64),
+    Goes(Subject, Duration, i64),
     /// There is no such session, or no longer.
     Over,
     /// A retired token was used again, so the session was ended.
-    Stolen(Box<Locked>),
+    Stolen(UserId),
     /// The token is from a later time than the database. What shows it.
     SetBack(String),
+}
+
+impl Outcome {
+    /// Nothing is issued for an account that is locked or over.
+    fn of(issued: Refreshed, counter: i64) -> Self {
+        issued.map_or(Self::Over, |(subject, left)| Self::Goes(subject, left, counter))
+    }
 }
 
 /// Exchanges a refresh token for a new pair of tokens, and retires it.
@@ -37,20 +47,20 @@ enum Outcome {
 pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
     let (key, ticket) = read(app, refresh_token)?;
     match decide(app, ticket)? {
-        Outcome::Goes(session, counter) => {
+        Outcome::Goes(subject, left, counter) => {
             let token = key.token(ticket.session, counter)?;
-            grant(app, session.subject, ticket.session, session.left, token)
+            grant(app, subject, ticket.session, left, token)
         }
         Outcome::Over => Err(Error::InvalidGrant),
         Outcome::SetBack(sign) => {
             set_back::notice(app, &sign);
             Err(Error::InvalidGrant)
         }
-        Outcome::Stolen(session) => {
+        Outcome::Stolen(user) => {
             log::warn!(
                 "a retired refresh token was used again: session {} of user {} was ended",
                 ticket.session.id(),
-                session.subject.user_id
+                user.get()
             );
             Err(Error::InvalidGrant)
         }
@@ -79,9 +89,8 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
     let audit = Writer::new(app, &Caller::Anonymous)?;
     app.database()?.with_transaction(|tx| {
         let Some(mut session) = store::lock(tx, ticket)? else {
-            let unheard_of = store::is_yet_to_come(tx, ticket.session)?;
-            let sign =
-                || format!("there is a token of session {}, which never began", ticket.session);
+            let sign = || format!("there is a token of session {}, which never began", ticket.session.id());
+            let unheard_of = store::is_unheard_of(tx, ticket.session)?;
             return Ok(if unheard_of { Outcome::SetBack(sign()) } else { Outcome::Over });
         };
         let (good, now) = (session.counter, session.now);
@@ -96,30 +105,29 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
             Deserves::Successor => {
                 session.retired.add(now, grace);
                 let id = ticket.session.id();
-                session.left = store::advance(tx, id, &session.retired, settings, forget)?;
-                Ok(Outcome::Goes(Box::new(session), good + 1))
+                let issued = store::advance(tx, id, &session.retired, settings, forget)?;
+                Ok(Outcome::of(issued, good + 1))
             }
             Deserves::SameSuccessor => {
-                store::count_refresh(tx, ticket.session.id(), forget)?;
-                Ok(Outcome::Goes(Box::new(session), ticket.counter + 1))
+                let issued = store::count_refresh(tx, ticket.session.id(), forget)?;
+                Ok(Outcome::of(issued, ticket.counter + 1))
             }
             Deserves::TheEnd => {
                 end(tx, app, ticket.session)?;
-                let user = UserId::stored(session.subject.user_id);
+                let user = UserId::stored(session.user_id);
                 let detail = format!("session {} was ended", ticket.session.id());
                 let event = Event::new(Action::ReuseRefreshToken, Some(user));
                 audit.record(tx, &event.with_detail(&detail))?;
-                Ok(Outcome::Stolen(Box::new(session)))
+                Ok(Outcome::Stolen(user))
             }
             Deserves::OfTheFuture => {
                 // Nobody did wrong by showing it, so this is no reuse. But the row now takes a
                 // token for the good one that was retired long ago, and whoever kept that, a thief
                 // perhaps, would be let in. Nor is the one shown known to be the last that was
                 // made. Only a new login can tell who is who.
-                let id = SessionId::stored(ticket.session);
-                store::end(tx, id, app.config().tokens.access_ttl)?;
-                let user = UserId::stored(session.subject.user_id);
-                let detail = format!("session {}, since its row was set back", ticket.session);
+                end(tx, app, ticket.session)?;
+                let user = UserId::stored(session.user_id);
+                let detail = format!("session {}, since its row was set back", ticket.session.id());
                 let event = Event::new(Action::EndSession, Some(user));
                 audit.record(tx, &event.with_detail(&detail))?;
                 let (session, shown) = (ticket.session, ticket.counter);
@@ -130,6 +138,7 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
 }
 
 /// What a token of ours shows whose number its session has not reached.
-pub(crate) fn sign_of(session: i64, shown: i64, good: i64) -> String {
-    format!("session {session} is at token {good}, and there is a token {shown} of it")
+pub(crate) fn sign_of(session: SessionRef, shown: i64, good: i64) -> String {
+    let id = session.id();
+    format!("session {id} is at token {good}, and there is a token {shown} of it")
 }

@@ -181,75 +181,97 @@ pub(super) fn end_oldest(
     Ok(())
 }
 
-/// A session that lives, of an active account. Until the transaction ends its row is held, and
-/// nobody changes the user.
+/// A session that lives, whose row is held until the transaction ends.
 pub(super) struct Locked {
-    pub(super) subject: Subject,
+    pub(super) user_id: i64,
     pub(super) counter: i64,
     pub(super) retired: Retired,
     /// Milliseconds since 1970-01-01 UTC, by the clock that also gave the retirements.
     pub(super) now: i64,
-    /// How long it lives unless it is used.
-    pub(super) left: Duration,
     /// How long until its last refresh is forgotten.
     pub(super) refreshes_last: Duration,
 }
 
-/// Locks the user's row, then the session's. A row that was waited for is judged and read anew, and
-/// only locked ones are: that is why the user is.
+/// Locks the session's row. The user's is left to the next statement, which sees what was committed
+/// until this one had the lock.
 pub(super) fn lock(tx: &mut Transaction<'_>, ticket: Ticket) -> Result<Option<Locked>> {
-    let sql = concat!(
-        "SELECT u.id, u.admin, u.token_version, s.counter, s.retired,
+    let sql = "SELECT s.user_id, s.counter, s.retired,
                 (extract(epoch FROM now()) * 1000)::BIGINT,
-                (extract(epoch FROM s.expires_at - now()) * 1000)::BIGINT,
                 (extract(epoch FROM s.refreshes_forgotten_at - now()) * 1000)::BIGINT
-         FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
+         FROM gatepost.sessions s
          WHERE s.id = $1 AND s.identity = $3 AND s.key_generation = $2
-         AND s.ended_at IS NULL AND s.expires_at > now() AND ",
-        active!(),
-        " FOR SHARE OF u FOR UPDATE OF s"
-    );
+         AND s.ended_at IS NULL AND s.expires_at > now() FOR UPDATE";
     let (id, identity) = (ticket.session.id(), ticket.session.identity().as_slice());
     let row = tx.query_typed_opt(
         sql,
         &[(&id, Type::INT8), (&ticket.generation, Type::INT8), (&identity, Type::BYTEA)],
     )?;
     Ok(row.map(|row| Locked {
-        subject: Subject { user_id: row.get(0), admin: row.get(1), token_version: row.get(2) },
-        counter: row.get(3),
-        retired: Retired::from_bytes(row.get(4)),
-        now: row.get(5),
-        left: duration(row.get(6)),
-        refreshes_last: duration(row.get(7)),
+        user_id: row.get(0),
+        counter: row.get(1),
+        retired: Retired::from_bytes(row.get(2)),
+        now: row.get(3),
+        refreshes_last: duration(row.get(4)),
     }))
 }
 
-/// Whether no session was ever given this number. A server that crashed or a standby that took
-/// over may have gone on beyond the last that was given, never before it.
-pub(super) fn is_yet_to_come(tx: &mut Transaction<'_>, session: i64) -> Result<bool> {
+/// Whether this session never was, by what the database knows: no session was ever given its number, or
+/// another one has it. A server that crashed or a standby that took over may have gone on beyond the
+/// last number that was given, never before it.
+pub(super) fn is_unheard_of(tx: &mut Transaction<'_>, session: SessionRef) -> Result<bool> {
     let sql = "SELECT $1 > CASE WHEN is_called THEN last_value ELSE last_value - 1 END
+                   OR EXISTS (SELECT FROM gatepost.sessions WHERE id = $1 AND identity <> $2)
                FROM gatepost.sessions_id_seq";
-    Ok(tx.query_typed_one(sql, &[(&session, Type::INT8)])?.get(0))
+    let (id, identity) = (session.id(), session.identity().as_slice());
+    let row = tx.query_typed_one(sql, &[(&id, Type::INT8), (&identity, Type::BYTEA)])?;
+    Ok(row.get(0))
 }
 
-/// Puts the next refresh token in the place of the good one. Returns how long the session now
-/// lives unless it is used.
+/// Whom a refresh issues a token to, if the account is active, and how long the session lives
+/// unless it is used.
+///
+/// The user's row is not locked: with many refreshes of one account somebody would always share the
+/// lock, and whoever changes the account would wait for ever. It is read by a statement that begins
+/// when the session's row is held. A change of the user takes the rows of all of the user's sessions
+/// before it is committed: either that was before, and is seen here, or it waits for us, and then
+/// revokes what we issue.
+pub(super) type Refreshed = Option<(Subject, Duration)>;
+
+fn refreshed(row: Option<&Row>) -> Refreshed {
+    row.map(|row| {
+        let subject = Subject { user_id: row.get(0), admin: row.get(1), token_version: row.get(2) };
+        (subject, duration(row.get(3)))
+    })
+}
+
+/// What [`refreshed`] reads, in its order.
+macro_rules! refreshed {
+    () => {
+        " RETURNING u.id, u.admin, u.token_version,
+                    (extract(epoch FROM s.expires_at - now()) * 1000)::BIGINT"
+    };
+}
+
+/// Puts the next refresh token in the place of the good one.
 pub(super) fn advance(
     tx: &mut Transaction<'_>,
     session: i64,
     retired: &Retired,
     settings: &Sessions,
     forget: Duration,
-) -> Result<Duration> {
-    let sql = "UPDATE gatepost.sessions
-               SET counter = counter + 1, retired = $2, last_used_at = now(),
-                   refreshes_forgotten_at = greatest(refreshes_forgotten_at, now())
-                                            + $5 * interval '1 millisecond',
-                   expires_at = least(now() + $3 * interval '1 millisecond',
-                                      created_at + $4 * interval '1 millisecond')
-               WHERE id = $1
-               RETURNING (extract(epoch FROM expires_at - now()) * 1000)::BIGINT";
-    let row = tx.query_typed_one(
+) -> Result<Refreshed> {
+    let sql = concat!(
+        "UPDATE gatepost.sessions s
+         SET counter = counter + 1, retired = $2, last_used_at = now(),
+             refreshes_forgotten_at = greatest(refreshes_forgotten_at, now())
+                                      + $5 * interval '1 millisecond',
+             expires_at = least(now() + $3 * interval '1 millisecond',
+                                s.created_at + $4 * interval '1 millisecond')
+         FROM gatepost.users u WHERE s.id = $1 AND u.id = s.user_id AND ",
+        active!(),
+        refreshed!()
+    );
+    let row = tx.query_typed_opt(
         sql,
         &[
             (&session, Type::INT8),
@@ -259,7 +281,7 @@ pub(super) fn advance(
             (&millis(forget), Type::INT8),
         ],
     )?;
-    Ok(duration(row.get(0)))
+    Ok(refreshed(row.as_ref()))
 }
 
 /// Counts a refresh that changed nothing else.
@@ -267,13 +289,18 @@ pub(super) fn count_refresh(
     tx: &mut Transaction<'_>,
     session: i64,
     forget: Duration,
-) -> Result<()> {
-    let sql = "UPDATE gatepost.sessions
-               SET refreshes_forgotten_at = greatest(refreshes_forgotten_at, now())
-                                            + $2 * interval '1 millisecond'
-               WHERE id = $1";
-    tx.execute_typed(sql, &[(&session, Type::INT8), (&millis(forget), Type::INT8)])?;
-    Ok(())
+) -> Result<Refreshed> {
+    let sql = concat!(
+        "UPDATE gatepost.sessions s
+         SET refreshes_forgotten_at = greatest(refreshes_forgotten_at, now())
+                                      + $2 * interval '1 millisecond'
+         FROM gatepost.users u WHERE s.id = $1 AND u.id = s.user_id AND ",
+        active!(),
+        refreshed!()
+    );
+    let forget = millis(forget);
+    let row = tx.query_typed_opt(sql, &[(&session, Type::INT8), (&forget, Type::INT8)])?;
+    Ok(refreshed(row.as_ref()))
 }
 
 /// Whose session it is, if it lives.
@@ -308,7 +335,8 @@ pub(super) fn end(
     Ok(row.as_ref().map(|row| session(row, 0)))
 }
 
-/// Ends all sessions of a user but `keep`.
+/// Ends all sessions of a user but `keep`: also one that is over, since a refresh that began before
+/// may be about to prolong it.
 pub(super) fn end_all(
     tx: &mut Transaction<'_>,
     user: UserId,
@@ -320,8 +348,7 @@ pub(super) fn end_all(
                    expires_at = now() + $3 * interval '1 millisecond'
                WHERE id IN (
                    SELECT id FROM gatepost.sessions
-                   WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now()
-                   AND id IS DISTINCT FROM $2
+                   WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2
                    ORDER BY id FOR UPDATE)";
     let (keep, kept) = (keep.map(|session| session.id()), millis(access_ttl));
     tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&keep, Type::INT8), (&kept, Type::INT8)])?;
@@ -359,8 +386,8 @@ pub(super) fn end_some(
 }
 
 /// Says that access tokens of this session, or of all that the user has, are revoked though it
-/// goes on. One that has rested for longer than tokens live is among them: what is listed must not
-/// hang on when a refresh began.
+/// goes on. Those that have rested for longer than tokens live, or are over, are among them: a refresh
+/// that is under way holds its session, and this must wait for it.
 pub(super) fn revoke_tokens(
     tx: &mut Transaction<'_>,
     user: UserId,
@@ -370,7 +397,6 @@ pub(super) fn revoke_tokens(
                WHERE id IN (
                    SELECT id FROM gatepost.sessions
                    WHERE user_id = $1 AND ($2 IS NULL OR id = $2) AND ended_at IS NULL
-                   AND expires_at > now()
                    ORDER BY id FOR UPDATE)";
     let session = session.map(|session| session.id());
     tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&session, Type::INT8)])?;

@@ -252,14 +252,17 @@ pub(crate) fn authorize_change(
         Caller::Anonymous => Err(Error::TokenMissing),
         Caller::Bearer(claims) => {
             let rows = Rows::of(claims);
-            let mut other = right.whom().map(UserId::get).filter(|id| *id != rows.user);
-            if other.is_some() && !claims.admin {
-                // Made an admin since the token was issued, or none.
-                let admin = store::standing(tx, rows)?.is_some_and(|standing| standing.admin);
-                other = other.filter(|_| admin);
+            let is_admin = |it: Option<Standing>| it.is_some_and(|standing| standing.admin);
+            let other = right.whom().map(UserId::get).filter(|id| *id != rows.user);
+            // Who is an admin only since the token was issued is asked for first.
+            let both = other.is_some() && (claims.admin || is_admin(store::standing(tx, rows)?));
+            store::lock(tx, &[Some(rows.user), other.filter(|_| both)])?;
+            let standing = store::standing(tx, rows)?;
+            if other.is_some() && !both && is_admin(standing) {
+                // Only since a moment ago. It is too late for the order of locks: once more.
+                return Err(Error::Conflict("the caller was just made an admin".to_owned()));
             }
-            store::lock(tx, &[Some(rows.user), other])?;
-            judge(claims, right, store::standing(tx, rows)?)
+            judge(claims, right, standing)
         }
         Caller::Key(key) => {
             judge_key(&api_keys::lock_scopes(tx, *key)?, right)?;
