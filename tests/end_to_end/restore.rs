@@ -5,7 +5,7 @@ use crate::support::{
     APP_PASSWORD, CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, Tokens, client, config, conninfo,
     new_database, problem,
 };
-use gatepost::{Caller, KeyName, KeyRef, Scopes, Secret, audit};
+use gatepost::{App, Caller, Error, KeyName, KeyRef, Login, Password, Scopes, Secret, audit};
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
 use std::process::{Command, Output};
@@ -350,18 +350,23 @@ fn a_running_service_misses_the_end_of_the_audit_log_that_it_has_seen() {
 }
 
 #[test]
-fn after_the_command_a_running_service_says_nothing() {
-    let process = Process::start();
-    process.register("alice");
-    process.wait_until_sealed();
-    let dump = Dump::of(&process.database);
-    let lost = process.tokens("alice").refresh;
-    process.wait_until_sealed();
-    dump.restore(&process.database);
-    success(&after_restore(&process.database));
-    process.register("bob");
-    process.wait_until_sealed();
-    problem(process.refresh(&lost), 400, "invalid_grant");
-    assert_eq!((process.said(), process.count("audit WHERE action = 'set_back'")), (0, 0));
-    process.running.stop();
+fn after_the_command_an_instance_that_has_seen_more_says_nothing() {
+    let database = new_database();
+    let app = App::open(config(&database)).unwrap();
+    let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
+    gatepost::register(&app, &Caller::Trusted, &login, &password).unwrap();
+    let dump = Dump::of(&database);
+    let lost = gatepost::log_in(&app, &login, &password).unwrap().refresh_token;
+    // Seals it, and then sees the seal.
+    (0..2).for_each(|_| drop(audit::head(&app).unwrap()));
+    dump.restore(&database);
+    success(&after_restore(&database));
+    audit::head(&app).unwrap();
+    assert_eq!(gatepost::refresh(&app, &lost).err(), Some(Error::InvalidGrant));
+    assert_eq!(count(&database, "audit WHERE action = 'set_back'"), 0);
+    // The same backup once more, without the command.
+    dump.restore(&database);
+    (0..2).for_each(|_| drop(audit::head(&app).unwrap()));
+    assert_eq!(count(&database, "audit WHERE action = 'set_back'"), 1);
+    assert_eq!(audit::verify(&app, None).unwrap().findings, [""; 0]);
 }
