@@ -21,7 +21,6 @@ pub use access::Caller;
 use access::{Right, authorize, authorize_change, read_as};
 pub use change::{Change, change};
 use last_admin::Admins;
-use postgres::Transaction;
 pub use types::{Login, Page, Timestamp, User, UserId};
 
 /// Registers a user.

@@ -50,7 +50,7 @@ pub(crate) fn keep_to_age(app: &App, go_on: &dyn Fn() -> bool) {
 fn say_what_is_due(app: &App, before: OffsetDateTime) -> Result<()> {
     let due = app.database()?.read(|conn| store::last_due(conn, before, i64::MAX, 2))?;
     if due.is_some() {
-        let before = Timestamp::stored(before);
+        let before = Timestamp::from_millis(before.unix_timestamp().saturating_mul(1_000))?;
         log::warn!(
             "the audit log holds rows older than audit.keep; to remove them, run `gatepost audit \
              prune --before {before}` with database.owner_url"
