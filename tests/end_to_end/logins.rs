@@ -93,7 +93,7 @@ fn a_rehash_does_not_bring_back_a_password_that_was_changed_meanwhile() {
     server.register("alice");
     // The login verifies quickly and then takes its time for the stronger hash.
     let mut config = config(&server.database);
-    config.passwords.iterations = 3_000_000;
+    config.passwords.iterations = 2_500_000;
     let service = Service::start(config).unwrap();
     std::thread::scope(|scope| {
         let login = scope.spawn(|| {

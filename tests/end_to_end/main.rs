@@ -15,6 +15,7 @@ mod database;
 mod documents;
 mod embedding;
 mod front_door;
+mod frozen_forms;
 mod history;
 mod introspection;
 mod keys;

@@ -1,0 +1,344 @@
+//! Every form that clients and operators write down, one example each. Whoever changes one of them
+//! breaks a client, so a change here stands in CHANGELOG.md too; `.ci/run` asks for that.
+
+use crate::keys::header;
+use crate::support::program::{Home, run, success};
+use crate::support::{PASSWORD, TestServer, problem};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+fn decode(text: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(text).unwrap()
+}
+
+fn payload(jwt: &str) -> Value {
+    serde_json::from_slice(&decode(jwt.split('.').nth(1).unwrap())).unwrap()
+}
+
+/// Takes a field out, for what differs from run to run.
+#[track_caller]
+fn take(value: &mut Value, name: &str) -> Value {
+    value.as_object_mut().unwrap().remove(name).unwrap_or_else(|| panic!("no {name} in {value}"))
+}
+
+#[track_caller]
+fn take_text(value: &mut Value, name: &str) -> String {
+    take(value, name).as_str().unwrap().to_owned()
+}
+
+/// Whether a text is this many characters of base64url.
+fn is_base64url(text: &str, length: usize) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    text.len() == length && text.bytes().all(allowed)
+}
+
+/// Whether a text is a time as RFC 3339 writes it, in whole seconds of UTC.
+fn is_time(text: &str) -> bool {
+    let digits = text.replace(|c: char| c.is_ascii_digit(), "9");
+    digits == "9999-99-99T99:99:99Z"
+}
+
+#[test]
+fn the_answer_to_a_login_and_the_tokens_in_it() {
+    let server = TestServer::start();
+    server.register("alice");
+    let mut answer: Value = server.log_in("alice", PASSWORD).json().unwrap();
+    let access = take_text(&mut answer, "access_token");
+    let refresh = take_text(&mut answer, "refresh_token");
+    assert_eq!(answer, json!({"token_type": "Bearer", "expires_in": 900, "user_id": 1}));
+
+    let mut head = header(&access);
+    assert!(is_base64url(&take_text(&mut head, "kid"), 16));
+    assert_eq!(head, json!({"typ": "JWT", "alg": "EdDSA"}));
+
+    let mut claims = payload(&access);
+    let issued = take(&mut claims, "iat").as_u64().unwrap();
+    assert!(is_base64url(&take_text(&mut claims, "jti"), 22));
+    let sid = take_text(&mut claims, "sid");
+    let expected = json!({"iss": "gatepost", "sub": "1", "user_id": 1, "exp": issued + 900,
+                          "admin": false, "token_version": 1});
+    assert_eq!(claims, expected);
+    // The session's number, and 16 random bytes.
+    let (number, identity) = sid.split_once('.').unwrap();
+    assert!(number == "1" && is_base64url(identity, 22), "{sid}");
+
+    // Generation of the key, number of the session, counter of its refreshes, each 8 bytes with
+    // the greatest first, around the 16 bytes of `sid`; then 32 bytes of HMAC-SHA256.
+    assert!(is_base64url(&refresh, 96), "{refresh}");
+    let bytes = decode(&refresh);
+    let one = 1_u64.to_be_bytes();
+    let head = [&one[..], &one, &decode(identity), &0_u64.to_be_bytes()].concat();
+    assert_eq!(bytes[..40], head);
+    assert_eq!(bytes.len(), 72);
+}
+
+#[test]
+fn users_sessions_and_what_a_token_is_worth() {
+    let server = TestServer::start();
+    server.register("alice");
+    let token = server.token("alice");
+    let mut user: Value = server.get("/user?id=1", &token).json().unwrap();
+    assert!(is_time(&take_text(&mut user, "created_at")));
+    assert_eq!(user, json!({"id": 1, "login": "alice", "admin": false}));
+
+    let mut page: Value = server.get("/sessions", &token).json().unwrap();
+    let mut session = page["sessions"][0].take();
+    for time in ["created_at", "last_used_at", "expires_at"] {
+        assert!(is_time(&take_text(&mut session, time)));
+    }
+    let expected = json!({"id": 1, "user_id": 1, "address": "127.0.0.1", "user_agent": null});
+    assert_eq!(session, expected);
+    assert_eq!(page, json!({"sessions": [null], "page_num": 1, "page_size": 20}));
+
+    server.register_admin("root");
+    let admin = server.token("root");
+    let body = format!("token={token}");
+    let asked = server.request(Method::POST, "/introspect").bearer_auth(&admin);
+    let form = "application/x-www-form-urlencoded";
+    let asked = asked.header("content-type", form).body(body).send().unwrap();
+    let mut worth: Value = asked.json().unwrap();
+    let claims = payload(&token);
+    for same in ["iat", "exp", "jti", "sid"] {
+        assert_eq!(take(&mut worth, same), claims[same]);
+    }
+    let expected = json!({"active": true, "sub": "1", "user_id": 1, "username": "alice",
+                          "admin": false, "iss": "gatepost", "token_type": "Bearer"});
+    assert_eq!(worth, expected);
+}
+
+#[test]
+fn an_api_key() {
+    let home = Home::new();
+    let key = success(&home.run(&["key", "create", "shop", "--scope", "register"], ""));
+    let key = key.trim_end();
+    assert!(key.starts_with("gp_") && key.len() == 52, "{key}");
+    assert!(key[3..].bytes().all(|b| b.is_ascii_alphanumeric()), "{key}");
+    // Its checksum by hand: the first 32 bits of the SHA-256 of what stands before it, in base 62.
+    let digest = ring::digest::digest(&ring::digest::SHA256, &key.as_bytes()[..46]);
+    let mut rest = u32::from_be_bytes(digest.as_ref()[..4].try_into().unwrap());
+    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut checksum = [0; 6];
+    for place in checksum.iter_mut().rev() {
+        *place = digits[rest as usize % 62];
+        rest /= 62;
+    }
+    assert_eq!(key.as_bytes()[46..], checksum);
+}
+
+#[test]
+fn the_list_of_revocations() {
+    let server = TestServer::start();
+    server.register("alice");
+    let token = server.token("alice");
+    assert_eq!(server.log_out(&token, &json!({})).status(), 200);
+    let list = server.request(Method::GET, "/revocations").send().unwrap();
+    assert_eq!(list.headers()["content-type"], "application/jwt");
+    let list = list.text().unwrap();
+    let mut head = header(&list);
+    assert_eq!(take(&mut head, "kid"), header(&token)["kid"]);
+    assert_eq!(head, json!({"typ": "revocations+jwt", "alg": "EdDSA"}));
+    let mut payload_of_list = payload(&list);
+    let issued = take(&mut payload_of_list, "iat").as_u64().unwrap();
+    let next = take_text(&mut payload_of_list, "next");
+    let digits = next.replace(|c: char| c.is_ascii_digit(), "");
+    assert_eq!(digits, "/revocations?since=&after=");
+    let expected = json!({"iss": "gatepost/revocations", "aud": "revocations", "exp": issued + 120,
+                          "keep": 970, "revoked": [{"sid": payload(&token)["sid"]}],
+                          "more": false});
+    assert_eq!(payload_of_list, expected);
+}
+
+#[test]
+fn an_entry_of_the_audit_log() {
+    let server = TestServer::start();
+    server.register_admin("root");
+    let admin = server.token("root");
+    let mut page: Value = server.get("/audit?page_size=1", &admin).json().unwrap();
+    let mut entry = page["entries"][0].take();
+    assert!(is_time(&take_text(&mut entry, "at")));
+    let expected = json!({"id": 2, "actor": "anonymous", "actor_id": null, "action": "log_in",
+                          "user_id": 1, "address": "127.0.0.1", "outcome": "done",
+                          "detail": null});
+    assert_eq!(entry, expected);
+}
+
+#[test]
+fn a_problem_document() {
+    let server = TestServer::start();
+    let response = server.get("/user?id=1", "no token");
+    assert_eq!(response.headers()["www-authenticate"], "Bearer error=\"invalid_token\"");
+    let names: Vec<String> = {
+        let body: Value = response.json().unwrap();
+        body.as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(names, ["code", "detail", "request_id", "status", "title", "type"]);
+    problem(server.get("/user?id=1", "no token"), 401, "unauthenticated");
+}
+
+/// Status and code of every error.
+const CODES: &[(u16, &str)] = &[
+    (400, "invalid_credentials"),
+    (400, "invalid_grant"),
+    (400, "invalid_request"),
+    (400, "login_taken"),
+    (400, "name_taken"),
+    (400, "weak_password"),
+    (401, "unauthenticated"),
+    (403, "account_expired"),
+    (403, "account_locked"),
+    (403, "forbidden"),
+    (403, "forbidden_origin"),
+    (403, "last_admin"),
+    (404, "not_found"),
+    (405, "method_not_allowed"),
+    (408, "request_timeout"),
+    (413, "payload_too_large"),
+    (414, "target_too_long"),
+    (415, "unsupported_media_type"),
+    (417, "expectation_failed"),
+    (429, "too_many_attempts"),
+    (431, "headers_too_large"),
+    (500, "internal"),
+    (501, "not_implemented"),
+    (503, "overloaded"),
+    (503, "unavailable"),
+    (505, "version_not_supported"),
+];
+
+/// The words in these sources that stand where a code does.
+fn codes_in_the_source() -> Vec<String> {
+    let sources = [
+        include_str!("../../src/http/response.rs"),
+        include_str!("../../src/front_door/problem.rs"),
+    ];
+    let is_word =
+        |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let mut codes = Vec::new();
+    for source in sources {
+        let source = source.split("#[cfg(test)]").next().unwrap();
+        codes.extend(source.split('"').skip(1).step_by(2).filter(is_word).map(str::to_owned));
+    }
+    codes.sort();
+    codes.dedup();
+    codes
+}
+
+#[test]
+fn the_codes_of_errors_in_the_source_and_in_the_readme() {
+    let mut golden: Vec<&str> = CODES.iter().map(|(_, code)| *code).collect();
+    golden.sort_unstable();
+    golden.dedup();
+    assert_eq!(codes_in_the_source(), golden);
+    let readme = include_str!("../../README.md");
+    // Only the command line gives names to anything.
+    for (status, code) in CODES.iter().filter(|(_, code)| *code != "name_taken") {
+        let row = format!("| {status} | `{code}` |");
+        assert!(readme.contains(&row), "README.md has no row {row}");
+    }
+}
+
+/// Every setting with its default in the configuration `testing`.
+const SETTINGS: &str = r#"
+profile = testing
+server.listen = 127.0.0.1:8080
+server.workers = 4
+server.hashing_threads = 0
+server.stop_deadline = 10s
+server.tls_certificate = (none)
+server.tls_key = (none)
+server.trusted_proxies = (none)
+server.forwarded_header = "X-Forwarded-For"
+server.max_connections = 0
+server.max_connections_per_address = 0
+server.head_bytes = 16384
+server.request_line_bytes = 8000
+server.head_fields = 64
+server.body_bytes = 16384
+server.reply_bytes = 65536
+server.buffered_bytes = 16777216
+server.head_deadline = 10s
+server.body_deadline = 15s
+server.request_deadline = 30s
+server.idle_deadline = 1m
+server.write_deadline = 10s
+server.hold_deadline = 2s
+server.requests_per_connection = 10000
+server.ordinary_upstreams = 0
+server.ordinary_waiting = 1024
+server.ordinary_waiting_bytes = 4194304
+server.ordinary_waiting_deadline = 5s
+server.hashing_upstreams = 0
+server.hashing_waiting = 64
+server.hashing_waiting_bytes = 1048576
+server.hashing_waiting_deadline = 5s
+server.handshake_deadline = 5s
+server.max_handshakes = 256
+server.tls_check_interval = 30s
+server.linger_deadline = 2s
+server.linger_bytes = 1048576
+database.url = (none)
+database.owner_url = (none)
+database.private = false
+database.data_dir = (none)
+database.pool_size = 8
+database.pool_wait = 2s
+database.connect_timeout = 2s
+database.tcp_user_timeout = 3s
+database.prepared_statements = false
+database.transaction_attempts = 5
+access.mode = "protected"
+access.registration = "anyone"
+access.open_to_network = false
+access.open_hosts = (none)
+passwords.iterations = 1000
+passwords.min_length = 8
+passwords.require_current = false
+passwords.refused_words = gatepost
+passwords.breach_list = (none)
+passwords.pepper = (none)
+passwords.previous_peppers = (none)
+passwords.foreign_memory_bytes = 134217728
+limits.enabled = true
+limits.account_failures = 10
+limits.account_forget = 30m
+limits.network_failures = 200
+limits.network_forget = 20s
+limits.registrations = 300
+limits.registration_forget = 10s
+limits.refreshes = 200
+limits.refresh_forget = 1s
+limits.first_wait = 1s
+limits.remembered = 100000
+audit.enabled = true
+audit.failures_per_minute = 100
+audit.keep = 365d
+tokens.issuer = "gatepost"
+tokens.algorithm = "EdDSA"
+tokens.access_ttl = 15m
+tokens.verified_tokens = 1024
+tokens.hs256_secret = (none)
+tokens.encryption_key = (none)
+tokens.encryption_key_previous = (none)
+tokens.key_rotation = 90d
+tokens.key_publication = 1h
+tokens.key_check_interval = 30s
+sessions.idle_timeout = 7d
+sessions.lifetime = 30d
+sessions.refresh_grace = 10s
+sessions.per_user = 1000
+sessions.sweep_interval = 1m
+log.level = "info"
+"#;
+
+#[test]
+fn the_settings_and_their_defaults() {
+    let home = Home::new();
+    let mut command = home.command(&["check-config"]);
+    command.env_remove("GATEPOST_SERVER_LISTEN").env_remove("GATEPOST_DATABASE_DATA_DIR");
+    let shown = success(&run(&mut command, ""));
+    let settings: Vec<&str> =
+        shown.lines().map(|line| line.split("  # ").next().unwrap()).collect();
+    assert_eq!(settings, SETTINGS.trim().lines().collect::<Vec<_>>());
+}
