@@ -1,8 +1,8 @@
 //! The last admin: nobody who shows a token can leave the service without an admin who can act.
 //!
-//! What takes an admin away first locks the rows of all admins, in the order of their ids. So of
-//! two such changes the second sees what the first has left, and neither waits for the other in a
-//! circle. An end in the future is judged by that time: somebody else must be an active admin then.
+//! What takes an admin away first locks the rows of all admins, of the caller and of the user, in one
+//! statement and in the order of their ids. So of two such changes the second sees what the first has
+//! left, and neither waits for the other in a circle. An end in the future is judged by that time: somebody else must be an active admin then.
 //!
 //! [`Caller::Trusted`] is not bound: the command line, an embedding program and open mode can make
 //! another admin whenever they like.
@@ -44,17 +44,13 @@ impl Admins {
     /// # Errors
     /// The faults of the database.
     pub(super) fn lock_for(tx: &mut Transaction<'_>, caller: &Caller, id: UserId) -> Result<Self> {
-        match caller {
-            Caller::Trusted => return Ok(Self::NotAsked),
-            // No key may change an admin, and its own row must be locked before any user's.
-            Caller::Key(_) => return Ok(Self::NotAsked),
-            Caller::Anonymous | Caller::Bearer(_) => {}
-        }
+        // No key may change an admin, and its own row must be locked before any user's.
+        let Caller::Bearer(claims) = caller else { return Ok(Self::NotAsked) };
         // An ordinary user's deletion must not wait for the admins, nor they for it.
         if !store::is_admin(tx, id)? {
             return Ok(Self::NotAmongThem);
         }
-        let (admins, now) = store::lock_admins(tx)?;
+        let (admins, now) = store::lock_admins(tx, &[claims.user_id, id.get()])?;
         Ok(Self::Held(admins, now))
     }
 

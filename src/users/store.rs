@@ -176,17 +176,23 @@ pub(super) fn is_admin(tx: &mut Transaction<'_>, id: UserId) -> Result<bool> {
     Ok(tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?.is_some())
 }
 
-/// All admins, and the time. Their rows are held until the transaction ends.
-pub(super) fn lock_admins(tx: &mut Transaction<'_>) -> Result<(Vec<Admin>, OffsetDateTime)> {
+/// All admins, and the time. Their rows are held until the transaction ends, and those of these users
+/// too: in one statement, since all who lock users do so in the order of their ids.
+pub(super) fn lock_admins(
+    tx: &mut Transaction<'_>,
+    others: &[i64],
+) -> Result<(Vec<Admin>, OffsetDateTime)> {
     let now = tx.query_typed_one("SELECT now()", &[])?.get(0);
-    let sql = "SELECT id, locked, expires_at FROM gatepost.users WHERE admin
+    let sql = "SELECT id, locked, expires_at, admin FROM gatepost.users
+               WHERE id = ANY ($1 || ARRAY(SELECT id FROM gatepost.users WHERE admin))
                ORDER BY id FOR UPDATE";
+    let rows = tx.query_typed(sql, &[(&others, Type::INT8_ARRAY)])?;
     let admin = |row: &Row| Admin {
         id: UserId::stored(row.get(0)),
         locked: row.get(1),
         expires_at: row.get(2),
     };
-    Ok((tx.query_typed(sql, &[])?.iter().map(admin).collect(), now))
+    Ok((rows.iter().filter(|row| row.get(3)).map(admin).collect(), now))
 }
 
 /// What of a user's row is changed; `None` leaves it as it is.
