@@ -21,7 +21,7 @@
 //! and `ops` (each `api`, operations, `store`), `transfer` (users coming and going), `app` (what
 //! they share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the private PostgreSQL), `passwords`, `tokens`,
-//! and `config`, `activity`, `client`, `error`, `secret`, `lines`, `sorter`.
+//! and `config`, `activity`, `client`, `error`, `secret`, `moment`, `by_name`, `lines`, `sorter`.
 
 #![warn(missing_debug_implementations)]
 
@@ -31,6 +31,7 @@ mod app;
 pub mod audit;
 #[doc(hidden)] // For the benchmarks; no part of the interface.
 pub mod benchmark;
+mod by_name;
 mod client;
 pub mod config;
 pub mod database;
@@ -43,6 +44,7 @@ mod introspection;
 mod keys;
 mod limits;
 mod lines;
+mod moment;
 mod ops;
 mod passwords;
 mod revocations;

@@ -3,6 +3,7 @@
 use super::Head;
 use super::chain::{self, Row};
 use crate::error::Result;
+use crate::moment::{self, Moment};
 use crate::users::Timestamp;
 use postgres::types::Type;
 use postgres::{Client, GenericClient, Transaction};
@@ -49,7 +50,8 @@ impl Seal {
 
 fn seal(row: &postgres::Row) -> Seal {
     let rows = chain::decode(row.get(2));
-    let (number, sealed_at) = (row.get(0), row.get(1));
+    let number = row.get(0);
+    let sealed_at = row.get::<_, Moment>(1).time(("audit seal", number));
     Seal { number, sealed_at, rows, last_id: row.get(3), mac: row.get(4) }
 }
 
@@ -60,7 +62,7 @@ pub(super) fn insert(tx: &mut Transaction<'_>, row: &Row, mac: &[u8]) -> Result<
     tx.execute_typed(
         sql,
         &[
-            (&row.at, Type::TIMESTAMPTZ),
+            (&moment::parameter(row.at), Type::TIMESTAMPTZ),
             (&row.actor, Type::TEXT),
             (&row.actor_id, Type::INT8),
             (&row.action, Type::TEXT),
@@ -82,7 +84,7 @@ pub(super) fn page(conn: &mut Client, before: i64, size: i64) -> Result<(Vec<Ent
     let rows = conn.query_typed(sql, &[(&before, Type::INT8), (&(size + 1), Type::INT8)])?;
     let entry = |row: &postgres::Row| Entry {
         id: row.get(0),
-        at: Timestamp::stored(row.get(1)),
+        at: Timestamp::stored(row.get(1), ("audit row", row.get(0))),
         actor: row.get(2),
         actor_id: row.get(3),
         action: row.get(4),
@@ -100,7 +102,8 @@ pub(super) fn page(conn: &mut Client, before: i64, size: i64) -> Result<(Vec<Ent
 
 /// Now, by the clock that all instances share.
 pub(super) fn now(tx: &mut Transaction<'_>) -> Result<OffsetDateTime> {
-    Ok(tx.query_typed_one("SELECT now()", &[])?.get(0))
+    let now: Moment = tx.query_typed_one("SELECT now()", &[])?.get(0);
+    Ok(now.time(("clock", 0)))
 }
 
 pub(super) fn last_seal(conn: &mut impl GenericClient) -> Result<Option<Seal>> {
@@ -116,7 +119,10 @@ pub(super) fn last_seal_before(
 ) -> Result<Option<Seal>> {
     let sql = "SELECT number, sealed_at, rows, last_id, mac FROM gatepost.audit_seals
                WHERE sealed_at < $1 ORDER BY number DESC LIMIT 1";
-    Ok(conn.query_typed_opt(sql, &[(&time, Type::TIMESTAMPTZ)])?.as_ref().map(seal))
+    Ok(conn
+        .query_typed_opt(sql, &[(&moment::parameter(time), Type::TIMESTAMPTZ)])?
+        .as_ref()
+        .map(seal))
 }
 
 /// Up to a hundred seals behind the one of this number.
@@ -145,7 +151,7 @@ pub(super) fn rows(conn: &mut impl GenericClient, ids: &[i64]) -> Result<Vec<(i6
     let rows = conn.query_typed(sql, &[(&ids, Type::INT8_ARRAY)])?;
     let read = |row: &postgres::Row| {
         let content = Row {
-            at: row.get(1),
+            at: row.get::<_, Moment>(1).time(("audit row", row.get(0))),
             actor: row.get(2),
             actor_id: row.get(3),
             action: row.get(4),
@@ -173,7 +179,7 @@ pub(super) fn insert_seal(
         sql,
         &[
             (&content.number, Type::INT8),
-            (&content.sealed_at, Type::TIMESTAMPTZ),
+            (&moment::parameter(content.sealed_at), Type::TIMESTAMPTZ),
             (&rows, Type::BYTEA),
             (&content.last_id, Type::INT8),
             (&mac, Type::BYTEA),

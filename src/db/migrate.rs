@@ -60,6 +60,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "audit",
         sql: include_str!("../../sql/migrations/0008_audit.sql"),
     },
+    Migration {
+        version: 9,
+        name: "times",
+        sql: include_str!("../../sql/migrations/0009_times.sql"),
+    },
 ];
 
 const TABLE: &str = "

@@ -1,6 +1,7 @@
 //! The SQL of introspection.
 
 use crate::error::Result;
+use crate::moment::Moment;
 use crate::users::UserId;
 use crate::users::access::active;
 use postgres::GenericClient;
@@ -25,15 +26,15 @@ pub(super) struct Row {
 pub(super) fn find(conn: &mut impl GenericClient, session: i64) -> Result<Option<Row>> {
     let sql = concat!(
         "SELECT s.id, s.key_generation, s.counter,
-                floor(extract(epoch FROM s.last_used_at))::BIGINT,
-                floor(extract(epoch FROM s.expires_at))::BIGINT,
-                u.id, u.login, u.admin, u.token_version, ",
+                s.last_used_at, s.expires_at, u.id, u.login, u.admin, u.token_version, ",
         active!(),
         " FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
          WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > now()"
     );
     let row = conn.query_typed_opt(sql, &[(&session, Type::INT8)])?;
-    let seconds = |number: i64| u64::try_from(number).unwrap_or(0);
+    let seconds = |moment: Moment| {
+        u64::try_from(moment.micros(("session", session)) / 1_000_000).unwrap_or(0)
+    };
     Ok(row.map(|row| Row {
         session: row.get(0),
         key_generation: row.get(1),

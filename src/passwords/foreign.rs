@@ -30,7 +30,7 @@ const MAX_BCRYPT_COST: u32 = 14;
 const BCRYPT_BYTES: usize = 72;
 
 /// Ten times what Django takes today.
-const MAX_ITERATIONS: u32 = 10_000_000;
+pub(super) const MAX_ITERATIONS: u32 = 10_000_000;
 
 /// Bytes that one Argon2 or scrypt hash may write in all.
 const MAX_WRITTEN: u64 = 1 << 30;

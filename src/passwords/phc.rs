@@ -49,6 +49,9 @@ impl FromStr for Own {
             return Err(fault());
         };
         let (digits, rest) = parameters.split_once(",l=32").ok_or_else(fault)?;
+        if digits.starts_with(['+', '0']) {
+            return Err(fault());
+        }
         let iterations = digits.parse().ok().filter(|n| (1..=MAX_ITERATIONS).contains(n));
         let iterations = iterations.ok_or_else(fault)?;
         let pepper = match rest.strip_prefix(",keyid=") {
@@ -92,6 +95,8 @@ mod tests {
         for bad in [
             good.replace("i=5", "i=0"),
             good.replace("i=5", "i=-5"),
+            good.replace("i=5", "i=+5"),
+            good.replace("i=5", "i=05"),
             good.replace("i=5", "i=99999999999"),
             good.replace("i=5", "i=100000001"),
             good.replace("sha256", "sha512"),

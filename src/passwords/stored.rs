@@ -1,6 +1,11 @@
-//! A stored hash, ours or a foreign one that an import brought.
+//! A stored hash: ours, a foreign one that an import brought, or one in our format that an import
+//! brought.
+//!
+//! The format of ours is not ours alone. Whether another service normalised its passwords nobody
+//! can see, so a hash in our format is stored with [`MARK`] before it unless it is known to be
+//! ours, and so it is exported. No other kind of hash begins with that word.
 
-use super::foreign::Foreign;
+use super::foreign::{self, Foreign};
 use super::phc::{self, Own};
 use std::fmt;
 use std::str::FromStr;
@@ -17,10 +22,52 @@ pub(crate) struct PasswordHash {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Form {
     Own(Own),
+    /// In our format, without a pepper; made from a password that may not have been normalised.
+    Alike(Own),
     Foreign(Foreign),
 }
 
+/// Stands before a hash in our format that may not be ours.
+const MARK: &str = "foreign";
+
 impl PasswordHash {
+    /// A hash that an import brought and of which nobody says that it is ours. One under a pepper is
+    /// ours all the same: nobody else has it.
+    ///
+    /// # Errors
+    /// As parsing does; and for one in our format that costs more than we take from others.
+    pub(crate) fn from_elsewhere(text: &str) -> Result<Self, NotAHash> {
+        let parsed: Self = text.parse()?;
+        match parsed.form {
+            Form::Own(own) if own.pepper.is_none() => Self::alike(format!("{MARK}{text}"), own),
+            Form::Alike(own) => Self::alike(parsed.text, own),
+            form => Ok(Self { text: parsed.text, form }),
+        }
+    }
+
+    fn alike(text: String, own: Own) -> Result<Self, NotAHash> {
+        if own.iterations > foreign::MAX_ITERATIONS {
+            let most = foreign::MAX_ITERATIONS;
+            return Err(NotAHash::new(format!("PBKDF2: more than {most} iterations")));
+        }
+        Ok(Self { text, form: Form::Alike(own) })
+    }
+
+    /// A hash that we made.
+    ///
+    /// # Errors
+    /// For every other.
+    pub(crate) fn own(text: &str) -> Result<Self, NotAHash> {
+        text.parse::<Own>()?;
+        text.parse()
+    }
+
+    /// Whether a stored text is of this hash, marked or not: before there were marks, none was.
+    pub(crate) fn is_that_of(&self, stored: &str) -> bool {
+        let unmarked = |text: &str| text.strip_prefix(MARK).unwrap_or(text).to_owned();
+        unmarked(&self.text) == unmarked(stored)
+    }
+
     /// What kind of hash it is and what it costs, for an operator: nothing of salt or hash.
     pub(crate) fn kind(&self) -> String {
         match &self.form {
@@ -28,6 +75,7 @@ impl PasswordHash {
                 let pepper = own.pepper.map_or(String::new(), |id| format!(",keyid={id}"));
                 format!("Gatepost's own i={}{pepper}", own.iterations)
             }
+            Form::Alike(own) => format!("pbkdf2-sha256 i={}, as ours", own.iterations),
             Form::Foreign(foreign) => foreign.to_string(),
         }
     }
@@ -35,7 +83,7 @@ impl PasswordHash {
     /// Bytes of memory that verifying it takes beyond some kilobytes.
     pub(crate) fn memory(&self) -> usize {
         match &self.form {
-            Form::Own(_) => 0,
+            Form::Own(_) | Form::Alike(_) => 0,
             Form::Foreign(foreign) => foreign.memory(),
         }
     }
@@ -79,7 +127,14 @@ impl FromStr for PasswordHash {
     type Err = NotAHash;
 
     fn from_str(text: &str) -> Result<Self, NotAHash> {
-        let form = if text.starts_with(phc::PREFIX) {
+        let marked = text.strip_prefix(MARK).filter(|rest| rest.starts_with(phc::PREFIX));
+        let form = if let Some(rest) = marked {
+            let own: Own = rest.parse()?;
+            if own.pepper.is_some() {
+                return Err(NotAHash::new("a hash under a pepper is ours and carries no mark"));
+            }
+            Form::Alike(own)
+        } else if text.starts_with(phc::PREFIX) {
             Form::Own(text.parse()?)
         } else {
             Form::Foreign(text.parse()?)
@@ -103,5 +158,45 @@ mod tests {
         let hash: PasswordHash = text.parse().unwrap();
         assert_eq!(hash.to_string(), text);
         assert_eq!(format!("{hash:?}"), "PasswordHash(pbkdf2-sha1 i=1000, …)");
+    }
+
+    const OURS: &str = "$pbkdf2-sha256$i=5,l=32$BwcHBwcHBwcHBwcHBwcHBw$\
+                        CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk";
+
+    #[test]
+    fn the_mark_is_put_once_and_only_where_it_says_something() {
+        let text = |hash: &str| PasswordHash::from_elsewhere(hash).map(|hash| hash.to_string());
+        let marked = format!("foreign{OURS}");
+        assert_eq!(text(OURS), Ok(marked.clone()));
+        assert_eq!(text(&marked), Ok(marked.clone()));
+        let django = "pbkdf2_sha1$1000$saltsaltsalt$AwqfYeoLQyExMNseD8jAJAm/tec=";
+        let peppered = OURS.replace("l=32", "l=32,keyid=AAECAwQF");
+        for unmarked in [django, &peppered] {
+            assert_eq!(text(unmarked).as_deref(), Ok(unmarked));
+        }
+        assert!(PasswordHash::own(OURS).is_ok() && PasswordHash::own(&peppered).is_ok());
+        for other in [&marked, django, &format!("foreignforeign{OURS}"), ""] {
+            assert!(PasswordHash::own(other).is_err(), "{other}");
+        }
+        for bad in [
+            format!("foreign{django}"),
+            format!("foreign{peppered}"),
+            format!("foreignforeign{OURS}"),
+            OURS.replace("i=5", "i=10000001"),
+            marked.replace("i=5", "i=10000001"),
+        ] {
+            assert!(text(&bad).is_err(), "{bad}");
+        }
+        assert!(PasswordHash::own(&OURS.replace("i=5", "i=10000001")).is_ok());
+    }
+
+    #[test]
+    fn a_hash_is_the_same_with_and_without_the_mark() {
+        let marked = PasswordHash::from_elsewhere(OURS).unwrap();
+        let ours = PasswordHash::own(OURS).unwrap();
+        for hash in [&marked, &ours] {
+            assert!(hash.is_that_of(OURS) && hash.is_that_of(&format!("foreign{OURS}")));
+            assert!(!hash.is_that_of(&OURS.replace("i=5", "i=6")));
+        }
     }
 }

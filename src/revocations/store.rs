@@ -2,6 +2,7 @@
 
 use super::{Cursor, Entry, SETTLED_AFTER, Still};
 use crate::error::Result;
+use crate::moment::Moment;
 use postgres::types::Type;
 use postgres::{Client, Row};
 use std::time::Duration;
@@ -16,9 +17,9 @@ pub(super) struct Rows {
 /// Reads the list in the order of its positions. The first row has no session: it is the clock.
 pub(super) fn list(conn: &mut Client, from: Cursor, keep: Duration, most: usize) -> Result<Rows> {
     let sql = "SELECT NULL::BIGINT,
-                      floor(extract(epoch FROM now()) * 1000000)::BIGINT - $5, false, 0, false
+                      now() - $5 * interval '1 microsecond', false, 0, false
                UNION ALL
-               (SELECT s.id, round(extract(epoch FROM s.revoked_at) * 1000000)::BIGINT,
+               (SELECT s.id, s.revoked_at,
                        s.ended_at IS NULL AND u.id IS NOT NULL,
                        coalesce(u.token_version, 0), coalesce(u.admin, false)
                 FROM gatepost.sessions s LEFT JOIN gatepost.users u ON u.id = s.user_id
@@ -42,12 +43,16 @@ pub(super) fn list(conn: &mut Client, from: Cursor, keep: Duration, most: usize)
     let mut entries: Vec<(Cursor, Entry)> = listed.into_iter().map(entry).collect();
     // SQL promises an order inside of the parentheses, not outside of them.
     entries.sort_unstable_by_key(|(cursor, _)| *cursor);
-    Ok(Rows { entries, settled: clock.first().map_or(0, |row| row.get(1)) })
+    Ok(Rows { entries, settled: clock.first().map_or(0, |row| micros(row, 0)) })
 }
 
 fn entry(row: &Row) -> (Cursor, Entry) {
     let sid = row.get(0);
     let still = Still { token_version: row.get(3), admin: row.get(4) };
     let entry = Entry { sid, still: row.get::<_, bool>(2).then_some(still) };
-    (Cursor { since: row.get(1), after: sid }, entry)
+    (Cursor { since: micros(row, sid), after: sid }, entry)
+}
+
+fn micros(row: &Row, session: i64) -> i64 {
+    row.get::<_, Moment>(1).micros(("session", session))
 }

@@ -183,7 +183,9 @@ pub(super) fn lock(tx: &mut Transaction<'_>, ticket: Ticket) -> Result<Option<Lo
     let sql = concat!(
         "SELECT u.id, u.admin, u.token_version, s.counter, s.retired,
                 (extract(epoch FROM now()) * 1000)::BIGINT,
-                (extract(epoch FROM s.expires_at - now()) * 1000)::BIGINT,
+                (extract(epoch FROM
+                         least(s.expires_at, TIMESTAMPTZ '9999-12-31 23:59:59+00') - now())
+                 * 1000)::BIGINT,
                 (extract(epoch FROM s.refreshes_forgotten_at - now()) * 1000)::BIGINT
          FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
          WHERE s.id = $1 AND s.key_generation = $2
@@ -217,7 +219,8 @@ pub(super) fn advance(
                    refreshes_forgotten_at = greatest(refreshes_forgotten_at, now())
                                             + $5 * interval '1 millisecond',
                    expires_at = least(now() + $3 * interval '1 millisecond',
-                                      created_at + $4 * interval '1 millisecond')
+                                      greatest(created_at, TIMESTAMPTZ 'epoch')
+                                      + $4 * interval '1 millisecond')
                WHERE id = $1
                RETURNING (extract(epoch FROM expires_at - now()) * 1000)::BIGINT";
     let row = tx.query_typed_one(
@@ -410,12 +413,13 @@ pub(super) fn sweep(tx: &mut Transaction<'_>) -> Result<u64> {
 
 /// A session in a row, from this column on.
 fn session(row: &Row, from: usize) -> Session {
+    let whose = ("session", row.get(from));
     Session {
         id: SessionId::stored(row.get(from)),
         user_id: UserId::stored(row.get(from + 1)),
-        created_at: Timestamp::stored(row.get(from + 2)),
-        last_used_at: Timestamp::stored(row.get(from + 3)),
-        expires_at: Timestamp::stored(row.get(from + 4)),
+        created_at: Timestamp::stored(row.get(from + 2), whose),
+        last_used_at: Timestamp::stored(row.get(from + 3), whose),
+        expires_at: Timestamp::stored(row.get(from + 4), whose),
         address: row.get(from + 5),
         user_agent: row.get(from + 6),
     }

@@ -16,13 +16,14 @@ macro_rules! user {
 }
 
 fn user(row: &Row) -> User {
+    let whose = ("user", row.get(0));
     User {
         id: UserId::stored(row.get(0)),
         login: row.get(1),
         admin: row.get(2),
-        created_at: Timestamp::stored(row.get(3)),
+        created_at: Timestamp::stored(row.get(3), whose),
         locked: row.get(4),
-        expires_at: row.get::<_, Option<_>>(5).map(Timestamp::stored),
+        expires_at: Timestamp::stored_end(row.get(5), whose),
     }
 }
 
@@ -195,7 +196,7 @@ pub(super) fn change(
          WHERE id = $1 RETURNING ",
         user!()
     );
-    let expires_at = change.expires_at.flatten().map(Timestamp::time);
+    let expires_at = change.expires_at.flatten().map(Timestamp::parameter);
     let row = tx.query_typed_opt(
         sql,
         &[

@@ -3,6 +3,7 @@
 use super::New;
 use crate::config::Algorithm;
 use crate::error::Result;
+use crate::moment::{Moment, Whose};
 use crate::tokens::seal::Sealed;
 use postgres::types::Type;
 use postgres::{Client, Transaction};
@@ -51,7 +52,7 @@ pub(crate) fn read(conn: &mut Client) -> Result<Rows> {
     let sql = "SELECT (extract(epoch FROM now()) * 1000)::BIGINT";
     let now = conn.query_typed_one(sql, &[])?.get(0);
     let sql = "SELECT generation, kid, algorithm, private_key, sealed_with, public_key,
-                      (extract(epoch FROM signs_from) * 1000)::BIGINT
+                      signs_from
                FROM gatepost.signing_keys ORDER BY generation";
     let mut signing = Vec::new();
     for row in conn.query_typed(sql, &[])? {
@@ -64,19 +65,24 @@ pub(crate) fn read(conn: &mut Client) -> Result<Rows> {
             algorithm,
             private: bytes.map(|bytes| Sealed { bytes, with: row.get(4) }),
             public: row.get(5),
-            signs_from: row.get(6),
+            signs_from: millis(row.get(6), ("signing key", row.get(0))),
         });
     }
     let sql = "SELECT generation, secret, sealed_with,
-                      (extract(epoch FROM used_from) * 1000)::BIGINT
+                      used_from
                FROM gatepost.refresh_keys ORDER BY generation";
     let rows = conn.query_typed(sql, &[])?;
     let refresh = rows.iter().map(|row| RefreshRow {
         generation: row.get(0),
         secret: Sealed { bytes: row.get(1), with: row.get(2) },
-        used_from: row.get(3),
+        used_from: millis(row.get(3), ("refresh key", row.get(0))),
     });
     Ok(Rows { now, signing, refresh: refresh.collect() })
+}
+
+fn millis(moment: Moment, whose: Whose) -> i64 {
+    // To the nearest, since what was written was whole.
+    (moment.micros(whose) + 500).div_euclid(1_000)
 }
 
 /// Stores a key, unless another instance has stored one of this generation.
