@@ -39,6 +39,8 @@ mod db;
 mod error;
 #[doc(hidden)] // For the tests and the fuzz targets; no part of the interface.
 pub mod front_door;
+#[doc(hidden)] // For the tests and the fuzz targets; no part of the interface.
+pub mod fuzzing;
 mod http;
 mod introspection;
 mod keys;

@@ -114,6 +114,20 @@ fn in_batches(
     }
 }
 
+/// What an export writes of a user whom an import made of this line, or why it makes none.
+pub(crate) fn again(text: &[u8]) -> std::result::Result<String, String> {
+    let user = Incoming::parse(1, Some(text), |_| Ok(())).map_err(|fault| fault.cause)?;
+    let row = Existing {
+        login: user.login.as_str().to_owned(),
+        password_hash: user.hash.to_string(),
+        admin: user.admin.unwrap_or(false),
+        created_at: user.created_at.unwrap_or(time::OffsetDateTime::UNIX_EPOCH),
+        locked: user.locked.unwrap_or(false),
+        expires_at: user.expires_at,
+    };
+    line::write(&row).map_err(|e| e.to_string())
+}
+
 fn is_blank(line: &[u8]) -> bool {
     std::str::from_utf8(line).is_ok_and(|text| text.trim().is_empty())
 }

@@ -15,6 +15,7 @@ mod documents;
 mod embedding;
 mod front_door;
 mod imports;
+mod inputs;
 mod introspection;
 mod limits;
 mod listing;

@@ -9,7 +9,7 @@ mod listening;
 mod oracles;
 mod proxies;
 mod replies;
-mod smoke;
+pub(crate) mod smoke;
 mod smuggling;
 mod stopping;
 mod support;
