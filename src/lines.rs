@@ -119,4 +119,31 @@ mod tests {
             assert_eq!(seen, expected);
         }
     }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line_and_other_encodings_are_named() {
+        for text in ["\u{feff}one\n", "one\n", "\u{feff}one", "one"] {
+            let reader = io::BufReader::with_capacity(1, text.as_bytes());
+            let mut lines = Lines::new(reader, 5).unwrap();
+            assert_eq!(lines.next().unwrap(), Some((1, Some(&b"one"[..]))), "{text:?}");
+            assert_eq!(lines.next().unwrap(), None);
+        }
+        for text in ["", "\u{feff}"] {
+            assert_eq!(Lines::new(text.as_bytes(), 5).unwrap().next().unwrap(), None, "{text:?}");
+        }
+        let refused = |bytes: &[u8]| Lines::new(bytes, 5).err().map(|e| e.to_string());
+        for (bytes, name) in [
+            (&b"o\0n\0"[..], "UTF-16"),
+            (b"\0o\0n", "UTF-16"),
+            (b"o\0\0\0", "UTF-32"),
+            (b"\x1f\x8b\x08", "gzip"),
+        ] {
+            assert!(refused(bytes).is_some_and(|text| text.contains(name)), "{name}");
+        }
+        // A password of another century in Latin-1, and one that begins as an archive does.
+        assert_eq!(
+            (refused(b"caf\xe9\n"), refused(b"PKzip\n"), refused(b"BZh9\n")),
+            (None, None, None)
+        );
+    }
 }
