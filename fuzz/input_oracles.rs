@@ -66,6 +66,17 @@ pub(crate) fn password_hash(input: &[u8]) {
     assert_eq!(again.own, ours && !marked);
 }
 
+/// Whether a fraction is in it, whose last digit serde_json may read otherwise the second time. No
+/// call takes one.
+fn is_inexact(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64(),
+        Value::Array(items) => items.iter().any(is_inexact),
+        Value::Object(members) => members.values().any(is_inexact),
+        _ => false,
+    }
+}
+
 /// Each parameter is there once and means the same however it is written.
 pub(crate) fn parameters(input: &[u8]) {
     if let Ok(given) = fuzzing::body(input)
@@ -73,6 +84,9 @@ pub(crate) fn parameters(input: &[u8]) {
     {
         let object: Map<String, Value> = serde_json::from_slice(input).expect("no object");
         assert_eq!(given.len(), object.len(), "a member is twice there, or lost");
+        if object.values().any(is_inexact) {
+            return;
+        }
         let written = serde_json::to_vec(&object).expect("what was read can be written");
         let (mut again, mut given) = (fuzzing::body(&written).expect("it was good before"), given);
         again.sort();
