@@ -11,8 +11,8 @@ use crate::app::App;
 use crate::audit::{Action, Event, Writer, set_back};
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::tokens::{SessionRef, Subject};
 use crate::tokens::refresh::{RefreshKey, Ticket, Unverified};
+use crate::tokens::{SessionRef, Subject};
 use crate::users::{Caller, UserId};
 use std::time::Duration;
 use store::Refreshed;
@@ -89,7 +89,9 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
     let audit = Writer::new(app, &Caller::Anonymous)?;
     app.database()?.with_transaction(|tx| {
         let Some(mut session) = store::lock(tx, ticket)? else {
-            let sign = || format!("there is a token of session {}, which never began", ticket.session.id());
+            let sign = || {
+                format!("there is a token of session {}, which never began", ticket.session.id())
+            };
             let unheard_of = store::is_unheard_of(tx, ticket.session)?;
             return Ok(if unheard_of { Outcome::SetBack(sign()) } else { Outcome::Over });
         };
