@@ -73,6 +73,12 @@ impl Moment {
         nearest
     }
 
+    /// The same without a guess: none for a time that is out of range.
+    pub(crate) fn micros_in_range(self) -> Option<i64> {
+        let micros = self.0.saturating_add(YEAR_2000);
+        (FIRST * 1_000_000..=LAST * 1_000_000).contains(&micros).then_some(micros)
+    }
+
     /// The time itself.
     pub(crate) fn time(self, whose: Whose) -> OffsetDateTime {
         let nanos = i128::from(self.micros(whose)) * 1_000;
@@ -123,6 +129,10 @@ mod tests {
         assert_eq!((shown(i64::MIN), shown(i64::MAX)), (FIRST, LAST));
         assert_eq!((shown(i64::MIN + 1), shown(i64::MAX - 1)), (FIRST, LAST));
         assert_eq!(shown(0), 946_684_800);
+        for raw in [i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX] {
+            assert_eq!(Moment(raw).micros_in_range(), None);
+        }
+        assert_eq!(Moment(1).micros_in_range(), Some(946_684_800_000_001));
         let end = |raw: i64| Moment(raw).end(WHOSE).map(OffsetDateTime::unix_timestamp);
         assert_eq!(
             (end(i64::MAX), end(i64::MAX - 1), end(i64::MIN)),

@@ -1,5 +1,6 @@
 //! `gatepost database create`, `gatepost database migrate` and `gatepost database after-restore`
 
+use super::output::tell;
 use super::{Argument, Arguments, Failure, Outcome, key, print};
 use gatepost::config::Algorithm;
 use gatepost::{App, Secret, database};
@@ -114,15 +115,15 @@ fn after_restore(mut arguments: Arguments) -> Outcome {
     arguments.end(HELP)?;
     let app = App::open(arguments.load()?)?;
     let keys = gatepost::after_restore(&app)?;
-    eprintln!("all sessions are over, all keys are new, and no number is given out again");
+    tell("all sessions are over, all keys are new, and no number is given out again");
     if app.config().tokens.algorithm == Algorithm::Hs256 {
-        eprintln!(
+        tell(
             "tokens.hs256_secret is yours and stays: other services take access tokens signed with \
-             it until they are over; to end them at once, change it"
+             it until they are over; to end them at once, change it",
         );
     }
     if !keys.is_empty() {
-        eprintln!("these API keys are as the backup has them; revoke what must not live:");
+        tell("these API keys are as the backup has them; revoke what must not live:");
     }
     print(&keys.iter().map(key::line).collect::<String>())
 }

@@ -55,11 +55,22 @@ fn sealed(row: &Row, bytes: usize, with: usize) -> Option<Sealed> {
     get(row, bytes).map(|bytes| Sealed { bytes, with: get(row, with) })
 }
 
-/// A time in a row whose first column is its number.
-fn millis(row: &Row, at: usize, kind: &'static str) -> Option<i64> {
-    let whose = (kind, get(row, 0).unwrap_or(0));
-    // To the nearest, since what was written was whole.
-    get(row, at).map(|moment: Moment| (moment.micros(whose) + 500).div_euclid(1_000))
+/// When a signing key's turn comes. The nearest time that there is where it is none: the key still
+/// verifies what it has signed.
+fn signs_from(row: &Row, at: usize) -> Option<i64> {
+    let whose = ("signing key", get(row, 0).unwrap_or(0));
+    get(row, at).map(|moment: Moment| millis(moment.micros(whose)))
+}
+
+/// When a refresh key's turn comes. Nothing where it is none: it says when the sessions of earlier
+/// keys are over, which must not be guessed.
+fn used_from(row: &Row, at: usize) -> Option<i64> {
+    get(row, at).and_then(Moment::micros_in_range).map(millis)
+}
+
+/// To the nearest, since what was written was whole.
+fn millis(micros: i64) -> i64 {
+    (micros + 500).div_euclid(1_000)
 }
 
 /// Reads everything. The floors first: what is read after them may be newer than they are, which
@@ -91,7 +102,7 @@ pub(crate) fn read(conn: &mut Client) -> Result<Found> {
         algorithm: get(row, 2),
         private: sealed(row, 3, 4),
         public: get(row, 5),
-        signs_from: millis(row, 6, "signing key"),
+        signs_from: signs_from(row, 6),
         mac: get(row, 7),
     };
     let signing = conn.query_typed(sql, &[])?.iter().map(signing).collect();
@@ -101,7 +112,7 @@ pub(crate) fn read(conn: &mut Client) -> Result<Found> {
     let refresh = |row: &Row| RefreshFound {
         generation: get(row, 0),
         secret: sealed(row, 1, 2),
-        used_from: millis(row, 3, "refresh key"),
+        used_from: used_from(row, 3),
         mac: get(row, 4),
     };
     let refresh = conn.query_typed(sql, &[])?.iter().map(refresh).collect();

@@ -31,11 +31,14 @@ impl World {
         }
     }
 
-    /// Whether a change was made. A caller may have lost the right to it.
+    /// Whether a change was made. A caller may have lost the right to it, and none can take the last
+    /// admin away.
     fn is_done(&self, what: &str, outcome: &Result<User>) -> bool {
         match outcome {
             Ok(_) => self.count(what, "done"),
-            Err(Error::TokenInvalid | Error::Forbidden) => self.count(what, "refused"),
+            Err(Error::TokenInvalid | Error::Forbidden | Error::LastAdmin) => {
+                self.count(what, "refused")
+            }
             Err(error) => self.fault(format!("{what}: {error}")),
         }
         outcome.is_ok()
