@@ -37,7 +37,7 @@ impl World {
         match outcome {
             Ok(_) => self.count(what, "done"),
             Err(Error::TokenInvalid | Error::Forbidden | Error::LastAdmin) => {
-                self.count(what, "refused")
+                self.count(what, "refused");
             }
             Err(error) => self.fault(format!("{what}: {error}")),
         }
