@@ -15,6 +15,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -94,8 +95,10 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// From an object alone: serde would also take an array and read it by position.
 fn decode<T: DeserializeOwned>(part: &str) -> Outcome<T> {
-    Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part)?)?)
+    let object: Map<String, Value> = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part)?)?;
+    Ok(serde_json::from_value(Value::Object(object))?)
 }
 
 impl Verifier {

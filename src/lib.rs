@@ -22,8 +22,8 @@
 //! database that was set back needs), `app` (what
 //! they share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the private PostgreSQL), `passwords`, `tokens`,
-//! and `config`, `activity`, `client`, `shares`, `error`, `secret`, `printable`, `lines`, `sorter`,
-//! `child`, `plain_file`.
+//! and `config`, `activity`, `client`, `shares`, `error`, `secret`, `printable`, `moment`, `by_name`,
+//! `lines`, `sorter`, `child`, `plain_file`.
 
 #![warn(missing_debug_implementations)]
 
@@ -33,6 +33,7 @@ mod app;
 pub mod audit;
 #[doc(hidden)] // For the benchmarks; no part of the interface.
 pub mod benchmark;
+mod by_name;
 mod child;
 mod client;
 pub mod config;
@@ -41,11 +42,14 @@ mod db;
 mod error;
 #[doc(hidden)] // For the tests and the fuzz targets; no part of the interface.
 pub mod front_door;
+#[doc(hidden)] // For the tests and the fuzz targets; no part of the interface.
+pub mod fuzzing;
 mod http;
 mod introspection;
 mod keys;
 mod limits;
 mod lines;
+mod moment;
 mod ops;
 mod passwords;
 mod plain_file;

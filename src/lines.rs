@@ -1,10 +1,16 @@
 //! Reads a file line by line, each within a bound: what an operator gives may be anything.
+//!
+//! A byte order mark is passed over. A file that is compressed or in UTF-16 or UTF-32 shows that in
+//! its first bytes, and nothing of it is read.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Chain, Cursor, Read};
+
+/// So many first bytes tell what a file is.
+const HEAD: usize = 6;
 
 /// The lines of a reader.
 pub(crate) struct Lines<R> {
-    reader: R,
+    reader: Chain<Cursor<Vec<u8>>, R>,
     most: usize,
     number: u64,
     line: Vec<u8>,
@@ -16,8 +22,21 @@ pub(crate) type Line<'a> = (u64, Option<&'a [u8]>);
 
 impl<R: BufRead> Lines<R> {
     /// Lines of at most so many bytes.
-    pub(crate) fn new(reader: R, most: usize) -> Self {
-        Self { reader, most, number: 0, line: Vec::new() }
+    ///
+    /// # Errors
+    /// One that names what the file is instead of text in UTF-8; those of the reader.
+    pub(crate) fn new(mut reader: R, most: usize) -> io::Result<Self> {
+        let mut head = Vec::with_capacity(HEAD);
+        reader.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
+        if let Some(what) = other_than_text(&head) {
+            let text = format!("it is {what}, where plain text in UTF-8 is needed");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        if head.starts_with(b"\xef\xbb\xbf") {
+            head.drain(..3);
+        }
+        let reader = Cursor::new(head).chain(reader);
+        Ok(Self { reader, most, number: 0, line: Vec::new() })
     }
 
     /// The next line.
@@ -56,6 +75,23 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
+/// What a file with these first bytes is, if not text in UTF-8 or another encoding of bytes.
+fn other_than_text(head: &[u8]) -> Option<&'static str> {
+    match head {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("in UTF-32"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("in UTF-16"),
+        // No text holds a NUL, so these are the halves of a character from ASCII.
+        [_, 0, 0, 0, ..] | [0, 0, 0, _, ..] => Some("in UTF-32"),
+        [_, 0, ..] | [0, _, ..] => Some("in UTF-16"),
+        [0x1f, 0x8b, ..] => Some("compressed with gzip"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("compressed with zstd"),
+        [b'P', b'K', 3, 4, ..] => Some("a zip archive"),
+        [0xfd, b'7', b'z', b'X', b'Z', 0] => Some("compressed with xz"),
+        [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A'] => Some("compressed with bzip2"),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,7 +102,7 @@ mod tests {
             format!("one\r\n\n{}\n12345\n123456\r\n{}\nlast", "x".repeat(100), "y".repeat(7));
         for buffer in [1, 3, 1000] {
             let reader = io::BufReader::with_capacity(buffer, text.as_bytes());
-            let (mut lines, mut seen) = (Lines::new(reader, 5), Vec::new());
+            let (mut lines, mut seen) = (Lines::new(reader, 5).unwrap(), Vec::new());
             while let Some((number, line)) = lines.next().unwrap() {
                 seen.push((number, line.map(|line| String::from_utf8(line.to_vec()).unwrap())));
             }
@@ -82,5 +118,32 @@ mod tests {
             ];
             assert_eq!(seen, expected);
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line_and_other_encodings_are_named() {
+        for text in ["\u{feff}one\n", "one\n", "\u{feff}one", "one"] {
+            let reader = io::BufReader::with_capacity(1, text.as_bytes());
+            let mut lines = Lines::new(reader, 5).unwrap();
+            assert_eq!(lines.next().unwrap(), Some((1, Some(&b"one"[..]))), "{text:?}");
+            assert_eq!(lines.next().unwrap(), None);
+        }
+        for text in ["", "\u{feff}"] {
+            assert_eq!(Lines::new(text.as_bytes(), 5).unwrap().next().unwrap(), None, "{text:?}");
+        }
+        let refused = |bytes: &[u8]| Lines::new(bytes, 5).err().map(|e| e.to_string());
+        for (bytes, name) in [
+            (&b"o\0n\0"[..], "UTF-16"),
+            (b"\0o\0n", "UTF-16"),
+            (b"o\0\0\0", "UTF-32"),
+            (b"\x1f\x8b\x08", "gzip"),
+        ] {
+            assert!(refused(bytes).is_some_and(|text| text.contains(name)), "{name}");
+        }
+        // A password of another century in Latin-1, and one that begins as an archive does.
+        assert_eq!(
+            (refused(b"caf\xe9\n"), refused(b"PKzip\n"), refused(b"BZh9\n")),
+            (None, None, None)
+        );
     }
 }

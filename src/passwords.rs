@@ -157,13 +157,15 @@ impl Hasher {
         may_wait_here()?;
         let salt: [u8; SALT_BYTES] = rand::random();
         let (iterations, pepper) = (self.iterations, self.peppers.current());
-        let hash = self.peppers.apply(pepper, self.derive(password, salt, iterations)?)?;
+        let hash = self.peppers.apply(pepper, self.derive(password.bytes(), salt, iterations)?)?;
         Ok(Own { iterations, pepper, salt, hash }.into())
     }
 
     /// Checks a password against a stored hash; `None` is for a login that nobody has. A wrong
     /// password takes the same work in both cases, also where the stored hash is an older and
-    /// cheaper one of ours: the difference is made up. A foreign hash takes what it takes.
+    /// cheaper one of ours: the difference is made up. A foreign hash takes what it takes. One in
+    /// our format that may be foreign is tried a second time, as the password was typed, where that
+    /// differs; it takes more work than that of nobody only where both trials together do.
     ///
     /// # Errors
     /// [`Error::Internal`] when a hashing thread is gone, when the configuration lacks the hash's
@@ -175,23 +177,31 @@ impl Hasher {
         stored: Option<&PasswordHash>,
     ) -> Result<Verdict> {
         may_wait_here()?;
-        let against = match &stored.unwrap_or(&self.nobody).form {
+        let (against, alike) = match &stored.unwrap_or(&self.nobody).form {
             Form::Foreign(foreign) => return self.verify_foreign(password, foreign),
-            Form::Own(own) => own,
+            Form::Own(own) => (own, false),
+            Form::Alike(own) => (own, true),
         };
         self.peppers.check(against.pepper).map_err(Error::Internal)?;
-        let computed = self.derive(password, against.salt, against.iterations)?;
-        let computed = self.peppers.apply(against.pepper, computed)?;
-        let equal = bool::from(computed.ct_eq(&against.hash)) && stored.is_some();
-        let missing = self.iterations.saturating_sub(against.iterations);
-        let current = against.pepper == self.peppers.current()
+        let Own { salt, iterations, .. } = *against;
+        let equals = |typed: &[u8]| -> Result<bool> {
+            let computed = self.derive(typed, salt, iterations)?;
+            let computed = self.peppers.apply(against.pepper, computed)?;
+            Ok(computed.ct_eq(&against.hash).into())
+        };
+        let (mut equal, mut spent) = (equals(password.bytes())? && stored.is_some(), iterations);
+        if let Some(received) = password.received.as_ref().filter(|_| alike && !equal) {
+            (equal, spent) = (equals(received.as_bytes())?, spent.saturating_add(iterations));
+        }
+        let current = !alike
+            && against.pepper == self.peppers.current()
             && !stored.is_some_and(PasswordHash::is_too_costly);
-        Ok(match (equal, missing) {
+        Ok(match (equal, self.iterations.saturating_sub(spent)) {
             (true, 0) if current => Verdict::Right,
             (true, _) => Verdict::RightButWeak,
             (false, 0) => Verdict::Wrong,
-            (false, _) => {
-                std::hint::black_box(self.derive(password, against.salt, missing)?);
+            (false, missing) => {
+                std::hint::black_box(self.derive(password.bytes(), salt, missing)?);
                 Verdict::Wrong
             }
         })
@@ -217,20 +227,20 @@ impl Hasher {
     /// Whether a stored hash could be verified under this configuration, or what is missing.
     pub(crate) fn check(&self, stored: &PasswordHash) -> std::result::Result<(), String> {
         match &stored.form {
-            Form::Own(own) => self.peppers.check(own.pepper),
+            Form::Own(own) | Form::Alike(own) => self.peppers.check(own.pepper),
             Form::Foreign(foreign) => self.lane.check_budget(foreign),
         }
     }
 
     fn derive(
         &self,
-        password: &Password,
+        password: &[u8],
         salt: [u8; SALT_BYTES],
         iterations: u32,
     ) -> Result<[u8; HASH_BYTES]> {
         #[cfg(test)]
         tests::DERIVED.set(tests::DERIVED.get() + iterations);
-        self.lane.derive(password.bytes(), &salt, iterations)
+        self.lane.derive(password, &salt, iterations)
     }
 }
 

@@ -3,6 +3,7 @@
 //! A token's claims are information. What its bearer may do, our own API asks the user's row.
 
 pub(crate) mod key;
+mod payload;
 mod provider;
 pub(crate) mod refresh;
 pub(crate) mod seal;
@@ -15,6 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use key::{Jwk, Key};
+use payload::{Payload, key_named_in};
 use serde::{Deserialize, Serialize};
 pub(crate) use session_ref::IDENTITY_BYTES;
 pub use session_ref::{NotASession, SessionRef};
@@ -23,6 +25,7 @@ use verified::Verified;
 
 /// The claims of an access token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Payload")]
 pub struct Claims {
     /// The user's id.
     pub user_id: i64,
@@ -197,8 +200,7 @@ impl Keys {
 
     /// Whether a token names a key that is not among these.
     pub(crate) fn lack_key_of(&self, token: &str) -> bool {
-        jsonwebtoken::decode_header(token)
-            .is_ok_and(|header| header.kid.is_some_and(|kid| self.find(&kid).is_none()))
+        key_named_in(token).is_some_and(|kid| self.find(&kid).is_none())
     }
 
     fn find(&self, kid: &str) -> Option<&Key> {
@@ -207,8 +209,7 @@ impl Keys {
 
     fn check(&self, token: &str) -> Result<Claims> {
         provider::install();
-        let header = jsonwebtoken::decode_header(token).map_err(|_| Error::TokenInvalid)?;
-        let key = header.kid.and_then(|kid| self.find(&kid)).ok_or(Error::TokenInvalid)?;
+        let key = key_named_in(token).and_then(|kid| self.find(&kid)).ok_or(Error::TokenInvalid)?;
         // The key says which algorithm it is for. The token's word is compared with that.
         let mut validation = Validation::new(key.algorithm);
         validation.leeway = 0;

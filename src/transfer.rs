@@ -34,7 +34,7 @@ const MAX_LINE: usize = 32 * 1024;
 /// What an import did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// Lines read, without empty ones.
+    /// Lines read, without blank ones.
     pub lines: u64,
     /// Users made.
     pub imported: u64,
@@ -94,16 +94,17 @@ fn in_batches(
     source: impl BufRead,
     take: &mut impl FnMut(Batch) -> Result<()>,
 ) -> Result<()> {
-    let mut lines = Lines::new(source, MAX_LINE);
+    let fault = |e: std::io::Error| Error::File(format!("cannot be read: {e}"));
+    let mut lines = Lines::new(source, MAX_LINE).map_err(fault)?;
     let mut batch = Batch::default();
     loop {
-        let line = lines.next().map_err(|e| Error::File(format!("cannot be read: {e}")))?;
+        let line = lines.next().map_err(fault)?;
         let Some((number, text)) = line else { return take(batch) };
-        if text.is_some_and(<[u8]>::is_empty) {
+        if text.is_some_and(is_blank) {
             continue;
         }
         batch.lines += 1;
-        match Incoming::parse(app, number, text) {
+        match Incoming::parse(number, text, |hash| app.can_verify(hash)) {
             Ok(user) => batch.users.push(user),
             Err(fault) => batch.faults.push(fault),
         }
@@ -111,6 +112,24 @@ fn in_batches(
             take(std::mem::take(&mut batch))?;
         }
     }
+}
+
+/// What an export writes of a user whom an import made of this line, or why it makes none.
+pub(crate) fn again(text: &[u8]) -> std::result::Result<String, String> {
+    let user = Incoming::parse(1, Some(text), |_| Ok(())).map_err(|fault| fault.cause)?;
+    let row = Existing {
+        login: user.login.as_str().to_owned(),
+        password_hash: user.hash.to_string(),
+        admin: user.admin.unwrap_or(false),
+        created_at: user.created_at.unwrap_or(time::OffsetDateTime::UNIX_EPOCH),
+        locked: user.locked.unwrap_or(false),
+        expires_at: user.expires_at,
+    };
+    line::write(&row).map_err(|e| e.to_string())
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    std::str::from_utf8(line).is_ok_and(|text| text.trim().is_empty())
 }
 
 fn insert(
@@ -185,7 +204,7 @@ enum Comparison {
 /// A user who registered here can have the same login by chance, but not the same spelling of it
 /// and the same microsecond, or the same hash.
 fn compare(user: &Incoming, row: &Existing) -> Comparison {
-    let same_hash = row.password_hash == user.hash.to_string();
+    let same_hash = user.hash.is_that_of(&row.password_hash);
     let same_time = user.created_at.map(|time| time == row.created_at);
     if row.login != user.login.as_str() || !(same_hash || same_time == Some(true)) {
         return Comparison::Taken;

@@ -3,6 +3,7 @@
 use super::types::{ApiKey, KeyName, KeyRef, PresentedKey, Scopes};
 use crate::db::violates;
 use crate::error::{Error, Result};
+use crate::moment::Moment;
 use crate::users::Timestamp;
 use postgres::types::Type;
 use postgres::{Client, GenericClient, Row, Transaction};
@@ -103,12 +104,14 @@ pub(super) fn revoke(tx: &mut Transaction<'_>, which: &KeyRef) -> Result<Option<
 }
 
 fn api_key(row: &Row) -> ApiKey {
+    let whose = ("API key", row.get(0));
+    let time = |moment: Option<Moment>| moment.map(|moment| Timestamp::stored(moment, whose));
     ApiKey {
         id: row.get(0),
         name: row.get(1),
         scopes: Scopes::stored(row.get(2)),
-        created_at: Timestamp::stored(row.get(3)),
-        last_used_at: row.get::<_, Option<_>>(4).map(Timestamp::stored),
-        revoked_at: row.get::<_, Option<_>>(5).map(Timestamp::stored),
+        created_at: Timestamp::stored(row.get(3), whose),
+        last_used_at: time(row.get(4)),
+        revoked_at: time(row.get(5)),
     }
 }

@@ -3,6 +3,7 @@
 use super::Head;
 use super::chain::{self, Row};
 use crate::error::Result;
+use crate::moment::{self, Moment, Whose};
 use crate::users::Timestamp;
 use postgres::types::{FromSql, Type};
 use postgres::{Client, GenericClient, Transaction};
@@ -54,15 +55,15 @@ fn lenient<'a, T: FromSql<'a> + Default>(row: &'a postgres::Row, at: usize) -> T
 }
 
 /// As [`lenient`].
-fn time(row: &postgres::Row, at: usize) -> Timestamp {
-    Timestamp::stored(row.try_get(at).unwrap_or_default())
+fn time(row: &postgres::Row, at: usize, whose: Whose) -> OffsetDateTime {
+    lenient::<Moment>(row, at).time(whose)
 }
 
 fn seal(row: &postgres::Row) -> Seal {
     let rows: Vec<u8> = lenient(row, 2);
     Seal {
         number: lenient(row, 0),
-        sealed_at: time(row, 1).time(),
+        sealed_at: time(row, 1, ("audit seal", lenient(row, 0))),
         rows: chain::decode(&rows),
         last_id: lenient(row, 3),
         mac: lenient(row, 4),
@@ -76,7 +77,7 @@ pub(super) fn insert(tx: &mut Transaction<'_>, row: &Row, mac: &[u8]) -> Result<
     tx.execute_typed(
         sql,
         &[
-            (&row.at, Type::TIMESTAMPTZ),
+            (&moment::parameter(row.at), Type::TIMESTAMPTZ),
             (&row.actor, Type::TEXT),
             (&row.actor_id, Type::INT8),
             (&row.action, Type::TEXT),
@@ -98,7 +99,7 @@ pub(super) fn page(conn: &mut Client, before: i64, size: i64) -> Result<(Vec<Ent
     let rows = conn.query_typed(sql, &[(&before, Type::INT8), (&(size + 1), Type::INT8)])?;
     let entry = |row: &postgres::Row| Entry {
         id: lenient(row, 0),
-        at: time(row, 1),
+        at: Timestamp::stored(lenient(row, 1), ("audit row", lenient(row, 0))),
         actor: lenient(row, 2),
         actor_id: lenient(row, 3),
         action: lenient(row, 4),
@@ -116,7 +117,8 @@ pub(super) fn page(conn: &mut Client, before: i64, size: i64) -> Result<(Vec<Ent
 
 /// Now, by the clock that all instances share.
 pub(super) fn now(tx: &mut Transaction<'_>) -> Result<OffsetDateTime> {
-    Ok(tx.query_typed_one("SELECT now()", &[])?.get(0))
+    let now: Moment = tx.query_typed_one("SELECT now()", &[])?.get(0);
+    Ok(now.time(("clock", 0)))
 }
 
 pub(super) fn last_seal(conn: &mut impl GenericClient) -> Result<Option<Seal>> {
@@ -148,7 +150,11 @@ pub(super) fn last_due(
                WHERE number <= $2 ORDER BY number LIMIT $3";
     let rows = conn.query_typed(
         sql,
-        &[(&before, Type::TIMESTAMPTZ), (&newest, Type::INT8), (&most, Type::INT8)],
+        &[
+            (&moment::parameter(before), Type::TIMESTAMPTZ),
+            (&newest, Type::INT8),
+            (&most, Type::INT8),
+        ],
     )?;
     let due = rows.iter().take_while(|row| row.get(2)).skip(1);
     Ok(due.last().map(|row| Head { number: row.get(0), mac: row.get(1) }))
@@ -161,7 +167,10 @@ pub(super) fn last_seal_before(
 ) -> Result<Option<Seal>> {
     let sql = "SELECT number, sealed_at, rows, last_id, mac FROM gatepost.audit_seals
                WHERE sealed_at < $1 ORDER BY number DESC LIMIT 1";
-    Ok(conn.query_typed_opt(sql, &[(&time, Type::TIMESTAMPTZ)])?.as_ref().map(seal))
+    Ok(conn
+        .query_typed_opt(sql, &[(&moment::parameter(time), Type::TIMESTAMPTZ)])?
+        .as_ref()
+        .map(seal))
 }
 
 /// Up to a hundred seals behind the one of this number.
@@ -190,7 +199,7 @@ pub(super) fn rows(conn: &mut impl GenericClient, ids: &[i64]) -> Result<Vec<(i6
     let rows = conn.query_typed(sql, &[(&ids, Type::INT8_ARRAY)])?;
     let read = |row: &postgres::Row| {
         let content = Row {
-            at: time(row, 1).time(),
+            at: time(row, 1, ("audit row", lenient(row, 0))),
             actor: lenient(row, 2),
             actor_id: lenient(row, 3),
             action: lenient(row, 4),
@@ -218,7 +227,7 @@ pub(super) fn insert_seal(
         sql,
         &[
             (&content.number, Type::INT8),
-            (&content.sealed_at, Type::TIMESTAMPTZ),
+            (&moment::parameter(content.sealed_at), Type::TIMESTAMPTZ),
             (&rows, Type::BYTEA),
             (&content.last_id, Type::INT8),
             (&mac, Type::BYTEA),

@@ -30,12 +30,13 @@ Works beside a running service, on the private PostgreSQL too, and without one. 
 as id, login, `admin` or `user`, the time of registration and, where it holds, `locked` and
 `expires TIME`, separated by tabs.
 
-import reads NDJSON, from standard input where FILE is `-`: an object a line, with login,
+import reads NDJSON in UTF-8, from standard input where FILE is `-`: an object a line, with login,
 password_hash and, if you like, admin, created_at, locked, expires_at. Hashes may be bcrypt, Argon2,
-scrypt or PBKDF2 as Django, Werkzeug, passlib and the like write them, and those of an export; each
-is verified as it is until its user's first login, and then replaced by one of ours. Lines that
-cannot be taken are named and the others imported. Running it again passes over who is there. With
---dry-run it changes nothing and says what it would do, and what the first logins will cost.
+scrypt or PBKDF2 as Django, Werkzeug, passlib and the like write them, and those of an export, which
+says hashed_by of those that Gatepost made; each is verified as it is until its user's first login,
+and then replaced by one of ours. Lines that cannot be taken are named and the others imported.
+Running it again passes over who is there. With --dry-run it changes nothing and says what it would
+do, and what the first logins will cost.
 export writes password hashes to standard output: mind where that goes.
 ";
 

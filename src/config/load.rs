@@ -92,6 +92,13 @@ impl Loaded {
         loader.finish()
     }
 
+    /// Reads a configuration file whose text is at hand, and nothing else.
+    pub(crate) fn from_text(profile: Profile, name: &str, text: &str) -> Result<Self> {
+        let mut loader = Loader::new(profile);
+        loader.file(name, text);
+        loader.finish()
+    }
+
     /// Every setting as `section.key`, its value with secrets hidden, and where it came from.
     pub fn settings(&self) -> Vec<(String, String, Origin)> {
         let line = |setting: &Setting| {

@@ -85,6 +85,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "live_sessions",
         sql: include_str!("../../sql/migrations/0013_live_sessions.sql"),
     },
+    Migration {
+        version: 14,
+        name: "times",
+        sql: include_str!("../../sql/migrations/0014_times.sql"),
+    },
 ];
 
 const TABLE: &str = "

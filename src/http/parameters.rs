@@ -198,6 +198,12 @@ impl Parameters {
         flag.map(Some).ok_or_else(|| Error::parameter(name, "must be true or false"))
     }
 
+    /// All names and values, as a query would write them.
+    pub(crate) fn into_texts(mut self) -> Vec<(String, String)> {
+        let given = std::mem::take(&mut self.given).into_iter();
+        given.map(|(name, given)| (name, given.text().into_owned())).collect()
+    }
+
     /// Ends the reading.
     ///
     /// # Errors

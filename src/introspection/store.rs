@@ -1,6 +1,7 @@
 //! The SQL of introspection.
 
 use crate::error::Result;
+use crate::moment::Moment;
 use crate::tokens::SessionRef;
 use crate::users::UserId;
 use crate::users::access::active;
@@ -27,9 +28,7 @@ pub(super) struct Row {
 macro_rules! find {
     ($lock:literal) => {
         concat!(
-            "SELECT s.key_generation, s.counter,
-                    floor(extract(epoch FROM s.last_used_at))::BIGINT,
-                    floor(extract(epoch FROM s.expires_at))::BIGINT,
+            "SELECT s.key_generation, s.counter, s.last_used_at, s.expires_at,
                     u.id, u.login, u.admin, u.token_version, ",
             active!(),
             " FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
@@ -52,7 +51,8 @@ pub(super) fn lock(tx: &mut Transaction<'_>, session: SessionRef) -> Result<Opti
 fn found(conn: &mut impl GenericClient, sql: &str, session: SessionRef) -> Result<Option<Row>> {
     let (id, identity) = (session.id(), session.identity().as_slice());
     let row = conn.query_typed_opt(sql, &[(&id, Type::INT8), (&identity, Type::BYTEA)])?;
-    let seconds = |number: i64| u64::try_from(number).unwrap_or(0);
+    let seconds =
+        |moment: Moment| u64::try_from(moment.micros(("session", id)) / 1_000_000).unwrap_or(0);
     Ok(row.map(|row| Row {
         session,
         key_generation: row.get(0),

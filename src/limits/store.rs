@@ -5,8 +5,7 @@ use crate::error::{Error, Result};
 use crate::users::UserId;
 use postgres::types::{ToSql, Type};
 use postgres::{Row, Transaction};
-use std::time::Duration;
-use time::OffsetDateTime;
+use std::time::{Duration, SystemTime};
 
 /// Asks whether an attempt may be made and names the answer `outcome`. The text of a statement that
 /// does more in the same round trip begins with it.
@@ -39,8 +38,8 @@ pub(crate) struct Counters {
 /// Whether an attempt may be made, and what was counted of it by then.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    who_until: Option<OffsetDateTime>,
-    place_until: Option<OffsetDateTime>,
+    who_until: Option<SystemTime>,
+    place_until: Option<SystemTime>,
     known: bool,
     known_today: bool,
     wait: Option<Duration>,

@@ -23,7 +23,7 @@ use super::stored::{Form, NotAHash};
 use crate::config::MAX_ITERATIONS;
 
 /// Two seconds, of what comes in. A login with a wrong password costs it in full, so it is how long
-/// one guess can keep a core busy.
+/// one guess can keep a core busy; twice as long where a hash of [`Form::Alike`] is tried twice.
 pub(super) const MAX: u64 = 2_000_000_000;
 
 /// Of what is stored: all that was ever taken. Nobody is locked out by an upgrade. The user's next
@@ -49,18 +49,28 @@ fn iteration(digest: Digest) -> u64 {
     }
 }
 
-/// What verifying a hash costs.
+/// What trying a password against a hash costs.
 pub(super) fn of(form: &Form) -> u64 {
     match form {
-        Form::Own(own) => u64::from(own.iterations) * SHA256,
-        Form::Foreign(Foreign::Pbkdf2 { digest, iterations, .. }) => {
-            u64::from(*iterations) * iteration(*digest)
-        }
-        Form::Foreign(Foreign::Bcrypt { cost, .. }) => BCRYPT << cost,
-        Form::Foreign(Foreign::Argon2 { kib, passes, .. }) => {
+        Form::Own(own) | Form::Alike(own) => of_iterations(own.iterations),
+        Form::Foreign(foreign) => of_foreign(foreign),
+    }
+}
+
+/// What so many iterations with SHA-256 cost.
+pub(super) fn of_iterations(iterations: u32) -> u64 {
+    u64::from(iterations) * SHA256
+}
+
+/// What verifying a foreign hash costs.
+pub(super) fn of_foreign(foreign: &Foreign) -> u64 {
+    match foreign {
+        Foreign::Pbkdf2 { digest, iterations, .. } => u64::from(*iterations) * iteration(*digest),
+        Foreign::Bcrypt { cost, .. } => BCRYPT << cost,
+        Foreign::Argon2 { kib, passes, .. } => {
             u64::from(*kib).saturating_mul(u64::from(*passes)).saturating_mul(ARGON2_KIB)
         }
-        Form::Foreign(Foreign::Scrypt { log_n, r, p, .. }) => {
+        Foreign::Scrypt { log_n, r, p, .. } => {
             let blocks = (u64::from(*r) * u64::from(*p)).saturating_mul(1 << log_n);
             blocks.saturating_mul(SCRYPT_KIB) / 8
         }
@@ -73,7 +83,7 @@ pub(super) fn check(form: &Form, most: u64) -> Result<(), NotAHash> {
         return Ok(());
     }
     let of_kind = match form {
-        Form::Own(_) => format!("{} iterations", most / SHA256),
+        Form::Own(_) | Form::Alike(_) => format!("{} iterations", most / SHA256),
         Form::Foreign(Foreign::Pbkdf2 { digest, .. }) => {
             format!("{} iterations", most / iteration(*digest))
         }

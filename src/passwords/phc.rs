@@ -46,6 +46,9 @@ impl FromStr for Own {
             return Err(fault());
         };
         let (digits, rest) = parameters.split_once(",l=32").ok_or_else(fault)?;
+        if digits.starts_with(['+', '0']) {
+            return Err(fault());
+        }
         let iterations = digits.parse().ok().filter(|n| *n > 0);
         let iterations = iterations.ok_or_else(fault)?;
         let pepper = match rest.strip_prefix(",keyid=") {
@@ -89,6 +92,8 @@ mod tests {
         for bad in [
             good.replace("i=5", "i=0"),
             good.replace("i=5", "i=-5"),
+            good.replace("i=5", "i=+5"),
+            good.replace("i=5", "i=05"),
             good.replace("i=5", "i=99999999999"),
             good.replace("sha256", "sha512"),
             good.replace("l=32", "l=31"),

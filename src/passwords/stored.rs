@@ -1,4 +1,9 @@
-//! A stored hash, ours or a foreign one that an import brought.
+//! A stored hash: ours, a foreign one that an import brought, or one in our format that an import
+//! brought.
+//!
+//! The format of ours is not ours alone. Whether another service normalised its passwords nobody
+//! can see, so a hash in our format is stored with [`MARK`] before it unless it is known to be
+//! ours, and so it is exported. No other kind of hash begins with that word.
 
 use super::cost;
 use super::foreign::Foreign;
@@ -18,6 +23,8 @@ pub(crate) struct PasswordHash {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Form {
     Own(Own),
+    /// In our format, without a pepper; made from a password that may not have been normalised.
+    Alike(Own),
     Foreign(Foreign),
 }
 
@@ -28,12 +35,51 @@ impl Form {
                 let pepper = own.pepper.map_or(String::new(), |id| format!(",keyid={id}"));
                 format!("Gatepost's own i={}{pepper}", own.iterations)
             }
+            Self::Alike(own) => format!("pbkdf2-sha256 i={}, as ours", own.iterations),
             Self::Foreign(foreign) => foreign.to_string(),
         }
     }
 }
 
+/// Stands before a hash in our format that may not be ours.
+const MARK: &str = "foreign";
+
 impl PasswordHash {
+    /// A hash that an import brought and of which nobody says that it is ours. One under a pepper is
+    /// ours all the same: nobody else has it.
+    ///
+    /// # Errors
+    /// As parsing does.
+    pub(crate) fn from_elsewhere(text: &str) -> Result<Self, NotAHash> {
+        let parsed: Self = text.parse()?;
+        Ok(match parsed.form {
+            Form::Own(own) if own.pepper.is_none() => {
+                Self { text: format!("{MARK}{text}"), form: Form::Alike(own) }
+            }
+            form => Self { text: parsed.text, form },
+        })
+    }
+
+    /// A hash that we made, read as an import does.
+    ///
+    /// # Errors
+    /// For every other, and as parsing does.
+    pub(crate) fn own(text: &str) -> Result<Self, NotAHash> {
+        text.parse::<Own>()?;
+        text.parse()
+    }
+
+    /// Whether a stored text is of a hash that we made, whatever it costs.
+    pub(crate) fn is_own(stored: &str) -> bool {
+        stored.parse::<Own>().is_ok()
+    }
+
+    /// Whether a stored text is of this hash, marked or not: before there were marks, none was.
+    pub(crate) fn is_that_of(&self, stored: &str) -> bool {
+        let unmarked = |text: &str| text.strip_prefix(MARK).unwrap_or(text).to_owned();
+        unmarked(&self.text) == unmarked(stored)
+    }
+
     /// Reads what a row holds. It may cost more than what is taken from outside, since it may be
     /// older than that bound.
     ///
@@ -44,7 +90,14 @@ impl PasswordHash {
     }
 
     fn read(text: &str, most: u64) -> Result<Self, NotAHash> {
-        let form = if text.starts_with(phc::PREFIX) {
+        let marked = text.strip_prefix(MARK).filter(|rest| rest.starts_with(phc::PREFIX));
+        let form = if let Some(rest) = marked {
+            let own: Own = rest.parse()?;
+            if own.pepper.is_some() {
+                return Err(NotAHash::new("a hash under a pepper is ours and carries no mark"));
+            }
+            Form::Alike(own)
+        } else if text.starts_with(phc::PREFIX) {
             Form::Own(text.parse()?)
         } else {
             Form::Foreign(text.parse()?)
@@ -66,7 +119,7 @@ impl PasswordHash {
     /// Bytes of memory that verifying it takes beyond some kilobytes.
     pub(crate) fn memory(&self) -> usize {
         match &self.form {
-            Form::Own(_) => 0,
+            Form::Own(_) | Form::Alike(_) => 0,
             Form::Foreign(foreign) => foreign.memory(),
         }
     }
@@ -130,5 +183,53 @@ mod tests {
         let hash: PasswordHash = text.parse().unwrap();
         assert_eq!(hash.to_string(), text);
         assert_eq!(format!("{hash:?}"), "PasswordHash(pbkdf2-sha1 i=1000, …)");
+    }
+
+    const OURS: &str = "$pbkdf2-sha256$i=5,l=32$BwcHBwcHBwcHBwcHBwcHBw$\
+                        CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk";
+
+    #[test]
+    fn the_mark_is_put_once_and_only_where_it_says_something() {
+        let text = |hash: &str| PasswordHash::from_elsewhere(hash).map(|hash| hash.to_string());
+        let marked = format!("foreign{OURS}");
+        assert_eq!(text(OURS), Ok(marked.clone()));
+        assert_eq!(text(&marked), Ok(marked.clone()));
+        let django = "pbkdf2_sha1$1000$saltsaltsalt$AwqfYeoLQyExMNseD8jAJAm/tec=";
+        let peppered = OURS.replace("l=32", "l=32,keyid=AAECAwQF");
+        for unmarked in [django, &peppered] {
+            assert_eq!(text(unmarked).as_deref(), Ok(unmarked));
+        }
+        assert!(PasswordHash::own(OURS).is_ok() && PasswordHash::own(&peppered).is_ok());
+        for other in [&marked, django, &format!("foreignforeign{OURS}"), ""] {
+            assert!(PasswordHash::own(other).is_err(), "{other}");
+        }
+        for bad in [
+            format!("foreign{django}"),
+            format!("foreign{peppered}"),
+            format!("foreignforeign{OURS}"),
+            OURS.replace("i=5", "i=2500001"),
+            marked.replace("i=5", "i=2500001"),
+        ] {
+            assert!(text(&bad).is_err(), "{bad}");
+        }
+        for most in [OURS, &marked].map(|hash| hash.replace("i=5", "i=2500000")) {
+            assert!(text(&most).is_ok(), "{most}");
+        }
+        // One of before there was this bound is ours all the same, and is read where it is stored.
+        let costly = OURS.replace("i=5", "i=10000001");
+        assert!(PasswordHash::own(&costly).is_err() && PasswordHash::is_own(&costly));
+        for stored in [&costly, &format!("foreign{costly}")] {
+            assert!(PasswordHash::stored(stored).is_ok(), "{stored}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_the_same_with_and_without_the_mark() {
+        let marked = PasswordHash::from_elsewhere(OURS).unwrap();
+        let ours = PasswordHash::own(OURS).unwrap();
+        for hash in [&marked, &ours] {
+            assert!(hash.is_that_of(OURS) && hash.is_that_of(&format!("foreign{OURS}")));
+            assert!(!hash.is_that_of(&OURS.replace("i=5", "i=6")));
+        }
     }
 }

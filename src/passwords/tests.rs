@@ -41,6 +41,47 @@ fn a_wrong_password_costs_the_same_whoever_it_is_for() {
     }
 }
 
+/// A hash in our format that an import brought, of this password byte for byte.
+fn alike(text: &str, iterations: u32) -> PasswordHash {
+    let salt = [7; SALT_BYTES];
+    let hash = with(1).lane.derive(text.as_bytes(), &salt, iterations).unwrap();
+    let own: PasswordHash = Own { iterations, pepper: None, salt, hash }.into();
+    PasswordHash::from_elsewhere(&own.to_string()).unwrap()
+}
+
+#[test]
+fn a_hash_in_our_format_from_elsewhere_is_tried_normalised_then_as_typed_and_is_always_weak() {
+    let hasher = with(50);
+    for iterations in [10, 50, 70] {
+        let (typed, normalised) = (alike("pass²word", iterations), alike("pass2word", iterations));
+        let verify = |text: &str, stored| hasher.verify(&password(text), Some(stored)).unwrap();
+        assert_eq!(verify("pass²word", &typed), Verdict::RightButWeak);
+        assert_eq!(verify("pass²word", &normalised), Verdict::RightButWeak);
+        assert_eq!(verify("pass2word", &normalised), Verdict::RightButWeak);
+        assert_eq!(verify("pass2word", &typed), Verdict::Wrong);
+        assert_eq!(verify("pass³word", &typed), Verdict::Wrong);
+    }
+}
+
+#[test]
+fn hashes_of_ours_are_tried_once_and_others_cost_more_only_where_both_trials_do() {
+    let hasher = with(50);
+    let own = hasher.hash(&password("correct horse")).unwrap();
+    let (cheap, costly) = (alike("correct horse", 20), alike("correct horse", 40));
+    for (stored, wrong, spent) in [
+        (None, "wr²ng", 50),
+        (Some(&own), "wr²ng", 50),
+        (Some(&cheap), "wr²ng", 50),
+        (Some(&cheap), "wrong", 50),
+        (Some(&costly), "wrong", 50),
+        (Some(&costly), "wr²ng", 80),
+    ] {
+        DERIVED.set(0);
+        assert_eq!(hasher.verify(&password(wrong), stored), Ok(Verdict::Wrong));
+        assert_eq!(DERIVED.get(), spent, "{stored:?} and {wrong}");
+    }
+}
+
 #[test]
 fn a_password_verifies_against_its_own_hash_and_no_other_does() {
     let hasher = with(10);

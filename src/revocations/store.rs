@@ -2,6 +2,7 @@
 
 use super::{Cursor, Entry, SETTLED_AFTER, Still};
 use crate::error::Result;
+use crate::moment::Moment;
 use crate::tokens::SessionRef;
 use postgres::types::Type;
 use postgres::{Client, Row};
@@ -50,10 +51,9 @@ pub(super) fn list(
 ) -> Result<Rows> {
     let sql = concat!(
         "SELECT NULL::BIGINT,
-                floor(extract(epoch FROM now()) * 1000000)::BIGINT - $5, false, 0, false,
-                 NULL::BYTEA
+                now() - $5 * interval '1 microsecond', false, 0, false, NULL::BYTEA
          UNION ALL
-         (SELECT s.id, round(extract(epoch FROM s.revoked_at) * 1000000)::BIGINT,
+         (SELECT s.id, s.revoked_at,
                  s.ended_at IS NULL AND u.id IS NOT NULL,
                  coalesce(u.token_version, 0), coalesce(u.admin, false), s.identity
           FROM gatepost.sessions s LEFT JOIN gatepost.users u ON u.id = s.user_id
@@ -80,7 +80,7 @@ pub(super) fn list(
     let mut entries: Vec<(Cursor, Entry)> = listed.into_iter().map(entry).collect::<Result<_>>()?;
     // SQL promises an order inside of the parentheses, not outside of them.
     entries.sort_unstable_by_key(|(cursor, _)| *cursor);
-    Ok(Rows { entries, settled: clock.first().map_or(0, |row| row.get(1)) })
+    Ok(Rows { entries, settled: clock.first().map_or(0, |row| micros(row, 0)) })
 }
 
 /// The positions of entries alone, and the moment before which nothing is listed any more.
@@ -92,9 +92,9 @@ pub(super) fn positions(
 ) -> Result<(Vec<Cursor>, i64)> {
     let sql = concat!(
         "SELECT NULL::BIGINT,
-                floor(extract(epoch FROM now() - $3 * interval '1 millisecond') * 1000000)::BIGINT
+                now() - $3 * interval '1 millisecond'
          UNION ALL
-         (SELECT s.id, round(extract(epoch FROM s.revoked_at) * 1000000)::BIGINT
+         (SELECT s.id, s.revoked_at
           FROM gatepost.sessions s WHERE ",
         listed!(),
         " ORDER BY s.revoked_at, s.id LIMIT $4)"
@@ -111,8 +111,8 @@ pub(super) fn positions(
     let (mut entries, mut oldest) = (Vec::with_capacity(rows.len()), 0);
     for row in &rows {
         match row.get(0) {
-            Some(after) => entries.push(Cursor { since: row.get(1), after }),
-            None => oldest = row.get(1),
+            Some(after) => entries.push(Cursor { since: micros(row, after), after }),
+            None => oldest = micros(row, 0),
         }
     }
     entries.sort_unstable();
@@ -127,5 +127,9 @@ fn entry(row: &Row) -> Result<(Cursor, Entry)> {
     let sid = SessionRef::stored(row.get(0), row.get(5))?;
     let still = Still { token_version: row.get(3), admin: row.get(4) };
     let entry = Entry { sid, still: row.get::<_, bool>(2).then_some(still) };
-    Ok((Cursor { since: row.get(1), after: sid.id() }, entry))
+    Ok((Cursor { since: micros(row, sid.id()), after: sid.id() }, entry))
+}
+
+fn micros(row: &Row, session: i64) -> i64 {
+    row.get::<_, Moment>(1).micros(("session", session))
 }

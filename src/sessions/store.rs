@@ -248,7 +248,9 @@ fn refreshed(row: Option<&Row>) -> Refreshed {
 macro_rules! refreshed {
     () => {
         " RETURNING u.id, u.admin, u.token_version,
-                    (extract(epoch FROM s.expires_at - now()) * 1000)::BIGINT"
+                    (extract(epoch FROM
+                              least(s.expires_at, TIMESTAMPTZ '9999-12-31 23:59:59+00') - now())
+                     * 1000)::BIGINT"
     };
 }
 
@@ -266,7 +268,8 @@ pub(super) fn advance(
              refreshes_forgotten_at = greatest(refreshes_forgotten_at, now())
                                       + $5 * interval '1 millisecond',
              expires_at = least(now() + $3 * interval '1 millisecond',
-                                s.created_at + $4 * interval '1 millisecond')
+                                greatest(s.created_at, TIMESTAMPTZ 'epoch')
+                                + $4 * interval '1 millisecond')
          FROM gatepost.users u WHERE s.id = $1 AND u.id = s.user_id AND ",
         active!(),
         refreshed!()
@@ -475,12 +478,13 @@ pub(super) fn sweep(tx: &mut Transaction<'_>) -> Result<u64> {
 
 /// A session in a row, from this column on.
 fn session(row: &Row, from: usize) -> Session {
+    let whose = ("session", row.get(from));
     Session {
         id: SessionId::stored(row.get(from)),
         user_id: UserId::stored(row.get(from + 1)),
-        created_at: Timestamp::stored(row.get(from + 2)),
-        last_used_at: Timestamp::stored(row.get(from + 3)),
-        expires_at: Timestamp::stored(row.get(from + 4)),
+        created_at: Timestamp::stored(row.get(from + 2), whose),
+        last_used_at: Timestamp::stored(row.get(from + 3), whose),
+        expires_at: Timestamp::stored(row.get(from + 4), whose),
         address: row.get(from + 5),
         user_agent: row.get(from + 6),
     }

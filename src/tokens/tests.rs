@@ -77,6 +77,25 @@ fn a_token_says_what_was_issued() {
 }
 
 #[test]
+fn a_token_is_made_of_two_objects() {
+    let (keys, kid) = (keys(1), ed25519(1).kid);
+    let claims = serde_json::to_value(claims()).unwrap();
+    let header = serde_json::json!({"typ": "JWT", "alg": "EdDSA", "kid": kid});
+    assert!(keys.verify(&forge(&ed25519(1), &header, &claims)).is_ok());
+    let order = ["user_id", "exp", "iss", "sub", "iat", "jti", "sid", "admin", "token_version"];
+    let by_position = serde_json::json!(order.map(|name| claims[name].clone()));
+    let read = serde_json::from_value::<Claims>(by_position.clone()).map_err(|e| e.to_string());
+    assert!(read.is_err_and(|fault| fault.contains("expected an object")));
+    for other in [by_position, serde_json::json!([claims]), serde_json::json!("a")] {
+        assert_eq!(keys.verify(&forge(&ed25519(1), &header, &other)), Err(Error::TokenInvalid));
+    }
+    // Of jsonwebtoken's struct, by position.
+    let header = serde_json::json!(["JWT", "EdDSA", null, null, null, kid]);
+    assert_eq!(keys.verify(&forge(&ed25519(1), &header, &claims)), Err(Error::TokenInvalid));
+    assert!(!keys.lack_key_of(&forge(&ed25519(2), &header, &claims)));
+}
+
+#[test]
 fn a_token_does_not_outlive_its_session() {
     let issued = keys(1).issue(ALICE, session(), Duration::from_millis(7_900)).unwrap();
     let claims = keys(1).verify(&issued.access_token).unwrap();

@@ -1,8 +1,9 @@
 //! A line of NDJSON, in and out.
 
 use super::store::Existing;
-use crate::app::App;
+use crate::by_name::by_name;
 use crate::error::{Error, Result};
+use crate::moment;
 use crate::passwords::PasswordHash;
 use crate::printable::is_invisible;
 use crate::users::Login;
@@ -10,9 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::error::Category;
 use std::fmt;
-use std::str::FromStr;
-use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 
 /// What is wrong with a line. Never holds anything of a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,37 +39,54 @@ pub(super) struct Incoming {
     pub(super) expires_at: Option<OffsetDateTime>,
 }
 
+/// What an export says of the hashes that we made: others have the same format, of passwords that
+/// were not normalised.
+const US: &str = "gatepost";
+
 /// Values are typed later: an error of serde's about a value would show it.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct Fields {
     login: Option<Value>,
     password_hash: Option<Value>,
+    hashed_by: Option<Value>,
     admin: Option<Value>,
     created_at: Option<Value>,
     locked: Option<Value>,
     expires_at: Option<Value>,
 }
+by_name!(Fields);
 
 impl Incoming {
-    /// Reads a line, `None` being one that is too long.
+    /// Reads a line, `None` being one that is too long. `check` says whether a hash can be verified.
     pub(super) fn parse(
-        app: &App,
         line: u64,
         text: Option<&[u8]>,
+        check: impl Fn(&PasswordHash) -> std::result::Result<(), String>,
     ) -> std::result::Result<Self, Fault> {
         let fault = |cause: String| Fault { line, cause };
         let text = text.ok_or_else(|| fault("is too long".to_owned()))?;
         let fields: Fields = serde_json::from_slice(text).map_err(|e| fault(describe(&e)))?;
-        Self::from_fields(app, line, &fields).map_err(fault)
+        Self::from_fields(line, &fields, check).map_err(fault)
     }
 
-    fn from_fields(app: &App, line: u64, fields: &Fields) -> std::result::Result<Self, String> {
+    fn from_fields(
+        line: u64,
+        fields: &Fields,
+        check: impl Fn(&PasswordHash) -> std::result::Result<(), String>,
+    ) -> std::result::Result<Self, String> {
         let login = required("login", fields.login.as_ref())?;
         let login = Login::parse(login).map_err(|e| e.to_string())?;
         let hash = required("password_hash", fields.password_hash.as_ref())?;
-        let hash = PasswordHash::from_str(hash).map_err(|e| format!("password_hash: {e}"))?;
-        app.can_verify(&hash).map_err(|e| format!("password_hash: {e}"))?;
+        let of_hash = |e: &dyn fmt::Display| format!("password_hash: {e}");
+        let hash = match &fields.hashed_by {
+            None => PasswordHash::from_elsewhere(hash).map_err(|e| of_hash(&e))?,
+            Some(Value::String(by)) if by == US => {
+                PasswordHash::own(hash).map_err(|e| format!("hashed_by: {US}, but {e}"))?
+            }
+            Some(_) => return Err(format!("hashed_by: must be {US:?}, or not be there")),
+        };
+        check(&hash).map_err(|e| of_hash(&e))?;
         Ok(Self {
             line,
             login,
@@ -97,6 +113,10 @@ impl Incoming {
 fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let cause = text.split(" at line ").next().unwrap_or_default();
+    // The values are of any type, so only the whole can have the wrong one.
+    if cause.starts_with("invalid type") {
+        return "not an object".to_owned();
+    }
     let is_about_a_name =
         cause.starts_with("unknown field") || cause.starts_with("duplicate field");
     let repeats = error.classify() == Category::Data && !is_about_a_name;
@@ -122,18 +142,12 @@ fn truth(name: &str, value: Option<&Value>) -> std::result::Result<Option<bool>,
     }
 }
 
-/// A moment as RFC 3339 writes it, to the microsecond that PostgreSQL keeps.
+/// A moment as RFC 3339 writes it.
 fn time(name: &str, value: Option<&Value>) -> std::result::Result<Option<OffsetDateTime>, String> {
-    let fault =
-        || format!("{name}: must be a time as in RFC 3339, such as 2026-01-31T18:00:00.123456Z");
+    let fault = || format!("{name}: {}", moment::EXPECTED);
     match value {
         None => Ok(None),
-        Some(Value::String(text)) => {
-            let read = OffsetDateTime::parse(text, &Rfc3339).ok();
-            let utc = read.and_then(|time| time.checked_to_offset(UtcOffset::UTC));
-            let utc = utc.filter(|time| (1..=9999).contains(&time.year())).ok_or_else(fault)?;
-            utc.replace_nanosecond(utc.microsecond() * 1_000).map(Some).map_err(|_| fault())
-        }
+        Some(Value::String(text)) => moment::parse(text).map(Some).ok_or_else(fault),
         Some(_) => Err(fault()),
     }
 }
@@ -142,6 +156,8 @@ fn time(name: &str, value: Option<&Value>) -> std::result::Result<Option<OffsetD
 struct Outgoing<'a> {
     login: &'a str,
     password_hash: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hashed_by: Option<&'static str>,
     admin: bool,
     created_at: String,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -158,6 +174,7 @@ pub(super) fn write(user: &Existing) -> Result<String> {
     let outgoing = Outgoing {
         login: &user.login,
         password_hash: &user.password_hash,
+        hashed_by: PasswordHash::is_own(&user.password_hash).then_some(US),
         admin: user.admin,
         created_at: show(user.created_at),
         locked: user.locked,

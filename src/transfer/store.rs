@@ -2,6 +2,7 @@
 
 use super::line::Incoming;
 use crate::error::Result;
+use crate::moment::{self, Moment};
 use postgres::types::Type;
 use postgres::{Client, Row, Transaction};
 use std::collections::{HashMap, HashSet};
@@ -17,16 +18,16 @@ pub(super) struct Existing {
     pub(super) expires_at: Option<OffsetDateTime>,
 }
 
-/// The row from its third column on. A time that is no time (`infinity`) is an error, not a panic.
-fn existing_of(row: &Row) -> Result<Existing> {
-    Ok(Existing {
+fn existing_of(row: &Row) -> Existing {
+    let whose = ("user", row.get(0));
+    Existing {
         login: row.get(2),
         password_hash: row.get(3),
         admin: row.get(4),
-        created_at: row.try_get(5)?,
+        created_at: row.get::<_, Moment>(5).time(whose),
         locked: row.get(6),
-        expires_at: row.try_get(7)?,
-    })
+        expires_at: row.get::<_, Option<Moment>>(7).and_then(|end| end.end(whose)),
+    }
 }
 
 /// Inserts those whose login is free, in their order, and returns the canonical logins of these.
@@ -44,7 +45,7 @@ pub(super) fn insert(tx: &mut Transaction<'_>, users: &[&Incoming]) -> Result<Ha
         users.iter().map(|user| of(user).unwrap_or(false)).collect::<Vec<bool>>()
     };
     let times = |of: fn(&Incoming) -> Option<OffsetDateTime>| {
-        users.iter().map(|user| of(user)).collect::<Vec<_>>()
+        users.iter().map(|user| of(user).map(moment::parameter)).collect::<Vec<_>>()
     };
     let rows = tx.query_typed(
         sql,
@@ -71,7 +72,7 @@ pub(super) fn existing(
                FROM gatepost.users WHERE login_canonical = ANY ($1)";
     let logins: Vec<&str> = users.iter().map(|user| user.login.canonical()).collect();
     let rows = conn.query_typed(sql, &[(&logins, Type::TEXT_ARRAY)])?;
-    rows.iter().map(|row| Ok((row.get(1), existing_of(row)?))).collect()
+    Ok(rows.iter().map(|row| (row.get(1), existing_of(row))).collect())
 }
 
 /// The users behind this id, in the order of their ids.
@@ -80,5 +81,5 @@ pub(super) fn page(conn: &mut Client, after: i64, size: i64) -> Result<Vec<(i64,
                       expires_at
                FROM gatepost.users WHERE id > $1 ORDER BY id LIMIT $2";
     let rows = conn.query_typed(sql, &[(&after, Type::INT8), (&size, Type::INT8)])?;
-    rows.iter().map(|row| Ok((row.get(0), existing_of(row)?))).collect()
+    Ok(rows.iter().map(|row| (row.get(0), existing_of(row))).collect())
 }

@@ -5,6 +5,7 @@ use super::last_admin::Admin;
 use super::types::{Login, Page, Timestamp, User, UserId};
 use crate::db::{Connection, violates};
 use crate::error::{Error, Result};
+use crate::moment::Moment;
 use crate::passwords::PasswordHash;
 use postgres::types::Type;
 use postgres::{Client, GenericClient, Row, Transaction};
@@ -18,13 +19,14 @@ macro_rules! user {
 }
 
 fn user(row: &Row) -> User {
+    let whose = ("user", row.get(0));
     User {
         id: UserId::stored(row.get(0)),
         login: row.get(1),
         admin: row.get(2),
-        created_at: Timestamp::stored(row.get(3)),
+        created_at: Timestamp::stored(row.get(3), whose),
         locked: row.get(4),
-        expires_at: row.get::<_, Option<_>>(5).map(Timestamp::stored),
+        expires_at: Timestamp::stored_end(row.get(5), whose),
     }
 }
 
@@ -182,7 +184,8 @@ pub(super) fn lock_admins(
     tx: &mut Transaction<'_>,
     others: &[i64],
 ) -> Result<(Vec<Admin>, OffsetDateTime)> {
-    let now = tx.query_typed_one("SELECT now()", &[])?.get(0);
+    let now: Moment = tx.query_typed_one("SELECT now()", &[])?.get(0);
+    let now = now.time(("clock", 0));
     let sql = "SELECT id, locked, expires_at, admin FROM gatepost.users
                WHERE id = ANY ($1 || ARRAY(SELECT id FROM gatepost.users WHERE admin))
                ORDER BY id FOR UPDATE";
@@ -190,7 +193,7 @@ pub(super) fn lock_admins(
     let admin = |row: &Row| Admin {
         id: UserId::stored(row.get(0)),
         locked: row.get(1),
-        expires_at: row.get(2),
+        expires_at: row.get::<_, Option<Moment>>(2).and_then(|end| end.end(("user", row.get(0)))),
     };
     Ok((rows.iter().filter(|row| row.get(3)).map(admin).collect(), now))
 }
@@ -220,7 +223,7 @@ pub(super) fn change(
          WHERE id = $1 RETURNING ",
         user!()
     );
-    let expires_at = change.expires_at.flatten().map(Timestamp::time);
+    let expires_at = change.expires_at.flatten().map(Timestamp::parameter);
     let row = tx.query_typed_opt(
         sql,
         &[

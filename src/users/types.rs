@@ -1,13 +1,12 @@
 //! The words of this slice, each parsed once.
 
 use crate::error::{Error, Result};
+use crate::moment::{self, Moment, Whose};
 use caseless::Caseless;
-use postgres::types::{FromSql, Type};
-use postgres_protocol::types::timestamp_from_sql;
 use serde::{Serialize, Serializer};
 use std::fmt;
-use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
+use std::time::SystemTime;
+use time::OffsetDateTime;
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
@@ -174,62 +173,35 @@ impl Timestamp {
             .map_err(|_| Error::Internal(format!("{millis} is not a time")))
     }
 
-    /// Reads what RFC 3339 calls a date-time, such as `2027-01-31T18:00:00Z`. A fraction of a
-    /// second is dropped, since it would not be shown.
+    /// Reads what RFC 3339 calls a date-time, such as `2027-01-31T18:00:00Z`, of the years 1 to
+    /// 9999 in UTC. A fraction of a second is dropped, since it would not be shown.
     ///
     /// # Errors
     /// A text that says what would have been right.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
-        let fault = || "must be a time as in RFC 3339, such as 2027-01-31T18:00:00Z".to_owned();
-        let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| fault())?;
-        let whole = time.replace_nanosecond(0).map_err(|_| fault())?;
-        // An offset can push the edges of the calendar out of the years that can be written.
-        let utc = whole.checked_to_offset(UtcOffset::UTC).ok_or_else(fault)?;
-        if (0..=9999).contains(&utc.year()) { Ok(Self(utc)) } else { Err(fault()) }
+        let fault = || moment::EXPECTED.to_owned();
+        let time = moment::parse(text).ok_or_else(fault)?;
+        time.replace_nanosecond(0).map(Self).map_err(|_| fault())
     }
 
-    /// The moment for the database.
+    /// The moment itself.
     pub(crate) fn time(self) -> OffsetDateTime {
         self.0
     }
 
-    /// A moment from the database, in UTC.
-    pub(crate) fn stored(time: Stored) -> Self {
-        Self(time.0)
-    }
-}
-
-/// A moment as a column holds it. One of no year that can be written (`infinity`, the year 200,000)
-/// is the nearest that can be: a row that was planted must not stop the list that it is in.
-#[derive(Clone, Copy)]
-pub(crate) struct Stored(OffsetDateTime);
-
-impl Stored {
-    /// The first and the last second that can be written, in seconds since 1970-01-01 UTC.
-    const EDGES: (i64, i64) = (-62_167_219_200, 253_402_300_799);
-}
-
-impl Default for Stored {
-    fn default() -> Self {
-        Self(OffsetDateTime::UNIX_EPOCH)
-    }
-}
-
-impl<'a> FromSql<'a> for Stored {
-    fn from_sql(
-        _: &Type,
-        raw: &'a [u8],
-    ) -> std::result::Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        /// Microseconds between 1970 and 2000, where PostgreSQL begins to count.
-        const TO_2000: i128 = 946_684_800_000_000;
-        let micros = i128::from(timestamp_from_sql(raw)?) + TO_2000;
-        let (first, last) = Self::EDGES;
-        let micros = micros.clamp(i128::from(first) * 1_000_000, i128::from(last) * 1_000_000);
-        Ok(Self(OffsetDateTime::from_unix_timestamp_nanos(micros * 1_000)?))
+    /// The moment for the database.
+    pub(crate) fn parameter(self) -> SystemTime {
+        moment::parameter(self.0)
     }
 
-    fn accepts(kind: &Type) -> bool {
-        *kind == Type::TIMESTAMPTZ
+    /// A moment from the database.
+    pub(crate) fn stored(moment: Moment, whose: Whose) -> Self {
+        Self(moment.time(whose))
+    }
+
+    /// One at which something ends; infinity is none.
+    pub(crate) fn stored_end(moment: Option<Moment>, whose: Whose) -> Option<Self> {
+        moment.and_then(|moment| moment.end(whose)).map(Self)
     }
 }
 
@@ -394,7 +366,8 @@ mod tests {
             "2027-01-31T25:00:00Z",
             "10000-01-01T00:00:00Z",
             "9999-12-31T23:59:59-01:00",
-            "0000-01-01T00:00:00+01:00",
+            "0000-12-31T23:59:59Z",
+            "0001-01-01T00:00:00+01:00",
             "1800000000",
         ] {
             assert!(Timestamp::parse(text).is_err(), "{text}");

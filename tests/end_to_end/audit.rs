@@ -5,6 +5,7 @@ use crate::support::{
     APP_PASSWORD, CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, client, conninfo, new_database,
     problem,
 };
+use crate::times::drop_checks;
 use gatepost::{Head, Secret, Timestamp, audit};
 use serde_json::{Value, json};
 use std::str::FromStr;
@@ -472,6 +473,7 @@ fn a_malformed_row_or_seal_is_a_finding_and_stops_neither_reading_nor_sealing() 
     server.register_admin("root");
     let token = server.token("root");
     let url = conninfo(&CLUSTER, "gatepost_app", APP_PASSWORD, &server.database);
+    drop_checks(&mut server.sql());
     let mut app = postgres::Client::connect(&url, postgres::NoTls).unwrap();
     app.batch_execute(
         "INSERT INTO gatepost.audit (at, actor, action, outcome, nonce, mac)

@@ -13,7 +13,7 @@ const FLASK: &str = include_str!("fixtures/users.ndjson");
 const HASH: &str = "$2b$04$kLHVlmjw5QSN3KzeuPzR8evy4GpDLVNIUzxBi.Mb1afWVTgSgJppG";
 
 /// Imports, and returns the outcome with what was said about lines.
-fn import(server: &TestServer, text: &str) -> (Imported, Vec<String>) {
+pub(crate) fn import(server: &TestServer, text: &str) -> (Imported, Vec<String>) {
     let mut said = Vec::new();
     let done = transfer::import(server.app(), text.as_bytes(), |event| match event {
         Event::Refused(fault) | Event::Changed(fault) => said.push(fault.to_string()),
@@ -22,17 +22,17 @@ fn import(server: &TestServer, text: &str) -> (Imported, Vec<String>) {
     (done.unwrap(), said)
 }
 
-fn export(server: &TestServer) -> String {
+pub(crate) fn export(server: &TestServer) -> String {
     let mut out = Vec::new();
     transfer::export(server.app(), &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
-fn counts(done: &Imported) -> [u64; 5] {
+pub(crate) fn counts(done: &Imported) -> [u64; 5] {
     [done.lines, done.imported, done.present, done.changed, done.refused]
 }
 
-fn hashes(server: &TestServer) -> BTreeMap<String, String> {
+pub(crate) fn hashes(server: &TestServer) -> BTreeMap<String, String> {
     let sql = "SELECT login, password_hash FROM gatepost.users";
     let rows = server.sql().query(sql, &[]).unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
@@ -224,7 +224,7 @@ fn locked_and_expired_users_stay_so() {
 }
 
 /// The program on a database of a test server.
-fn program(home: &Home, server: &TestServer, arguments: &[&str]) -> Command {
+pub(crate) fn program(home: &Home, server: &TestServer, arguments: &[&str]) -> Command {
     let url = conninfo(&CLUSTER, "gatepost_app", APP_PASSWORD, &server.database);
     let mut command = home.command(arguments);
     command.env("GATEPOST_DATABASE_URL", url);

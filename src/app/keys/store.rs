@@ -6,6 +6,7 @@
 
 use super::New;
 use crate::error::Result;
+use crate::moment::Moment;
 use crate::tokens::seal::Sealed;
 use postgres::types::{FromSql, Type};
 use postgres::{Client, Row, Transaction};
@@ -45,19 +46,6 @@ pub(crate) struct FloorFound {
     pub(crate) refresh: i64,
 }
 
-/// Milliseconds of a column with a time; NULL for one that never comes or always was.
-macro_rules! millis {
-    ($column:literal) => {
-        concat!(
-            "CASE WHEN isfinite(",
-            $column,
-            ") THEN (extract(epoch FROM ",
-            $column,
-            ") * 1000)::BIGINT END"
-        )
-    };
-}
-
 /// A column, or nothing where it is not what it should be.
 fn get<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Option<T> {
     row.try_get::<_, Option<T>>(at).ok().flatten()
@@ -65,6 +53,24 @@ fn get<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Option<T> {
 
 fn sealed(row: &Row, bytes: usize, with: usize) -> Option<Sealed> {
     get(row, bytes).map(|bytes| Sealed { bytes, with: get(row, with) })
+}
+
+/// When a signing key's turn comes. The nearest time that there is where it is none: the key still
+/// verifies what it has signed.
+fn signs_from(row: &Row, at: usize) -> Option<i64> {
+    let whose = ("signing key", get(row, 0).unwrap_or(0));
+    get(row, at).map(|moment: Moment| millis(moment.micros(whose)))
+}
+
+/// When a refresh key's turn comes. Nothing where it is none: it says when the sessions of earlier
+/// keys are over, which must not be guessed.
+fn used_from(row: &Row, at: usize) -> Option<i64> {
+    get(row, at).and_then(Moment::micros_in_range).map(millis)
+}
+
+/// To the nearest, since what was written was whole.
+fn millis(micros: i64) -> i64 {
+    (micros + 500).div_euclid(1_000)
 }
 
 /// Reads everything. The floors first: what is read after them may be newer than they are, which
@@ -85,32 +91,28 @@ pub(crate) fn read(conn: &mut Client) -> Result<Found> {
         .map(|row| Sealed { bytes: get(row, 0).unwrap_or_default(), with: get(row, 1) });
     let sql = "SELECT (extract(epoch FROM now()) * 1000)::BIGINT";
     let now = conn.query_typed_one(sql, &[])?.get(0);
-    let sql = concat!(
-        "SELECT generation, left(kid, 100), left(algorithm, 20),
-                substring(private_key FROM 1 FOR 200), left(sealed_with, 100),
-                substring(public_key FROM 1 FOR 200), ",
-        millis!("signs_from"),
-        ", substring(mac FROM 1 FOR 200) FROM gatepost.signing_keys ORDER BY generation"
-    );
+    let sql = "SELECT generation, left(kid, 100), left(algorithm, 20),
+                      substring(private_key FROM 1 FOR 200), left(sealed_with, 100),
+                      substring(public_key FROM 1 FOR 200), signs_from,
+                      substring(mac FROM 1 FOR 200)
+               FROM gatepost.signing_keys ORDER BY generation";
     let signing = |row: &Row| SigningFound {
         generation: get(row, 0),
         kid: get(row, 1),
         algorithm: get(row, 2),
         private: sealed(row, 3, 4),
         public: get(row, 5),
-        signs_from: get(row, 6),
+        signs_from: signs_from(row, 6),
         mac: get(row, 7),
     };
     let signing = conn.query_typed(sql, &[])?.iter().map(signing).collect();
-    let sql = concat!(
-        "SELECT generation, substring(secret FROM 1 FOR 200), left(sealed_with, 100), ",
-        millis!("used_from"),
-        ", substring(mac FROM 1 FOR 200) FROM gatepost.refresh_keys ORDER BY generation"
-    );
+    let sql = "SELECT generation, substring(secret FROM 1 FOR 200), left(sealed_with, 100),
+                      used_from, substring(mac FROM 1 FOR 200)
+               FROM gatepost.refresh_keys ORDER BY generation";
     let refresh = |row: &Row| RefreshFound {
         generation: get(row, 0),
         secret: sealed(row, 1, 2),
-        used_from: get(row, 3),
+        used_from: used_from(row, 3),
         mac: get(row, 4),
     };
     let refresh = conn.query_typed(sql, &[])?.iter().map(refresh).collect();

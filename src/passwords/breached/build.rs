@@ -43,7 +43,8 @@ pub fn build_breach_list(
     let mut lines = 0_u64;
     for input in inputs {
         let file = File::open(input).map_err(at(input))?;
-        let mut reader = Lines::new(BufReader::with_capacity(1 << 16, file), MAX_LINE);
+        let reader = BufReader::with_capacity(1 << 16, file);
+        let mut reader = Lines::new(reader, MAX_LINE).map_err(at(input))?;
         while let Some((number, line)) = reader.next().map_err(at(input))? {
             let Some(line) = line else {
                 let text = format!("{}:{number}: longer than {MAX_LINE} bytes", input.display());

@@ -12,7 +12,8 @@
 //! holds a worker; beyond that the network with most of them gives way.
 
 use crate::error::{Error, Result};
-use crate::passwords::foreign::{Digest, Foreign};
+use crate::passwords::cost;
+use crate::passwords::foreign::Foreign;
 use crate::passwords::kernel::HASH_BYTES;
 use crate::shares::{Amount, Network, Shares, Ticket};
 use std::sync::mpsc::SyncSender;
@@ -22,17 +23,17 @@ use zeroize::Zeroizing;
 /// a second or two of theirs, so that a flood of logins does not keep it waiting for good.
 const PASSED: u32 = 8;
 
-/// How many times the usual cost is much.
-const MUCH: u64 = 4;
+/// How many times the usual cost is much: twice 600,000 rounds are half of the most that any stored
+/// hash may cost.
+const MUCH: u64 = 2;
 
-/// Rounds of PBKDF2-SHA-256 that count as usual at the least, where few are configured. Four times
-/// as many take a third of a second.
+/// Rounds of PBKDF2-SHA-256 that count as usual at the least, where few are configured.
 const USUAL: u32 = 600_000;
 
 pub(super) struct Queue {
     waiting: Shares<Waiting>,
     costly: Shares<Waiting>,
-    /// Rounds beyond which a hash is costly.
+    /// The cost beyond which a hash is costly.
     much: u64,
     /// Costly ones that may wait.
     most_costly: usize,
@@ -85,23 +86,11 @@ impl Waiting {
         }
     }
 
-    /// About how many rounds of PBKDF2-SHA-256, as the kernel computes them, take as long.
-    fn rounds(&self) -> u64 {
+    /// What it costs, in the unit that bounds what is stored.
+    fn cost(&self) -> u64 {
         match self {
-            Self::Pbkdf2(own) => own.iterations.into(),
-            Self::Foreign(check) => match &check.hash {
-                // By the crate, without three at once; SHA-512 without instructions of its own.
-                Foreign::Pbkdf2 { digest: Digest::Sha512, iterations, .. } => {
-                    9 * u64::from(*iterations)
-                }
-                Foreign::Pbkdf2 { iterations, .. } => 2 * u64::from(*iterations),
-                // Cost 12 takes a quarter of a second.
-                Foreign::Bcrypt { cost, .. } => 470 << cost,
-                Foreign::Argon2 { kib, passes, .. } => 11 * u64::from(*kib) * u64::from(*passes),
-                Foreign::Scrypt { log_n, r, p, .. } => {
-                    (20 * u64::from(*r) * u64::from(*p)) << log_n >> 3
-                }
-            },
+            Self::Pbkdf2(own) => cost::of_iterations(own.iterations),
+            Self::Foreign(check) => cost::of_foreign(&check.hash),
         }
     }
 
@@ -123,7 +112,7 @@ impl Queue {
         Self {
             waiting: Shares::default(),
             costly: Shares::default(),
-            much: MUCH * u64::from(usual.max(USUAL)),
+            much: MUCH * cost::of_iterations(usual.max(USUAL)),
             most_costly,
             threads,
             idle: 0,
@@ -146,7 +135,7 @@ impl Queue {
     /// Adds a hash that a client of this network waits for. One that costs much and finds no room is
     /// answered at once, or another one in its place.
     pub(super) fn push(&mut self, network: Network, waiting: Waiting) {
-        if waiting.rounds() <= self.much {
+        if waiting.cost() <= self.much {
             self.waiting.insert(network, waiting, 1);
             return;
         }

@@ -1,6 +1,7 @@
 //! What is taken from the queue, and in which order.
 
 use super::*;
+use crate::passwords::foreign::Digest;
 use std::sync::mpsc::sync_channel;
 
 fn memory_hard(kib: u32) -> Foreign {
@@ -140,7 +141,7 @@ fn defaults_of_other_services_are_not_what_costs_much() {
     let is_costly = |hash: Foreign| {
         let (reply, _answer) = sync_channel(1);
         let password = Zeroizing::new(Vec::new());
-        Waiting::Foreign(ForeignCheck { password, hash, reply }).rounds() > queue.much
+        Waiting::Foreign(ForeignCheck { password, hash, reply }).cost() > queue.much
     };
     let bcrypt = |cost| {
         let rest = "LcfXw6rBHCTkIjAgKHKHc.mHKSjQbG0RX5HRxbMdZy4RuqQDvAVH2";
@@ -153,6 +154,6 @@ fn defaults_of_other_services_are_not_what_costs_much() {
         hash: vec![0; 64],
     };
     assert!(!is_costly(bcrypt(12)) && is_costly(bcrypt(14)));
-    assert!(!is_costly(sha512(210_000)) && is_costly(sha512(1_000_000)));
-    assert!(!is_costly(memory_hard(200 * 1024)) && is_costly(memory_hard(512 * 1024)));
+    assert!(!is_costly(sha512(210_000)) && is_costly(sha512(1_600_001)));
+    assert!(!is_costly(memory_hard(200 * 1024)) && is_costly(memory_hard(1024 * 1024)));
 }

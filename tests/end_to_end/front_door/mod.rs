@@ -10,7 +10,7 @@ mod oracles;
 mod proxies;
 mod replies;
 mod shares;
-mod smoke;
+pub(crate) mod smoke;
 mod smuggling;
 mod stopping;
 mod support;

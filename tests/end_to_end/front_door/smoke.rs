@@ -37,12 +37,12 @@ const PIECES: [&[u8]; 16] = [
     b"\0",
 ];
 
-fn mutate(random: &mut Random, case: &[u8]) -> Vec<u8> {
+fn mutate(random: &mut Random, pieces: &[&[u8]], case: &[u8]) -> Vec<u8> {
     let mut input = case.to_vec();
     for _ in 0..=random.below(4) {
         let at = random.below(input.len() + 1);
         match random.below(4) {
-            0 => drop(input.splice(at..at, PIECES[random.below(PIECES.len())].iter().copied())),
+            0 => drop(input.splice(at..at, pieces[random.below(pieces.len())].iter().copied())),
             1 if at < input.len() => input[at] = u8::try_from(random.below(256)).unwrap(),
             2 if at < input.len() => drop(input.remove(at)),
             _ => {
@@ -56,6 +56,11 @@ fn mutate(random: &mut Random, case: &[u8]) -> Vec<u8> {
 }
 
 fn smoke(target: &str, oracle: fn(&[u8])) {
+    smoke_with(target, &PIECES, oracle);
+}
+
+/// Runs an oracle on the cases of a target, and on mutations with these pieces.
+pub(crate) fn smoke_with(target: &str, pieces: &[&[u8]], oracle: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let mut paths: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
@@ -65,7 +70,7 @@ fn smoke(target: &str, oracle: fn(&[u8])) {
         let case = std::fs::read(&path).unwrap();
         oracle(&case);
         for _ in 0..200 {
-            oracle(&mutate(&mut random, &case));
+            oracle(&mutate(&mut random, pieces, &case));
         }
     }
 }
