@@ -308,15 +308,10 @@ pub(crate) fn key_of(
     if is_one && key.kid() == kid { Ok(key) } else { Err(Why::Malformed) }
 }
 
-/// Whether a number is one of a key.
-pub(crate) fn is_generation(number: i64) -> bool {
-    (0..=GREATEST).contains(&number)
-}
-
 /// Numbers that can be counted on from, and times that a calendar has.
 fn is_in_range(generation: i64, from: i64) -> std::result::Result<(), Why> {
     let is_time = OffsetDateTime::from_unix_timestamp(from.div_euclid(1_000)).is_ok();
-    let right = is_generation(generation) && is_time;
+    let right = (0..=GREATEST).contains(&generation) && is_time;
     right.then_some(()).ok_or(Why::Malformed)
 }
 

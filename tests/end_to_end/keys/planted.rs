@@ -249,7 +249,7 @@ fn a_key_that_was_replaced_because_it_leaked_stays_dead_when_its_row_is_copied_b
 }
 
 /// What can be wrong with a row, as SQL that plants it; by whom.
-const MALFORMED: [(&str, &str); 13] = [
+const MALFORMED: [(&str, &str); 14] = [
     ("service", "algorithm = 'RS256'"),
     ("service", "algorithm = '', kid = E'\\033[31m\\nred'"),
     ("service", "private_key = '\\x0102030405'"),
@@ -259,6 +259,8 @@ const MALFORMED: [(&str, &str); 13] = [
     ("service", "sealed_with = 'nobody'"),
     ("service", "generation = 9223372036854775807"),
     ("service", "generation = -9223372036854775808, kid = ''"),
+    // The greatest that is one: behind it there is none.
+    ("service", "generation = 35184372088832"),
     ("service", "signs_from = 'infinity'"),
     ("service", "signs_from = '-infinity'"),
     ("superuser", "kid = NULL"),
