@@ -439,6 +439,7 @@ fn keys_that_an_earlier_release_has_sealed_are_taken_over_once() {
     sql.execute(plant, &[&own.kid, &own.pair.public_key().as_ref()]).unwrap();
     let text = failure(&place.run(&["serve"]), 1);
     assert!(text.contains("gatepost keys reencrypt") && text.contains(&kid), "{text}");
+    assert!(text.contains("what an earlier release has encrypted"), "{text}");
     let text = success(&place.run(&["keys", "reencrypt"]));
     assert!(text.contains(&format!("signing key {kid}\n")), "{text}");
     assert!(text.contains(&own.kid) && text.contains("removed"), "{text}");
