@@ -7,11 +7,11 @@ pub(crate) mod api;
 mod reencrypt;
 
 use crate::app::App;
+use crate::app::keys::New;
 use crate::app::keys::judge::{Floor, Judged};
 use crate::app::keys::plan::{Rows, SigningRow, Turn};
 use crate::app::keys::refused::Place;
 use crate::app::keys::store::{self, SigningFound};
-use crate::app::keys::{New, judge};
 use crate::audit::{Action, Event, Writer};
 use crate::config::Algorithm;
 use crate::error::{Error, Result};
@@ -184,11 +184,16 @@ pub(crate) fn replace_all(app: &App, least: i64, event: &Event<'_>) -> Result<()
     app.reload_keys()
 }
 
-/// The rows, with floors above every generation that any row has and that is one: a row that does
-/// not count today may under another encryption key.
+/// How far a generation that was taken from the clock of another machine may be ahead of ours.
+const AHEAD: i64 = 86_400_000;
+
+/// The rows, with floors above every generation that any row has and that may be one: a row that
+/// does not count today may under another encryption key. One that is far ahead of the clock was
+/// planted, and a floor above it, which nobody can lower, could leave no number for the keys to come.
 fn above_all(judged: Judged, found: &store::Found) -> Rows {
+    let latest = judged.rows.now.saturating_add(AHEAD);
     let above = |floor: i64, generations: &mut dyn Iterator<Item = i64>| {
-        let greatest = generations.filter(|number| judge::is_generation(*number)).max();
+        let greatest = generations.filter(|number| (0..=latest).contains(number)).max();
         floor.max(greatest.map_or(0, |number| number + 1))
     };
     let signing = &mut found.signing.iter().filter_map(|row| row.generation);

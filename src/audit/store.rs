@@ -133,8 +133,8 @@ pub(super) fn ends(conn: &mut Client, number: i64) -> Result<(Option<Head>, Opti
                       (SELECT mac FROM gatepost.audit_seals WHERE number = $1)
                FROM gatepost.audit_seals ORDER BY number DESC LIMIT 1";
     let row = conn.query_typed_opt(sql, &[(&number, Type::INT8)])?;
-    let head = |row: &postgres::Row| Head { number: row.get(0), mac: row.get(1) };
-    Ok((row.as_ref().map(head), row.and_then(|row| row.get(2))))
+    let head = |row: &postgres::Row| Head { number: lenient(row, 0), mac: lenient(row, 1) };
+    Ok((row.as_ref().map(head), row.and_then(|row| lenient(&row, 2))))
 }
 
 /// The last of up to `most` seals at the beginning of the chain that are from before a time and not
@@ -156,8 +156,8 @@ pub(super) fn last_due(
             (&most, Type::INT8),
         ],
     )?;
-    let due = rows.iter().take_while(|row| row.get(2)).skip(1);
-    Ok(due.last().map(|row| Head { number: row.get(0), mac: row.get(1) }))
+    let due = rows.iter().take_while(|row| lenient(row, 2)).skip(1);
+    Ok(due.last().map(|row| Head { number: lenient(row, 0), mac: lenient(row, 1) }))
 }
 
 /// The newest seal from before a time.

@@ -9,6 +9,10 @@ use postgres::types::Type;
 /// twice would mean somebody else.
 const TABLES: [&str; 4] = ["users", "sessions", "api_keys", "audit"];
 
+/// Numbers from here on were never given by a sequence. The service's own role can plant a row with
+/// one, and behind it there would be too few left.
+const PLANTED: i64 = 1 << 62;
+
 /// Moves each table's next number this far beyond the greatest that the database knows of.
 /// Sequences are no part of a transaction: what was moved stays so, and moving again is harmless.
 ///
@@ -23,7 +27,7 @@ pub(crate) fn raise(owner: &postgres::Config, step: i64) -> Result<()> {
     for table in TABLES {
         let sql = format!(
             "SELECT setval('gatepost.{table}_id_seq', $1 + greatest(last_value,
-                        (SELECT coalesce(max(id), 0) FROM gatepost.{table})))
+                        (SELECT coalesce(max(id), 0) FROM gatepost.{table} WHERE id < {PLANTED})))
              FROM gatepost.{table}_id_seq"
         );
         client.query_typed_one(&sql, &[(&step, Type::INT8)]).map_err(failed)?;

@@ -492,4 +492,20 @@ fn a_malformed_row_or_seal_is_a_finding_and_stops_neither_reading_nor_sealing() 
     audit::head(server.app()).unwrap();
     let found = findings(&server, None);
     assert!(found.iter().any(|text| text.contains("does not fit")), "{found:?}");
+    // Of somebody who can take constraints away.
+    server
+        .sql()
+        .batch_execute(
+            "ALTER TABLE gatepost.audit_seals ALTER sealed_at DROP NOT NULL,
+                 ALTER rows DROP NOT NULL, ALTER mac DROP NOT NULL;
+             INSERT INTO gatepost.audit_seals (number, last_id)
+             SELECT max(number) + 1, max(last_id) FROM gatepost.audit_seals",
+        )
+        .unwrap();
+    server.log_in("alice", PASSWORD);
+    audit::head(server.app()).unwrap();
+    findings(&server, None);
+    server.sql().batch_execute("UPDATE gatepost.audit_seals SET sealed_at = NULL").unwrap();
+    let later = Timestamp::parse("2199-01-01T00:00:00Z").unwrap();
+    assert_eq!(audit::prune(server.app(), later), Ok(0));
 }

@@ -195,6 +195,15 @@ fn the_command_can_be_run_again_and_moves_the_numbers_again() {
     server.sql().batch_execute(behind).unwrap();
     success(&after_restore(&server.database));
     assert!((6_000_000..7_000_000).contains(&last("users")));
+    // A row of the service's own role, behind which no number is left.
+    let planted = "INSERT INTO gatepost.sessions (id, user_id, key_generation, expires_at)
+                   OVERRIDING SYSTEM VALUE
+                   VALUES (9223372036854775807, 1, 1, now() + interval '1 day')";
+    let url = conninfo(&CLUSTER, "gatepost_app", APP_PASSWORD, &server.database);
+    let mut app = ::postgres::Client::connect(&url, ::postgres::NoTls).unwrap();
+    app.batch_execute(planted).unwrap();
+    success(&after_restore(&server.database));
+    assert!(last("sessions") < 20_000_000, "{}", last("sessions"));
 }
 
 #[test]

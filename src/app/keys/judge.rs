@@ -122,8 +122,9 @@ impl Judged {
         };
         Err(Error::Startup(format!(
             "tokens.encryption_key is set, and the database holds keys that it does not protect: \
-             {due}. Nothing was changed. `gatepost keys reencrypt` takes them over if nothing in this \
-             database was ever encrypted, and says what to do if they were planted or restored"
+             {due}. Nothing was changed. `gatepost keys reencrypt` takes over what an earlier release \
+             has encrypted, and keys that are not encrypted if nothing in this database ever was; it \
+             says what to do if they were planted or restored"
         )))
     }
 
@@ -308,15 +309,10 @@ pub(crate) fn key_of(
     if is_one && key.kid() == kid { Ok(key) } else { Err(Why::Malformed) }
 }
 
-/// Whether a number is one of a key.
-pub(crate) fn is_generation(number: i64) -> bool {
-    (0..=GREATEST).contains(&number)
-}
-
 /// Numbers that can be counted on from, and times that a calendar has.
 fn is_in_range(generation: i64, from: i64) -> std::result::Result<(), Why> {
     let is_time = OffsetDateTime::from_unix_timestamp(from.div_euclid(1_000)).is_ok();
-    let right = is_generation(generation) && is_time;
+    let right = (0..=GREATEST).contains(&generation) && is_time;
     right.then_some(()).ok_or(Why::Malformed)
 }
 

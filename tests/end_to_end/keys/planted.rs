@@ -250,7 +250,7 @@ fn a_key_that_was_replaced_because_it_leaked_stays_dead_when_its_row_is_copied_b
 }
 
 /// What can be wrong with a row, as SQL that plants it; by whom.
-const MALFORMED: [(&str, &str); 13] = [
+const MALFORMED: [(&str, &str); 14] = [
     ("service", "algorithm = 'RS256'"),
     ("service", "algorithm = '', kid = E'\\033[31m\\nred'"),
     ("service", "private_key = '\\x0102030405'"),
@@ -260,6 +260,8 @@ const MALFORMED: [(&str, &str); 13] = [
     ("service", "sealed_with = 'nobody'"),
     ("service", "generation = 9223372036854775807"),
     ("service", "generation = -9223372036854775808, kid = ''"),
+    // The greatest that is one: behind it there is none.
+    ("service", "generation = 35184372088832"),
     ("service", "signs_from = 'infinity'"),
     ("service", "signs_from = '-infinity'"),
     ("superuser", "kid = NULL"),
@@ -444,6 +446,7 @@ fn keys_that_an_earlier_release_has_sealed_are_taken_over_once() {
     sql.execute(plant, &[&own.kid, &own.pair.public_key().as_ref()]).unwrap();
     let text = failure(&place.run(&["serve"]), 1);
     assert!(text.contains("gatepost keys reencrypt") && text.contains(&kid), "{text}");
+    assert!(text.contains("what an earlier release has encrypted"), "{text}");
     let text = success(&place.run(&["keys", "reencrypt"]));
     assert!(text.contains(&format!("signing key {kid}\n")), "{text}");
     assert!(text.contains(&own.kid) && text.contains("removed"), "{text}");
