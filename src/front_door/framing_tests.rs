@@ -40,7 +40,7 @@ fn a_plain_request_is_understood() {
     let text = "GET /a?b=c HTTP/1.1\r\nHost: a.example:80\r\nX-Y:  z \t\r\n\r\nrest";
     let head = accepted(text);
     assert_eq!((head.method, &*head.target, head.host), ("GET", "/a?b=c", "a.example:80"));
-    assert_eq!(head.fields[1], Field { name: "X-Y", value: "z" });
+    assert_eq!(head.fields[1], Field { name: "X-Y", value: b"z" });
     assert_eq!((head.body, head.version), (BodyLength::None, Version::Http11));
     assert_eq!(&text[head.length..], "rest");
 }
