@@ -12,7 +12,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, VerifyingKey};
-use reqwest::StatusCode;
+use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -73,7 +73,7 @@ struct Jwk {
 }
 
 struct Verifier {
-    base: String,
+    keys: Url,
     issuer: String,
     client: reqwest::blocking::Client,
     state: Mutex<State>,
@@ -85,7 +85,7 @@ struct State {
     /// What is known of each listed session, and until when it matters.
     revoked: HashMap<String, (Entry, Instant)>,
     /// Where the list goes on, and the entity tag of what was last found there.
-    next: String,
+    next: Url,
     etag: Option<String>,
     /// Seconds since 1970 after which the list is too old to be relied upon.
     fresh_until: u64,
@@ -102,18 +102,21 @@ fn decode<T: DeserializeOwned>(part: &str) -> Outcome<T> {
 }
 
 impl Verifier {
-    fn new(base: &str, issuer: &str) -> Self {
+    fn new(base: &str, issuer: &str) -> Outcome<Self> {
+        // Places are told relative to one another: a proxy may serve Gatepost under a path of its
+        // own, which is a part of the base.
+        let base = Url::parse(&format!("{}/", base.trim_end_matches('/')))?;
         let state = State {
             keys: HashMap::new(),
             asked_for_keys: None,
             revoked: HashMap::new(),
-            next: "/revocations".to_owned(),
+            next: base.join("revocations")?,
             etag: None,
             fresh_until: 0,
         };
         let client = reqwest::blocking::Client::new();
-        let (base, issuer) = (base.trim_end_matches('/').to_owned(), issuer.to_owned());
-        Self { base, issuer, client, state: Mutex::new(state) }
+        let keys = base.join(".well-known/jwks.json")?;
+        Ok(Self { keys, issuer: issuer.to_owned(), client, state: Mutex::new(state) })
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -130,8 +133,7 @@ impl Verifier {
         if last.is_some_and(|last| last.elapsed() < Duration::from_secs(10)) {
             return Err("of an unknown key".into());
         }
-        let url = format!("{}/.well-known/jwks.json", self.base);
-        let jwks: Jwks = self.client.get(url).send()?.error_for_status()?.json()?;
+        let jwks: Jwks = self.client.get(self.keys.clone()).send()?.error_for_status()?.json()?;
         let mut keys = HashMap::new();
         for jwk in jwks.keys.into_iter().filter(|jwk| jwk.alg.as_deref() == Some("EdDSA")) {
             let bytes = URL_SAFE_NO_PAD.decode(jwk.x.unwrap_or_default())?;
@@ -164,7 +166,7 @@ impl Verifier {
                 let state = self.state();
                 (state.next.clone(), state.etag.clone())
             };
-            let mut request = self.client.get(format!("{}{next}", self.base));
+            let mut request = self.client.get(next.clone());
             if let Some(etag) = etag {
                 request = request.header("If-None-Match", etag);
             }
@@ -193,8 +195,9 @@ impl Verifier {
             state.revoked.retain(|_, (_, until)| *until > Instant::now());
             state.fresh_until = list.exp;
             // A tag belongs to the place that it came from.
-            state.etag = etag.filter(|_| list.next == next);
-            state.next = list.next;
+            let then = next.join(&list.next)?;
+            state.etag = etag.filter(|_| then == next);
+            state.next = then;
             if !list.more {
                 return Ok(());
             }
@@ -237,7 +240,7 @@ fn main() -> Outcome<()> {
     let base = arguments.next().ok_or("usage: offline_verifier URL [MILLISECONDS [ISSUER]]")?;
     let interval = Duration::from_millis(arguments.next().as_deref().unwrap_or("1000").parse()?);
     let issuer = arguments.next().unwrap_or_else(|| "gatepost".to_owned());
-    let verifier = Arc::new(Verifier::new(&base, &issuer));
+    let verifier = Arc::new(Verifier::new(&base, &issuer)?);
     // Before the first token is judged, what was revoked until now must be known.
     verifier.poll()?;
     let poller = Arc::clone(&verifier);

@@ -4,7 +4,7 @@
 -- $1  key of the login                           $5  how long one failure is remembered, in ms
 -- $2  key of the network, or NULL                $6, $7  the same two of a network
 -- $3  key of login and network, or NULL          $8  the first wait, in ms
--- $4  failures of a login before the first wait
+-- $4  failures of a login before the first wait  $9  failures remembered beyond $4 and $6
 --
 -- From a network that the login is known to come from, that pair alone counts. Who has failures to
 -- spare is let in, and counted when the attempt has failed. Who has none left is counted now, so
@@ -12,18 +12,24 @@
 -- retry_at is judged anew on the locked row: of two at once the second sees the first. The network
 -- comes before the login, here and wherever both rows are taken, so that nobody deadlocks; and a
 -- network that must wait counts nothing against the login. Refusals write nothing.
+--
+-- A time that is farther ahead than the longest wait was written before the clock was set back, and
+-- is none. It is measured from clock_timestamp(), since another attempt may have begun after now().
 WITH known AS (
     SELECT seen_at FROM gatepost.known_networks
     WHERE network = $3 AND seen_at > now() - interval '90 days'
 ), who AS (
     SELECT CASE WHEN EXISTS (SELECT FROM known) THEN $3 ELSE $1 END AS key
 ), counts AS (
-    SELECT key, retry_at, false AS is_place,
-           round(extract(epoch FROM greatest(forgotten_at - now(), '0')) * 1000 / $5) AS failures
+    SELECT key, false AS is_place,
+           CASE WHEN retry_at <= clock_timestamp() + $5 * interval '1 ms' THEN retry_at END AS retry_at,
+           least($4 + $9, round(extract(epoch FROM greatest(forgotten_at - now(), '0')) * 1000 / $5))
+               AS failures
     FROM gatepost.attempts JOIN who USING (key)
     UNION ALL
-    SELECT key, retry_at, true,
-           round(extract(epoch FROM greatest(forgotten_at - now(), '0')) * 1000 / $7)
+    SELECT key, true,
+           CASE WHEN retry_at <= clock_timestamp() + $7 * interval '1 ms' THEN retry_at END,
+           least($6 + $9, round(extract(epoch FROM greatest(forgotten_at - now(), '0')) * 1000 / $7))
     FROM gatepost.attempts WHERE key = $2 AND NOT EXISTS (SELECT FROM known)
 ), waiting AS (
     SELECT max(retry_at) AS until FROM counts WHERE retry_at > now()
@@ -33,17 +39,21 @@ WITH known AS (
     SELECT key, failures FROM counts WHERE NOT is_place AND failures >= $4
 ), place_counted AS (
     UPDATE gatepost.attempts AS a SET
-        forgotten_at = greatest(forgotten_at, now()) + $7 * interval '1 ms',
+        forgotten_at = least(greatest(forgotten_at, now()) + $7 * interval '1 ms',
+                             now() + ($6 + $9) * $7 * interval '1 ms'),
         retry_at = now() + least($7, $8 * power(2, least(failures + 1 - $6, 30))) * interval '1 ms'
     FROM full_place, waiting
-    WHERE a.key = full_place.key AND until IS NULL AND a.retry_at <= now()
+    WHERE a.key = full_place.key AND until IS NULL
+        AND (a.retry_at <= now() OR a.retry_at > clock_timestamp() + $7 * interval '1 ms')
     RETURNING a.retry_at
 ), who_counted AS (
     UPDATE gatepost.attempts AS a SET
-        forgotten_at = greatest(forgotten_at, now()) + $5 * interval '1 ms',
+        forgotten_at = least(greatest(forgotten_at, now()) + $5 * interval '1 ms',
+                             now() + ($4 + $9) * $5 * interval '1 ms'),
         retry_at = now() + least($5, $8 * power(2, least(failures + 1 - $4, 30))) * interval '1 ms'
     FROM full_who, waiting
-    WHERE a.key = full_who.key AND until IS NULL AND a.retry_at <= now()
+    WHERE a.key = full_who.key AND until IS NULL
+        AND (a.retry_at <= now() OR a.retry_at > clock_timestamp() + $5 * interval '1 ms')
         AND (NOT EXISTS (SELECT FROM full_place) OR EXISTS (SELECT FROM place_counted))
     RETURNING a.retry_at
 ), outcome AS (

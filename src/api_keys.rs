@@ -81,10 +81,10 @@ pub(crate) fn id_of(conn: &mut Client, key: PresentedKey) -> Result<Option<i64>>
 /// What a key allows.
 ///
 /// # Errors
-/// [`Error::TokenInvalid`] when there is no such key, or it is revoked; the faults of the
+/// [`Error::KeyInvalid`] when there is no such key, or it is revoked; the faults of the
 /// database.
 pub(crate) fn scopes(conn: &mut Client, key: PresentedKey) -> Result<Scopes> {
-    let found = store::find(conn, key)?.ok_or(Error::TokenInvalid)?;
+    let found = store::find(conn, key)?.ok_or(Error::KeyInvalid)?;
     store::record_use(conn, found)
 }
 
@@ -94,6 +94,6 @@ pub(crate) fn scopes(conn: &mut Client, key: PresentedKey) -> Result<Scopes> {
 /// # Errors
 /// As [`scopes`].
 pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedKey) -> Result<Scopes> {
-    let found = store::lock(tx, key)?.ok_or(Error::TokenInvalid)?;
+    let found = store::lock(tx, key)?.ok_or(Error::KeyInvalid)?;
     store::record_use(tx, found)
 }

@@ -69,6 +69,7 @@ impl App {
             Err(Error::Unavailable(cause) | Error::ConnectionLost(cause)) => {
                 log::warn!("the database is away, trying on: {cause}");
             }
+            Err(error @ Error::ReadOnly(_)) => log::warn!("{error}; trying on"),
             outcome => outcome?,
         }
         Ok(app)
@@ -278,6 +279,17 @@ impl App {
             log::warn!("the database's schema is newer than this program; running on");
         }
         Ok(())
+    }
+
+    /// Whether what operations need is there: a schema that we know, a database that takes changes,
+    /// and keys.
+    ///
+    /// # Errors
+    /// As [`database`](Self::database); [`Error::ReadOnly`].
+    pub(crate) fn check_ready(&self) -> Result<()> {
+        self.check_schema()?;
+        self.database.check_writable()?;
+        self.loaded().map(drop)
     }
 
     /// Says that something quick is being answered, so that hashes give way to it.

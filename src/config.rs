@@ -269,8 +269,8 @@ impl Algorithm {
 /// `[log]`: what goes to standard error.
 #[derive(Clone, Debug)]
 pub struct Log {
-    /// `"off"`, `"error"`, `"warn"`, `"info"` (default: one line a request), `"debug"` or
-    /// `"trace"`.
+    /// `"off"`, `"error"`, `"warn"`, `"info"` (default: one line a request), `"debug"` (also what is
+    /// polled: `/livez`, `/readyz`, `/revocations`) or `"trace"`.
     pub level: log::LevelFilter,
 }
 

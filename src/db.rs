@@ -87,7 +87,7 @@ impl Database {
         loop {
             let mut connection = self.connection()?;
             match statement(&mut connection) {
-                Err(Error::ConnectionLost(_)) if stale < self.pool.max_size() => {
+                Err(error) if is_spent(&error) && stale < self.pool.max_size() => {
                     connection.set_lost();
                     stale += 1;
                 }
@@ -124,7 +124,7 @@ impl Database {
         loop {
             let mut connection = self.connection()?;
             let (begun, outcome) = run(&mut connection, work);
-            let lost = matches!(outcome, Err(Error::ConnectionLost(_)));
+            let lost = outcome.as_ref().is_err_and(is_spent);
             if lost {
                 connection.set_lost();
             }
@@ -136,6 +136,29 @@ impl Database {
         }
     }
 
+    /// Whether changes can be made. A connection on which they cannot is given up, and another one
+    /// asked: after a failover the pool still holds some to the server that was.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`]; the faults of the connection.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        let is_read_only = || {
+            self.read(|conn| {
+                let sql = "SELECT current_setting('transaction_read_only') = 'on'";
+                let read_only: bool = conn.query_typed_one(sql, &[])?.get(0);
+                if read_only {
+                    conn.set_lost();
+                }
+                Ok(read_only)
+            })
+        };
+        if is_read_only()? && is_read_only()? {
+            let text = "a standby, or default_transaction_read_only is on";
+            return Err(Error::ReadOnly(text.to_owned()));
+        }
+        Ok(())
+    }
+
     fn connection(&self) -> Result<Held> {
         if HOLDING.get() {
             return Err(Error::Internal("a thread asked for a second connection".to_owned()));
@@ -145,6 +168,11 @@ impl Database {
         HOLDING.set(true);
         Ok(Held(connection))
     }
+}
+
+/// Whether a connection that gave this error is of no more use.
+fn is_spent(error: &Error) -> bool {
+    matches!(error, Error::ConnectionLost(_) | Error::ReadOnly(_))
 }
 
 /// One run of a transaction, and whether it had begun.

@@ -31,11 +31,17 @@ pub enum Error {
     TooManyAttempts(Duration),
     /// Neither a token nor a key where one is needed.
     TokenMissing,
-    /// A token that is malformed, foreign, expired, or older than its user's last change; a key
-    /// that is malformed, unknown or revoked.
+    /// A token that is malformed, foreign, expired, or older than its user's last change.
     TokenInvalid,
-    /// A valid token or key without the right to do this.
+    /// An API key that is malformed, unknown or revoked.
+    KeyInvalid,
+    /// The same where it was shown as OAuth's clients do, as the secret of a client (RFC 6749,
+    /// 2.3.1).
+    ClientInvalid,
+    /// A valid token without the right to do this.
     Forbidden,
+    /// A valid API key, and something that no key may do.
+    KeyForbidden,
     /// It would leave no admin who is active, and only the program itself may do that.
     LastAdmin,
     /// A valid API key without this scope.
@@ -56,6 +62,8 @@ pub enum Error {
     /// The connection to the database was lost while it was used. During a commit that means that
     /// the outcome is not known.
     ConnectionLost(String),
+    /// The database takes no changes: it is a standby, or was made read-only.
+    ReadOnly(String),
     /// Another transaction was in the way (SQLSTATE 40001 or 40P01) and all attempts are used up.
     Conflict(String),
     /// Too many others wait for the same. Nothing was tried; the same call may succeed later. The
@@ -116,6 +124,10 @@ impl fmt::Display for Error {
             }
             Self::TokenMissing => f.write_str("an access token is needed"),
             Self::TokenInvalid => f.write_str("the access token is not valid, or no longer"),
+            Self::KeyInvalid | Self::ClientInvalid => {
+                f.write_str("the API key is not valid, or no longer")
+            }
+            Self::KeyForbidden => f.write_str("no API key gives the right to do this"),
             Self::Forbidden => f.write_str("this access token does not give the right to do this"),
             Self::LastAdmin => f.write_str("this would leave no admin who is active"),
             Self::ScopeMissing(scope) => write!(f, "this API key lacks the scope {scope}"),
@@ -129,6 +141,7 @@ impl fmt::Display for Error {
             Self::NoSuchKey => f.write_str("no such API key, or it is revoked already"),
             Self::Unavailable(cause) => write!(f, "the database is not available: {cause}"),
             Self::ConnectionLost(cause) => write!(f, "the database connection was lost: {cause}"),
+            Self::ReadOnly(cause) => write!(f, "the database is read-only: {cause}"),
             Self::Overloaded(text) => f.write_str(text),
             Self::Conflict(cause) => write!(f, "too many conflicting transactions: {cause}"),
             Self::Configuration(faults) => f.write_str(&faults.join("\n")),

@@ -14,6 +14,10 @@
 //! reached, once: at most `server.hashing_upstreams` of each instance. They are counted all the
 //! same, and the wait is the longer for it.
 //!
+//! All of this is kept as times. When the database's clock is set back, they are farther ahead than
+//! they were meant to be. So a wait that is longer than the longest there is counts for nothing, and no
+//! more failures are remembered than make a difference.
+//!
 //! From a network from which a login succeeded in the last 90 days, only the failures of that login
 //! from that network make it wait: a stranger elsewhere locks nobody out. Each such network has the
 //! number of failures to itself, so a login has it nine times over at most. One in the same network
@@ -78,6 +82,15 @@ fn network(address: IpAddr) -> [u8; 9] {
     network
 }
 
+/// Failures remembered beyond those before the first wait: as many as double the wait until it is the
+/// longest, and as many as slip through at once. More would only make a clock that was set back felt
+/// for longer.
+fn beyond(app: &App) -> i64 {
+    const DOUBLINGS: i64 = 30;
+    let slip = i64::try_from(app.config().server.hashing_upstreams()).unwrap_or(i64::MAX);
+    slip.saturating_add(DOUBLINGS)
+}
+
 /// What a login by the client of this thread counts against.
 ///
 /// # Errors
@@ -95,6 +108,7 @@ pub(crate) fn of_login(app: &App, login: &Login) -> Result<Counters> {
         who_rule: (limits.account_failures, limits.account_forget).into(),
         place_rule: (limits.network_failures, limits.network_forget).into(),
         first_wait: store::millis(limits.first_wait),
+        beyond: beyond(app),
     })
 }
 
@@ -116,14 +130,25 @@ pub(crate) fn registration(app: &App) -> Result<()> {
         who_rule: rule,
         place_rule: rule,
         first_wait: store::millis(limits.first_wait),
+        beyond: beyond(app),
     };
     Attempt::admit(app, counters)?.failed(app, |_| Ok(()))
+}
+
+/// The longest time in which the refreshes of a session are forgotten. One that takes longer was
+/// stored before the clock was set back.
+pub(crate) fn refreshes_last(app: &App) -> Duration {
+    let limits = &app.config().limits;
+    limits.refresh_forget * limits.refreshes
 }
 
 /// How long a session must wait for its next refresh, when its earlier ones are forgotten in so
 /// much time.
 pub(crate) fn refresh_wait(app: &App, forgotten_in: Duration) -> Option<Duration> {
     let limits = &app.config().limits;
+    if forgotten_in > refreshes_last(app) {
+        return None;
+    }
     let room = limits.refresh_forget * (limits.refreshes - 1);
     let wait = forgotten_in.checked_sub(room).filter(|wait| !wait.is_zero());
     wait.filter(|_| limits.enabled)

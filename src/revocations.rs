@@ -6,8 +6,8 @@
 //! sessions and nobody. It is signed like a token, so it may come through any cache; its type, its
 //! issuer and its audience are its own, so that it passes for none.
 //!
-//! **What a service does with it.** Begin with `/revocations`. Fetch [`List::next`] again and
-//! again: at once while [`List::more`], else after an interval of its choice. Keep each entry for
+//! **What a service does with it.** Begin with `/revocations`. Fetch [`List::next`], joined with
+//! the URL that was asked, again and again: at once while [`List::more`], else after an interval of its choice. Keep each entry for
 //! [`List::keep`] seconds. A token whose `sid` is listed is refused if the entry says that it is
 //! over, or the token's `token_version` is below the entry's, or it claims `admin` and the entry
 //! does not. After [`List::exp`] a list is stale: somebody may be holding back a newer one.
@@ -113,7 +113,7 @@ pub struct List {
     pub keep: u64,
     /// What was revoked, the oldest first.
     pub revoked: Vec<Entry>,
-    /// Where the list goes on: a path with a query.
+    /// Where the list goes on: a reference to the URL that was asked (RFC 3986, 5.2).
     pub next: String,
     /// Whether there is more to be had there at once.
     pub more: bool,
@@ -144,7 +144,7 @@ fn read(app: &App, from: Cursor, until: Option<Cursor>) -> Result<(List, Option<
         exp: iat + VALID,
         keep: keep.as_secs(),
         revoked: rows.entries.into_iter().map(|(_, entry)| entry).collect(),
-        next: format!("/revocations?since={}&after={}", next.since, next.after),
+        next: format!("?since={}&after={}", next.since, next.after),
         more: cut || until.is_some(),
     };
     Ok((list, cut.then_some(next)))

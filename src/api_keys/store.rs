@@ -16,13 +16,23 @@ pub(super) struct Found {
     unrecorded: bool,
 }
 
+/// The SQL of whether the last use on record is a minute or more away: behind, or ahead where the clock
+/// was set back.
+macro_rules! unrecorded {
+    () => {
+        "last_used_at IS NULL OR last_used_at < now() - interval '1 minute'
+         OR last_used_at > now() + interval '1 minute'"
+    };
+}
+
 /// A macro, since the statements are constants.
 macro_rules! find {
     ($lock:literal) => {
         concat!(
             "SELECT id, scopes,
-                    last_used_at IS NULL OR last_used_at < now() - interval '1 minute'
-             FROM gatepost.api_keys WHERE hash = $1 AND revoked_at IS NULL ",
+                    ",
+            unrecorded!(),
+            " FROM gatepost.api_keys WHERE hash = $1 AND revoked_at IS NULL ",
             $lock
         )
     };
@@ -51,10 +61,12 @@ fn found(conn: &mut impl GenericClient, sql: &str, key: PresentedKey) -> Result<
 /// at this moment, nothing is written and nothing waits. Returns the key's scopes.
 pub(super) fn record_use(conn: &mut impl GenericClient, found: Found) -> Result<Scopes> {
     if found.unrecorded {
-        let sql = "UPDATE gatepost.api_keys SET last_used_at = now() WHERE id =
-                   (SELECT id FROM gatepost.api_keys WHERE id = $1
-                    AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
-                    FOR NO KEY UPDATE SKIP LOCKED)";
+        let sql = concat!(
+            "UPDATE gatepost.api_keys SET last_used_at = now() WHERE id =
+                 (SELECT id FROM gatepost.api_keys WHERE id = $1 AND (",
+            unrecorded!(),
+            ") FOR NO KEY UPDATE SKIP LOCKED)"
+        );
         conn.execute_typed(sql, &[(&found.id, Type::INT8)])?;
     }
     Ok(found.scopes)

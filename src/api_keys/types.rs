@@ -68,14 +68,14 @@ impl PresentedKey {
     /// Takes a key from outside.
     ///
     /// # Errors
-    /// [`Error::TokenInvalid`] when it does not have the form of one, or the checksum is wrong.
+    /// [`Error::KeyInvalid`] when it does not have the form of one, or the checksum is wrong.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let split = text.len().checked_sub(CHECKSUM).ok_or(Error::TokenInvalid)?;
+        let split = text.len().checked_sub(CHECKSUM).ok_or(Error::KeyInvalid)?;
         let ours = text.starts_with(PREFIX)
             && text.len() == PREFIX.len() + RANDOM + CHECKSUM
             && text[PREFIX.len()..].bytes().all(|byte| byte.is_ascii_alphanumeric())
             && text[split..].chars().eq(checksum(&text[..split]));
-        if ours { Ok(Self(Sha256::digest(text).into())) } else { Err(Error::TokenInvalid) }
+        if ours { Ok(Self(Sha256::digest(text).into())) } else { Err(Error::KeyInvalid) }
     }
 
     /// The hash.

@@ -30,10 +30,7 @@ pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     let (entries, more) = super::entries(app, &caller, before, size)?;
     let response = Response::json(200, &Listed { entries: &entries, page_size: size });
     Ok(match entries.last().filter(|_| more) {
-        Some(last) => {
-            let target = format!("/audit?page_size={size}&before={}", last.id);
-            response.header("Link", format!("<{target}>; rel=\"next\""))
-        }
+        Some(last) => response.next(&format!("page_size={size}&before={}", last.id)),
         None => response,
     })
 }

@@ -13,6 +13,9 @@ impl From<postgres::Error> for Error {
             {
                 Self::Conflict(text)
             }
+            // The server has become a standby, and a new connection may find the one that took over; or
+            // changes were forbidden.
+            Some(code) if *code == SqlState::READ_ONLY_SQL_TRANSACTION => Self::ReadOnly(text),
             Some(code) if is_over(code.code()) => Self::ConnectionLost(text),
             Some(code) if is_passing(code.code()) => Self::Unavailable(text),
             Some(code)
@@ -33,10 +36,9 @@ impl From<postgres::Error> for Error {
 }
 
 /// Conditions under which this connection is of no more use: 57P, the server shuts down; 08, the
-/// connection itself; 25P03, it idled too long in a transaction; 25006, the server has become a
-/// standby, and a new connection may find the one that took over.
+/// connection itself; 25P03, it idled too long in a transaction.
 fn is_over(code: &str) -> bool {
-    code.starts_with("57P") || code.starts_with("08") || matches!(code, "25P03" | "25006")
+    code.starts_with("57P") || code.starts_with("08") || code == "25P03"
 }
 
 /// Conditions that end without anything of ours being changed. By class (appendix A of

@@ -4,10 +4,11 @@
 //! Host, a plain length, and only fields that are meant for the end of the way. Fields that begin
 //! with `x-gatepost-` come from the door or not at all.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use super::framing::{BodyLength, Head, connection_options};
+use super::framing::{BodyLength, Field, Head, connection_options};
 
 /// The field that carries the client's address.
 pub const CLIENT_FIELD: &str = "x-gatepost-client";
@@ -39,12 +40,28 @@ pub fn begin(head: &Head<'_>, client: IpAddr, request_id: &str) -> Vec<u8> {
     let mut text = String::with_capacity(head.length + 96);
     let _ = write!(text, "{} {} HTTP/1.1\r\nhost: {}\r\n", head.method, head.target, head.host);
     for field in &head.fields {
-        if is_passed_on(field.name, head) {
-            let _ = write!(text, "{}: {}\r\n", field.name, field.value);
+        if is_passed_on(field.name, head)
+            && let Some(value) = in_ascii(field)
+        {
+            let _ = write!(text, "{}: {value}\r\n", field.name);
         }
     }
     let _ = write!(text, "{CLIENT_FIELD}: {client}\r\n{REQUEST_ID_FIELD}: {request_id}\r\n");
     text.into_bytes()
+}
+
+/// Fields that are passed on though they hold bytes outside ASCII, each as a `?`: one is shown to
+/// people, and the other decides about requests in open mode, where a `?` is refused.
+const MASKED: [&str; 2] = ["user-agent", "origin"];
+
+/// A field's value as tiny_http can hold it. It holds ASCII alone.
+fn in_ascii<'a>(field: &Field<'a>) -> Option<Cow<'a, str>> {
+    let masked = || {
+        let bytes = field.value.iter().map(|b| if b.is_ascii() { char::from(*b) } else { '?' });
+        bytes.collect::<String>()
+    };
+    let is_masked = MASKED.iter().any(|name| name.eq_ignore_ascii_case(field.name));
+    field.ascii().map(Cow::Borrowed).or_else(|| is_masked.then(|| Cow::Owned(masked())))
 }
 
 fn is_passed_on(name: &str, head: &Head<'_>) -> bool {

@@ -97,7 +97,8 @@ impl Decoder {
             }
             (State::TrailerName, b':') => self.count(State::TrailerValue),
             (State::TrailerValue, b'\r') => self.count(State::TrailerLf),
-            (State::TrailerValue, b'\t' | b' '..=b'~') => self.count(State::TrailerValue),
+            // As in the head (RFC 9110, 5.5); trailers are passed over anyway.
+            (State::TrailerValue, b'\t' | b' '..=b'~' | 0x80..) => self.count(State::TrailerValue),
             (State::TrailerLf, b'\n') => Ok(State::TrailerStart),
             (State::FinalLf, b'\n') => Ok(State::Done),
             _ => Err(MALFORMED),

@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::framing::Field;
+use super::framing::{Field, trimmed};
 use crate::config::{Cidr, ForwardedHeader};
 
 /// The client's address: the peer's, unless trusted proxies say otherwise.
@@ -31,14 +31,14 @@ pub fn client_address(
     for line in lines {
         let addresses: Vec<Option<IpAddr>> = match header {
             ForwardedHeader::XForwardedFor => {
-                line.value.rsplit(',').map(|entry| node(entry.trim_matches([' ', '\t']))).collect()
+                line.value.rsplit(|byte| *byte == b',').map(|entry| node(ascii(entry)?)).collect()
             }
             ForwardedHeader::Forwarded => {
                 rsplit_outside_quotes(line.value, b',').into_iter().map(forwarded_for).collect()
             }
         };
         for address in addresses {
-            // "unknown", an obfuscated name or garbage: the last proxy that named an address is
+            // "unknown", an obfuscated name, garbage, or bytes outside ASCII: the last proxy that named an address is
             // the best that is known.
             let Some(address) = address else { return client };
             client = address;
@@ -78,27 +78,31 @@ pub(super) fn say_if_unlisted(
 
 /// Splits from the right at a separator that does not stand within a quoted string. From the
 /// right, because a quote that the client left open must not swallow what proxies added to it.
-fn rsplit_outside_quotes(text: &str, separator: u8) -> Vec<&str> {
-    let bytes = text.as_bytes();
-    let (mut parts, mut end, mut quoted) = (Vec::new(), text.len(), false);
+fn rsplit_outside_quotes(bytes: &[u8], separator: u8) -> Vec<&[u8]> {
+    let (mut parts, mut end, mut quoted) = (Vec::new(), bytes.len(), false);
     for at in (0..bytes.len()).rev() {
         let escaped = at > 0 && bytes[at - 1] == b'\\';
         if bytes[at] == b'"' && !escaped {
             quoted = !quoted;
         } else if bytes[at] == separator && !quoted {
-            parts.push(&text[at + 1..end]);
+            parts.push(&bytes[at + 1..end]);
             end = at;
         }
     }
-    parts.push(&text[..end]);
-    parts.into_iter().map(|part| part.trim_matches([' ', '\t'])).collect()
+    parts.push(&bytes[..end]);
+    parts
+}
+
+/// An entry without the white space around it, if it is ASCII.
+fn ascii(entry: &[u8]) -> Option<&str> {
+    std::str::from_utf8(trimmed(entry)).ok().filter(|text| text.is_ascii())
 }
 
 /// The one `for` of a `Forwarded` element.
-fn forwarded_for(element: &str) -> Option<IpAddr> {
+fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     let mut found = None;
-    for pair in rsplit_outside_quotes(element, b';') {
-        let (name, value) = pair.split_once('=')?;
+    for pair in rsplit_outside_quotes(ascii(element)?.as_bytes(), b';') {
+        let (name, value) = ascii(pair)?.split_once('=')?;
         if name.eq_ignore_ascii_case("for") && found.replace(value).is_some() {
             return None;
         }

@@ -4,7 +4,8 @@ use super::*;
 use crate::config::NotACidr;
 
 fn client(peer: &str, lines: &[(&str, &str)], header: ForwardedHeader) -> String {
-    let fields: Vec<Field<'_>> = lines.iter().map(|&(name, value)| Field { name, value }).collect();
+    let fields: Vec<Field<'_>> =
+        lines.iter().map(|&(name, value)| Field { name, value: value.as_bytes() }).collect();
     let trusted = ["10.0.0.0/8", "127.0.0.1", "fd00::/8"].map(|text| text.parse().unwrap());
     client_address(peer.parse().unwrap(), &fields, header, &trusted).to_string()
 }

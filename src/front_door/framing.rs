@@ -4,6 +4,8 @@
 //! this one takes only what every conforming parser reads the same way, and refuses the rest. The
 //! decision depends on the bytes alone, never on how they were split into packets. Bytes are
 //! looked at before `httparse` sees them, because it lets bare LF and non-ASCII targets through.
+//! Bytes outside ASCII are taken in the values of fields (RFC 9110, 5.5), other than those that we
+//! go by.
 //! What the fields *mean* is not looked at here, except where they frame the message.
 
 use std::borrow::Cow;
@@ -49,9 +51,22 @@ pub enum BodyLength {
 pub struct Field<'a> {
     /// Name as sent.
     pub name: &'a str,
-    /// Value, ASCII.
-    pub value: &'a str,
+    /// Value. It may hold bytes outside ASCII, whatever their encoding.
+    pub value: &'a [u8],
 }
+
+impl<'a> Field<'a> {
+    /// The value, if it is ASCII.
+    #[must_use]
+    pub fn ascii(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.value).ok().filter(|value| value.is_ascii())
+    }
+}
+
+/// Fields that must be ASCII, besides all that begin with `content-`: the door or a worker goes by
+/// them, so nobody may read them otherwise.
+const ASCII_ONLY: [&str; 5] =
+    ["authorization", "connection", "expect", "host", "transfer-encoding"];
 
 /// The head of an acceptable request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +124,8 @@ fn start_of_line(input: &[u8]) -> usize {
 /// about, which is what makes the decision independent of packets.
 fn scan(input: &[u8], scanned: usize, limits: &Limits) -> Result<Option<usize>, Refusal> {
     let window = &input[..input.len().min(limits.head_bytes)];
+    let start = start_of_line(window);
+    let first_line = window[start..].iter().position(|b| *b == b'\n').map(|at| start + at);
     for (at, &byte) in window.iter().enumerate().skip(scanned) {
         let after_cr = at > 0 && window[at - 1] == b'\r';
         match byte {
@@ -119,7 +136,9 @@ fn scan(input: &[u8], scanned: usize, limits: &Limits) -> Result<Option<usize>, 
             b'\n' => {}
             _ if after_cr => return Err(Refusal::invalid("carriage return without line feed")),
             b'\t' | b'\r' | b' '..=b'~' => {}
-            0x80.. => return Err(Refusal::invalid("byte outside ASCII in the head")),
+            // Whether it stands in a name or in a value is seen when the head is complete.
+            0x80.. if first_line.is_some_and(|end| end < at) => {}
+            0x80.. => return Err(Refusal::invalid("byte outside ASCII in the request line")),
             _ => return Err(Refusal::invalid("control character in the head")),
         }
         let line = &window[start_of_line(&window[..=at])..=at];
@@ -176,14 +195,31 @@ fn fields<'a>(head: &'a [u8], limits: &Limits) -> Result<Vec<Field<'a>>, Refusal
         Err(_) => return Err(Refusal::invalid("malformed request head")),
     }
     let field = |header: &httparse::Header<'a>| {
-        let value = std::str::from_utf8(header.value)
-            .map_err(|_| Refusal::invalid("malformed header field value"))?;
-        Ok(Field { name: header.name, value: value.trim_matches([' ', '\t']) })
+        let field = Field { name: header.name, value: trimmed(header.value) };
+        if field.ascii().is_none() && must_be_ascii(field.name) {
+            return Err(Refusal::invalid(
+                "byte outside ASCII in a header field that must have none",
+            ));
+        }
+        Ok(field)
     };
     request.headers.iter().map(field).collect()
 }
 
-/// The value of a field that may be given once only.
+/// A value without the white space around it.
+pub(super) fn trimmed(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+fn must_be_ascii(name: &str) -> bool {
+    let content = name.get(..8).is_some_and(|begin| begin.eq_ignore_ascii_case("content-"));
+    content || ASCII_ONLY.iter().any(|other| other.eq_ignore_ascii_case(name))
+}
+
+/// The value of a field that may be given once only, and is ASCII.
 fn single<'a>(
     fields: &[Field<'a>],
     name: &str,
@@ -192,7 +228,7 @@ fn single<'a>(
     let mut found = fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
     match (found.next(), found.next()) {
         (_, Some(_)) => Err(Refusal::invalid(twice)),
-        (first, None) => Ok(first.map(|field| field.value)),
+        (first, None) => Ok(first.and_then(Field::ascii)),
     }
 }
 
@@ -261,7 +297,7 @@ pub fn connection_options<'a>(fields: &[Field<'a>]) -> impl Iterator<Item = &'a 
     fields
         .iter()
         .filter(|field| field.name.eq_ignore_ascii_case("connection"))
-        .flat_map(|field| field.value.split(','))
+        .flat_map(|field| field.ascii().unwrap_or_default().split(','))
         .map(|option| option.trim_matches([' ', '\t']))
 }
 

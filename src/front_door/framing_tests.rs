@@ -40,7 +40,7 @@ fn a_plain_request_is_understood() {
     let text = "GET /a?b=c HTTP/1.1\r\nHost: a.example:80\r\nX-Y:  z \t\r\n\r\nrest";
     let head = accepted(text);
     assert_eq!((head.method, &*head.target, head.host), ("GET", "/a?b=c", "a.example:80"));
-    assert_eq!(head.fields[1], Field { name: "X-Y", value: "z" });
+    assert_eq!(head.fields[1], Field { name: "X-Y", value: b"z" });
     assert_eq!((head.body, head.version), (BodyLength::None, Version::Http11));
     assert_eq!(&text[head.length..], "rest");
 }
@@ -164,7 +164,10 @@ fn every_byte_that_has_no_place_in_a_head_is_refused_wherever_it_stands() {
         for at in 0..template.len() {
             let mut input = template.to_vec();
             input[at] = byte;
-            let same = input == template;
+            // In the value of a field that nothing goes by, any byte beyond ASCII has a place.
+            let value = template.windows(3).position(|part| part == b"Ab:").unwrap() + 3;
+            let in_value = byte >= 0x80 && (value..value + 3).contains(&at);
+            let same = input == template || in_value;
             let decision = parse(&input, 0, &LIMITS);
             let complete = matches!(decision, Decision::Complete(_));
             assert_eq!(complete, same, "{byte:#x} at {at}: {decision:?}");

@@ -243,7 +243,11 @@ fn quote(name: &str) -> String {
     short.escape_debug().to_string()
 }
 
-fn decode(source: &str, text: &str) -> Result<String> {
+/// What was encoded as in a form or a query. `source` is what a fault is told of.
+///
+/// # Errors
+/// [`Error::InvalidRequest`].
+pub(super) fn decode(source: &str, text: &str) -> Result<String> {
     let fault = |text: &str| Error::InvalidRequest(format!("{source}: {text}"));
     let bytes = text.as_bytes();
     let broken = |at: usize| {

@@ -1,7 +1,7 @@
 //! A request as handlers see it: read whole and owned. The front door has bounded it.
 
 use super::Response;
-use super::parameters::Parameters;
+use super::parameters::{self, Parameters};
 use crate::error::{Error, Result};
 use crate::front_door::{CLIENT_FIELD, REQUEST_ID_FIELD};
 use base64::Engine;
@@ -144,38 +144,45 @@ impl Request {
     pub(crate) fn bearer_token(&self) -> Result<Option<&str>> {
         match self.credentials()? {
             None => Ok(None),
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token)),
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() => {
+                Ok(Some(token))
+            }
             Some(_) => Err(Error::TokenInvalid),
         }
     }
 
-    /// The password of `Authorization: Basic`, as which OAuth's clients send their secret (RFC
-    /// 6749, 2.3.1), if there is such a header.
+    /// The password of `Authorization: Basic`, as which OAuth's clients send their secret, if there
+    /// is such a header. Name and password are encoded as in a form (RFC 6749, 2.3.1). Who does not
+    /// encode them is understood too, since no letter of a key is changed by it.
     ///
     /// # Errors
-    /// [`Error::TokenInvalid`] when it is malformed, or there are two.
+    /// [`Error::ClientInvalid`] when it is malformed; [`Error::TokenInvalid`] when there are two.
     pub(crate) fn basic_password(&self) -> Result<Option<Zeroizing<String>>> {
-        let Some((scheme, encoded)) = self.credentials()? else { return Ok(None) };
-        if !scheme.eq_ignore_ascii_case("basic") {
+        if !self.is_basic() {
             return Ok(None);
         }
-        let decoded = Zeroizing::new(STANDARD.decode(encoded).map_err(|_| Error::TokenInvalid)?);
-        let text = std::str::from_utf8(&decoded).map_err(|_| Error::TokenInvalid)?;
-        let (_, password) = text.split_once(':').ok_or(Error::TokenInvalid)?;
-        Ok(Some(Zeroizing::new(password.to_owned())))
+        let encoded = self.credentials()?.map_or("", |(_, encoded)| encoded);
+        let text = Zeroizing::new(STANDARD.decode(encoded).map_err(|_| Error::ClientInvalid)?);
+        let text = std::str::from_utf8(&text).map_err(|_| Error::ClientInvalid)?;
+        let (name, password) = text.split_once(':').ok_or(Error::ClientInvalid)?;
+        let decode = |text| parameters::decode("", text).map_err(|_| Error::ClientInvalid);
+        decode(name)?;
+        decode(password).map(Zeroizing::new).map(Some)
     }
 
-    /// Scheme and credentials of the one `Authorization` header.
+    /// Whether the client shows who it is by `Authorization: Basic`.
+    pub(crate) fn is_basic(&self) -> bool {
+        let credentials = self.credentials().ok().flatten();
+        credentials.is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+    }
+
+    /// Scheme and credentials, which may be empty, of the one `Authorization` header.
     fn credentials(&self) -> Result<Option<(&str, &str)>> {
         match self.authorization.as_slice() {
             [] => Ok(None),
             [header] => {
                 let (scheme, credentials) = header.split_once(' ').unwrap_or((header, ""));
-                let credentials = credentials.trim_matches(' ');
-                if credentials.is_empty() {
-                    return Err(Error::TokenInvalid);
-                }
-                Ok(Some((scheme, credentials)))
+                Ok(Some((scheme, credentials.trim_matches(' '))))
             }
             _ => Err(Error::TokenInvalid),
         }

@@ -16,6 +16,8 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
+    /// At which level the log has the request.
+    pub(super) level: log::Level,
 }
 
 #[derive(Serialize)]
@@ -42,28 +44,47 @@ impl Response {
     }
 
     fn document(status: u16, content_type: &str, value: &impl Serialize) -> Self {
-        let body = serde_json::to_vec(value).unwrap_or_else(|e| {
+        let mut body = serde_json::to_vec(value).unwrap_or_else(|e| {
             log::error!("cannot serialise a response: {e}");
             b"{}".to_vec()
         });
-        let headers = vec![("Content-Type", content_type.to_owned())];
-        Self { status, headers, body }
+        // Else a shell writes its prompt behind it.
+        body.push(b'\n');
+        Self::new(status, body).header("Content-Type", content_type)
+    }
+
+    fn new(status: u16, body: Vec<u8>) -> Self {
+        Self { status, headers: Vec::new(), body, level: log::Level::Info }
     }
 
     /// A text of another kind.
     pub(crate) fn text(content_type: &str, body: String) -> Self {
-        let headers = vec![("Content-Type", content_type.to_owned())];
-        Self { status: 200, headers, body: body.into_bytes() }
+        Self::new(200, body.into_bytes()).header("Content-Type", content_type)
     }
 
     /// The client has the right one already.
     pub(crate) fn not_modified() -> Self {
-        Self { status: 304, headers: Vec::new(), body: Vec::new() }
+        Self::new(304, Vec::new())
     }
 
     /// Adds a header.
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Adds where a list goes on: at the address that was asked, with this query.
+    ///
+    /// A reference of a query alone (RFC 3986, 5.2) holds under whatever path a proxy puts us. One
+    /// that begins with `/` would lead around that path.
+    pub(crate) fn next(self, query: &str) -> Self {
+        self.header("Link", format!("<?{query}>; rel=\"next\""))
+    }
+
+    /// Says that this is asked again and again, by programs: the log has it at debug. Where it
+    /// fails, it is an error and logged as ever.
+    pub(crate) fn polled(mut self) -> Self {
+        self.level = log::Level::Debug;
         self
     }
 
@@ -91,14 +112,22 @@ impl Response {
             Error::AccountLocked => (FORBIDDEN, "account_locked"),
             Error::AccountExpired => (FORBIDDEN, "account_expired"),
             Error::InvalidGrant => (BAD_REQUEST, "invalid_grant"),
-            Error::TokenMissing | Error::TokenInvalid => (UNAUTHORIZED, "unauthenticated"),
-            Error::Forbidden | Error::ScopeMissing(_) => (FORBIDDEN, "forbidden"),
+            Error::TokenMissing
+            | Error::TokenInvalid
+            | Error::KeyInvalid
+            | Error::ClientInvalid => (UNAUTHORIZED, "unauthenticated"),
+            Error::Forbidden | Error::KeyForbidden | Error::ScopeMissing(_) => {
+                (FORBIDDEN, "forbidden")
+            }
             Error::ForbiddenOrigin => (FORBIDDEN, "forbidden_origin"),
             Error::LastAdmin => (FORBIDDEN, "last_admin"),
             Error::NoSuchUser | Error::NoSuchSession | Error::NoSuchKey => (NOT_FOUND, "not_found"),
             Error::KeyNameTaken => (BAD_REQUEST, "name_taken"),
             Error::Overloaded(_) => (OVERLOADED, "overloaded"),
-            Error::Unavailable(_) | Error::ConnectionLost(_) | Error::Conflict(_) => {
+            Error::Unavailable(_)
+            | Error::ConnectionLost(_)
+            | Error::ReadOnly(_)
+            | Error::Conflict(_) => {
                 log::warn!("{request_id} {error}");
                 return Self::unavailable(request_id);
             }
@@ -120,9 +149,11 @@ impl Response {
             Error::Overloaded(_) => response.header("Retry-After", "1"),
             // RFC 6750, section 3: no error code when no token was presented.
             Error::TokenMissing => response.header("WWW-Authenticate", "Bearer"),
-            Error::TokenInvalid => {
+            Error::TokenInvalid | Error::KeyInvalid => {
                 response.header("WWW-Authenticate", "Bearer error=\"invalid_token\"")
             }
+            // RFC 6749, 5.2: of the scheme that the client has tried.
+            Error::ClientInvalid => response.header("WWW-Authenticate", "Basic realm=\"gatepost\""),
             Error::ScopeMissing(scope) => {
                 let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
                 response.header("WWW-Authenticate", challenge)
@@ -138,7 +169,7 @@ impl Response {
     }
 
     fn unavailable(request_id: &str) -> Self {
-        let detail = "the service cannot reach its database at the moment";
+        let detail = "the service cannot use its database at the moment";
         Self::problem((503, "Service Unavailable"), "unavailable", detail, request_id)
             .header("Retry-After", RETRY_AFTER)
     }
@@ -184,6 +215,7 @@ mod tests {
             (Error::Configuration(vec![secret()]), 500),
             (Error::Unavailable(secret()), 503),
             (Error::ConnectionLost(secret()), 503),
+            (Error::ReadOnly(secret()), 503),
             (Error::Conflict(secret()), 503),
             (Error::SchemaBehind(secret()), 503),
         ] {

@@ -166,9 +166,10 @@ impl Shared {
                 Response::internal(&request.id)
             })
         });
-        let status = response.status;
+        let (status, level) = (response.status, response.level);
         send(from, convert(response, &request.id), &request.id);
-        log::info!(
+        log::log!(
+            level,
             "{} {} {status} {} ms {} {}",
             short(&request.method),
             short(&request.path),

@@ -4,7 +4,7 @@
 
 use super::Introspection;
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::{Request, Response};
 use crate::users::Caller;
 use serde::Serialize;
@@ -23,7 +23,10 @@ struct Answer {
 pub(crate) fn introspect(app: &App, request: &Request) -> Result<Response> {
     let caller = Caller::of_client(app, request)?;
     let token = Zeroizing::new(request.form()?.text("token")?);
-    let token = super::introspect(app, &caller, &token)?;
+    let token = super::introspect(app, &caller, &token).map_err(|error| match error {
+        Error::KeyInvalid if request.is_basic() => Error::ClientInvalid,
+        other => other,
+    })?;
     Ok(Response::json(200, &Answer { active: token.is_some(), token }))
 }
 

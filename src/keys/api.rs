@@ -37,10 +37,14 @@ pub(crate) fn metadata(app: &App, request: &Request) -> Result<Response> {
 
 fn document(issuer: &str) -> Value {
     let is_url = issuer.starts_with("https://") || issuer.starts_with("http://");
-    let base = if is_url { issuer.trim_end_matches('/') } else { "" };
+    let jwks = match issuer.trim_end_matches('/') {
+        base if is_url => format!("{base}{JWKS}"),
+        // Beside this document, so that it holds under any path of a proxy.
+        _ => JWKS.rsplit('/').next().unwrap_or_default().to_owned(),
+    };
     json!({
         "issuer": issuer,
-        "jwks_uri": format!("{base}{JWKS}"),
+        "jwks_uri": jwks,
         // Required by the RFC, and there are none: nobody is sent through a browser.
         "response_types_supported": [],
         "grant_types_supported": [],
@@ -59,7 +63,7 @@ mod tests {
     #[test]
     fn places_are_told_below_an_issuer_that_is_a_url_and_else_relative() {
         for (issuer, uri) in [
-            ("gatepost", "/.well-known/jwks.json"),
+            ("gatepost", "jwks.json"),
             ("https://auth.example", "https://auth.example/.well-known/jwks.json"),
             ("https://auth.example/", "https://auth.example/.well-known/jwks.json"),
             ("http://localhost:8080/a", "http://localhost:8080/a/.well-known/jwks.json"),

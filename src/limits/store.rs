@@ -33,6 +33,8 @@ pub(crate) struct Counters {
     pub(super) who_rule: Rule,
     pub(super) place_rule: Rule,
     pub(super) first_wait: i64,
+    /// How many failures are remembered beyond those before the first wait.
+    pub(super) beyond: i64,
 }
 
 /// Whether an attempt may be made, and what was counted of it by then.
@@ -46,8 +48,8 @@ pub(crate) struct Outcome {
 }
 
 impl Counters {
-    /// The eight parameters of [`admit_attempt!`], in their order.
-    pub(crate) fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 8] {
+    /// The nine parameters of [`admit_attempt!`], in their order.
+    pub(crate) fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 9] {
         [
             (&self.who, Type::BYTEA),
             (&self.place, Type::BYTEA),
@@ -57,6 +59,7 @@ impl Counters {
             (&self.place_rule.failures, Type::INT8),
             (&self.place_rule.forget, Type::INT8),
             (&self.first_wait, Type::INT8),
+            (&self.beyond, Type::INT8),
         ]
     }
 
@@ -130,6 +133,7 @@ pub(super) fn fail(tx: &mut Transaction<'_>, counters: &Counters, outcome: &Outc
             (&p.failures, Type::INT8),
             (&p.forget, Type::INT8),
             (&counters.first_wait, Type::INT8),
+            (&counters.beyond, Type::INT8),
         ],
     )?;
     Ok(())

@@ -79,7 +79,7 @@ pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     let last = sessions.last().filter(|_| more).map(|session| session.id.get());
     let body = Listed { sessions: &sessions, page_num: page.number(), page_size: page.size() };
     let whose = user.map_or(String::new(), |id| format!("user_id={}&", id.get()));
-    Ok(with_next(Response::json(200, &body), &format!("/sessions?{whose}"), page, last))
+    Ok(with_next(Response::json(200, &body), &whose, page, last))
 }
 
 /// `DELETE /session`

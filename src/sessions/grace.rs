@@ -37,8 +37,10 @@ impl Retired {
     /// Adds that the good token is retired now, and forgets what no longer matters.
     pub(super) fn add(&mut self, now: i64, grace: Duration) {
         self.0.insert(0, now);
-        self.0.retain(|moment| is_within(*moment, now, grace));
-        self.0.truncate(REMEMBERED);
+        // The place of a moment says of which token it is, so nothing is kept behind a gap: where the
+        // clock was set back, an older one may matter that a newer one does not.
+        let matter = self.0.iter().take_while(|moment| is_within(**moment, now, grace)).count();
+        self.0.truncate(matter.min(REMEMBERED));
     }
 }
 
@@ -64,9 +66,10 @@ pub(super) fn judge(
     }
 }
 
-/// A transaction that waited for the row may have begun before the token was retired.
+/// Whether the grace of a retirement is not over. One in the future was stored before the clock was
+/// set back, and is as good as one of the past: else it would have its grace for as long as that was.
 fn is_within(moment: i64, now: i64, grace: Duration) -> bool {
-    u128::from(now.saturating_sub(moment).max(0).unsigned_abs()) <= grace.as_millis()
+    u128::from(now.abs_diff(moment)) <= grace.as_millis()
 }
 
 #[cfg(test)]
@@ -99,8 +102,24 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_that_began_before_the_retirement_is_within_the_grace() {
+    fn a_retirement_a_moment_ahead_is_within_the_grace() {
         assert_eq!(judged(2, 3, &[20_000], 19_000), Deserves::SameSuccessor);
+    }
+
+    #[test]
+    fn a_retirement_that_a_clock_set_back_left_in_the_future_has_no_longer_grace_than_others() {
+        let now = 20_000;
+        assert_eq!(judged(2, 3, &[now + 10_000], now), Deserves::SameSuccessor);
+        for ahead in [10_001, 3_600_000, i64::MAX - now] {
+            assert_eq!(judged(2, 3, &[now + ahead], now), Deserves::TheEnd);
+            let mut retired = Retired(vec![now + ahead]);
+            retired.add(now, GRACE);
+            assert_eq!(retired.0, [now]);
+        }
+        // The oldest of these three would take the place of another token's.
+        let mut retired = Retired(vec![now + 20_000, now + 15_000, now + 5_000]);
+        retired.add(now, GRACE);
+        assert_eq!(retired.0, [now]);
     }
 
     #[test]

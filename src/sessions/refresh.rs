@@ -15,7 +15,7 @@ use crate::tokens::refresh::{RefreshKey, Ticket, Unverified};
 use crate::tokens::{SessionRef, Subject};
 use crate::users::{Caller, UserId};
 use std::time::Duration;
-use store::Refreshed;
+use store::{Counting, Refreshed};
 
 /// How a refresh ended inside of its transaction, which must be committed in every case.
 enum Outcome {
@@ -102,16 +102,19 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
         {
             return Err(limits::refuse(app, wait));
         }
-        let forget = app.config().limits.refresh_forget;
+        let counting = Counting {
+            forget: app.config().limits.refresh_forget,
+            longest: limits::refreshes_last(app),
+        };
         match deserves {
             Deserves::Successor => {
                 session.retired.add(now, grace);
                 let id = ticket.session.id();
-                let issued = store::advance(tx, id, &session.retired, settings, forget)?;
+                let issued = store::advance(tx, id, &session.retired, settings, counting)?;
                 Ok(Outcome::of(issued, good + 1))
             }
             Deserves::SameSuccessor => {
-                let issued = store::count_refresh(tx, ticket.session.id(), forget)?;
+                let issued = store::count_refresh(tx, ticket.session.id(), counting)?;
                 Ok(Outcome::of(issued, ticket.counter + 1))
             }
             Deserves::TheEnd => {

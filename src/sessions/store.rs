@@ -87,7 +87,7 @@ pub(super) fn credentials(
     let sql = concat!(
         admit_attempt!(),
         "SELECT who_until, place_until, known, known_today, wait_ms, ",
-        credentials!("$9", "$10", "outcome")
+        credentials!("$10", "$11", "outcome")
     );
     let parameters = [&counters.parameters()[..], &whose].concat();
     let rows = conn.query_prepared(sql, &parameters)?;
@@ -186,7 +186,8 @@ pub(super) struct Locked {
     pub(super) user_id: i64,
     pub(super) counter: i64,
     pub(super) retired: Retired,
-    /// Milliseconds since 1970-01-01 UTC, by the clock that also gave the retirements.
+    /// Milliseconds since 1970-01-01 UTC, by the clock that also gave the retirements; when the row
+    /// was held, so that no retirement is later unless the clock was set back.
     pub(super) now: i64,
     /// How long until its last refresh is forgotten.
     pub(super) refreshes_last: Duration,
@@ -196,8 +197,8 @@ pub(super) struct Locked {
 /// until this one had the lock.
 pub(super) fn lock(tx: &mut Transaction<'_>, ticket: Ticket) -> Result<Option<Locked>> {
     let sql = "SELECT s.user_id, s.counter, s.retired,
-                (extract(epoch FROM now()) * 1000)::BIGINT,
-                (extract(epoch FROM s.refreshes_forgotten_at - now()) * 1000)::BIGINT
+                floor(extract(epoch FROM clock_timestamp()) * 1000)::BIGINT,
+                floor(extract(epoch FROM s.refreshes_forgotten_at - clock_timestamp()) * 1000)::BIGINT
          FROM gatepost.sessions s
          WHERE s.id = $1 AND s.identity = $3 AND s.key_generation = $2
          AND s.ended_at IS NULL AND s.expires_at > now() FOR UPDATE";
@@ -254,19 +255,44 @@ macro_rules! refreshed {
     };
 }
 
+/// The SQL of `refreshes_forgotten_at` after one more refresh, with these parameters: in how many
+/// milliseconds that is forgotten, and in how many at most all of them are. What takes longer was
+/// stored before the clock was set back.
+macro_rules! counted {
+    ($forget:literal, $longest:literal) => {
+        concat!(
+            "refreshes_forgotten_at = ",
+            $forget,
+            " * interval '1 millisecond' + greatest(now(),
+                 CASE WHEN refreshes_forgotten_at <= clock_timestamp() + ",
+            $longest,
+            " * interval '1 millisecond' THEN refreshes_forgotten_at END)"
+        )
+    };
+}
+
+/// How the refreshes of a session are counted.
+#[derive(Clone, Copy)]
+pub(super) struct Counting {
+    /// The time in which one is forgotten.
+    pub(super) forget: Duration,
+    /// The longest time in which all are.
+    pub(super) longest: Duration,
+}
+
 /// Puts the next refresh token in the place of the good one.
 pub(super) fn advance(
     tx: &mut Transaction<'_>,
     session: i64,
     retired: &Retired,
     settings: &Sessions,
-    forget: Duration,
+    counting: Counting,
 ) -> Result<Refreshed> {
     let sql = concat!(
         "UPDATE gatepost.sessions s
-         SET counter = counter + 1, retired = $2, last_used_at = now(),
-             refreshes_forgotten_at = greatest(refreshes_forgotten_at, now())
-                                      + $5 * interval '1 millisecond',
+         SET counter = counter + 1, retired = $2, last_used_at = now(), ",
+        counted!("$5", "$6"),
+        ",
              expires_at = least(now() + $3 * interval '1 millisecond',
                                 greatest(s.created_at, TIMESTAMPTZ 'epoch')
                                 + $4 * interval '1 millisecond')
@@ -281,7 +307,8 @@ pub(super) fn advance(
             (&retired.to_bytes(), Type::BYTEA),
             (&millis(settings.idle_timeout), Type::INT8),
             (&millis(settings.lifetime), Type::INT8),
-            (&millis(forget), Type::INT8),
+            (&millis(counting.forget), Type::INT8),
+            (&millis(counting.longest), Type::INT8),
         ],
     )?;
     Ok(refreshed(row.as_ref()))
@@ -291,18 +318,20 @@ pub(super) fn advance(
 pub(super) fn count_refresh(
     tx: &mut Transaction<'_>,
     session: i64,
-    forget: Duration,
+    counting: Counting,
 ) -> Result<Refreshed> {
     let sql = concat!(
-        "UPDATE gatepost.sessions s
-         SET refreshes_forgotten_at = greatest(refreshes_forgotten_at, now())
-                                      + $2 * interval '1 millisecond'
-         FROM gatepost.users u WHERE s.id = $1 AND u.id = s.user_id AND ",
+        "UPDATE gatepost.sessions s SET ",
+        counted!("$2", "$3"),
+        " FROM gatepost.users u WHERE s.id = $1 AND u.id = s.user_id AND ",
         active!(),
         refreshed!()
     );
-    let forget = millis(forget);
-    let row = tx.query_typed_opt(sql, &[(&session, Type::INT8), (&forget, Type::INT8)])?;
+    let (forget, longest) = (millis(counting.forget), millis(counting.longest));
+    let row = tx.query_typed_opt(
+        sql,
+        &[(&session, Type::INT8), (&forget, Type::INT8), (&longest, Type::INT8)],
+    )?;
     Ok(refreshed(row.as_ref()))
 }
 

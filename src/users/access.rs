@@ -31,7 +31,8 @@ impl Caller {
     /// operation finds out.
     ///
     /// # Errors
-    /// [`Error::TokenInvalid`]; the faults of the database while the keys are not loaded yet.
+    /// [`Error::TokenInvalid`], [`Error::KeyInvalid`]; the faults of the database while the keys are
+    /// not loaded yet.
     pub fn bearer(app: &App, token: &str) -> Result<Self> {
         if PresentedKey::is_meant(token) {
             return PresentedKey::parse(token).map(Self::Key);
@@ -75,7 +76,7 @@ impl Caller {
             return Ok(Self::Trusted);
         }
         match request.basic_password()? {
-            Some(key) => PresentedKey::parse(&key).map(Self::Key),
+            Some(key) => PresentedKey::parse(&key).map(Self::Key).map_err(|_| Error::ClientInvalid),
             None => Self::with_token(app, request),
         }
     }
@@ -222,8 +223,9 @@ pub(crate) fn read_as<T>(
 /// Asks the caller's row whether the caller has the right.
 ///
 /// # Errors
-/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
-/// [`Error::ScopeMissing`]; the faults of the database.
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; for a key
+/// [`Error::KeyInvalid`], [`Error::KeyForbidden`], [`Error::ScopeMissing`]; the faults of the
+/// database.
 pub(crate) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Result<()> {
     match caller {
         Caller::Trusted => Ok(()),
@@ -284,7 +286,7 @@ fn judge(claims: &Claims, right: Right, standing: Option<Standing>) -> Result<()
 
 fn judge_key(scopes: &Scopes, right: Right) -> Result<()> {
     match right.scope() {
-        None => Err(Error::Forbidden),
+        None => Err(Error::KeyForbidden),
         Some(scope) if scopes.contain(scope) => Ok(()),
         Some(scope) => Err(Error::ScopeMissing(scope.name())),
     }
@@ -300,5 +302,5 @@ fn spare_admins(
     // No session has the number 0; only the user's row matters here.
     let rows = Rows { user: id.get(), session: SessionRef::new(0, Default::default()) };
     let admin = standing(rows)?.is_some_and(|standing| standing.admin);
-    if admin { Err(Error::Forbidden) } else { Ok(()) }
+    if admin { Err(Error::KeyForbidden) } else { Ok(()) }
 }

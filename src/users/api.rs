@@ -20,7 +20,7 @@ pub(crate) fn register(app: &App, request: &Request) -> Result<Response> {
     let password = Password::parse(&Zeroizing::new(parameters.text("password")?))?;
     parameters.end()?;
     let user = super::register(app, &caller, &login, &password)?;
-    let location = format!("/user?id={}", user.id.get());
+    let location = format!("?id={}", user.id.get());
     Ok(Response::json(201, &user).header("Location", location))
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     let (users, more) = super::list(app, &caller, page)?;
     let last = users.last().filter(|_| more).map(|user| user.id.get());
     let body = Listed { users: &users, page_num: page.number(), page_size: page.size() };
-    Ok(with_next(Response::json(200, &body), "/users?", page, last))
+    Ok(with_next(Response::json(200, &body), "", page, last))
 }
 
 /// Which page of a list is asked for.
@@ -52,12 +52,17 @@ pub(crate) fn page(parameters: &mut Parameters) -> Result<Page> {
     Page::parse(number, size, after)
 }
 
-/// Adds where the list goes on behind the last id, if it does.
-pub(crate) fn with_next(response: Response, list: &str, page: Page, last: Option<i64>) -> Response {
+/// Adds where the list goes on behind the last id, if it does. `others` are the parameters that it
+/// was asked with beside those of a page, each with a `&` behind it.
+pub(crate) fn with_next(
+    response: Response,
+    others: &str,
+    page: Page,
+    last: Option<i64>,
+) -> Response {
     let Some(id) = last else { return response };
     let (next, size) = (page.number().saturating_add(1), page.size());
-    let target = format!("{list}page_num={next}&page_size={size}&after={id}");
-    response.header("Link", format!("<{target}>; rel=\"next\""))
+    response.next(&format!("{others}page_num={next}&page_size={size}&after={id}"))
 }
 
 /// `GET /user`

@@ -180,16 +180,16 @@ fn no_key_makes_keys_or_admins() {
     assert!(!format!("{caller:?}").contains(&secret[3..12]));
     let (app, scopes) = (server.app(), Scopes::parse("introspect").unwrap());
     let (login, password) = (Login::parse("root").unwrap(), Password::parse(PASSWORD).unwrap());
-    assert_eq!(gatepost::set_admin(app, &caller, id, true), Err(Error::Forbidden));
-    assert_eq!(gatepost::register_admin(app, &caller, &login, &password), Err(Error::Forbidden));
+    assert_eq!(gatepost::set_admin(app, &caller, id, true), Err(Error::KeyForbidden));
+    assert_eq!(gatepost::register_admin(app, &caller, &login, &password), Err(Error::KeyForbidden));
     let other = KeyName::parse("other").unwrap();
     assert_eq!(
         gatepost::create_api_key(app, &caller, &other, &scopes).map(drop),
-        Err(Error::Forbidden)
+        Err(Error::KeyForbidden)
     );
-    assert_eq!(gatepost::list_api_keys(app, &caller), Err(Error::Forbidden));
+    assert_eq!(gatepost::list_api_keys(app, &caller), Err(Error::KeyForbidden));
     let which = KeyRef::Name(name);
-    assert_eq!(gatepost::revoke_api_key(app, &caller, &which), Err(Error::Forbidden));
+    assert_eq!(gatepost::revoke_api_key(app, &caller, &which), Err(Error::KeyForbidden));
     assert_eq!(gatepost::list_api_keys(app, &Caller::Anonymous), Err(Error::TokenMissing));
     // The service's own role cannot give a key more than it was made with.
     let widen = "UPDATE gatepost.api_keys SET scopes = 'users:write'";
@@ -278,4 +278,16 @@ fn keys_work_without_a_listener() {
         gatepost::list_api_keys(&app, &Caller::Trusted).unwrap().try_into().unwrap();
     assert_eq!((listed.id, listed.scopes), (stored.id, scopes));
     assert!(Caller::bearer(&app, "gp_nonsense").is_err());
+}
+
+#[test]
+fn the_use_of_a_key_is_recorded_though_the_clock_was_set_back() {
+    let server = TestServer::start();
+    let (_, secret) = key(&server, "users:read");
+    assert_eq!(server.get("/users", &secret).status(), 200);
+    let ahead = "UPDATE gatepost.api_keys SET last_used_at = now() + interval '1 day'";
+    server.sql().batch_execute(ahead).unwrap();
+    assert_eq!(server.get("/users", &secret).status(), 200);
+    let sql = "SELECT last_used_at <= now() FROM gatepost.api_keys";
+    assert!(server.sql().query_one(sql, &[]).unwrap().get::<_, bool>(0));
 }

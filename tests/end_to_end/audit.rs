@@ -46,7 +46,7 @@ fn it_says_who_did_what_to_whom_from_where_with_which_outcome() {
         let page: Value = response.json().unwrap();
         entries.extend(page["entries"].as_array().unwrap().clone());
         let Some(link) = link else { break };
-        target = link[1..link.find('>').unwrap()].to_owned();
+        target = format!("/audit{}", &link[1..link.find('>').unwrap()]);
     }
     entries.reverse();
     let brief = |entry: &Value| {

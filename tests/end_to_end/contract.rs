@@ -11,7 +11,7 @@ fn registering_answers_201_with_the_user_and_where_to_find_it() {
     let server = TestServer::start();
     let response = server.post("/user", &json!({"login": "Alice", "password": PASSWORD}));
     assert_eq!(response.status(), 201);
-    assert_eq!(response.headers()["location"], "/user?id=1");
+    assert_eq!(response.headers()["location"], "?id=1");
     assert_eq!(response.headers()["content-type"], "application/json");
     let user: Value = response.json().unwrap();
     assert_eq!(user["id"], 1);

@@ -1,6 +1,7 @@
 //! The database away, back, in the way, or behind.
 
 use crate::support::cluster::Cluster;
+use crate::support::program::{Home, Running};
 use crate::support::{
     APP_PASSWORD, CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, bootstrap, client, config,
     conninfo, new_database, problem,
@@ -152,6 +153,37 @@ fn connections_to_a_server_that_became_read_only_are_given_up() {
     sql.batch_execute(&format!("{role} RESET default_transaction_read_only")).unwrap();
     let begin = Instant::now();
     while server.post("/user", &body).status() != 201 {
+        assert!(begin.elapsed() < Duration::from_secs(10), "still on the read-only connections");
+    }
+}
+
+#[test]
+fn a_read_only_database_is_not_ready_and_the_log_says_why() {
+    let (database, home) = (new_database(), Home::new());
+    let mut command = home.command(&["serve"]);
+    let url = conninfo(&CLUSTER, "gatepost_app", APP_PASSWORD, &database);
+    let service = Running::start(command.env("GATEPOST_DATABASE_URL", url));
+    let client = client();
+    let ready = || client.get(format!("{}/readyz", service.url)).send().unwrap();
+    assert_eq!(ready().status(), 200);
+    let mut sql = CLUSTER.admin(&database).connect(NoTls).unwrap();
+    let role = format!("ALTER ROLE gatepost_app IN DATABASE {database}");
+    let drop_connections = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                            WHERE usename = 'gatepost_app' AND datname = current_database()";
+    sql.batch_execute(&format!("{role} SET default_transaction_read_only = on")).unwrap();
+    sql.query(drop_connections, &[]).unwrap();
+    problem(ready(), 503, "unavailable");
+    let body = json!({"login": "bob", "password": PASSWORD});
+    let register = client.post(format!("{}/user", service.url)).json(&body);
+    let register = register.send().unwrap();
+    let id = register.headers()["x-request-id"].to_str().unwrap().to_owned();
+    problem(register, 503, "unavailable");
+    service.wait_for_log(&format!("{id} the database is read-only: cannot execute"));
+    assert!(!service.log().contains("lost: cannot"), "{}", service.log());
+    // As after a failover: nothing holds on to what was found read-only.
+    sql.batch_execute(&format!("{role} RESET default_transaction_read_only")).unwrap();
+    let begin = Instant::now();
+    while ready().status() != 200 {
         assert!(begin.elapsed() < Duration::from_secs(10), "still on the read-only connections");
     }
 }

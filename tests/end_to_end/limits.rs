@@ -1,6 +1,6 @@
 //! Guessing: who has to wait, who has not, and what is left of it in the database.
 
-use crate::support::{PASSWORD, TestServer, config, problem};
+use crate::support::{PASSWORD, TestServer, Tokens, config, problem};
 use gatepost::config::Config;
 use gatepost::{Error, Login, Password, Service, for_client};
 use reqwest::blocking::Response;
@@ -504,4 +504,99 @@ fn a_login_that_a_change_of_the_password_overtook_is_counted_and_recorded() {
     let rows = "SELECT count(*) FROM gatepost.audit
                 WHERE action = 'log_in' AND outcome = 'invalid_credentials'";
     assert_eq!(server.sql().query_one(rows, &[]).unwrap().get::<_, i64>(0), 1);
+}
+
+/// Makes all that is stored look as it does when the database's clock has been set back.
+fn step_back(server: &TestServer, by: &str) {
+    let sql = format!(
+        "UPDATE gatepost.attempts SET retry_at = retry_at + interval '{by}',
+                                      forgotten_at = forgotten_at + interval '{by}';
+         UPDATE gatepost.sessions
+         SET refreshes_forgotten_at = refreshes_forgotten_at + interval '{by}'"
+    );
+    server.sql().batch_execute(&sql).unwrap();
+}
+
+/// Hours until the last failure is forgotten, and until something may be tried, of what is stored
+/// longest.
+fn stored(server: &TestServer) -> (f64, f64) {
+    let sql = "SELECT (extract(epoch FROM max(forgotten_at) - now()) / 3600)::float8,
+                      (extract(epoch FROM max(retry_at) - now()) / 3600)::float8
+               FROM gatepost.attempts";
+    let row = server.sql().query_one(sql, &[]).unwrap();
+    (row.get(0), row.get(1))
+}
+
+#[test]
+fn after_a_clock_was_set_back_nobody_waits_longer_than_the_longest_wait() {
+    let server = behind_a_proxy(|c| {
+        c.limits.network_failures = 11;
+        // So many slip through; what is remembered depends on it.
+        c.server.hashing_upstreams = 4;
+    });
+    server.register("alice");
+    // The longest waits, of an account and of a network, are 30 minutes and 20 s.
+    for (n, (by, at_most)) in
+        [("15 seconds", 20), ("20 minutes", 1_800), ("1 hour", 0), ("1 day", 0), ("2 years", 0)]
+            .into_iter()
+            .enumerate()
+    {
+        server.sql().batch_execute("TRUNCATE gatepost.attempts").unwrap();
+        let from = format!("192.0.{n}.1");
+        for _ in 0..11 {
+            wait(log_in(&server, &from, "nobody", "wrong"));
+        }
+        assert!(wait(log_in(&server, &from, "nobody", "wrong")) > 0);
+        step_back(&server, by);
+        // Of the account.
+        let waits = wait(log_in(&server, &from, "nobody", "wrong"));
+        assert!(waits <= at_most.max(2), "{by}: {waits} s");
+        // Then it is counted as ever, and no longer than ever.
+        end_waits(&server);
+        assert_eq!(wait(log_in(&server, &from, "nobody", "wrong")), 0, "{by}");
+        let waits = wait(log_in(&server, &from, "nobody", "wrong"));
+        assert!((1..=1_800).contains(&waits), "{by}: {waits} s");
+        end_waits(&server);
+        assert_eq!(log_in(&server, &from, "alice", PASSWORD).status(), 200, "{by}");
+        let (forgotten, retried) = stored(&server);
+        assert!(retried <= 0.5, "{by}: {retried} h");
+        assert!(forgotten <= 0.5 * f64::from(10 + 30 + 4), "{by}: {forgotten} h");
+    }
+}
+
+#[test]
+fn after_a_clock_was_set_back_people_register_log_in_and_refresh_as_before() {
+    let server = TestServer::with(|c| {
+        c.limits.registrations = 3;
+        c.limits.refreshes = 7;
+        c.limits.refresh_forget = Duration::from_secs(60);
+    });
+    let register = |login: &str| {
+        let status = server.post("/user", &json!({"login": login, "password": PASSWORD})).status();
+        status.as_u16()
+    };
+    let registered = ["alice", "bob", "carol", "dave"].map(register);
+    assert_eq!(registered, [201, 201, 201, 429]);
+    for _ in 0..11 {
+        server.log_in("alice", "wrong");
+    }
+    problem(server.log_in("alice", PASSWORD), 429, "too_many_attempts");
+    let mut tokens = server.tokens("bob");
+    for _ in 0..7 {
+        tokens = Tokens::of(server.refresh(&tokens.refresh));
+    }
+    problem(server.refresh(&tokens.refresh), 429, "too_many_attempts");
+    for by in ["1 hour", "1 day"] {
+        step_back(&server, by);
+        assert_eq!(register(&format!("after-{}", by.replace(' ', "-"))), 201, "{by}");
+        server.tokens("alice");
+        // As many as at the start, and then the longest wait at most.
+        for _ in 0..7 {
+            tokens = Tokens::of(server.refresh(&tokens.refresh));
+        }
+        let refused = server.refresh(&tokens.refresh);
+        let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=60).contains(&wait), "{by}: {wait} s");
+        problem(refused, 429, "too_many_attempts");
+    }
 }

@@ -24,7 +24,7 @@ fn next(response: &reqwest::blocking::Response) -> Option<String> {
     let link = response.headers().get("link")?.to_str().unwrap();
     let (target, rel) = link.strip_prefix('<').unwrap().split_once('>').unwrap();
     assert_eq!(rel, "; rel=\"next\"");
-    Some(target.to_owned())
+    Some(format!("/users{target}"))
 }
 
 #[test]

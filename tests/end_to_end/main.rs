@@ -4,6 +4,7 @@
 
 mod access;
 mod accounts;
+mod answers;
 mod api_keys;
 mod audit;
 mod authorization;

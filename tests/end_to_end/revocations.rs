@@ -8,7 +8,8 @@ use gatepost::{Caller, Login, UserId};
 use reqwest::Method;
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -42,6 +43,11 @@ pub(crate) fn list(server: &TestServer, target: &str) -> Value {
     assert_eq!((parts.len(), &header["typ"]), (3, &json!("revocations+jwt")));
     assert!(header["kid"].is_string());
     decode(parts[1])
+}
+
+/// The target where a list goes on.
+fn next(list: &Value) -> String {
+    format!("/revocations{}", list["next"].as_str().unwrap())
 }
 
 fn session(token: &str) -> String {
@@ -153,17 +159,17 @@ fn who_follows_next_gets_what_is_new_and_what_may_have_been_late() {
     server.log_out(&one, &json!({}));
     let first = list(&server, "/revocations");
     // Not settled: a transaction that began earlier may still turn up before it.
-    assert_eq!(first["next"], "/revocations?since=0&after=0");
+    assert_eq!(first["next"], "?since=0&after=0");
     age(&server, 30);
-    let settled = list(&server, first["next"].as_str().unwrap());
+    let settled = list(&server, &next(&first));
     assert_eq!(settled["revoked"], json!([{"sid": session(&one)}]));
-    let next = settled["next"].as_str().unwrap().to_owned();
-    assert_eq!(list(&server, &next)["revoked"], json!([]));
-    assert_eq!(list(&server, &next)["next"], next.as_str());
+    let target = next(&settled);
+    assert_eq!(list(&server, &target)["revoked"], json!([]));
+    assert_eq!(next(&list(&server, &target)), target);
     server.log_out(&two, &json!({}));
-    let then = list(&server, &next);
+    let then = list(&server, &target);
     assert_eq!(then["revoked"], json!([{"sid": session(&two)}]));
-    assert_eq!(then["next"], next.as_str());
+    assert_eq!(next(&then), target);
 }
 
 #[test]
@@ -183,7 +189,7 @@ fn a_long_list_comes_in_parts_and_loses_nothing() {
         let revoked = part["revoked"].as_array().unwrap();
         sizes.push(revoked.len());
         seen.extend(revoked.iter().map(|entry| entry["sid"].as_str().unwrap().to_owned()));
-        target = part["next"].as_str().unwrap().to_owned();
+        target = next(&part);
         if part["more"] == false {
             break;
         }
@@ -301,11 +307,11 @@ struct Verifier {
 }
 
 impl Verifier {
-    fn start(server: &TestServer) -> Self {
+    fn start(url: &str) -> Self {
         // Cargo builds examples beside the program when it builds the tests.
         let program = Path::new(env!("CARGO_BIN_EXE_gatepost"));
         let mut command = Command::new(program.with_file_name("examples/offline_verifier"));
-        command.args([&server.url(""), "100"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args([url, "100"]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap());
         Self { child, answers }
@@ -339,6 +345,48 @@ impl Drop for Verifier {
     }
 }
 
+/// A proxy that passes on what is below `/auth/` without that, and refuses the rest.
+fn proxy_below_a_path(server: &TestServer) -> String {
+    let (inside, listener) = (server.service.addr().to_string(), TcpListener::bind("127.0.0.1:0"));
+    let listener = listener.unwrap();
+    let url = format!("http://{}/auth/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8(head).unwrap();
+            let Some(rest) = head.strip_prefix("GET /auth/") else {
+                let _ = client.write_all(b"HTTP/1.1 404 \r\nConnection: close\r\n\r\n");
+                continue;
+            };
+            let mut service = TcpStream::connect(&inside).unwrap();
+            let asked = format!("GET /{}Connection: close\r\n\r\n", &rest[..rest.len() - 2]);
+            service.write_all(asked.as_bytes()).unwrap();
+            // Whoever asked may be gone, as a test at its end is.
+            let _ = std::io::copy(&mut service, &mut client);
+        }
+    });
+    url
+}
+
+#[test]
+fn a_service_that_verifies_offline_finds_the_keys_and_the_list_below_a_path_of_a_proxy() {
+    let server = TestServer::start();
+    let id = server.register("alice");
+    let (one, two) = (server.token("alice"), server.token("alice"));
+    server.log_out(&one, &json!({}));
+    let mut verifier = Verifier::start(&proxy_below_a_path(&server));
+    assert_eq!(verifier.ask(&one), "refused: revoked");
+    assert_eq!(verifier.ask(&two), format!("good: user {id}"));
+    // From where the first list said that it goes on.
+    server.log_out(&two, &json!({}));
+    verifier.wait_for(&two, "refused: revoked");
+}
+
 #[test]
 fn a_service_that_verifies_offline_learns_of_each_revocation_within_its_polling_interval() {
     let server = TestServer::start();
@@ -346,7 +394,7 @@ fn a_service_that_verifies_offline_learns_of_each_revocation_within_its_polling_
     server.register_admin("root");
     let before = server.token("alice");
     server.log_out(&before, &json!({}));
-    let mut verifier = Verifier::start(&server);
+    let mut verifier = Verifier::start(&server.url(""));
     let good = format!("good: user {id}");
     // What was revoked before it started, it knows before its first answer.
     assert_eq!(verifier.ask(&before), "refused: revoked");

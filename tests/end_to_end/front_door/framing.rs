@@ -1,6 +1,8 @@
 //! What is accepted, what is refused, and that nothing of a refused connection is read on.
 
-use super::support::Site;
+use super::support::{Reply, Site, settings};
+use gatepost::config::ForwardedHeader;
+use gatepost::front_door::Settings;
 
 /// A smuggled request that must never be seen, behind one that is refused.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -86,7 +88,79 @@ fn bare_line_ends_and_bytes_outside_ascii_are_refused() {
     refused("GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n", 400, "invalid_request");
     refused("GET / HTTP/1.1\r\nHost: a\rX: y\r\n\r\n", 400, "invalid_request");
     refused("GET /é HTTP/1.1\r\nHost: a\r\n\r\n", 400, "invalid_request");
-    refused("GET / HTTP/1.1\r\nHost: a\r\nX: é\r\n\r\n", 400, "invalid_request");
+    refused("GET / HTTP/1.1\r\nHost: a\r\né: X\r\n\r\n", 400, "invalid_request");
+}
+
+#[test]
+fn a_value_with_bytes_outside_ascii_is_taken_and_ends_at_the_door_but_for_the_user_agent() {
+    let site = Site::new();
+    let seen = |reply: &Reply, names: &[&str]| -> Vec<String> {
+        names.iter().flat_map(|name| reply.seen(name)).collect()
+    };
+    let reply = site.ask(
+        b"GET / HTTP/1.1\r\nHost: a\r\ncf-ipcity: S\xe3o Paulo\r\nCookie: n=\xc3\xa9\r\n\
+          User-Agent: \xffFuchs/\xc3\xbc (\x80)\r\nAccept: */*\r\n\r\n",
+    );
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(seen(&reply, &["cf-ipcity", "cookie"]), [""; 0]);
+    assert_eq!(seen(&reply, &["user-agent", "accept"]), ["?Fuchs/?? (?)", "*/*"]);
+    // In open mode it decides, so it must not be missed.
+    let reply = site.ask(b"GET / HTTP/1.1\r\nHost: a\r\nOrigin: http://a\xfc.example\r\n\r\n");
+    assert_eq!(seen(&reply, &["origin"]), ["http://a?.example"]);
+    let reply = site.ask(
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+          0\r\nX: \xe9\r\n\r\n",
+    );
+    assert_eq!(reply.status, 200, "{reply:?}");
+}
+
+#[test]
+fn a_value_with_bytes_outside_ascii_is_refused_where_the_door_or_a_worker_goes_by_it() {
+    let site = Site::new();
+    for field in [
+        "Host: \u{e9}",
+        "Host: a\r\nAuthorization: Bearer \u{e9}",
+        "Host: a\r\nContent-Type: application/json; \u{e9}",
+        "Host: a\r\nContent-Length: 0\u{e9}",
+        "Host: a\r\nContent-Disposition: \u{e9}",
+        "Host: a\r\nTransfer-Encoding: \u{e9}",
+        "Host: a\r\nConnection: close, \u{e9}",
+        "Host: a\r\nConnection: close\r\nCONNECTION: \u{e9}",
+        "Host: a\r\nExpect: \u{e9}",
+    ] {
+        // As UTF-8 and as Latin-1 writes it.
+        let request = format!("GET / HTTP/1.1\r\n{field}\r\n\r\n");
+        let latin: Vec<u8> = request.chars().map(|c| u8::try_from(c).unwrap()).collect();
+        for request in [request.into_bytes(), latin] {
+            let reply = site.ask(&request);
+            assert_eq!((reply.status, reply.code().as_str()), (400, "invalid_request"), "{field}");
+        }
+    }
+}
+
+#[test]
+fn a_forwarding_entry_with_bytes_outside_ascii_is_an_unreadable_one() {
+    for (forwarded_header, field, last) in [
+        (ForwardedHeader::XForwardedFor, "X-Forwarded-For: 192.0.2.1, ", "192.0.2.9"),
+        (ForwardedHeader::Forwarded, "Forwarded: for=192.0.2.1, ", "for=192.0.2.9"),
+    ] {
+        let trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        let site = Site::with(Settings { trusted_proxies, forwarded_header, ..settings() });
+        let client = |entry: &[u8]| {
+            let begin = format!("GET / HTTP/1.1\r\nHost: a\r\n{field}");
+            let reply = site.ask([begin.as_bytes(), entry, b"\r\n\r\n"].concat());
+            assert_eq!(reply.status, 200, "{reply:?}");
+            reply.seen("x-gatepost-client").remove(0)
+        };
+        assert_eq!(client(last.as_bytes()), "192.0.2.9");
+        // What stands left of it is not believed either.
+        for unreadable in [&b"\xe9"[..], b"\xc3\xa9", &[last.as_bytes(), b";x=\"\xe9\""].concat()] {
+            assert_eq!(client(unreadable), "127.0.0.1");
+        }
+        // Nor is it looked at further left than anybody listed has written.
+        let old = [b"\xe9, ", last.as_bytes()].concat();
+        assert_eq!(client(&old), "192.0.2.9");
+    }
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn the_secret_of_hs256_is_never_published() {
     server.register("alice");
     assert_eq!(header(&server.token("alice"))["alg"], "HS256");
     let url = server.url("/.well-known/jwks.json");
-    assert_eq!(client().get(url).send().unwrap().text().unwrap(), "{\"keys\":[]}");
+    assert_eq!(client().get(url).send().unwrap().text().unwrap(), "{\"keys\":[]}\n");
     assert!(matches!(gatepost::rotate_keys(server.app()), Err(Error::InvalidRequest(_))));
 }
 

@@ -14,7 +14,7 @@ fn logging_out_ends_the_session_at_once_and_no_other() {
     let (here, there) = (server.tokens("alice"), server.tokens("alice"));
     let response = server.log_out(&here.access, &json!({}));
     assert_eq!(response.status(), 200);
-    assert_eq!(response.text().unwrap(), "{}");
+    assert_eq!(response.text().unwrap(), "{}\n");
     assert_eq!((status(&server, id, &here.access), status(&server, id, &there.access)), (401, 200));
     problem(server.refresh(&here.refresh), 400, "invalid_grant");
     problem(server.log_out(&here.access, &json!({})), 401, "unauthenticated");

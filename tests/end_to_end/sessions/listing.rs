@@ -75,7 +75,8 @@ fn a_list_of_sessions_has_pages() {
         let link = response.headers().get("link").map(|link| link.to_str().unwrap().to_owned());
         ids.extend(listed(response).iter().map(|session| session["id"].as_i64().unwrap()));
         let Some(link) = link else { break };
-        target = link.trim_start_matches('<').split('>').next().unwrap().to_owned();
+        let query = link.trim_start_matches('<').split('>').next().unwrap();
+        target = format!("/sessions{query}");
     }
     assert_eq!(ids.len(), 5);
     assert!(ids.is_sorted());
