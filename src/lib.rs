@@ -23,7 +23,7 @@
 //! they share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the private PostgreSQL), `passwords`, `tokens`,
 //! and `config`, `activity`, `client`, `shares`, `error`, `secret`, `printable`, `lines`, `sorter`,
-//! `child`, `plain_file`.
+//! `child`, `plain_file`, `modes`, `room`.
 
 #![warn(missing_debug_implementations)]
 
@@ -46,12 +46,14 @@ mod introspection;
 mod keys;
 mod limits;
 mod lines;
+mod modes;
 mod ops;
 mod passwords;
 mod plain_file;
 mod printable;
 mod restore;
 mod revocations;
+mod room;
 mod routes;
 mod secret;
 pub mod selftest;

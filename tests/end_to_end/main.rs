@@ -34,6 +34,8 @@ mod secrecy;
 mod selftest;
 mod sessions;
 mod sources;
+mod starting;
 mod support;
+mod surviving;
 mod terminal;
 mod transfer;
