@@ -159,13 +159,13 @@ fn too_few_processes_or_descriptors_are_one_line_that_names_the_limit() {
     // Limits on processes bind root only where it runs something as somebody else.
     let somebody = os_user().map(|_| 4242);
     for (limit, expected) in [
-        ("-u 20", "20 for this OS user (`ulimit -u`"),
-        ("-u 18", "18 for this OS user (`ulimit -u`"),
-        ("-n 64", "may open 64 files and sockets and needs "),
+        ("--nproc=20:20", "20 for this OS user (`ulimit -u`"),
+        ("--nproc=18:18", "18 for this OS user (`ulimit -u`"),
+        ("--nofile=64:64", "may open 64 files and sockets and needs "),
     ] {
         let home = Home::new();
         set_permissions(home.path(), Permissions::from_mode(0o777)).unwrap();
-        let mut command = below(&home, &format!("ulimit {limit}"), &["serve"]);
+        let mut command = below(&home, &format!("prlimit --pid $$ {limit}"), &["serve"]);
         somebody.map(|id| command.uid(id).gid(id));
         let text = failure(&command.output().unwrap(), 1);
         assert_eq!(text.lines().count(), 1, "{limit}: {text}");
@@ -178,7 +178,7 @@ fn too_few_processes_or_descriptors_are_one_line_that_names_the_limit() {
 fn a_command_that_has_no_room_for_its_threads_says_so() {
     let somebody = os_user().map(|_| 4243);
     let home = Home::new();
-    let mut command = below(&home, "ulimit -u 3", &["user", "list"]);
+    let mut command = below(&home, "prlimit --pid $$ --nproc=3:3", &["user", "list"]);
     somebody.map(|id| command.uid(id).gid(id));
     let url = "host=/nowhere user=gatepost_app";
     let text = failure(&command.env("GATEPOST_DATABASE_URL", url).output().unwrap(), 1);
