@@ -15,6 +15,7 @@ use crate::db::migrate::{self, Standing};
 use crate::db::{self, Database};
 use crate::error::{Error, Result};
 use crate::passwords::{Hasher, Password, PasswordHash, Policy, Verdict};
+use crate::room;
 use crate::tokens::refresh::RefreshKey;
 use crate::tokens::seal::Seals;
 use crate::tokens::{Claims, Keys};
@@ -87,6 +88,7 @@ impl App {
 
     fn open_unread(mut config: Config, sharing: Sharing) -> Result<Self> {
         config.validate()?;
+        room::for_app(&config)?;
         let (mut connect, managed) = match &config.database.url {
             Some(url) => (db::parse_url("database.url", url, &config.database)?, None),
             None => {
@@ -273,9 +275,11 @@ impl App {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::SchemaBehind`].
     pub(crate) fn check_schema(&self) -> Result<()> {
-        if self.database.read(|conn| migrate::standing(conn))? == Standing::Newer
-            && self.ring.get().is_none()
-        {
+        let at_start = self.ring.get().is_none();
+        if at_start {
+            self.database.read(|conn| migrate::check_database(conn))?;
+        }
+        if self.database.read(|conn| migrate::standing(conn))? == Standing::Newer && at_start {
             log::warn!("the database's schema is newer than this program; running on");
         }
         Ok(())
@@ -330,6 +334,21 @@ impl App {
     /// Whether a stored hash could be verified under these settings, or what is missing.
     pub(crate) fn can_verify(&self, stored: &PasswordHash) -> std::result::Result<(), String> {
         self.hasher.check(stored)
+    }
+
+    /// Says that the end is near: should the private PostgreSQL be stopped by somebody else before
+    /// we do it, as by a service manager that ends all processes at once, that is no news.
+    pub(crate) fn expect_end(&self) {
+        let managed = self.managed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(managed) = managed.as_ref() {
+            self.database.close();
+            managed.expect_end();
+        }
+    }
+
+    /// Whether what fails now fails since the private PostgreSQL is being stopped.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.database.is_closing()
     }
 
     /// Stops the private PostgreSQL if it is ours, and waits for its end. Operations fail

@@ -5,6 +5,7 @@
 //! a locale and a time zone, and nothing of ours. A test reads the source for commands that are
 //! made elsewhere.
 
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -23,17 +24,25 @@ impl OsUser {
     /// The user of this name. `None` when there is none.
     ///
     /// It is asked for with `id`, which knows every source of users that the machine has.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let ask = |flag: &str| {
+    ///
+    /// # Errors
+    /// When `id` cannot be run, which says nothing about the user.
+    pub(crate) fn named(name: &str) -> io::Result<Option<Self>> {
+        let mut places = std::env::var_os("PATH").unwrap_or_default();
+        // Not every system keeps it in one of the usual places, and not every PATH names those.
+        places.push(":");
+        places.push(SEARCH_PATH);
+        let ask = |flag: &str| -> io::Result<Option<u32>> {
             let mut id = command(Path::new("id"), None, Path::new("/"));
-            // Not every system keeps it in one of the usual places.
-            if let Some(path) = std::env::var_os("PATH").filter(|path| !path.is_empty()) {
-                id.env("PATH", path);
-            }
-            let output = id.args([flag, name]).output().ok()?;
-            String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+            let output = id.env("PATH", &places).args([flag, name]).output().map_err(|e| {
+                io::Error::new(e.kind(), format!("cannot run `id {flag} {name}`: {e}"))
+            })?;
+            Ok(String::from_utf8(output.stdout).ok().and_then(|text| text.trim().parse().ok()))
         };
-        Some(Self { uid: ask("-u")?, gid: ask("-g")? })
+        Ok(match (ask("-u")?, ask("-g")?) {
+            (Some(uid), Some(gid)) => Some(Self { uid, gid }),
+            _ => None,
+        })
     }
 }
 

@@ -75,6 +75,11 @@ impl Database {
         self.closing.store(true, Ordering::Relaxed);
     }
 
+    /// Whether that was said.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
     /// Runs one statement outside of a transaction block, in one round trip.
     ///
     /// The statement must only read: when its connection turns out to be lost, it is sent again

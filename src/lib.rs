@@ -23,7 +23,7 @@
 //! they share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the private PostgreSQL), `passwords`, `tokens`,
 //! and `config`, `activity`, `client`, `shares`, `error`, `secret`, `printable`, `moment`, `by_name`,
-//! `lines`, `sorter`, `child`, `plain_file`.
+//! `lines`, `sorter`, `child`, `plain_file`, `modes`, `room`.
 
 #![warn(missing_debug_implementations)]
 
@@ -49,6 +49,7 @@ mod introspection;
 mod keys;
 mod limits;
 mod lines;
+mod modes;
 mod moment;
 mod ops;
 mod passwords;
@@ -56,6 +57,7 @@ mod plain_file;
 mod printable;
 mod restore;
 mod revocations;
+mod room;
 mod routes;
 mod secret;
 pub mod selftest;

@@ -10,7 +10,7 @@ use crate::front_door::{Address, Door, End, Hooks, Listener};
 use crate::http::hosts::Hosts;
 use crate::http::server::Server;
 use crate::http::{Request, Response};
-use crate::routes;
+use crate::{room, routes};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use upkeep::Upkeep;
@@ -29,9 +29,19 @@ use upkeep::Upkeep;
 /// ```
 pub struct Service {
     app: Arc<App>,
-    running: Option<(Arc<Door>, Server, Upkeep, Sealer)>,
+    parts: Parts,
     addr: Address,
     failure: Arc<Failure>,
+}
+
+/// What runs, in the order in which it is started and ended. One that does not start leaves the
+/// later ones out, and those before it are ended in the same order.
+#[derive(Default)]
+struct Parts {
+    server: Option<Server>,
+    door: Option<Arc<Door>>,
+    upkeep: Option<Upkeep>,
+    sealer: Option<Sealer>,
 }
 
 /// Why the service cannot go on, and whom to tell.
@@ -82,19 +92,36 @@ impl Service {
     ) -> Result<Self> {
         config.validate()?;
         warn(&config);
-        let settings = config.server.clone();
-        let listeners = listeners(&settings.listen)?;
+        room::for_service(&config)?;
+        let listeners = listeners(&config.server.listen)?;
+        let addr = match listeners.first().map(Listener::address) {
+            Some(Ok(addr)) => addr,
+            _ => return Err(Error::startup("nowhere to listen")),
+        };
         let app = App::open_with(config, sharing).map_err(|error| match error {
             Error::SchemaBehind(text) => {
                 Error::SchemaBehind(format!("{text}; run `gatepost database migrate`"))
             }
             other => other,
         })?;
-        // One that systemd passes beside a TCP socket is taken for one too.
-        let hosts = Hosts::of(app.config(), listeners.iter().any(Listener::is_tcp));
         let (app, failure) = (Arc::new(app), Arc::new(Failure::default()));
-        let (routed, reported) = (Arc::clone(&app), Arc::clone(&failure));
-        let server = Server::start(
+        let mut service = Self { app, parts: Parts::default(), addr, failure };
+        // Dropped on an error, which stops what runs by then.
+        service.run(listeners, answer)?;
+        Ok(service)
+    }
+
+    /// Starts all parts.
+    fn run(
+        &mut self,
+        listeners: Vec<Listener>,
+        answer: impl Fn(&App, &Request) -> Response + Send + Sync + 'static,
+    ) -> Result<()> {
+        let settings = self.app.config().server.clone();
+        // One that systemd passes beside a TCP socket is taken for one too.
+        let hosts = Hosts::of(self.app.config(), listeners.iter().any(Listener::is_tcp));
+        let (routed, reported) = (Arc::clone(&self.app), Arc::clone(&self.failure));
+        let server = self.parts.server.insert(Server::start(
             settings.workers,
             // Those that wait for a hash: a hashing thread takes up to three at once.
             settings.hashing_upstreams(),
@@ -103,15 +130,15 @@ impl Service {
                 Err(error) => Response::from_error(&error, &request.id),
             },
             move |cause| reported.report(cause),
-        )?;
+        )?);
         let hooks = Hooks { lane: routes::lane, problem: Response::of_front_door };
         let door = Door::start(settings, listeners, server.upstreams(), hooks)
             .map_err(|e| Error::startup(format!("cannot open the front door: {e}")))?;
-        let door = Arc::new(door);
-        let addr = door.addr().cloned().ok_or_else(|| Error::startup("nowhere to listen"))?;
-        watch(Arc::clone(&door), Arc::clone(&failure))?;
-        let (upkeep, sealer) = (Upkeep::start(Arc::clone(&app))?, Sealer::start(Arc::clone(&app))?);
-        Ok(Self { app, running: Some((door, server, upkeep, sealer)), addr, failure })
+        let door = self.parts.door.insert(Arc::new(door));
+        watch(Arc::clone(door), Arc::clone(&self.failure))?;
+        self.parts.upkeep = Some(Upkeep::start(Arc::clone(&self.app))?);
+        self.parts.sealer = Some(Sealer::start(Arc::clone(&self.app))?);
+        Ok(())
     }
 
     /// Where it listens, first of all; where port 0 was asked for, with the port it got.
@@ -137,7 +164,7 @@ impl Service {
     /// [`Error::Startup`] when the new ones do not load; the old ones stay in force.
     pub fn reload_tls(&self) -> Result<()> {
         let fault = |e: std::io::Error| Error::startup(format!("the certificate stays: {e}"));
-        self.running.as_ref().map_or(Ok(()), |(door, ..)| door.reload_tls().map_err(fault))
+        self.parts.door.as_ref().map_or(Ok(()), |door| door.reload_tls().map_err(fault))
     }
 
     /// Refuses new connections, answers what is queued, running and half sent, waiting at most
@@ -147,16 +174,20 @@ impl Service {
     }
 
     fn shut_down(&mut self) {
-        if let Some((door, server, upkeep, sealer)) = self.running.take() {
-            let deadline = self.app.config().server.stop_deadline;
-            let end = Instant::now() + deadline;
-            if let End::Stopped { cut_off: 1.. } = door.stop(deadline) {
-                log::warn!("requests were cut off after {} s", deadline.as_secs());
-            }
-            server.stop(end.saturating_duration_since(Instant::now()));
-            drop((upkeep, sealer));
-            self.app.close();
+        let Parts { server, door, upkeep, sealer } = std::mem::take(&mut self.parts);
+        self.app.expect_end();
+        let deadline = self.app.config().server.stop_deadline;
+        let end = Instant::now() + deadline;
+        if let Some(door) = door
+            && let End::Stopped { cut_off: 1.. } = door.stop(deadline)
+        {
+            log::warn!("requests were cut off after {} s", deadline.as_secs());
         }
+        if let Some(server) = server {
+            server.stop(end.saturating_duration_since(Instant::now()));
+        }
+        drop((upkeep, sealer));
+        self.app.close();
     }
 }
 

@@ -10,13 +10,15 @@
 
 mod binaries;
 mod cluster;
+mod directory;
+mod orphans;
 mod server;
 
 use super::{APP_ROLE, DATABASE, OWNER_ROLE};
 use crate::error::{Error, Result};
 use crate::plain_file;
 use std::fs::{File, Permissions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -99,7 +101,7 @@ impl Managed {
     /// Takes the directory and starts the server, or names the process that has it.
     fn take(dir: &Path, connections: usize) -> Result<std::result::Result<Self, String>> {
         let user = cluster::os_user()?;
-        cluster::prepare_dir(dir, user)?;
+        directory::prepare(dir, user)?;
         let lock = match lock(dir)? {
             Ok(lock) => lock,
             Err(holder) => return Ok(Err(holder)),
@@ -109,6 +111,7 @@ impl Managed {
         let binaries = binaries::find(&cluster, user)?;
         cluster::create(dir, &binaries, user)?;
         cluster::stop_orphan(&cluster, &binaries, user)?;
+        cluster::clear_socket_lock(&run)?;
         let command = server::Command {
             postgres: binaries.join("postgres"),
             cluster,
@@ -133,6 +136,13 @@ impl Managed {
     /// How to connect as the role that owns the schema.
     pub(crate) fn owner(&self) -> postgres::Config {
         role(&self.run, OWNER_ROLE, DATABASE)
+    }
+
+    /// Says that the server will be stopped: should it end before, it is not started again.
+    pub(crate) fn expect_end(&self) {
+        if let Some(owned) = &self.owned {
+            owned.server.expect_end();
+        }
     }
 
     /// Stops the server, if it is ours, and waits for its end. Dropping does the same.
@@ -164,7 +174,17 @@ fn lock(dir: &Path) -> Result<std::result::Result<File, String>> {
     let fault = |e: std::io::Error| Error::startup(format!("{}: {e}", path.display()));
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = plain_file::open(&path, &mut options, None).map_err(fault)?;
+    let mut file = plain_file::open(&path, &mut options, None).map_err(|e| {
+        match path.symlink_metadata() {
+            // The directory is ours, so it was put there by somebody who may do that: root.
+            Ok(meta) if e.kind() == ErrorKind::PermissionDenied => Error::startup(format!(
+                "{0}: belongs to the OS user with the id {1}; remove it (rm {0}), it holds nothing",
+                path.display(),
+                meta.uid()
+            )),
+            _ => fault(e),
+        }
+    })?;
     let mode = file.metadata().map_err(fault)?.mode() & 0o777;
     if mode != 0o600 {
         file.set_permissions(Permissions::from_mode(0o600)).map_err(fault)?;

@@ -75,6 +75,29 @@ impl DerefMut for Connection {
     }
 }
 
+/// What went wrong with a connection.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It could not be opened.
+    Opening(postgres::Error),
+    /// It was closed while nobody used it.
+    Idle(postgres::Error),
+}
+
+impl std::error::Error for Fault {}
+
+/// The pool tells it in its own errors.
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Opening(error) => f.write_str(&super::fault::describe(error)),
+            Self::Idle(error) => {
+                write!(f, "an idle connection was lost: {}", super::fault::describe(error))
+            }
+        }
+    }
+}
+
 /// What the pool asks to open and to judge connections.
 #[derive(Debug)]
 pub(super) struct Manager {
@@ -84,19 +107,19 @@ pub(super) struct Manager {
 
 impl ManageConnection for Manager {
     type Connection = Connection;
-    type Error = postgres::Error;
+    type Error = Fault;
 
-    fn connect(&self) -> Result<Connection, postgres::Error> {
+    fn connect(&self) -> Result<Connection, Fault> {
         let prepared = self.prepare.then(HashMap::new);
-        let client = self.connect.connect()?;
+        let client = self.connect.connect().map_err(Fault::Opening)?;
         Ok(Connection { client, used: Instant::now(), lost: false, prepared })
     }
 
-    fn is_valid(&self, connection: &mut Connection) -> Result<(), postgres::Error> {
+    fn is_valid(&self, connection: &mut Connection) -> Result<(), Fault> {
         if connection.used.elapsed() < TRUSTED_FOR {
             Ok(())
         } else {
-            self.connect.is_valid(connection)
+            self.connect.is_valid(connection).map_err(Fault::Idle)
         }
     }
 
@@ -132,10 +155,13 @@ struct Log {
     closing: Arc<AtomicBool>,
 }
 
-impl r2d2::HandleError<postgres::Error> for Log {
-    fn handle_error(&self, error: postgres::Error) {
-        if !self.closing.load(Ordering::Relaxed) {
-            log::warn!("cannot open a database connection: {}", super::fault::describe(&error));
+impl r2d2::HandleError<Fault> for Log {
+    fn handle_error(&self, fault: Fault) {
+        match fault {
+            // Servers, poolers and firewalls close what idles; another is opened in its place.
+            Fault::Idle(_) => log::debug!("{fault}"),
+            Fault::Opening(_) if self.closing.load(Ordering::Relaxed) => (),
+            Fault::Opening(_) => log::warn!("cannot open a database connection: {fault}"),
         }
     }
 }

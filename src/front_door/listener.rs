@@ -10,6 +10,11 @@ use mio::{Interest, Registry, Token};
 
 use super::forwarded::LOCAL_PEER;
 use super::stream::Stream;
+use crate::modes;
+
+/// Mode of a Unix socket of ours: a proxy in front may be let in by the group of the process, or of
+/// the directory where that has the set-group-ID bit. Who else gets there, the directory decides.
+const SOCKET_MODE: u32 = 0o660;
 
 /// One socket that accepts clients.
 #[derive(Debug)]
@@ -62,6 +67,7 @@ impl Listener {
     fn bind_unix(path: &Path) -> io::Result<Self> {
         remove_stale(path)?;
         let socket = UnixListener::bind(path)?;
+        modes::set(path, SOCKET_MODE)?;
         let metadata = path.symlink_metadata()?;
         let file = Some((path.to_owned(), metadata.dev(), metadata.ino()));
         Ok(Self { socket: Socket::Unix(socket), file })

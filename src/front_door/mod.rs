@@ -33,6 +33,8 @@ pub mod framing;
 mod lateness;
 mod listener;
 mod outgoing;
+#[cfg(feature = "tls")]
+mod pem_file;
 mod problem;
 mod quiet;
 mod relaying;

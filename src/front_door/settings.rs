@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 pub use crate::config::Server as Settings;
+use crate::room::FEWEST_CLIENTS;
 
 /// Descriptors left to the rest of the process: database, log, files, listeners, refused
 /// connections. What the private connections need is added to this.
@@ -31,7 +32,7 @@ impl Settings {
             .current
             .map_or(usize::MAX, |soft| usize::try_from(soft).unwrap_or(usize::MAX));
         // A process with a tiny limit still serves somebody.
-        let room = descriptors.saturating_sub(reserve).max(16);
+        let room = descriptors.saturating_sub(reserve).max(FEWEST_CLIENTS);
         match self.max_connections {
             0 => room.min(MOST_CONNECTIONS),
             wanted => wanted.min(room),

@@ -15,8 +15,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
 use super::event_loop::{CHECK_TLS, EventLoop};
+use super::pem_file::{self, Kind};
 use super::settings::TlsFiles;
-use super::slots::{Kind, fixed};
+use super::slots::{self, fixed};
 use super::stream::{Handshake, is_not_now};
 use crate::secret::path_to_show;
 
@@ -87,20 +88,33 @@ fn load(files: &TlsFiles) -> io::Result<Arc<ServerConfig>> {
         io::Error::new(io::ErrorKind::InvalidData, format!("{name}: {error}"))
     };
     let certificate = files.certificate.display().to_string();
-    let chain = CertificateDer::pem_file_iter(&files.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| fault(&certificate, &of_pem(&error)))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| {
-        let name = path_to_show(&files.key).map_or_else(String::new, |name| format!(" ({name})"));
-        fault(&format!("the file that server.tls_key names{name}"), &of_pem(&error))
-    })?;
+    let chain = pem_file::read(&files.certificate, Kind::Certificate, Some(&certificate))
+        .and_then(|text| {
+            let chain = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
+            chain.map_err(|error| of_pem(&error))
+        })
+        .map_err(|cause| fault(&certificate, &cause))?;
+    let shown = path_to_show(&files.key).map(|name| name.to_string());
+    let key = pem_file::read(&files.key, Kind::Key, shown.as_deref())
+        .and_then(|text| PrivateKeyDer::from_pem_slice(&text).map_err(|error| of_pem(&error)))
+        .map_err(|cause| {
+            let name = shown.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+            fault(&format!("the file that server.tls_key names{name}"), &cause)
+        })?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .map_err(|error| fault(&certificate, &error))?;
+        .map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => fault(
+                &certificate,
+                &"its first certificate is not that of the key in server.tls_key; the server's own \
+                  certificate stands first, and `openssl x509 -noout -subject -in FILE` shows it",
+            ),
+            error => fault(&certificate, &error),
+        })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
     Ok(Arc::new(config))
 }
@@ -217,7 +231,7 @@ impl EventLoop {
     pub(super) fn check_certificates_later(&mut self) {
         if self.certificates.is_some() {
             let at = self.now + self.settings.tls_check_interval;
-            self.deadlines.change(fixed(Kind::Clock, CHECK_TLS), &mut self.tls_at, Some(at));
+            self.deadlines.change(fixed(slots::Kind::Clock, CHECK_TLS), &mut self.tls_at, Some(at));
         }
     }
 

@@ -1,8 +1,9 @@
 //! A directory for private sockets: closed to others, with a name that nobody can guess, and
 //! gone with the process; what a killed one left, the next one clears away.
 
-use std::fs::{DirBuilder, File};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use crate::modes;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "gatepost-run-";
@@ -23,11 +24,15 @@ impl PrivateDir {
         let parent = std::env::temp_dir();
         sweep(&parent);
         let path = parent.join(format!("{PREFIX}{:016x}", rand::random::<u64>()));
-        DirBuilder::new().mode(0o700).create(&path)?;
+        let fault = |e: std::io::Error| {
+            let text = format!("{}: {e}; TMPDIR says where that is", parent.display());
+            std::io::Error::new(e.kind(), text)
+        };
+        modes::make_dir(&path, 0o700).map_err(fault)?;
         // Locked before it has the name that a sweep looks for: one that came in between would take
         // it for that of a dead process.
         let (unlocked, locked) = (path.join("lock.new"), path.join("lock"));
-        let lock = File::create_new(&unlocked)?;
+        let lock = modes::make_file(&unlocked)?;
         lock.try_lock()?;
         std::fs::rename(unlocked, locked)?;
         Ok(Self { path, _lock: lock })

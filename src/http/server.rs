@@ -8,6 +8,7 @@ use super::private_dir::PrivateDir;
 use super::{Request, Response};
 use crate::error::{Error, Result};
 use crate::front_door::{PROBE_TARGET, REQUEST_ID_FIELD, Upstreams};
+use crate::modes;
 use crate::printable::printable;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// How long a pool that is dropped waits for its threads: it has not served yet, or its owner has
+/// panicked.
+const DROPPED: Duration = Duration::from_secs(5);
 
 /// What answers requests.
 type Router = dyn Fn(&Request) -> Response + Send + Sync;
@@ -62,6 +67,7 @@ impl Server {
     }
 
     /// Answers what was received, ends the threads and waits for them, at most for `deadline`.
+    /// Dropping it does so too, and waits for a moment only.
     pub(crate) fn stop(self, deadline: Duration) {
         let end = Instant::now() + deadline;
         self.ordinary.stop(end);
@@ -101,6 +107,7 @@ impl Pool {
         let shared = Arc::new(Shared { listener, router, on_failure, stopping });
         let (alive, ended) = channel();
         let ended = Mutex::new(ended);
+        modes::set(path, 0o600).map_err(|e| fault(&e))?;
         let mut pool = Self { shared, threads: 0, path: path.to_owned(), ended };
         for number in 0..threads {
             let (shared, life) = (Arc::clone(&pool.shared), alive.clone());
@@ -109,7 +116,6 @@ impl Pool {
                 .spawn(move || shared.work(&life));
             if let Err(error) = spawned {
                 drop(alive);
-                pool.stop(Instant::now());
                 return Err(Error::startup(format!("cannot start a thread: {error}")));
             }
             pool.threads += 1;
@@ -117,7 +123,7 @@ impl Pool {
         Ok(pool)
     }
 
-    fn stop(self, end: Instant) {
+    fn stop(&self, end: Instant) {
         self.shared.stopping.store(true, Ordering::SeqCst);
         // A thread that was woken looks once more for requests, and may find the next one's
         // wake-up call instead; hence two for each.
@@ -125,9 +131,17 @@ impl Pool {
             self.shared.listener.unblock();
         }
         let left = end.saturating_duration_since(Instant::now());
-        let ended = self.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(left) {
             log::warn!("requests were still running at the deadline of the stop");
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if !self.shared.stopping.load(Ordering::SeqCst) {
+            self.stop(Instant::now() + DROPPED);
         }
     }
 }

@@ -86,7 +86,9 @@ fn sweep(app: &App, stop: &Receiver<()>) {
                 }
             }
             Err(error) => {
-                log::warn!("sessions were not swept: {error}");
+                if !app.is_ending() {
+                    log::warn!("sessions were not swept: {error}");
+                }
                 break;
             }
         }

@@ -27,8 +27,9 @@ pub(super) fn find(cluster: &Path, user: Option<OsUser>) -> Result<PathBuf> {
         Some(major) => found.remove(&major).ok_or_else(|| {
             Error::startup(format!(
                 "{} was made by PostgreSQL {major}, whose server binaries are not here: \
-                 install it (Debian, Ubuntu: postgresql-{major}), or carry the data over with \
-                 pg_upgrade",
+                 install them (Debian, Ubuntu: `apt-get install postgresql-{major}`) and start \
+                 again; the users are in this cluster, so keep it until a dump of it is restored \
+                 elsewhere (docs/backup.md)",
                 cluster.display()
             ))
         }),

@@ -1,19 +1,19 @@
-//! The files of the private PostgreSQL: directories, the cluster, and what a crash left behind.
+//! The cluster of the private PostgreSQL, and what a crash left behind in it.
 
+use super::directory::make_private;
 use crate::child::{OsUser, command};
 use crate::error::{Error, Result};
 use crate::plain_file;
-use std::fs::{DirBuilder, Metadata, Permissions};
+use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// Longest path of a Unix socket in bytes, without its end (`sun_path`, unix(7)).
-const SOCKET_PATH: usize = 107;
+/// Tells the major version that made the cluster.
+pub(super) const VERSION_FILE: &str = "PG_VERSION";
 
 /// What is added to PostgreSQL's own configuration file, once, when the cluster is made.
 const SETTINGS: &str = "
@@ -42,7 +42,12 @@ pub(super) fn os_user() -> Result<Option<OsUser>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }
-    OsUser::named("postgres").map(Some).ok_or_else(|| {
+    let user = OsUser::named("postgres").map_err(|e| {
+        Error::startup(format!(
+            "PostgreSQL does not run as root, and as whom else is not known: {e}"
+        ))
+    })?;
+    user.map(Some).ok_or_else(|| {
         Error::startup(
             "PostgreSQL does not run as root, and there is no OS user postgres: install \
              PostgreSQL's package, or run gatepost as an ordinary user",
@@ -61,7 +66,7 @@ fn read(file: &Path, user: Option<OsUser>, most: u64) -> Result<Option<String>> 
 /// # Errors
 /// [`Error::Startup`] when the file is not what a server writes. Its content is not repeated.
 pub(super) fn version(cluster: &Path, user: Option<OsUser>) -> Result<Option<u32>> {
-    let file = cluster.join("PG_VERSION");
+    let file = cluster.join(VERSION_FILE);
     let Some(text) = read(&file, user, VERSION_BYTES)? else { return Ok(None) };
     let fault = || Error::startup(format!("{}: holds no version number", file.display()));
     text.trim().parse().map(Some).map_err(|_| fault())
@@ -73,112 +78,6 @@ pub(super) fn version(cluster: &Path, user: Option<OsUser>) -> Result<Option<u32
 /// As [`version`].
 pub(super) fn pid_file(cluster: &Path, user: Option<OsUser>) -> Result<Option<String>> {
     read(&cluster.join("postmaster.pid"), user, PID_FILE_BYTES)
-}
-
-/// Makes the data directory, and the one for the socket below it.
-///
-/// As root the data directory stays root's, so that the server's OS user cannot put a link where
-/// root then writes; only `cluster` and `run` below it are given away. A directory that is there
-/// already is taken as it is or not at all: its owner and mode are somebody's decision.
-///
-/// # Errors
-/// [`Error::Startup`] when a directory cannot be made or reached, belongs to somebody else, holds
-/// something else, or its path is too long.
-pub(super) fn prepare_dir(dir: &Path, user: Option<OsUser>) -> Result<()> {
-    let run = dir.join("run");
-    let length = run.join(".s.PGSQL.5432").as_os_str().len();
-    if length > SOCKET_PATH {
-        return Err(Error::startup(format!(
-            "database.data_dir: {} is too long by {} bytes for the path of a Unix socket",
-            dir.display(),
-            length - SOCKET_PATH
-        )));
-    }
-    let fault = |e: std::io::Error| {
-        Error::startup(format!(
-            "the private PostgreSQL needs the directory {}: {e}; set database.data_dir to a place \
-             that can be written",
-            dir.display()
-        ))
-    };
-    match dir.metadata() {
-        Ok(meta) => check_ours(dir, &meta)?,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            // The server's user must pass through; what is below is closed to everybody else.
-            let mode = if user.is_some() { 0o711 } else { 0o700 };
-            std::fs::create_dir_all(dir.parent().unwrap_or(dir)).map_err(fault)?;
-            DirBuilder::new().recursive(true).mode(mode).create(dir).map_err(fault)?;
-        }
-        Err(e) => return Err(fault(e)),
-    }
-    user.map_or(Ok(()), |user| reachable(dir, user))?;
-    make_private(&run, user).map_err(fault)
-}
-
-/// Makes a directory for the server's OS user alone. One that is there is closed to others: only we
-/// can have put it there, since nobody else can write to the directory above.
-fn make_private(path: &Path, user: Option<OsUser>) -> std::io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-            let meta = path.symlink_metadata()?;
-            if meta.is_dir() && meta.mode() & 0o077 != 0 {
-                std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
-            }
-            return Ok(());
-        }
-        outcome => outcome?,
-    }
-    user.map_or(Ok(()), |user| chown(path, Some(user.uid), Some(user.gid)))
-}
-
-/// Checks that a directory that exists may be our data directory.
-fn check_ours(dir: &Path, meta: &Metadata) -> Result<()> {
-    let refuse =
-        |text: String| Err(Error::startup(format!("database.data_dir: {} {text}", dir.display())));
-    if meta.uid() != rustix::process::geteuid().as_raw() {
-        return refuse(format!(
-            "belongs to the OS user with the id {}; run this command as that user",
-            meta.uid()
-        ));
-    }
-    if meta.mode() & 0o022 != 0 {
-        return refuse("can be written by others; take that right away (chmod go-w)".to_owned());
-    }
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(e) => return refuse(format!("cannot be used: {e}")),
-    };
-    let is_ours =
-        |name: &str| matches!(name, "lock" | "run" | "cluster") || name.starts_with("cluster.new.");
-    match entries.flatten().find(|entry| !entry.file_name().to_str().is_some_and(is_ours)) {
-        Some(entry) => refuse(format!(
-            "holds something else ({}); name an empty or a new directory",
-            entry.file_name().display()
-        )),
-        None => Ok(()),
-    }
-}
-
-/// Checks that the server's OS user can get to the directory: below `/root` it cannot.
-fn reachable(dir: &Path, user: OsUser) -> Result<()> {
-    for path in dir.ancestors() {
-        let Ok(meta) = path.metadata() else { continue };
-        let bit = if meta.uid() == user.uid {
-            0o100
-        } else if meta.gid() == user.gid {
-            0o010
-        } else {
-            0o001
-        };
-        if meta.mode() & bit == 0 {
-            return Err(Error::startup(format!(
-                "database.data_dir: the OS user postgres cannot enter {}; choose another place, \
-                 such as /var/lib/gatepost",
-                path.display()
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// Makes the cluster unless it is there. It is made beside its place and then renamed, so that
@@ -300,10 +199,58 @@ fn lives_in(pid: u32, cluster: &Path) -> Option<bool> {
     match std::fs::read_link(process.join("cwd")) {
         Ok(cwd) => Some(cwd == cluster),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-        Err(_) => {
-            let arguments = std::fs::read(process.join("cmdline")).ok()?;
-            let name = cluster.as_os_str().as_bytes();
-            arguments.split(|byte| *byte == 0).any(|word| word == name).then_some(true)
-        }
+        Err(_) => is_told_to_live_in(&std::fs::read(process.join("cmdline")).ok()?, &cluster),
+    }
+}
+
+/// The same by a process's arguments. A server names its directory; what is no server at all, as
+/// after a restart of the machine that gave the number to another process, does not live there.
+fn is_told_to_live_in(arguments: &[u8], cluster: &Path) -> Option<bool> {
+    let words: Vec<&Path> =
+        arguments.split(|byte| *byte == 0).map(|word| Path::new(OsStr::from_bytes(word))).collect();
+    let program = words.first().and_then(|word| word.file_name()).unwrap_or_default();
+    let mut paths = words.iter().skip(1).filter(|word| word.is_absolute());
+    if paths.any(|path| path.canonicalize().is_ok_and(|path| path == cluster)) {
+        return Some(true);
+    }
+    // A server whose directory is named in another way may live anywhere.
+    let tells = words.windows(2).any(|pair| pair[0] == Path::new("-D") && pair[1].is_absolute());
+    (tells || (program != "postgres" && program != "postmaster")).then_some(false)
+}
+
+/// Clears away the lock of a socket that an earlier server left: by its number alone PostgreSQL would
+/// take any process of the same OS user for that server. We hold our own lock, and no server lives in
+/// the cluster, so nobody listens there.
+///
+/// # Errors
+/// [`Error::Startup`] when it cannot be removed.
+pub(super) fn clear_socket_lock(run: &Path) -> Result<()> {
+    let file = run.join(".s.PGSQL.5432.lock");
+    match std::fs::remove_file(&file) {
+        Ok(()) => log::info!("removed {}, which an earlier end left", file.display()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => (),
+        Err(e) => return Err(Error::startup(format!("{}: {e}", file.display()))),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_known_by_the_directory_that_its_arguments_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let cluster = dir.path().canonicalize().unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let told = |words: &[&str]| is_told_to_live_in(words.join("\0").as_bytes(), &cluster);
+        let (ours, theirs) = (cluster.to_str().unwrap(), other.path().to_str().unwrap());
+        assert_eq!(told(&["/usr/bin/postgres", "-D", ours, "-c", "a=b"]), Some(true));
+        assert_eq!(told(&["/usr/bin/postgres", "-D", &format!("{ours}/.")]), Some(true));
+        assert_eq!(told(&["/usr/lib/postgresql/15/bin/postgres", "-D", theirs]), Some(false));
+        assert_eq!(told(&["postgres: checkpointer "]), Some(false));
+        assert_eq!(told(&["sleep", "100"]), Some(false));
+        assert_eq!(told(&["/usr/bin/postgres", "-D", "data"]), None);
+        assert_eq!(told(&["postgres"]), None);
     }
 }

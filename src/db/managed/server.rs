@@ -5,6 +5,7 @@
 //! parent-death signal would not do: it fires when the *thread* that started the child ends.)
 
 use super::cluster;
+use super::orphans::Orphans;
 use crate::child::{OsUser, command};
 use crate::error::{Error, Result};
 use rustix::process::{Pid, Signal, kill_process};
@@ -28,8 +29,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 const SPARE_CONNECTIONS: usize = 12;
 
 /// What the watching shell runs: it reads until our end of the pipe closes, then stops the server
-/// (SIGINT is PostgreSQL's fast stop).
-const WATCHDOG: &str = "read -r _; kill -INT \"$1\"";
+/// (SIGINT is PostgreSQL's fast stop). A service manager sends its signal to all processes; the shell
+/// ends with us all the same.
+const WATCHDOG: &str = "trap '' TERM INT HUP; read -r _; kill -INT \"$1\"";
 
 /// How the server is started.
 #[derive(Debug)]
@@ -53,12 +55,14 @@ struct Shared {
     command: Command,
     processes: Mutex<Option<Processes>>,
     stopping: Condvar,
+    /// The server will be stopped, and whatever happens to it until then is no news.
+    ending: AtomicBool,
 }
 
 /// The server and its watchdog. Both are waited for under the mutex only, so that a signal never
 /// goes to a process that took over a number.
 #[derive(Debug)]
-struct Processes {
+pub(super) struct Processes {
     server: Child,
     ready: Arc<AtomicBool>,
     /// Its standard input is the pipe; it must stay open.
@@ -80,13 +84,26 @@ impl Server {
             command,
             processes: Mutex::new(Some(processes)),
             stopping: Condvar::new(),
+            ending: AtomicBool::new(false),
         });
         let watched = Arc::clone(&shared);
         let watcher = std::thread::Builder::new()
             .name("postgres-watch".to_owned())
-            .spawn(move || watch(&watched))
-            .map_err(|e| Error::startup(format!("cannot start a thread: {e}")))?;
-        Ok(Self { shared, watcher })
+            .spawn(move || watch(&watched));
+        match watcher {
+            Ok(watcher) => Ok(Self { shared, watcher }),
+            Err(error) => {
+                if let Some(processes) = shared.lock().take() {
+                    end(processes);
+                }
+                Err(Error::startup(format!("cannot start a thread: {error}")))
+            }
+        }
+    }
+
+    /// Says that it will be stopped: should it end before, it is not started again.
+    pub(super) fn expect_end(&self) {
+        self.shared.ending.store(true, Ordering::SeqCst);
     }
 
     /// Stops the server and waits for its end.
@@ -102,6 +119,13 @@ impl Server {
     }
 }
 
+impl Processes {
+    /// Whether a process is one of them, which are waited for elsewhere.
+    pub(super) fn has(&self, pid: u32) -> bool {
+        self.server.id() == pid || self.watchdog.id() == pid
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Option<Processes>> {
         self.processes.lock().unwrap_or_else(PoisonError::into_inner)
@@ -111,27 +135,48 @@ impl Shared {
 /// Starts the server again when it died, until it is taken away to be stopped.
 fn watch(shared: &Shared) {
     let mut guard = shared.lock();
+    let mut ended_in_order = false;
+    let mut orphans = Orphans::default();
     while let Some(processes) = guard.as_mut() {
-        if let Ok(Some(status)) = processes.server.try_wait() {
-            log::error!("the private PostgreSQL ended ({status}); starting it again");
-            match spawn(&shared.command) {
-                Ok(new) => end(std::mem::replace(processes, new)),
-                Err(error) => log::error!("{error}"),
-            }
-        } else {
-            processes.ready.store(true, Ordering::Relaxed);
+        if !shared.ending.load(Ordering::SeqCst) {
+            look_after(processes, &shared.command, &mut ended_in_order, &mut orphans);
         }
-        if let Ok(Some(_)) = processes.watchdog.try_wait() {
-            log::error!("the watchdog of the private PostgreSQL is gone; starting another");
-            match watchdog(&shared.command, &processes.server) {
-                Ok(new) => processes.watchdog = new,
-                Err(error) => log::error!("cannot start it: {error}"),
-            }
-        }
+        orphans.reap(processes);
         guard = shared
             .stopping
             .wait_timeout(guard, WATCH_INTERVAL)
             .map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard);
+    }
+}
+
+/// One look at the server and at its watchdog.
+fn look_after(
+    processes: &mut Processes,
+    command: &Command,
+    ended_in_order: &mut bool,
+    orphans: &mut Orphans,
+) {
+    match processes.server.try_wait() {
+        // Somebody stopped it. A service manager that ends us does that too, and we hear of it in a
+        // moment; so it is started again at the next look.
+        Ok(Some(status)) if status.success() && !*ended_in_order => *ended_in_order = true,
+        Ok(Some(status)) => {
+            log::error!("the private PostgreSQL ended ({status}); starting it again");
+            *ended_in_order = false;
+            orphans.expect();
+            match spawn(command) {
+                Ok(new) => end(std::mem::replace(processes, new)),
+                Err(error) => log::error!("{error}"),
+            }
+        }
+        _ => processes.ready.store(true, Ordering::Relaxed),
+    }
+    if let Ok(Some(_)) = processes.watchdog.try_wait() {
+        log::error!("the watchdog of the private PostgreSQL is gone; starting another");
+        match watchdog(command, &processes.server) {
+            Ok(new) => processes.watchdog = new,
+            Err(error) => log::error!("cannot start it: {error}"),
+        }
     }
 }
 
@@ -155,18 +200,15 @@ fn spawn(start: &Command) -> Result<Processes> {
         .spawn()
         .map_err(fault)?;
     let ready = Arc::new(AtomicBool::new(false));
-    if let Some(messages) = server.stderr.take() {
+    let relayed = server.stderr.take().map_or(Ok(()), |messages| {
         let ready = Arc::clone(&ready);
-        std::thread::Builder::new()
-            .name("postgres-log".to_owned())
-            .spawn(move || relay(messages, &ready))
-            .map_err(fault)?;
-    }
-    match watchdog(start, &server) {
+        let thread = std::thread::Builder::new().name("postgres-log".to_owned());
+        thread.spawn(move || relay(messages, &ready)).map(drop)
+    });
+    match relayed.and_then(|()| watchdog(start, &server)) {
         Ok(watchdog) => Ok(Processes { server, ready, watchdog }),
         Err(error) => {
-            signal(&server, Signal::INT);
-            let _ = server.wait();
+            stop(&mut server);
             Err(fault(error))
         }
     }
@@ -222,21 +264,26 @@ fn wait_until_ready(processes: &mut Processes, start: &Command) -> Result<()> {
     }
 }
 
-/// Stops the server: fast, and after a time the hard way. Then its watchdog.
+/// Stops the server, then its watchdog.
 fn end(mut processes: Processes) {
+    stop(&mut processes.server);
+    signal(&processes.watchdog, Signal::KILL);
+    let _ = processes.watchdog.wait();
+}
+
+/// Stops the server: fast, and after a time the hard way.
+fn stop(server: &mut Child) {
     let deadline = Instant::now() + STOP_TIMEOUT;
     let mut hard = false;
-    while !matches!(processes.server.try_wait(), Ok(Some(_)) | Err(_)) {
+    while !matches!(server.try_wait(), Ok(Some(_)) | Err(_)) {
         // Sent again and again: a server that has just been started may not listen to it yet.
-        signal(&processes.server, if hard { Signal::QUIT } else { Signal::INT });
+        signal(server, if hard { Signal::QUIT } else { Signal::INT });
         if !hard && Instant::now() > deadline {
             log::warn!("the private PostgreSQL does not stop in time; ending it at once");
             hard = true;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    signal(&processes.watchdog, Signal::KILL);
-    let _ = processes.watchdog.wait();
 }
 
 /// Sends a signal to a child that has not been waited for.

@@ -1,0 +1,260 @@
+//! The directories of the private PostgreSQL: made where they are not there, and looked at where
+//! they are. What is wrong with one is told with its path, the cause, and what to type.
+
+use super::cluster::VERSION_FILE;
+use crate::child::OsUser;
+use crate::error::{Error, Result};
+use crate::modes;
+use std::fs::Metadata;
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
+
+/// Longest path of a Unix socket in bytes, without its end (`sun_path`, unix(7)).
+const SOCKET_PATH: usize = 107;
+
+/// Makes the data directory, and the one for the socket below it.
+///
+/// As root the data directory stays root's, so that the server's OS user cannot put a link where
+/// root then writes; only `cluster` and `run` below it are given away. A directory that is there
+/// already is taken as it is or not at all: its owner and mode are somebody's decision.
+///
+/// # Errors
+/// [`Error::Startup`] when a directory cannot be made or reached, belongs to somebody else, holds
+/// something else, or its path is too long.
+pub(super) fn prepare(dir: &Path, user: Option<OsUser>) -> Result<()> {
+    let (run, cluster) = (dir.join("run"), dir.join("cluster"));
+    let length = run.join(".s.PGSQL.5432").as_os_str().len();
+    if length > SOCKET_PATH {
+        return Err(Error::startup(format!(
+            "database.data_dir: {} is too long by {} bytes for the path of a Unix socket",
+            dir.display(),
+            length - SOCKET_PATH
+        )));
+    }
+    for path in [&run, &cluster] {
+        refuse_dangling(path)?;
+    }
+    let fault = |e: std::io::Error| {
+        Error::startup(format!(
+            "the private PostgreSQL needs the directory {}: {e}; set database.data_dir to a place \
+             that can be written",
+            dir.display()
+        ))
+    };
+    match dir.metadata() {
+        Ok(meta) => check_ours(dir, &meta)?,
+        Err(e) if e.kind() == ErrorKind::NotFound => make(dir, user).map_err(fault)?,
+        Err(e) => return Err(fault(e)),
+    }
+    warn_of_parent(dir);
+    user.map_or(Ok(()), |user| reachable(dir, user))?;
+    make_private(&run, user).map_err(fault)?;
+    check_owner(&run, &run, user)?;
+    match cluster.metadata() {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(Error::startup(format!("{}: {e}", cluster.display()))),
+        Ok(meta) => check_cluster(&cluster, &meta, user),
+    }
+}
+
+/// Makes the data directory, and those above it that are not there.
+fn make(dir: &Path, user: Option<OsUser>) -> std::io::Result<()> {
+    // The server's user must pass through; what is below is closed to everybody else.
+    let (above, mode) = if user.is_some() { (0o755, 0o711) } else { (0o700, 0o700) };
+    modes::make_dirs(dir.parent().unwrap_or(dir), above)?;
+    match modes::make_dir(dir, mode) {
+        // Another process was quicker.
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// Makes a directory for the server's OS user alone. One that is there is closed to others: only we
+/// can have put it there, since nobody else can write to the directory above.
+///
+/// # Errors
+/// Those of the system.
+pub(super) fn make_private(path: &Path, user: Option<OsUser>) -> std::io::Result<()> {
+    match modes::make_dir(path, 0o700) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+            let meta = path.symlink_metadata()?;
+            if meta.is_dir() && meta.mode() & 0o077 != 0 {
+                modes::set(path, 0o700)?;
+            }
+            return Ok(());
+        }
+        outcome => outcome?,
+    }
+    user.map_or(Ok(()), |user| chown(path, Some(user.uid), Some(user.gid)))
+}
+
+/// Refuses a path on which a link leads nowhere. Making what it should lead to would be wrong: most
+/// likely a disk is not mounted, and the users are on it.
+fn refuse_dangling(path: &Path) -> Result<()> {
+    let is_link = |path: &&Path| path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+    for link in path.ancestors().filter(is_link) {
+        if link.metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound) {
+            let target = std::fs::read_link(link).unwrap_or_default();
+            return Err(Error::startup(format!(
+                "{} is a link to {}, which is not there: mount what belongs there, or remove the \
+                 link (rm {})",
+                link.display(),
+                target.display(),
+                link.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a directory that exists may be our data directory.
+fn check_ours(dir: &Path, meta: &Metadata) -> Result<()> {
+    let refuse =
+        |text: String| Err(Error::startup(format!("database.data_dir: {} {text}", dir.display())));
+    let (us, group) = (rustix::process::geteuid(), rustix::process::getegid());
+    if meta.uid() != us.as_raw() {
+        let copied = format!(
+            ", or, if it was copied here, give it away as root: `chown -R {us}:{group} {}`",
+            dir.display()
+        );
+        return refuse(format!(
+            "belongs to the OS user with the id {}; run this command as that user{}",
+            meta.uid(),
+            if us.is_root() { String::new() } else { copied }
+        ));
+    }
+    if meta.mode() & 0o022 != 0 {
+        return refuse(format!(
+            "can be written by others; take that right away (chmod go-w {})",
+            dir.display()
+        ));
+    }
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) => return refuse(format!("cannot be used: {e}")),
+    };
+    let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    let is_ours =
+        |name: &str| matches!(name, "lock" | "run" | "cluster") || name.starts_with("cluster.new.");
+    let Some(foreign) = names.iter().find(|name| !name.to_str().is_some_and(is_ours)) else {
+        return Ok(());
+    };
+    let foreign = foreign.display();
+    // The users are here: another directory would have none.
+    if names.iter().any(|name| name == "cluster") {
+        return refuse(format!(
+            "holds something else ({foreign}) beside the cluster; keep that elsewhere: \
+             `mv {0}/{foreign} {0}.{foreign}`",
+            dir.display()
+        ));
+    }
+    if foreign.to_string().starts_with("cluster") {
+        return refuse(format!(
+            "holds something else ({foreign}) and no cluster; if that is the cluster with the \
+             users, put it back: `mv {0}/{foreign} {0}/cluster`",
+            dir.display()
+        ));
+    }
+    refuse(format!("holds something else ({foreign}); name an empty or a new directory"))
+}
+
+/// Whoever can write to the directory above can put another in the place of ours. It is somebody's
+/// decision too, and not ours to change.
+fn warn_of_parent(dir: &Path) {
+    let Some(parent) = dir.parent() else { return };
+    if parent.metadata().is_ok_and(|meta| meta.mode() & 0o1002 == 0o002) {
+        log::warn!(
+            "everybody can write to {0}, and so put another directory in the place of {1}; take \
+             that right away: `chmod o-w {0}`",
+            parent.display(),
+            dir.display()
+        );
+    }
+}
+
+/// Checks that the server's OS user can get to the directory: below `/root` it cannot.
+fn reachable(dir: &Path, user: OsUser) -> Result<()> {
+    for path in dir.ancestors() {
+        let Ok(meta) = path.metadata() else { continue };
+        let (bit, whose) = if meta.uid() == user.uid {
+            (0o100, 'u')
+        } else if meta.gid() == user.gid {
+            (0o010, 'g')
+        } else {
+            (0o001, 'o')
+        };
+        if meta.mode() & bit == 0 {
+            return Err(Error::startup(format!(
+                "database.data_dir: the OS user postgres cannot enter {0}, whose mode is {1:o}; \
+                 let it pass through (`chmod {whose}+x {0}`), or choose a place that everybody may \
+                 pass through",
+                path.display(),
+                meta.mode() & 0o7777
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the server can use the cluster that is there.
+fn check_cluster(cluster: &Path, meta: &Metadata, user: Option<OsUser>) -> Result<()> {
+    check_owner(cluster, cluster, user)?;
+    // PostgreSQL itself refuses these.
+    if meta.mode() & 0o027 != 0 {
+        return Err(Error::startup(format!(
+            "{0} has the mode {1:o}, and PostgreSQL wants it closed to others: type \
+             `chmod 700 {0}`",
+            cluster.display(),
+            meta.mode() & 0o7777
+        )));
+    }
+    check_owner(&cluster.join(VERSION_FILE), cluster, user)
+}
+
+/// Checks that what is there belongs to the OS user that the server runs as; `top` is what to give
+/// to that user else.
+fn check_owner(path: &Path, top: &Path, user: Option<OsUser>) -> Result<()> {
+    // What is missing, or cannot be looked at, is told by whoever needs it.
+    let Ok(meta) = path.symlink_metadata() else { return Ok(()) };
+    let server = user.map_or(rustix::process::geteuid().as_raw(), |user| user.uid);
+    // A link is somebody's decision too, and where it leads to counts.
+    let meta =
+        if meta.is_symlink() && path == top { path.metadata().unwrap_or(meta) } else { meta };
+    if meta.uid() == server {
+        return Ok(());
+    }
+    let (who, owner) = match user {
+        Some(_) => ("the OS user postgres", "postgres:".to_owned()),
+        None => ("you", format!("{server}:{}", rustix::process::getegid())),
+    };
+    // A second name of somebody's file: giving that away could be what an attacker waits for.
+    let advice = if meta.is_file() && meta.nlink() > 1 {
+        String::new()
+    } else {
+        format!(
+            ", as after a copy by cp or tar; as root type `chown -R {owner} {}/`",
+            top.display()
+        )
+    };
+    Err(Error::startup(format!(
+        "{}: belongs to the OS user with the id {}, and the private PostgreSQL runs as {who}{advice}",
+        path.display(),
+        meta.uid()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_above_that_everybody_may_write_to_is_no_reason_to_refuse() {
+        let dir = tempfile::tempdir().unwrap();
+        let above = dir.path().join("above");
+        modes::make_dir(&above, 0o777).unwrap();
+        prepare(&above.join("data"), None).unwrap();
+        assert_eq!(above.join("data").metadata().unwrap().mode() & 0o777, 0o700);
+        assert_eq!(above.metadata().unwrap().mode() & 0o777, 0o777);
+    }
+}
