@@ -8,6 +8,7 @@
 use super::chain::{self, Content};
 use super::{set_back, store, write_counted};
 use crate::app::App;
+use crate::db;
 use crate::error::{Error, Result};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -92,7 +93,8 @@ impl Sealer {
                 let over = stopped.recv_timeout(PAUSE) != Err(RecvTimeoutError::Timeout);
                 if over || app.journal().may_wait() || looked.elapsed() >= IDLE {
                     if let Err(error) = seal_all(&app, over) {
-                        log::warn!("the audit log was not sealed, trying on: {error}");
+                        let level = db::level(&error);
+                        log::log!(level, "the audit log was not sealed, trying on: {error}");
                     }
                     looked = Instant::now();
                 }

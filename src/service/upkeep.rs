@@ -6,6 +6,7 @@
 
 use crate::app::App;
 use crate::audit;
+use crate::db;
 use crate::error::{Error, Result};
 use crate::sessions;
 use std::sync::mpsc::{RecvTimeoutError, Sender, TryRecvError, channel};
@@ -86,7 +87,7 @@ fn sweep(app: &App, stop: &Receiver<()>) {
                 }
             }
             Err(error) => {
-                log::warn!("sessions were not swept: {error}");
+                log::log!(db::level(&error), "sessions were not swept: {error}");
                 break;
             }
         }

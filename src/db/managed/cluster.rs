@@ -75,6 +75,35 @@ pub(super) fn pid_file(cluster: &Path, user: Option<OsUser>) -> Result<Option<St
     read(&cluster.join("postmaster.pid"), user, PID_FILE_BYTES)
 }
 
+/// Checks the name of the data directory and, where it exists, the directory itself.
+///
+/// # Errors
+/// As [`prepare_dir`].
+pub(super) fn check_dir(dir: &Path, user: Option<OsUser>) -> Result<()> {
+    check_name(dir)?;
+    if let Ok(meta) = dir.metadata() {
+        check_ours(dir, &meta)?;
+    }
+    user.map_or(Ok(()), |user| reachable(dir, user))
+}
+
+/// Checks that the server can take the path, for its socket and in its own files.
+fn check_name(dir: &Path) -> Result<()> {
+    let length = dir.join("run").join(".s.PGSQL.5432").as_os_str().len();
+    if length > SOCKET_PATH {
+        return Err(Error::startup(format!(
+            "database.data_dir: {} is too long by {} bytes for the path of a Unix socket",
+            dir.display(),
+            length - SOCKET_PATH
+        )));
+    }
+    if dir.as_os_str().as_bytes().iter().any(u8::is_ascii_control) {
+        // The server writes paths into files of lines.
+        return Err(Error::startup("database.data_dir: has a control character in its name"));
+    }
+    Ok(())
+}
+
 /// Makes the data directory, and the one for the socket below it.
 ///
 /// As root the data directory stays root's, so that the server's OS user cannot put a link where
@@ -85,15 +114,8 @@ pub(super) fn pid_file(cluster: &Path, user: Option<OsUser>) -> Result<Option<St
 /// [`Error::Startup`] when a directory cannot be made or reached, belongs to somebody else, holds
 /// something else, or its path is too long.
 pub(super) fn prepare_dir(dir: &Path, user: Option<OsUser>) -> Result<()> {
+    check_name(dir)?;
     let run = dir.join("run");
-    let length = run.join(".s.PGSQL.5432").as_os_str().len();
-    if length > SOCKET_PATH {
-        return Err(Error::startup(format!(
-            "database.data_dir: {} is too long by {} bytes for the path of a Unix socket",
-            dir.display(),
-            length - SOCKET_PATH
-        )));
-    }
     let fault = |e: std::io::Error| {
         Error::startup(format!(
             "the private PostgreSQL needs the directory {}: {e}; set database.data_dir to a place \
