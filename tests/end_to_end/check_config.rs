@@ -19,6 +19,8 @@ fn what_serve_refuses_check_config_refuses_with_the_same_line() {
     let home = Home::new();
     let missing = home.path().join("missing").display().to_string();
     let long = home.path().join("x".repeat(100)).display().to_string();
+    let link = home.path().join("link").display().to_string();
+    std::os::unix::fs::symlink(&missing, &link).unwrap();
     for (variables, said) in [
         (&[("DATABASE_URL", "mysql://u@h/g")][..], "another scheme"),
         (&[("DATABASE_URL", "host=h port=70000")], "its port is none"),
@@ -30,6 +32,7 @@ fn what_serve_refuses_check_config_refuses_with_the_same_line() {
         (&[("DATABASE_URL", "host=h channel_binding=require")], "channel_binding=require"),
         (&[("DATABASE_URL", "host=h"), ("DATABASE_OWNER_URL", "x://h")], "database.owner_url"),
         (&[("DATABASE_DATA_DIR", &long)], "too long"),
+        (&[("DATABASE_DATA_DIR", &link)], "which is not there"),
         (&[("DATABASE_DATA_DIR", "/tmp/a\nb")], "control character"),
         (&[("PASSWORDS_BREACH_LIST", &missing)], "passwords.breach_list"),
         (&[("SERVER_TLS_CERTIFICATE", &missing), ("SERVER_TLS_KEY", &missing)], &missing),

@@ -142,7 +142,8 @@ fn a_service_with_more_rights_than_it_needs_is_refused_in_production_and_warned_
         let log = service.stop();
         assert_eq!(log.matches(said).count(), 1, "{log}");
     }
-    let mut command = on(&home, &["serve"], APP, &database);
+    // Its keys are encrypted, and those above are not.
+    let mut command = on(&home, &["serve"], APP, &new_database());
     let log = Running::start(in_production(&mut command)).stop();
     assert!(!log.contains("whoever takes the service over"), "{log}");
 }
