@@ -444,7 +444,9 @@ mod tests {
         let secret = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(secret.path(), "0123456789abcdef0123456789abcdef\n").unwrap();
         let path = secret.path().to_str().unwrap();
-        let loaded = load("", &[("GATEPOST_TOKENS_HS256_SECRET_FILE", path)]).unwrap();
+        let loaded =
+            load("tokens.algorithm = \"HS256\"", &[("GATEPOST_TOKENS_HS256_SECRET_FILE", path)])
+                .unwrap();
         let value = loaded.config.tokens.hs256_secret.as_ref().unwrap().expose();
         assert_eq!(value, "0123456789abcdef0123456789abcdef");
         let shown = format!("{:?} {loaded:?}", loaded.settings());
