@@ -1,6 +1,7 @@
 -- What a PostgreSQL superuser makes once for Gatepost: two roles, a database, a schema. Running it
--- again changes nothing. `gatepost database create` runs this file and sets the roles' passwords;
--- so does, without passwords,
+-- again changes nothing. What is there already and not as it must be is mended, with a warning, where
+-- that can only have been meant; where it belongs to somebody else the script stops and says so.
+-- `gatepost database create` runs this file and sets the roles' passwords; so does, without passwords,
 --
 --     psql -v ON_ERROR_STOP=1 -d postgres -f sql/bootstrap.sql
 --
@@ -9,13 +10,56 @@
 SET password_encryption = 'scram-sha-256';
 
 DO $$
+DECLARE
+    problem TEXT;
+    name TEXT;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'gatepost_owner') THEN
-        CREATE ROLE gatepost_owner LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;
+    -- First what stops everything, so that nothing is changed then.
+    SELECT format('the database gatepost belongs to the role %s: rename or drop it, or give it away '
+                  'with ALTER DATABASE gatepost OWNER TO gatepost_owner', owner.rolname)
+    INTO problem
+    FROM pg_catalog.pg_database AS base
+    JOIN pg_catalog.pg_roles AS owner ON owner.oid = base.datdba
+    WHERE base.datname = 'gatepost' AND owner.rolname <> 'gatepost_owner' AND NOT owner.rolsuper;
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION '%', problem;
     END IF;
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'gatepost_app') THEN
-        CREATE ROLE gatepost_app LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;
+    SELECT format('the database gatepost has the encoding %s, and Gatepost needs UTF8: rename or drop it',
+                  pg_catalog.pg_encoding_to_char(encoding))
+    INTO problem
+    FROM pg_catalog.pg_database
+    WHERE datname = 'gatepost' AND pg_catalog.pg_encoding_to_char(encoding) <> 'UTF8';
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION '%', problem;
     END IF;
+    SELECT format('the role %s has more rights than Gatepost''s promises allow: '
+                  'ALTER ROLE %s NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS',
+                  rolname, rolname)
+    INTO problem
+    FROM pg_catalog.pg_roles
+    WHERE rolname IN ('gatepost_owner', 'gatepost_app')
+        AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls);
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION '%', problem;
+    END IF;
+    SELECT 'the role gatepost_app is a member of gatepost_owner, whose rights it has: '
+           'REVOKE gatepost_owner FROM gatepost_app'
+    INTO problem
+    FROM pg_catalog.pg_auth_members AS membership
+    JOIN pg_catalog.pg_roles AS member ON member.oid = membership.member
+    JOIN pg_catalog.pg_roles AS role ON role.oid = membership.roleid
+    WHERE member.rolname = 'gatepost_app' AND role.rolname = 'gatepost_owner';
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION '%', problem;
+    END IF;
+    FOREACH name IN ARRAY ARRAY['gatepost_owner', 'gatepost_app'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION', name);
+        ELSIF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name AND NOT rolcanlogin) THEN
+            EXECUTE format('ALTER ROLE %I LOGIN', name);
+            RAISE WARNING '%: could not log in (NOLOGIN), and can now', name;
+        END IF;
+    END LOOP;
 END
 $$;
 
@@ -32,8 +76,41 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'gatepost')
 
 \connect gatepost
 
+-- Before anything is changed in it: a schema of this name may be somebody else's.
+DO $$
+DECLARE
+    owner TEXT;
+    objects BIGINT;
+BEGIN
+    SELECT role.rolname,
+        (SELECT count(*) FROM pg_catalog.pg_class WHERE relnamespace = schema.oid)
+            + (SELECT count(*) FROM pg_catalog.pg_proc WHERE pronamespace = schema.oid)
+            + (SELECT count(*) FROM pg_catalog.pg_type WHERE typnamespace = schema.oid)
+    INTO owner, objects
+    FROM pg_catalog.pg_namespace AS schema
+    JOIN pg_catalog.pg_roles AS role ON role.oid = schema.nspowner
+    WHERE schema.nspname = 'gatepost';
+    IF owner <> 'gatepost_owner' AND objects > 0 THEN
+        RAISE EXCEPTION 'the schema gatepost in the database gatepost belongs to the role %, and is not '
+            'empty: rename or drop it', owner;
+    ELSIF owner <> 'gatepost_owner' THEN
+        ALTER SCHEMA gatepost OWNER TO gatepost_owner;
+        RAISE WARNING 'the schema gatepost belonged to the role %, and belongs to gatepost_owner now', owner;
+    END IF;
+    SELECT role.rolname INTO owner
+    FROM pg_catalog.pg_database AS base
+    JOIN pg_catalog.pg_roles AS role ON role.oid = base.datdba
+    WHERE base.datname = 'gatepost';
+    IF owner <> 'gatepost_owner' THEN
+        -- It was a superuser's, who loses nothing by it.
+        ALTER DATABASE gatepost OWNER TO gatepost_owner;
+        RAISE WARNING 'the database gatepost belonged to the role %, and belongs to gatepost_owner now', owner;
+    END IF;
+END
+$$;
+
 REVOKE ALL ON DATABASE gatepost FROM PUBLIC;
-GRANT CONNECT ON DATABASE gatepost TO gatepost_app;
+GRANT CONNECT ON DATABASE gatepost TO gatepost_app, gatepost_owner;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 

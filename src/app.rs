@@ -9,7 +9,7 @@ pub(crate) mod keys;
 pub(crate) mod set_back;
 
 use crate::activity::{Activity, Answering};
-use crate::config::Config;
+use crate::config::{Config, Profile};
 use crate::db::managed::Managed;
 use crate::db::migrate::{self, Standing};
 use crate::db::{self, Database};
@@ -20,7 +20,7 @@ use crate::tokens::refresh::RefreshKey;
 use crate::tokens::seal::Seals;
 use crate::tokens::{Claims, Keys};
 use keys::{Loaded, Ring};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub struct App {
     set_back: set_back::SetBack,
     board: board::Board,
     managed: Mutex<Option<Managed>>,
+    /// Whether the role of `database.url` was looked at and may stay.
+    role_judged: AtomicBool,
 }
 
 /// Whether the private PostgreSQL of another process may be used.
@@ -59,16 +61,21 @@ impl App {
     /// # Errors
     /// [`Error::Configuration`] for settings that do not go together, [`Error::Startup`] when the
     /// private PostgreSQL does not start, [`Error::SchemaBehind`] when the database's schema is
-    /// older than this program. A database that is away is no error here: operations tell.
+    /// older than this program. A database that is away is no error here: operations tell. One that
+    /// does not let us in, which waiting cannot heal, is an [`Error::Startup`], and so is in
+    /// production a role that may do more than the service needs.
     pub fn open(config: Config) -> Result<Self> {
         Self::open_with(config, Sharing::Shared)
     }
 
     pub(crate) fn open_with(config: Config, sharing: Sharing) -> Result<Self> {
         let app = Self::open_unread(config, sharing)?;
+        if app.database.is_away() {
+            return Ok(app);
+        }
         match app.database().and_then(|_| app.keyed("")).map(drop) {
-            Err(Error::Unavailable(cause) | Error::ConnectionLost(cause)) => {
-                log::warn!("the database is away, trying on: {cause}");
+            Err(error @ (Error::Unavailable(_) | Error::ConnectionLost(_))) => {
+                log::log!(db::level(&error), "the database does not answer, trying on: {error}");
             }
             Err(error @ Error::ReadOnly(_)) => log::warn!("{error}; trying on"),
             outcome => outcome?,
@@ -103,11 +110,23 @@ impl App {
             }
         };
         db::complete(&mut connect, &config.database);
+        let away = match &managed {
+            None => match db::try_connect("database.url", &connect) {
+                Err(Error::Unavailable(cause)) => Some(cause),
+                outcome => outcome.map(|_| None)?,
+            },
+            Some(_) => None,
+        };
+        let database = Database::open(connect, &config.database);
+        if let Some(cause) = away {
+            database.say_away(&cause);
+        }
         let activity = Arc::<Activity>::default();
         let (threads, callers) =
             (config.server.hashing_threads(), config.server.hashing_upstreams());
         Ok(Self {
-            database: Database::open(connect, &config.database),
+            database,
+            role_judged: AtomicBool::new(false),
             hasher: Hasher::new(&config.passwords, threads, callers, Arc::clone(&activity))?,
             policy: Policy::open(&config.passwords)?,
             activity,
@@ -279,6 +298,7 @@ impl App {
         if at_start {
             self.database.read(|conn| migrate::check_database(conn))?;
         }
+        self.judge_role()?;
         if self.database.read(|conn| migrate::standing(conn))? == Standing::Newer && at_start {
             log::warn!("the database's schema is newer than this program; running on");
         }
@@ -294,6 +314,25 @@ impl App {
         self.check_schema()?;
         self.database.check_writable()?;
         self.loaded().map(drop)
+    }
+
+    /// Looks once at what the role of `database.url` may do; that of the private PostgreSQL is ours.
+    ///
+    /// # Errors
+    /// [`Error::Startup`] in production, where it may do more than it should.
+    fn judge_role(&self) -> Result<()> {
+        if self.config.database.url.is_none() || self.role_judged.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        match self.database.read(|conn| db::role::excess(conn))? {
+            Some(text) if self.config.profile == Profile::Production => {
+                return Err(Error::startup(text));
+            }
+            Some(text) if !self.role_judged.load(Ordering::Relaxed) => log::warn!("{text}"),
+            _ => (),
+        }
+        self.role_judged.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Says that something quick is being answered, so that hashes give way to it.

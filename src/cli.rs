@@ -2,6 +2,7 @@
 //!
 //! 0 done, 1 failed with one clear line on standard error, 2 wrong usage. One file a command.
 
+mod ask;
 mod audit;
 mod check_config;
 mod database;
@@ -16,6 +17,7 @@ mod user;
 use gatepost::config::{Config, Loaded};
 use lexopt::prelude::*;
 use output::{print, start_log, tell};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -38,6 +40,7 @@ Commands:
                       set-password, import, export
   key COMMAND         create, list, revoke: API keys, for programs
   selftest timing     Whether the time of a refused login tells anything, on this machine
+  help [COMMAND]      Show this text, or that of a command
 
 Options:
   --config FILE       Read this configuration file (also: GATEPOST_CONFIG)
@@ -55,8 +58,6 @@ enum Failure {
     Usage(String),
     /// It was asked rightly and failed.
     Failed(String),
-    /// The configuration has these faults.
-    Faults(Vec<String>),
 }
 
 impl Failure {
@@ -81,10 +82,7 @@ impl From<lexopt::Error> for Failure {
 
 impl From<gatepost::Error> for Failure {
     fn from(error: gatepost::Error) -> Self {
-        match error {
-            gatepost::Error::Configuration(faults) => Self::Faults(faults),
-            other => Self::Failed(other.to_string()),
-        }
+        Self::Failed(error.to_string())
     }
 }
 
@@ -99,25 +97,38 @@ type Outcome = Result<(), Failure>;
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
     std::panic::set_hook(Box::new(output::tell_panic));
-    match dispatch(lexopt::Parser::from_env()) {
+    let mut topic = "";
+    match dispatch(lexopt::Parser::from_env(), &mut topic) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Failed(text)) => {
             tell(&format!("gatepost: {text}"));
             ExitCode::from(1)
         }
-        Err(Failure::Faults(faults)) => {
-            tell(&format!("gatepost: {}", faults.first().map_or("", String::as_str)));
-            faults.iter().skip(1).for_each(|fault| tell(fault));
-            ExitCode::from(1)
-        }
         Err(Failure::Usage(text)) => {
-            tell(&format!("gatepost: {text}; see gatepost --help"));
+            let space = if topic.is_empty() { "" } else { " " };
+            tell(&format!("gatepost: {text}; see gatepost{space}{topic} --help"));
             ExitCode::from(2)
         }
     }
 }
 
-fn dispatch(mut parser: lexopt::Parser) -> Outcome {
+type Command = fn(Arguments) -> Outcome;
+
+/// Every command: its name, its text, and what runs it.
+const COMMANDS: [(&str, &str, Command); 9] = [
+    ("serve", serve::HELP, serve::command),
+    ("check-config", check_config::HELP, check_config::command),
+    ("database", database::HELP, database::command),
+    ("audit", audit::HELP, audit::command),
+    ("keys", keys::HELP, keys::command),
+    ("passwords", passwords::HELP, passwords::command),
+    ("user", user::HELP, user::command),
+    ("key", key::HELP, key::command),
+    ("selftest", selftest::HELP, selftest::command),
+];
+
+/// Runs what the arguments ask for. `topic` becomes the command whose text explains the usage.
+fn dispatch(mut parser: lexopt::Parser, topic: &mut &'static str) -> Outcome {
     let mut file: Option<PathBuf> = None;
     while let Some(argument) = parser.next()? {
         match argument {
@@ -127,28 +138,38 @@ fn dispatch(mut parser: lexopt::Parser) -> Outcome {
                 return print(concat!("gatepost ", env!("CARGO_PKG_VERSION"), "\n"));
             }
             Value(command) => {
-                let arguments = Arguments { parser, file };
-                return match command.to_str() {
-                    Some("serve") => serve::command(arguments),
-                    Some("check-config") => check_config::command(arguments),
-                    Some("database") => database::command(arguments),
-                    Some("audit") => audit::command(arguments),
-                    Some("keys") => keys::command(arguments),
-                    Some("passwords") => passwords::command(arguments),
-                    Some("user") => user::command(arguments),
-                    Some("key") => key::command(arguments),
-                    Some("selftest") => selftest::command(arguments),
-                    // Another word may be anything, a connection string for one.
-                    Some(word) if is_command(word) => {
-                        Err(Failure::Usage(format!("there is no command {word:?}")))
-                    }
-                    _ => Err(Failure::unexpected()),
-                };
+                if command == "help" {
+                    return help(&mut parser);
+                }
+                let (name, _, run) = named(&command)?;
+                *topic = name;
+                return run(Arguments { parser, file });
             }
             other => return Err(other.unexpected().into()),
         }
     }
+    *topic = "serve";
     serve::command(Arguments { parser, file })
+}
+
+/// `gatepost help [COMMAND…]`: a command's text tells of all that stands behind it.
+fn help(parser: &mut lexopt::Parser) -> Outcome {
+    let Some(argument) = parser.next()? else { return print(HELP) };
+    match argument {
+        Value(word) => print(named(&word)?.1),
+        Long("help") | Short('h') => print(HELP),
+        other => Err(other.unexpected().into()),
+    }
+}
+
+/// The command of this name.
+fn named(word: &OsStr) -> Result<(&'static str, &'static str, Command), Failure> {
+    let found = COMMANDS.into_iter().find(|(name, ..)| word == *name);
+    found.ok_or_else(|| match word.to_str() {
+        // Another word may be anything, a connection string for one.
+        Some(word) if is_command(word) => Failure::Usage(format!("there is no command {word:?}")),
+        _ => Failure::unexpected(),
+    })
 }
 
 /// Whether a word could be a command.
@@ -200,6 +221,14 @@ impl Arguments {
             Some(Argument::Flag(name)) => Err(Failure::Usage(format!("unknown option --{name}"))),
             Some(Argument::Word(_)) => Err(Failure::unexpected()),
         }
+    }
+
+    /// That no configuration was named, for a command that reads none.
+    fn without_file(&self, command: &str) -> Outcome {
+        if self.file.is_none() {
+            return Ok(());
+        }
+        Err(Failure::Usage(format!("{command} reads no configuration; leave --config out")))
     }
 
     /// The configuration, for a command that is not the service: what it has to say, it says

@@ -5,7 +5,9 @@
 //! a field here or in `config/server.rs`, with its reason, and a line in the `table!` below.
 
 mod checks;
+pub(crate) mod conninfo;
 mod host_name;
+mod inert;
 mod limits;
 mod load;
 mod net;
@@ -68,7 +70,8 @@ pub struct Database {
     /// none: a private PostgreSQL in `data_dir`. A secret: it may hold a password.
     pub url: Option<Secret>,
     /// Connection string of the role `gatepost_owner`, used by `database migrate`,
-    /// `database after-restore` and `audit prune` and nothing else. Default none. A secret.
+    /// `database after-restore` and `audit prune` and nothing else. Goes with `url`. Default none. A
+    /// secret.
     pub owner_url: Option<Secret>,
     /// In production, says by name that the private PostgreSQL is wanted. Default `false`.
     pub private: bool,
@@ -279,12 +282,17 @@ pub(crate) struct Setting {
     pub(crate) section: &'static str,
     pub(crate) key: &'static str,
     pub(crate) secret: bool,
+    pub(crate) list: bool,
     pub(crate) set: fn(&mut Config, &str) -> std::result::Result<(), String>,
     pub(crate) show: fn(&Config) -> String,
 }
 
 fn is_secret<T: Value>(_: fn(&Config) -> &T) -> bool {
     T::SECRET
+}
+
+fn is_list<T: Value>(_: fn(&Config) -> &T) -> bool {
+    T::LIST
 }
 
 macro_rules! table {
@@ -295,6 +303,7 @@ macro_rules! table {
                 section: stringify!($section),
                 key: stringify!($key),
                 secret: is_secret(|config| &config.$section.$key),
+                list: is_list(|config| &config.$section.$key),
                 set: |config, text| {
                     config.$section.$key = Value::parse(text)?;
                     Ok(())
@@ -532,6 +541,13 @@ mod tests {
         for setting in table() {
             let name = format!("`{}.{}`", setting.section, setting.key);
             assert!(readme.contains(&name), "README.md does not mention {name}");
+        }
+    }
+
+    #[test]
+    fn no_section_has_the_name_of_what_a_container_platform_sets() {
+        for setting in table() {
+            assert!(!matches!(setting.section, "port" | "service"), "[{}]", setting.section);
         }
     }
 }

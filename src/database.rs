@@ -3,34 +3,116 @@
 
 use crate::config::{Config, Profile};
 use crate::db::managed::Managed;
+use crate::db::migrate::Standing;
 use crate::db::{self, bootstrap, migrate};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
+use postgres::NoTls;
 
 /// Makes roles, database, schema and grants as a PostgreSQL superuser. Running it again changes
-/// nothing. Returns one line for each role about its password.
+/// nothing. What of them is there already and not as it must be, is mended where nobody can have
+/// meant it otherwise. Returns a line for each thing that was mended, and one for each role about its
+/// password.
 ///
 /// # Errors
 /// [`Error::Configuration`] for a connection string that is none, [`Error::Startup`] when the
-/// server cannot be reached or refuses.
+/// server cannot be reached or refuses, and where something of another owner is in the way.
 pub fn create(
     admin_url: &Secret,
     owner_password: &Secret,
     app_password: &Secret,
 ) -> Result<Vec<String>> {
-    let mut admin = admin_config(admin_url)?;
-    if admin.get_password().is_none()
-        && let Ok(password) = std::env::var("PGPASSWORD")
-    {
-        admin.password(Secret::new(password).expose());
+    create_as(admin_url, None, owner_password, app_password)
+}
+
+/// As [`create`], with the superuser's password; else it is that of the connection string or of the
+/// variable `PGPASSWORD`.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_as(
+    admin_url: &Secret,
+    admin_password: Option<&Secret>,
+    owner_password: &Secret,
+    app_password: &Secret,
+) -> Result<Vec<String>> {
+    let mut admin = admin_with_password(admin_url)?;
+    if let Some(password) = admin_password {
+        admin.password(password.expose());
     }
-    bootstrap::run(&admin)?;
+    let mut lines = bootstrap::run(&admin)?;
     let outcomes = bootstrap::set_passwords(&admin, owner_password, app_password)?;
     let line = |(role, outcome)| match outcome {
         bootstrap::Outcome::Set => format!("{role}: password set"),
         bootstrap::Outcome::Kept => format!("{role}: has a password already, left as it is"),
     };
-    Ok(outcomes.into_iter().map(line).collect())
+    lines.extend(outcomes.into_iter().map(line));
+    Ok(lines)
+}
+
+/// Whether the server asks the superuser for a password, and neither the connection string nor
+/// `PGPASSWORD` holds one.
+///
+/// # Errors
+/// [`Error::Configuration`] for a connection string that is none. That the server cannot be reached
+/// is for [`create`] to say.
+pub fn needs_password(admin_url: &Secret) -> Result<bool> {
+    let admin = admin_with_password(admin_url)?;
+    Ok(admin.connect(NoTls).is_err_and(|error| db::asks_for_password(&error)))
+}
+
+fn admin_with_password(url: &Secret) -> Result<postgres::Config> {
+    let mut admin = admin_config(url)?;
+    if admin.get_password().is_none()
+        && let Ok(password) = std::env::var("PGPASSWORD")
+    {
+        admin.password(Secret::new(password).expose());
+    }
+    Ok(admin)
+}
+
+/// Connects to the databases that the configuration names, changes nothing, and returns a line for
+/// each about what was found.
+///
+/// # Errors
+/// What would keep a service from starting there, or migrations from running: [`Error::Startup`],
+/// [`Error::Unavailable`], [`Error::SchemaBehind`].
+pub fn check(config: &Config) -> Result<Vec<String>> {
+    let Some(url) = &config.database.url else {
+        let dir = config.data_dir()?;
+        return Ok(vec![format!(
+            "database.url is not set: `gatepost serve` starts a private PostgreSQL in {}",
+            dir.display()
+        )]);
+    };
+    let connect = |name: &str, url: &Secret| {
+        let connect = db::parse_url(name, url, &config.database)?;
+        let mut client = db::try_connect(name, &connect)?;
+        let sql = "SELECT session_user::text, current_database()::text";
+        let row = client.query_typed_one(sql, &[])?;
+        let (role, database): (String, String) = (row.get(0), row.get(1));
+        Ok::<_, Error>((client, format!("{name}: connected as {role} to the database {database}")))
+    };
+    let (mut client, line) = connect("database.url", url)?;
+    let mut lines = vec![line];
+    migrate::check_database(&mut client)?;
+    match db::role::excess(&mut client)? {
+        Some(text) if config.profile == Profile::Production => return Err(Error::startup(text)),
+        Some(text) => lines.push(text),
+        None => (),
+    }
+    if let Some(url) = &config.database.owner_url {
+        let (mut client, line) = connect("database.owner_url", url)?;
+        lines.push(line);
+        if let Some(text) = db::role::lack(&mut client)? {
+            return Err(Error::startup(text));
+        }
+    }
+    lines.push(match migrate::standing(&mut client)? {
+        Standing::Current => "the schema is as this program needs it".to_owned(),
+        Standing::Newer => "the schema is newer than this program, which runs on it".to_owned(),
+    });
+    Ok(lines)
 }
 
 /// How to connect as the superuser; the limits of time are those of every configuration.

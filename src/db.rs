@@ -16,21 +16,20 @@ pub(crate) mod managed;
 pub(crate) mod migrate;
 pub(crate) mod sequences;
 
-mod conninfo;
 mod fault;
 mod pool;
+pub(crate) mod role;
 
-pub(crate) use conninfo::parse_url;
-pub(crate) use fault::violates;
+pub(crate) use fault::{asks_for_password, violates};
 
 use crate::config;
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 pub(crate) use pool::Connection;
-use pool::Manager;
-use postgres::{IsolationLevel, Transaction};
+use pool::{Manager, Watch};
+use postgres::{Client, IsolationLevel, NoTls, Transaction};
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The role that the service runs as: it reads and writes rows, and nothing more.
@@ -41,6 +40,18 @@ pub(crate) const OWNER_ROLE: &str = "gatepost_owner";
 
 /// The database's name, unless a connection string says otherwise.
 pub(crate) const DATABASE: &str = "gatepost";
+
+/// How the cause begins where no connection can be opened, which the pool has told then.
+const AWAY: &str = "it is away: ";
+
+/// How loud to be about an error: that the database is away is said once, when it begins, and not by
+/// everything that meets it.
+pub(crate) fn level(error: &Error) -> log::Level {
+    match error {
+        Error::Unavailable(cause) if cause.starts_with(AWAY) => log::Level::Debug,
+        _ => log::Level::Warn,
+    }
+}
 
 thread_local! {
     /// Whether this thread holds a connection. Hashing a password then would be a fault, and so
@@ -54,30 +65,40 @@ pub(crate) struct Database {
     pool: r2d2::Pool<Manager>,
     wait: Duration,
     attempts: u32,
-    closing: Arc<AtomicBool>,
+    watch: Arc<Watch>,
 }
 
 impl Database {
     /// Makes the pool. Nothing is connected yet: a database that is away at start is waited for
     /// by the requests that need it, each within its own limit.
     pub(crate) fn open(connect: postgres::Config, settings: &config::Database) -> Self {
-        let closing = Arc::new(AtomicBool::new(false));
+        let watch = Arc::new(Watch::default());
         Self {
-            pool: pool::build(connect, settings, Arc::clone(&closing)),
+            pool: pool::build(connect, settings, Arc::clone(&watch)),
             wait: settings.pool_wait,
             attempts: settings.transaction_attempts,
-            closing,
+            watch,
         }
+    }
+
+    /// Says that the server cannot be reached, unless that was said since it last could.
+    pub(crate) fn say_away(&self, cause: &str) {
+        self.watch.lost(cause);
+    }
+
+    /// Whether the last attempts to open a connection failed.
+    pub(crate) fn is_away(&self) -> bool {
+        self.watch.is_away()
     }
 
     /// Says that the server is about to be stopped, so that losing it is no news.
     pub(crate) fn close(&self) {
-        self.closing.store(true, Ordering::Relaxed);
+        self.watch.close();
     }
 
     /// Whether that was said.
     pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Relaxed)
+        self.watch.is_closing()
     }
 
     /// Runs one statement outside of a transaction block, in one round trip.
@@ -168,8 +189,10 @@ impl Database {
         if HOLDING.get() {
             return Err(Error::Internal("a thread asked for a second connection".to_owned()));
         }
-        let connection =
-            self.pool.get_timeout(self.wait).map_err(|e| Error::Unavailable(e.to_string()))?;
+        let connection = self.pool.get_timeout(self.wait).map_err(|e| {
+            let said = if self.watch.is_away() { AWAY } else { "" };
+            Error::Unavailable(format!("{said}{e}"))
+        })?;
         HOLDING.set(true);
         Ok(Held(connection))
     }
@@ -182,7 +205,7 @@ fn is_spent(error: &Error) -> bool {
 
 /// One run of a transaction, and whether it had begun.
 fn run<T>(
-    client: &mut postgres::Client,
+    client: &mut Client,
     work: &mut impl FnMut(&mut Transaction<'_>) -> Result<T>,
 ) -> (bool, Result<T>) {
     // Our statements count on it: one that comes after a lock sees what was committed until then. A
@@ -232,6 +255,36 @@ impl Drop for Held {
 fn pause(attempt: u32) {
     let most = 5_000 << (attempt - 1).min(4);
     std::thread::sleep(Duration::from_micros(rand::random_range(most / 2..=most)));
+}
+
+/// Reads a connection string, a URL or `key=value` words, and adds what it does not say.
+///
+/// # Errors
+/// [`Error::Configuration`]; the text holds nothing of the string.
+pub(crate) fn parse_url(
+    name: &str,
+    url: &Secret,
+    settings: &config::Database,
+) -> Result<postgres::Config> {
+    let parsed = config::conninfo::parse(name, url);
+    let mut connect = parsed.map_err(|fault| Error::Configuration(vec![fault]))?;
+    complete(&mut connect, settings);
+    Ok(connect)
+}
+
+/// Opens one connection, to see whether that can be done at all.
+///
+/// # Errors
+/// [`Error::Startup`] for what waiting cannot heal, such as a wrong password or a database that is
+/// not there, naming the setting and what to do; [`Error::Unavailable`] for the rest.
+pub(crate) fn try_connect(name: &str, connect: &postgres::Config) -> Result<Client> {
+    connect.connect(NoTls).map_err(|error| {
+        let cause = fault::describe(&error);
+        match fault::advice(&error) {
+            Some(advice) => Error::startup(format!("{name}: cannot connect: {cause}; {advice}")),
+            None => Error::Unavailable(cause),
+        }
+    })
 }
 
 /// Sets the limits of time that the connection string leaves open.

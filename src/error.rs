@@ -144,10 +144,36 @@ impl fmt::Display for Error {
             Self::ReadOnly(cause) => write!(f, "the database is read-only: {cause}"),
             Self::Overloaded(text) => f.write_str(text),
             Self::Conflict(cause) => write!(f, "too many conflicting transactions: {cause}"),
-            Self::Configuration(faults) => f.write_str(&faults.join("\n")),
+            Self::Configuration(faults) => write_faults(f, faults),
             Self::Internal(cause) => write!(f, "internal error: {cause}"),
         }
     }
 }
 
+/// All faults in one line, since a failure is told in one.
+fn write_faults(f: &mut fmt::Formatter<'_>, faults: &[String]) -> fmt::Result {
+    if let [fault] = faults {
+        return f.write_str(fault);
+    }
+    write!(f, "{} faults of the configuration:", faults.len())?;
+    for (number, fault) in (1..).zip(faults) {
+        write!(f, "{} ({number}) {fault}", if number == 1 { "" } else { ";" })?;
+    }
+    Ok(())
+}
+
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_of_the_configuration_are_one_line_however_many_they_are() {
+        let text = |faults: &[&str]| {
+            Error::Configuration(faults.iter().map(ToString::to_string).collect()).to_string()
+        };
+        assert_eq!(text(&["a: b"]), "a: b");
+        assert_eq!(text(&["a", "b"]), "2 faults of the configuration: (1) a; (2) b");
+    }
+}

@@ -36,6 +36,7 @@ use crate::app::App;
 use crate::app::journal::Counted;
 use crate::app::keyed::Key;
 use crate::client;
+use crate::db;
 use crate::error::{Error, Result};
 use crate::users::{Login, UserId};
 use postgres::Transaction;
@@ -278,7 +279,7 @@ fn sweep_now_and_then(app: &App) {
     let swept = app.database().and_then(|db| db.with_transaction(|tx| store::sweep(tx, most)));
     if let Err(error) = swept {
         // The attempt itself goes on; the next ones will try again.
-        log::warn!("forgotten attempts were not removed: {error}");
+        log::log!(db::level(&error), "forgotten attempts were not removed: {error}");
     }
 }
 

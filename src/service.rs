@@ -5,11 +5,13 @@ mod upkeep;
 use crate::app::{App, Sharing};
 use crate::audit::Sealer;
 use crate::config::{AccessMode, Config, Listen};
+use crate::db::managed::Managed;
 use crate::error::{Error, Result};
-use crate::front_door::{Address, Door, End, Hooks, Listener};
+use crate::front_door::{self, Address, Door, End, Hooks, Listener};
 use crate::http::hosts::Hosts;
 use crate::http::server::Server;
 use crate::http::{Request, Response};
+use crate::passwords::Policy;
 use crate::{room, routes};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -69,10 +71,27 @@ impl Failure {
 }
 
 impl Service {
+    /// What [`start`](Self::start) refuses without starting anything: settings, and the files and
+    /// the directory that they name. `gatepost check-config` is this.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`], [`Error::Startup`].
+    pub fn check(config: &Config) -> Result<()> {
+        config.validate()?;
+        front_door::check_tls(&config.server)
+            .map_err(|e| Error::startup(format!("server.tls_certificate: {e}")))?;
+        Policy::open(&config.passwords)?;
+        if config.database.url.is_none() {
+            Managed::check(&config.data_dir()?)?;
+        }
+        Ok(())
+    }
+
     /// Listens, starts the private PostgreSQL, if that is configured, then the workers, then opens
     /// the front door. When it returns, requests are answered.
     ///
-    /// A database that is away is no error: requests get 503 until it is there. Not to be called
+    /// A database that is away is no error: requests get 503 until it is there. One that does not
+    /// let us in is: a wrong password, a role or a database that is not there. Not to be called
     /// on a thread of an async runtime: everything here blocks.
     ///
     /// # Errors
@@ -90,7 +109,7 @@ impl Service {
         sharing: Sharing,
         answer: impl Fn(&App, &Request) -> Response + Send + Sync + 'static,
     ) -> Result<Self> {
-        config.validate()?;
+        Self::check(&config)?;
         warn(&config);
         room::for_service(&config)?;
         let listeners = listeners(&config.server.listen)?;
@@ -98,12 +117,11 @@ impl Service {
             Some(Ok(addr)) => addr,
             _ => return Err(Error::startup("nowhere to listen")),
         };
-        let app = App::open_with(config, sharing).map_err(|error| match error {
-            Error::SchemaBehind(text) => {
-                Error::SchemaBehind(format!("{text}; run `gatepost database migrate`"))
-            }
-            other => other,
-        })?;
+        let app = App::open_with(config, sharing)?;
+        let database = &app.config().database;
+        if database.url.is_some() && database.data_dir.is_some() {
+            log::info!("database.data_dir is not used, since database.url names a server");
+        }
         let (app, failure) = (Arc::new(app), Arc::new(Failure::default()));
         let mut service = Self { app, parts: Parts::default(), addr, failure };
         // Dropped on an error, which stops what runs by then.
@@ -158,13 +176,13 @@ impl Service {
     }
 
     /// Reads certificate and key again; established connections keep theirs. It also happens by
-    /// itself when the files change.
+    /// itself when the files change. Says whether there are any.
     ///
     /// # Errors
     /// [`Error::Startup`] when the new ones do not load; the old ones stay in force.
-    pub fn reload_tls(&self) -> Result<()> {
+    pub fn reload_tls(&self) -> Result<bool> {
         let fault = |e: std::io::Error| Error::startup(format!("the certificate stays: {e}"));
-        self.parts.door.as_ref().map_or(Ok(()), |door| door.reload_tls().map_err(fault))
+        self.parts.door.as_ref().map_or(Ok(false), |door| door.reload_tls().map_err(fault))
     }
 
     /// Refuses new connections, answers what is queued, running and half sent, waiting at most

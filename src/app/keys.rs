@@ -15,7 +15,7 @@ pub(crate) mod refused;
 pub(crate) mod store;
 
 use crate::config::{Algorithm, Config};
-use crate::db::Database;
+use crate::db::{self, Database};
 use crate::error::{Error, Result};
 use crate::tokens::key::{Key, generate};
 use crate::tokens::refresh::RefreshKey;
@@ -154,7 +154,7 @@ impl Ring {
             Ok(_) => (),
             // It stays so until somebody mends it.
             Err(Error::Startup(text)) => self.say(Some(&text), kept),
-            Err(error) => log::warn!("{}", kept(&error.to_string())),
+            Err(error) => log::log!(db::level(&error), "{}", kept(&error.to_string())),
         }
     }
 

@@ -8,6 +8,7 @@
 use super::chain::{self, Content};
 use super::{set_back, store, write_counted};
 use crate::app::App;
+use crate::db;
 use crate::error::{Error, Result};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -97,7 +98,8 @@ impl Sealer {
                             log::debug!("the audit log was not sealed: {error}");
                         }
                         Err(error) => {
-                            log::warn!("the audit log was not sealed, trying on: {error}");
+                            let level = db::level(&error);
+                            log::log!(level, "the audit log was not sealed, trying on: {error}");
                         }
                         Ok(()) => (),
                     }

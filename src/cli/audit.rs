@@ -4,7 +4,7 @@ use super::output::print_line;
 use super::{Argument, Arguments, Failure, Outcome, print};
 use gatepost::{App, Head, Timestamp, audit};
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Usage: gatepost audit head                 Print the end of the chain, to be kept elsewhere
        gatepost audit verify [--head HEAD] Check that nothing was changed, removed or, with a HEAD
                                            that was kept, cut off

@@ -1,21 +1,36 @@
 //! `gatepost check-config`
 
-use super::output::print_line;
-use super::{Arguments, Outcome, load};
+use super::output::{print_line, tell};
+use super::{Argument, Arguments, Failure, Outcome, load};
+use gatepost::{Service, database};
 
-const HELP: &str = "\
-Usage: gatepost check-config [--config FILE]
+pub(super) const HELP: &str = "\
+Usage: gatepost check-config [--connect] [--config FILE]
 
 Shows every setting, secrets hidden, and where its value comes from. Exits with 1 when something
-is wrong, naming every fault.
+is wrong, naming every fault: what `gatepost serve` refuses in the settings and in the files that they
+name, this refuses too. With --connect it also connects to the databases of database.url and
+database.owner_url and looks at roles and schema; it changes nothing there.
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    arguments.end(HELP)?;
+    let mut connect = false;
+    while let Some(argument) = arguments.next(HELP)? {
+        match argument {
+            Argument::Flag(name) if name == "connect" => connect = true,
+            Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
+            Argument::Word(_) => return Err(Failure::unexpected()),
+        }
+    }
     let loaded = load(arguments.file.as_deref())?;
+    Service::check(&loaded.config)?;
+    if let Some(text) = loaded.passed_over() {
+        tell(&text);
+    }
+    let connected = if connect { database::check(&loaded.config)? } else { Vec::new() };
     print_line(&format!("profile = {}", loaded.config.profile.name()))?;
     for (name, value, origin) in loaded.settings() {
         print_line(&format!("{name} = {value}  # {origin}"))?;
     }
-    Ok(())
+    connected.iter().try_for_each(|line| print_line(&format!("# {line}")))
 }

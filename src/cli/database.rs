@@ -1,11 +1,11 @@
 //! `gatepost database create`, `gatepost database migrate` and `gatepost database after-restore`
 
 use super::output::tell;
-use super::{Argument, Arguments, Failure, Outcome, key, print};
+use super::{Argument, Arguments, Failure, Outcome, ask, key, print};
 use gatepost::config::Algorithm;
 use gatepost::{App, Secret, database};
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Usage: gatepost database create --owner-password-file FILE --app-password-file FILE
                                 [--admin-url URL | --admin-url-file FILE]
        gatepost database migrate [--dry-run]
@@ -14,8 +14,9 @@ Usage: gatepost database create --owner-password-file FILE --app-password-file F
 create     As a PostgreSQL superuser: makes the roles gatepost_owner and gatepost_app with the
            passwords in the two files, the database gatepost and its grants. Running it again
            changes nothing. URL names the superuser and, since arguments can be seen by others,
-           must not hold a password: give that in PGPASSWORD, or the whole URL in a file. The
-           default is the role postgres on /var/run/postgresql, as in
+           must not hold a password: that is asked for at a terminal, or give it in PGPASSWORD,
+           or the whole URL in a file. What is there already is mended where that can only have
+           been meant, and otherwise named. The default is the role postgres on /var/run/postgresql, as in
            `sudo -u postgres gatepost database create …`.
 migrate    Applies the pending migrations with database.owner_url. With --dry-run prints them.
 after-restore
@@ -67,10 +68,25 @@ fn create(mut arguments: Arguments) -> Outcome {
         (None, Some(file)) => secret("--admin-url-file", &file)?,
         (Some(url), None) => without_password(Secret::new(url))?,
     };
+    arguments.without_file("database create")?;
     let owner = secret("--owner-password-file", &owner)?;
     let app = secret("--app-password-file", &app)?;
-    let lines = database::create(&admin, &owner, &app)?;
+    let password = superuser_password(&admin)?;
+    let lines = database::create_as(&admin, password.as_ref(), &owner, &app)?;
     print(&(lines.join("\n") + "\nnow: gatepost database migrate\n"))
+}
+
+/// The superuser's password, where the server wants one that nobody has given yet.
+fn superuser_password(admin: &Secret) -> Result<Option<Secret>, Failure> {
+    if !database::needs_password(admin)? {
+        return Ok(None);
+    }
+    if ask::is_possible() {
+        return ask::ask("Password of the PostgreSQL superuser: ").map(Some);
+    }
+    let text = "PostgreSQL asks its superuser for a password: set PGPASSWORD, put the whole URL into a \
+                file for --admin-url-file, or run this at a terminal";
+    Err(Failure::Failed(text.to_owned()))
 }
 
 fn without_password(url: Secret) -> Result<Secret, Failure> {

@@ -4,7 +4,7 @@ use super::output::{print_line, record, tell};
 use super::{Argument, Arguments, Failure, Outcome, print};
 use gatepost::{ApiKey, App, Caller, KeyName, KeyRef, Scopes};
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Usage: gatepost key create NAME --scope SCOPE[,SCOPE…]    Make a key and show it, this once
        gatepost key list                                  List all keys
        gatepost key revoke NAME|ID                        Refuse a key from now on

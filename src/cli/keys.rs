@@ -4,7 +4,7 @@ use super::output::record;
 use super::{Argument, Arguments, Failure, Outcome, print};
 use gatepost::{App, KeyState, PrivateHalf, SigningKey};
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Usage: gatepost keys list                  List the signing keys in the database
        gatepost keys rotate                Make the next one, which signs after tokens.key_publication
        gatepost keys rotate --compromised  Replace all of them now: all tokens and sessions are over

@@ -4,12 +4,13 @@ use super::output::{print_line, tell};
 use super::{Argument, Arguments, Failure, Outcome};
 use std::path::{Path, PathBuf};
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Usage: gatepost passwords build-list --output LIST [--min-count N] FILE…
 
 Makes the file that passwords.breach_list names, of breached passwords that nobody may choose.
 Each FILE holds a password a line, or, as the well-known corpora do, SHA-1 in hexadecimal, also
-with a count (HASH:COUNT); with --min-count those seen fewer than N times are left out. Eight bytes
+with a count (HASH:COUNT); with --min-count those seen fewer than N times are left out; lines without a count are
+taken, and their number is told. Eight bytes
 a password, sorted on disk beside LIST, in some 50 MiB of memory however long the lists are. LIST
 is replaced once it is complete; a running service takes the new one at its next start.
 ";
@@ -22,7 +23,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 }
 
 fn build_list(mut arguments: Arguments) -> Outcome {
-    let (mut output, mut min_count, mut files) = (None, 1, Vec::new());
+    let (mut output, mut min_count, mut files) = (None, None, Vec::new());
     while let Some(argument) = arguments.next(HELP)? {
         match argument {
             Argument::Word(file) => files.push(PathBuf::from(file)),
@@ -30,7 +31,7 @@ fn build_list(mut arguments: Arguments) -> Outcome {
             Argument::Flag(name) if name == "min-count" => {
                 let text = arguments.value()?;
                 let fault = || Failure::Usage(format!("--min-count takes a number, not {text:?}"));
-                min_count = text.parse().map_err(|_| fault())?;
+                min_count = Some(text.parse().map_err(|_| fault())?);
             }
             Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
         }
@@ -39,7 +40,15 @@ fn build_list(mut arguments: Arguments) -> Outcome {
         let text = "passwords build-list needs --output LIST and a FILE";
         return Err(Failure::Usage(text.to_owned()));
     };
+    arguments.without_file("passwords build-list")?;
     let progress = |lines| tell(&format!("{lines} lines read"));
-    let built = gatepost::build_breach_list(&files, Path::new(&output), min_count, progress)?;
+    let (list, least) = (Path::new(&output), min_count.unwrap_or(1));
+    let built = gatepost::build_breach_list(&files, list, least, progress)?;
+    if min_count.is_some() && built.uncounted > 0 {
+        tell(&format!(
+            "{} lines have no count, so --min-count leaves none of them out",
+            built.uncounted
+        ));
+    }
     print_line(&format!("{output}: {} passwords of {} lines", built.entries, built.lines))
 }

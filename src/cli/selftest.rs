@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Usage: gatepost selftest timing [--tries N]
 
 Measures refused logins on this machine and tells whether their time says if there is such a login,

@@ -8,11 +8,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::sync::mpsc::{Sender, channel};
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Usage: gatepost [serve] [--config FILE]
 
 Runs the service until SIGTERM or SIGINT, then answers what it has received and stops. A second
-signal ends it at once. SIGHUP reads the TLS certificate and key again. Once it answers, the first line on standard output is
+signal ends it at once. SIGHUP reads the TLS certificate and key again, where there are any. Once it answers, the first line on standard output is
 `listening on http://ADDRESS:PORT`; the log goes to standard error.
 ";
 
@@ -31,13 +31,18 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     let (sender, events) = channel();
     catch_signals(sender.clone())?;
     let (profile, tls) = (loaded.config.profile, loaded.config.server.tls_certificate.is_some());
+    let passed_over = loaded.passed_over();
     let service = Service::start(loaded.config)?;
+    if let Some(text) = passed_over {
+        log::info!("{text}");
+    }
     service.on_failure(move |cause| drop(sender.send(Event::Failure(cause))));
     announce(&service, profile, tls)?;
     let outcome = loop {
         match events.recv() {
             Ok(Event::Reload) => match service.reload_tls() {
-                Ok(()) => log::info!("certificate and key were read again"),
+                Ok(true) => log::info!("certificate and key were read again"),
+                Ok(false) => log::info!("SIGHUP: without TLS there is nothing to read again"),
                 Err(error) => log::error!("{error}"),
             },
             Ok(Event::Failure(cause)) => break Err(Failure::Failed(cause)),

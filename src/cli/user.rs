@@ -2,16 +2,13 @@
 
 mod transfer;
 
-use super::output::{prompt, record, tell};
+use super::ask::{self, ask, read_line};
+use super::output::record;
 use super::{Argument, Arguments, Failure, Outcome, print};
-use gatepost::{App, Caller, Change, Login, Page, Password, Secret, Timestamp, User};
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use gatepost::{App, Caller, Change, Login, Page, Password, Timestamp, User};
 use std::fmt::Display;
-use std::io::{BufRead, IsTerminal, Read};
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Usage: gatepost user create LOGIN [--admin]    Make a user; the password comes from standard input
        gatepost user list                      List all users
        gatepost user show LOGIN                Show one
@@ -39,10 +36,6 @@ Running it again passes over who is there. With --dry-run it changes nothing and
 do, and what the first logins will cost.
 export writes password hashes to standard output: mind where that goes.
 ";
-
-/// Most bytes read for a password: more than one may have, so that a longer one is refused and
-/// not cut.
-const PASSWORD_INPUT: u64 = 16 * 1024;
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
     let (mut words, mut admin, mut dry_run) = (Vec::new(), false, false);
@@ -161,7 +154,7 @@ fn list(app: &App, caller: &Caller) -> Outcome {
 /// Reads a password: from a terminal twice, without showing it; else the first line of standard
 /// input.
 fn read_password() -> Result<Password, Failure> {
-    if !std::io::stdin().is_terminal() {
+    if !ask::is_possible() {
         return Ok(Password::parse(read_line()?.expose())?);
     }
     let first = ask("Password: ")?;
@@ -170,41 +163,4 @@ fn read_password() -> Result<Password, Failure> {
         return Err(Failure::Failed("the two passwords differ".to_owned()));
     }
     Ok(Password::parse(first.expose())?)
-}
-
-fn ask(question: &'static str) -> Result<Secret, Failure> {
-    let shown = tcgetattr(std::io::stdin()).map_err(std::io::Error::from)?;
-    let mut hidden = shown.clone();
-    hidden.local_modes.remove(LocalModes::ECHO);
-    let signals = restore_on_signal(shown.clone())?;
-    tcsetattr(std::io::stdin(), OptionalActions::Flush, &hidden).map_err(std::io::Error::from)?;
-    // Only now: what is typed at once would be shown, and then thrown away.
-    prompt(question);
-    let line = read_line();
-    signals.close();
-    tcsetattr(std::io::stdin(), OptionalActions::Flush, &shown).map_err(std::io::Error::from)?;
-    tell("");
-    line
-}
-
-/// Ctrl-C at the prompt must not leave a terminal that shows nothing.
-fn restore_on_signal(shown: Termios) -> Result<signal_hook::iterator::Handle, Failure> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-    let handle = signals.handle();
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            // Nothing is left to be done when this fails.
-            let _ = tcsetattr(std::io::stdin(), OptionalActions::Flush, &shown);
-            std::process::exit(128 + signal);
-        }
-    })?;
-    Ok(handle)
-}
-
-fn read_line() -> Result<Secret, Failure> {
-    let mut line = String::with_capacity(PASSWORD_INPUT as usize);
-    std::io::stdin().lock().take(PASSWORD_INPUT).read_line(&mut line)?;
-    let end = line.trim_end_matches(['\r', '\n']).len();
-    line.truncate(end);
-    Ok(Secret::new(line))
 }

@@ -4,6 +4,7 @@ use super::values::Value;
 use super::{
     AccessMode, Algorithm, Config, MAX_ITERATIONS, Profile, Registration, SAFE_ITERATIONS,
 };
+use super::{conninfo, inert};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::path::Path;
@@ -25,7 +26,8 @@ impl Config {
     /// [`Error::Configuration`] with every fault, each naming its setting.
     pub fn validate(&self) -> Result<()> {
         let together = self.faults().into_iter().flatten();
-        let faults: Vec<String> = self.out_of_range().chain(together).collect();
+        let faults = self.out_of_range().chain(together).chain(self.connection_strings());
+        let faults: Vec<String> = faults.chain(inert::faults(self)).collect();
         if faults.is_empty() { Ok(()) } else { Err(Error::Configuration(faults)) }
     }
 
@@ -100,6 +102,15 @@ impl Config {
         ]
         .into_iter()
         .flatten()
+    }
+
+    /// What cannot be connected with, whatever is there.
+    fn connection_strings(&self) -> impl Iterator<Item = String> {
+        let urls = [
+            ("database.url", &self.database.url),
+            ("database.owner_url", &self.database.owner_url),
+        ];
+        urls.into_iter().filter_map(|(name, url)| conninfo::parse(name, url.as_ref()?).err())
     }
 
     fn faults(&self) -> Vec<Option<String>> {

@@ -26,6 +26,26 @@ const PROFILE_VARIABLE: &str = "APP_SETTINGS";
 /// The one variable with that beginning that is not a setting: it names a configuration file.
 const CONFIG_VARIABLE: &str = "GATEPOST_CONFIG";
 
+/// What a container platform sets by itself for a service of our name, without the beginning. No
+/// section is ever called so.
+fn is_of_platform(rest: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_name = |text: &str| {
+        !text.is_empty()
+            && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    };
+    if matches!(rest, "PORT" | "SERVICE_HOST" | "SERVICE_PORT") {
+        return true;
+    }
+    if let Some(name) = rest.strip_prefix("SERVICE_PORT_") {
+        return is_name(name);
+    }
+    let mut parts = rest.strip_prefix("PORT_").unwrap_or_default().splitn(3, '_');
+    let number = parts.next().is_some_and(is_number);
+    let protocol = matches!(parts.next(), Some("TCP" | "UDP" | "SCTP"));
+    number && protocol && matches!(parts.next(), None | Some("PROTO" | "PORT" | "ADDR"))
+}
+
 /// Where the value of a setting was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -53,6 +73,7 @@ pub struct Loaded {
     /// The settings themselves, validated.
     pub config: Config,
     origins: BTreeMap<(&'static str, &'static str), Origin>,
+    passed_over: Vec<String>,
 }
 
 impl Loaded {
@@ -69,6 +90,10 @@ impl Loaded {
         for (name, value) in std::env::vars_os() {
             // A name that is not UTF-8 is none of ours.
             let Some(name) = name.to_str().filter(|name| is_ours(name)) else { continue };
+            if name.strip_prefix(PREFIX).is_some_and(is_of_platform) {
+                env.insert(name.to_owned(), String::new());
+                continue;
+            }
             match value.into_string() {
                 Ok(value) => drop(env.insert(name.to_owned(), value)),
                 Err(_) => faults.push(format!("environment {name}: not UTF-8")),
@@ -78,6 +103,14 @@ impl Loaded {
             return Err(Error::Configuration(faults));
         }
         Self::from_environment(file, &env)
+    }
+
+    /// The variables that look like settings and are what a container platform sets by itself for a
+    /// service of our name, as a line for the log; `None` when there are none.
+    pub fn passed_over(&self) -> Option<String> {
+        let names = self.passed_over.join(", ");
+        let text = "passed over, as a container platform sets it for a service called gatepost";
+        (!names.is_empty()).then(|| format!("{text}: {names}"))
     }
 
     fn from_environment(file: Option<&Path>, env: &BTreeMap<String, String>) -> Result<Self> {
@@ -122,6 +155,12 @@ fn read_file(profile: Profile, named: Option<PathBuf>) -> Result<(String, String
     let usual = PathBuf::from(format!("config/{}.toml", profile.name()));
     let is_named = named.is_some();
     let path = named.unwrap_or(usual);
+    if path.as_os_str().is_empty() {
+        return Err(Error::Configuration(vec![format!(
+            "{CONFIG_VARIABLE}, or --config: is empty; it names a configuration file, and without it \
+             the one of the profile is read"
+        )]));
+    }
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok((path.display().to_string(), text)),
         Err(e) if !is_named && e.kind() == std::io::ErrorKind::NotFound => {
@@ -140,7 +179,11 @@ struct Loader {
 
 impl Loader {
     fn new(profile: Profile) -> Self {
-        let loaded = Loaded { config: Config::new(profile), origins: BTreeMap::new() };
+        let loaded = Loaded {
+            config: Config::new(profile),
+            origins: BTreeMap::new(),
+            passed_over: Vec::new(),
+        };
         Self { table: table(), loaded, faults: Vec::new() }
     }
 
@@ -182,7 +225,7 @@ impl Loader {
     fn section(&mut self, name: &str, text: &str, section: &str, keys: &DeTable<'_>) {
         for (key, value) in keys {
             let origin = Origin::File(name.to_owned(), line_of(text, key.span().start));
-            match plain(value.get_ref()) {
+            match plain(value.get_ref(), self.is_list(section, key.get_ref())) {
                 Some(value) => self.set(section, key.get_ref(), &value, origin),
                 None => self.faults.push(format!(
                     "{origin}: {section}.{}: a value of type {} does not fit here",
@@ -199,6 +242,10 @@ impl Loader {
                 continue;
             };
             if name == CONFIG_VARIABLE {
+                continue;
+            }
+            if is_of_platform(rest) {
+                self.loaded.passed_over.push(name.clone());
                 continue;
             }
             let lower = rest.to_lowercase();
@@ -236,6 +283,12 @@ impl Loader {
         }
     }
 
+    /// Whether an array may stand here. Of what is unknown the name is the fault.
+    fn is_list(&self, section: &str, key: &str) -> bool {
+        let of_name = |setting: &&Setting| setting.section == section && setting.key == key;
+        self.table.iter().find(of_name).is_none_or(|setting| setting.list)
+    }
+
     fn knows_section(&self, section: &str) -> bool {
         self.table.iter().any(|setting| setting.section == section)
     }
@@ -262,14 +315,15 @@ fn same_layer(a: &Origin, b: &Origin) -> bool {
 }
 
 /// A TOML value as the text that the environment would hold.
-fn plain(value: &DeValue<'_>) -> Option<String> {
+fn plain(value: &DeValue<'_>, list: bool) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().to_owned()),
         DeValue::Boolean(truth) => Some(truth.to_string()),
-        DeValue::Array(items) => {
+        DeValue::Array(items) if list => {
             let texts = items.iter().map(|item| item.get_ref().as_str());
-            Some(texts.collect::<Option<Vec<_>>>()?.join(","))
+            // As an array, so that a comma in an entry stays one.
+            serde_json::to_string(&texts.collect::<Option<Vec<_>>>()?).ok()
         }
         _ => None,
     }
@@ -334,6 +388,53 @@ mod tests {
     }
 
     #[test]
+    fn what_a_container_platform_sets_for_a_service_of_our_name_is_passed_over() {
+        let names = [
+            "GATEPOST_PORT",
+            "GATEPOST_PORT_8080_TCP",
+            "GATEPOST_PORT_8080_TCP_ADDR",
+            "GATEPOST_PORT_8080_TCP_PORT",
+            "GATEPOST_PORT_53_UDP_PROTO",
+            "GATEPOST_PORT_53_SCTP",
+            "GATEPOST_SERVICE_HOST",
+            "GATEPOST_SERVICE_PORT",
+            "GATEPOST_SERVICE_PORT_HTTP_ALT",
+        ];
+        let env: Vec<_> = names.into_iter().map(|name| (name, "tcp://10.0.0.1:80")).collect();
+        let line = load("", &env).unwrap().passed_over().unwrap();
+        assert!(names.iter().all(|name| line.contains(name)) && line.lines().count() == 1);
+        assert_eq!(load("", &[]).unwrap().passed_over(), None);
+        for name in [
+            "GATEPOST_PORT_",
+            "GATEPOST_PORTS",
+            "GATEPOST_PORT_8080",
+            "GATEPOST_PORT_X_TCP",
+            "GATEPOST_PORT_80_QUIC",
+            "GATEPOST_PORT_80_TCP_NAME",
+            "GATEPOST_SERVICE_NAME",
+            "GATEPOST_SERVICE_PORT_",
+            "GATEPOST_SERVER_PORT",
+        ] {
+            assert!(faults("", &[(name, "80")]).contains("unknown setting"), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_array_stands_only_where_there_may_be_several() {
+        let loaded = load("[passwords]\nrefused_words = [\"a, b\", \"c\"]\n", &[]).unwrap();
+        assert_eq!(loaded.config.passwords.refused_words, ["a, b", "c"]);
+        let text = faults("[tokens]\nissuer = [\"a\", \"b\"]\n", &[]);
+        assert!(text.contains("tokens.issuer: a value of type array does not fit here"), "{text}");
+    }
+
+    #[test]
+    fn an_empty_name_of_the_configuration_file_is_told_as_such() {
+        let env = [("GATEPOST_CONFIG".to_owned(), String::new())].into();
+        let text = Loaded::from_environment(None, &env).unwrap_err().to_string();
+        assert!(text.contains("GATEPOST_CONFIG") && text.contains("is empty"), "{text}");
+    }
+
+    #[test]
     fn broken_toml_is_named_with_its_line() {
         assert!(faults("[server]\nlisten = \n", &[]).contains(":2: "));
     }
@@ -343,7 +444,9 @@ mod tests {
         let secret = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(secret.path(), "0123456789abcdef0123456789abcdef\n").unwrap();
         let path = secret.path().to_str().unwrap();
-        let loaded = load("", &[("GATEPOST_TOKENS_HS256_SECRET_FILE", path)]).unwrap();
+        let loaded =
+            load("tokens.algorithm = \"HS256\"", &[("GATEPOST_TOKENS_HS256_SECRET_FILE", path)])
+                .unwrap();
         let value = loaded.config.tokens.hs256_secret.as_ref().unwrap().expose();
         assert_eq!(value, "0123456789abcdef0123456789abcdef");
         let shown = format!("{:?} {loaded:?}", loaded.settings());

@@ -92,7 +92,10 @@ pub struct NotACidr;
 
 impl fmt::Display for NotACidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected an address block such as 10.0.0.0/8 or fd00::/8")
+        f.write_str(
+            "expected an address block such as 10.0.0.0/8 or fd00::/8; IPv4 in IPv6 is \
+             ::ffff:10.0.0.0/104, with a length of 96 or more",
+        )
     }
 }
 
@@ -126,8 +129,13 @@ impl FromStr for Cidr {
         if length > most {
             return Err(NotACidr);
         }
+        // Peers are compared in their canonical form, so a block of IPv4-mapped addresses is the
+        // block of IPv4 that it stands for. One that is shorter than their prefix stands for none.
+        let canonical = address.to_canonical();
+        let prefix = if canonical.is_ipv4() { most - 32 } else { 0 };
+        let length = length.checked_sub(prefix).ok_or(NotACidr)?;
         let mask = u128::MAX.checked_shl(128 - length).unwrap_or(0);
-        Ok(Self { network: bits(address) & mask, mask, v6: address.is_ipv6() })
+        Ok(Self { network: bits(canonical) & mask, mask, v6: canonical.is_ipv6() })
     }
 }
 
@@ -147,6 +155,30 @@ impl fmt::Display for Cidr {
         } else {
             let bits = u32::try_from(self.network >> 96).unwrap_or(0);
             write!(f, "{}/{length}", Ipv4Addr::from(bits))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_of_ipv4_written_in_ipv6_is_the_block_of_ipv4() {
+        for (written, block) in [
+            ("::ffff:127.0.0.0/104", "127.0.0.0/8"),
+            ("::ffff:10.1.2.3", "10.1.2.3/32"),
+            ("::ffff:0.0.0.0/96", "0.0.0.0/0"),
+            ("127.0.0.0/8", "127.0.0.0/8"),
+            ("fd00::/8", "fd00::/8"),
+            ("::/0", "::/0"),
+        ] {
+            assert_eq!(written.parse::<Cidr>().unwrap().to_string(), block, "{written}");
+        }
+        let loopback: Cidr = "::ffff:127.0.0.0/104".parse().unwrap();
+        assert!(loopback.contains("::ffff:127.0.0.1".parse::<IpAddr>().unwrap().to_canonical()));
+        for never in ["::ffff:127.0.0.0/95", "::ffff:0.0.0.0/0", "::ffff:10.0.0.0/129"] {
+            assert_eq!(never.parse::<Cidr>(), Err(NotACidr), "{never}");
         }
     }
 }

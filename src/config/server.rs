@@ -26,7 +26,8 @@ pub struct Server {
     pub tls_certificate: Option<PathBuf>,
     /// Its private key in PEM. Default none.
     pub tls_key: Option<PathBuf>,
-    /// Peers whose word about the client's address is taken, as CIDR blocks. Default: nobody. A proxy
+    /// Peers whose word about the client's address is taken, as CIDR blocks; IPv4 written in
+    /// IPv6 is IPv4. Default: nobody. A proxy
     /// that is not listed shares one network's part of everything among all of its clients.
     pub trusted_proxies: Vec<Cidr>,
     /// The field in which they give it: `"X-Forwarded-For"` (default) or `"Forwarded"`. Only one

@@ -4,17 +4,40 @@ use super::{AccessMode, Algorithm, Cidr, ForwardedHeader, HostName, Listen, Regi
 use crate::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
+use toml::de::DeValue;
 
 /// A type that a setting may have.
 pub(super) trait Value: Sized {
     /// Whether the value must never be shown, and may be read from a file of its own.
     const SECRET: bool = false;
 
+    /// Whether it holds several, which may be written as an array.
+    const LIST: bool = false;
+
     /// Reads the value; the error says what would have been right.
     fn parse(text: &str) -> Result<Self, String>;
 
     /// The value as `parse` reads it; a secret hidden.
     fn show(&self) -> String;
+}
+
+/// The entries of a list: an array of strings as TOML and JSON write it, or separated by commas, in a
+/// file and in the environment alike.
+fn items(text: &str) -> Result<Vec<String>, String> {
+    if !text.trim_start().starts_with('[') {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        return Ok(items.map(str::to_owned).collect());
+    }
+    array(text.trim()).ok_or_else(|| {
+        "begins with [ and is no array of strings such as [\"one\", \"two\"]".to_owned()
+    })
+}
+
+/// The strings of an array, and nothing but strings.
+fn array(text: &str) -> Option<Vec<String>> {
+    let value = DeValue::parse(text).ok()?;
+    let items = value.get_ref().as_array()?.iter();
+    items.map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
 }
 
 impl Value for Listen {
@@ -27,11 +50,12 @@ impl Value for Listen {
     }
 }
 
-/// In a file an array of strings, in the environment separated by commas.
 impl Value for Vec<Cidr> {
+    const LIST: bool = true;
+
     fn parse(text: &str) -> Result<Self, String> {
-        let blocks = text.split(',').map(str::trim).filter(|block| !block.is_empty());
-        blocks.map(|block| block.parse().map_err(|fault| format!("{block:?}: {fault}"))).collect()
+        let block = |text: String| text.parse().map_err(|fault| format!("{text:?}: {fault}"));
+        items(text)?.into_iter().map(block).collect()
     }
 
     fn show(&self) -> String {
@@ -40,11 +64,12 @@ impl Value for Vec<Cidr> {
     }
 }
 
-/// In a file an array of strings, in the environment separated by commas.
 impl Value for Vec<HostName> {
+    const LIST: bool = true;
+
     fn parse(text: &str) -> Result<Self, String> {
-        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-        names.map(|name| name.parse().map_err(|fault| format!("{name:?}: {fault}"))).collect()
+        let name = |text: String| text.parse().map_err(|fault| format!("{text:?}: {fault}"));
+        items(text)?.into_iter().map(name).collect()
     }
 
     fn show(&self) -> String {
@@ -53,11 +78,11 @@ impl Value for Vec<HostName> {
     }
 }
 
-/// In a file an array of strings, in the environment separated by commas.
 impl Value for Vec<String> {
+    const LIST: bool = true;
+
     fn parse(text: &str) -> Result<Self, String> {
-        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-        Ok(words.map(str::to_owned).collect())
+        items(text)
     }
 
     fn show(&self) -> String {
@@ -65,11 +90,16 @@ impl Value for Vec<String> {
     }
 }
 
-/// In a file of its own one a line, elsewhere also separated by commas.
+/// As every list, and in a file of its own also one a line. What only looks like an array may be a
+/// secret that begins like one.
 impl Value for Vec<Secret> {
     const SECRET: bool = true;
+    const LIST: bool = true;
 
     fn parse(text: &str) -> Result<Self, String> {
+        if let Some(secrets) = array(text.trim()) {
+            return Ok(secrets.into_iter().map(Secret::new).collect());
+        }
         let secrets = text.split([',', '\r', '\n']).filter(|secret| !secret.is_empty());
         Ok(secrets.map(Secret::from).collect())
     }
@@ -226,5 +256,22 @@ mod tests {
     fn a_word_outside_the_list_is_answered_with_the_list() {
         let fault = AccessMode::parse("opne").unwrap_err();
         assert_eq!(fault, "\"opne\" is none of protected, open");
+    }
+
+    #[test]
+    fn a_list_is_an_array_or_separated_by_commas() {
+        for text in ["one,two", " one , two ,", r#"["one", "two"]"#, "[ 'one',\n'two', ]"] {
+            assert_eq!(Vec::<String>::parse(text), Ok(vec!["one".to_owned(), "two".to_owned()]));
+            let blocks = text.replace("one", "10.0.0.0/8").replace("two", "fd00::/8");
+            assert_eq!(Vec::<Cidr>::parse(&blocks).unwrap().show(), "10.0.0.0/8, fd00::/8");
+            let names = text.replace("one", "a.example").replace("two", "b.example");
+            assert_eq!(Vec::<HostName>::parse(&names).unwrap().show(), "a.example, b.example");
+        }
+        let secrets = Vec::<Secret>::parse(r#"["a b", "c,d"]"#).unwrap();
+        assert_eq!(secrets.iter().map(Secret::expose).collect::<Vec<_>>(), ["a b", "c,d"]);
+        assert_eq!(Vec::<String>::parse("[]"), Ok(Vec::new()));
+        for text in ["[one]", "[1]", r#"["one""#, r#"["one"] ["two"]"#, r#"[["one"]]"#] {
+            assert!(Vec::<String>::parse(text).unwrap_err().contains("no array"), "{text}");
+        }
     }
 }

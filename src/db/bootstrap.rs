@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 use postgres::{Client, NoTls};
 use postgres_protocol::password::scram_sha_256;
+use std::sync::{Arc, Mutex, PoisonError};
 
 const SCRIPT: &str = include_str!("../../sql/bootstrap.sql");
 
@@ -21,12 +22,20 @@ pub(crate) enum Outcome {
     Kept,
 }
 
-/// Runs the script as the superuser that `admin` names, on the database that it names first.
+/// Runs the script as the superuser that `admin` names, on the database that it names first. Returns
+/// the script's warnings, which tell what it mended.
 ///
 /// # Errors
-/// [`Error::Startup`] when the server cannot be reached or refuses a statement.
-pub(crate) fn run(admin: &postgres::Config) -> Result<()> {
-    let mut client = connect(admin)?;
+/// [`Error::Startup`] when the server cannot be reached or refuses a statement, and where the script
+/// finds what it must not change.
+pub(crate) fn run(admin: &postgres::Config) -> Result<Vec<String>> {
+    let mended = Arc::new(Mutex::new(Vec::new()));
+    let (mut admin, told) = (admin.clone(), Arc::clone(&mended));
+    admin.notice_callback(move |notice| {
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.push(notice.message().to_owned());
+    });
+    let mut client = connect(&admin)?;
     let mut block = String::new();
     for line in SCRIPT.lines() {
         let mut words = line.split_whitespace();
@@ -50,7 +59,8 @@ pub(crate) fn run(admin: &postgres::Config) -> Result<()> {
         }
         block.clear();
     }
-    client.batch_execute(&block).map_err(refused)
+    client.batch_execute(&block).map_err(refused)?;
+    Ok(std::mem::take(&mut mended.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
 /// On the private server, which is ours alone: takes away what everybody may do in the databases

@@ -36,9 +36,10 @@ impl From<postgres::Error> for Error {
 }
 
 /// Conditions under which this connection is of no more use: 57P, the server shuts down; 08, the
-/// connection itself; 25P03, it idled too long in a transaction.
+/// connection itself; 25P03, it idled too long in a transaction; 25P04, a transaction of it took too
+/// long (`transaction_timeout` of PostgreSQL 17, which ends the connection).
 fn is_over(code: &str) -> bool {
-    code.starts_with("57P") || code.starts_with("08") || code == "25P03"
+    code.starts_with("57P") || code.starts_with("08") || matches!(code, "25P03" | "25P04")
 }
 
 /// Conditions that end without anything of ours being changed. By class (appendix A of
@@ -50,6 +51,11 @@ fn is_passing(code: &str) -> bool {
 
 // The driver gives no kind, only these texts.
 
+fn is_refusal(error: &postgres::Error) -> bool {
+    let text = error.to_string();
+    text.starts_with("authentication error") || text.starts_with("invalid configuration")
+}
+
 fn is_lost(error: &postgres::Error) -> bool {
     error.is_closed() || error.to_string().starts_with("error communicating with the server")
 }
@@ -57,6 +63,32 @@ fn is_lost(error: &postgres::Error) -> bool {
 fn is_connect(error: &postgres::Error) -> bool {
     let text = error.to_string();
     text.starts_with("error connecting to server") || text.starts_with("timeout waiting for server")
+}
+
+/// What to do about a refusal to let us in that waiting cannot heal; `None` for what passes: nobody
+/// listens, a server that starts, one with too many clients.
+pub(super) fn advice(error: &postgres::Error) -> Option<&'static str> {
+    match error.code().map(SqlState::code) {
+        Some("28P01") => Some("the connection string has another password than the role"),
+        Some("28000") => Some(
+            "the role must be there and be allowed to log in, which `gatepost database create` \
+             sees to, and the server's pg_hba.conf must let it in from here",
+        ),
+        Some("3D000") => {
+            Some("the connection string names another, or `gatepost database create` makes it")
+        }
+        Some("42501") => Some("`gatepost database create` grants what is missing"),
+        Some(_) => None,
+        None if asks_for_password(error) => {
+            Some("the server asks for a password, and the connection string has none")
+        }
+        None => is_refusal(error).then_some("the server's pg_hba.conf asks for what we cannot do"),
+    }
+}
+
+/// Whether the server wants a password and none was given.
+pub(crate) fn asks_for_password(error: &postgres::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|cause| cause.to_string() == "password missing")
 }
 
 /// The error with its causes, for the log. Of a server's error only code and message are taken:

@@ -49,6 +49,14 @@ struct Owned {
 }
 
 impl Managed {
+    /// What [`start`](Self::start) refuses in the directory, or in its name, before it does anything.
+    ///
+    /// # Errors
+    /// [`Error::Startup`].
+    pub(crate) fn check(dir: &Path) -> Result<()> {
+        directory::check(dir, cluster::os_user()?)
+    }
+
     /// Starts the server in `dir`, making the directory and the cluster when they are not there,
     /// with roles, database and the newest schema in place.
     ///
@@ -122,7 +130,9 @@ impl Managed {
         let server = server::Server::start(command)?;
         let managed = Self { run, owned: Some(Owned { server, _lock: lock }) };
         let superuser = role(&managed.run, SUPERUSER, "postgres");
-        super::bootstrap::run(&superuser)?;
+        for mended in super::bootstrap::run(&superuser)? {
+            log::warn!("{mended}");
+        }
         super::bootstrap::keep_to_own_database(&superuser)?;
         super::migrate::apply(&managed.owner())?;
         Ok(Ok(managed))

@@ -6,6 +6,7 @@
 
 use super::{APP_ROLE, OWNER_ROLE};
 use crate::error::{Error, Result};
+use postgres::error::SqlState;
 use postgres::types::Type;
 use postgres::{Client, GenericClient, NoTls};
 use sha2::{Digest, Sha256};
@@ -92,6 +93,9 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
+/// What to do where the schema is behind.
+const MIGRATE: &str = "run `gatepost database migrate`";
+
 const TABLE: &str = "
     BEGIN;
     SET LOCAL ROLE gatepost_owner;
@@ -126,12 +130,19 @@ pub(crate) enum Standing {
 /// [`Error::SchemaBehind`] when the schema is older or missing; the faults of the connection.
 pub(crate) fn standing(client: &mut Client) -> Result<Standing> {
     let sql = "SELECT max(version) FROM gatepost.migrations";
-    let row = client.query_typed_one(sql, &[])?;
-    let found: Option<i64> = row.get(0);
+    let found: Option<i64> = match client.query_typed_one(sql, &[]) {
+        Ok(row) => row.get(0),
+        Err(error) => {
+            return Err(match error.code() {
+                Some(&SqlState::UNDEFINED_TABLE) => missing_schema(client)?,
+                _ => error.into(),
+            });
+        }
+    };
     let known = MIGRATIONS.last().map_or(0, |migration| migration.version);
     match found.unwrap_or(0) {
         found if found < known => Err(Error::SchemaBehind(format!(
-            "the database's schema is at version {found}, this program needs {known}"
+            "the database's schema is at version {found}, this program needs {known}; {MIGRATE}"
         ))),
         found if found > known => Ok(Standing::Newer),
         _ => Ok(Standing::Current),
@@ -207,6 +218,21 @@ const CLOSED_TO_THE_SERVICE: &str = "
     ) AS things
     WHERE NOT may
     ORDER BY thing";
+
+/// Why there is no table of migrations: none was applied yet, or this is another database.
+fn missing_schema(client: &mut Client) -> Result<Error> {
+    let sql = "SELECT current_database()::text, to_regnamespace('gatepost') IS NOT NULL";
+    let row = client.query_typed_one(sql, &[])?;
+    let (database, is_made): (String, bool) = (row.get(0), row.get(1));
+    Ok(Error::SchemaBehind(if is_made {
+        format!("the schema in the database {database} is empty; {MIGRATE}")
+    } else {
+        format!(
+            "the database {database} has no schema gatepost: database.url names the wrong database, \
+             or `gatepost database create` was not run on this server"
+        )
+    }))
+}
 
 /// The migrations that a database still lacks, the oldest first. Changes nothing.
 ///

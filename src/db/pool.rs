@@ -8,13 +8,16 @@ use r2d2::ManageConnection;
 use r2d2_postgres::PostgresConnectionManager;
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long after its last use a connection is taken to be alive without asking: the question
 /// costs a round trip. One that died in between shows itself at the first statement.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// Causes that are told while the server is away. Several hosts may give several; more than these
+/// would be as many lines as attempts.
+const CAUSES: usize = 4;
 
 /// A connection that knows when it was last used.
 pub(crate) struct Connection {
@@ -103,6 +106,7 @@ impl std::fmt::Display for Fault {
 pub(super) struct Manager {
     connect: PostgresConnectionManager<NoTls>,
     prepare: bool,
+    watch: Arc<Watch>,
 }
 
 impl ManageConnection for Manager {
@@ -111,7 +115,12 @@ impl ManageConnection for Manager {
 
     fn connect(&self) -> Result<Connection, Fault> {
         let prepared = self.prepare.then(HashMap::new);
-        let client = self.connect.connect().map_err(Fault::Opening)?;
+        let opened = self.connect.connect().map_err(Fault::Opening);
+        match &opened {
+            Ok(_) => self.watch.found(),
+            Err(fault) => self.watch.lost(&fault.to_string()),
+        }
+        let client = opened?;
         Ok(Connection { client, used: Instant::now(), lost: false, prepared })
     }
 
@@ -132,7 +141,7 @@ impl ManageConnection for Manager {
 pub(super) fn build(
     connect: postgres::Config,
     settings: &config::Database,
-    closing: Arc<AtomicBool>,
+    watch: Arc<Watch>,
 ) -> r2d2::Pool<Manager> {
     let size = u32::try_from(settings.pool_size).unwrap_or(u32::MAX);
     r2d2::Pool::builder()
@@ -141,27 +150,74 @@ pub(super) fn build(
         // used costs PostgreSQL one process and not eight.
         .min_idle(Some(1))
         .connection_timeout(settings.pool_wait)
-        .error_handler(Box::new(Log { closing }))
+        .error_handler(Box::new(Log))
         .build_unchecked(Manager {
             connect: PostgresConnectionManager::new(connect, NoTls),
             prepare: settings.prepared_statements,
+            watch,
         })
 }
 
-/// Logs what the pool's own threads meet: there is no request to answer with it.
-#[derive(Debug)]
-struct Log {
+/// Whether the server can be reached, so that a state is told when it begins and when it ends, and
+/// not at every attempt: the pool tries again several times a second.
+#[derive(Debug, Default)]
+pub(super) struct Watch(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// What was told since a connection could last be opened.
+    told: Vec<String>,
     /// The private PostgreSQL is being stopped under the pool, and nothing is wrong.
-    closing: Arc<AtomicBool>,
+    closing: bool,
 }
+
+impl Watch {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn close(&self) {
+        self.state().closing = true;
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.state().closing
+    }
+
+    pub(super) fn is_away(&self) -> bool {
+        !self.state().told.is_empty()
+    }
+
+    /// A connection could not be opened.
+    pub(super) fn lost(&self, cause: &str) {
+        let mut state = self.state();
+        let news = !state.told.iter().any(|told| told == cause) && state.told.len() < CAUSES;
+        if !state.closing && news {
+            log::warn!("cannot open a database connection, trying on: {cause}");
+            state.told.push(cause.to_owned());
+        }
+    }
+
+    /// A connection was opened.
+    fn found(&self) {
+        let mut state = self.state();
+        if !state.told.is_empty() {
+            state.told.clear();
+            log::info!("database connections can be opened again");
+        }
+    }
+}
+
+/// What the pool's own threads meet. That a connection cannot be opened was told above. That an idle
+/// one is closed is no news: servers, poolers and firewalls do so, and another is opened in its place.
+#[derive(Debug)]
+struct Log;
 
 impl r2d2::HandleError<Fault> for Log {
     fn handle_error(&self, fault: Fault) {
         match fault {
-            // Servers, poolers and firewalls close what idles; another is opened in its place.
             Fault::Idle(_) => log::debug!("{fault}"),
-            Fault::Opening(_) if self.closing.load(Ordering::Relaxed) => (),
-            Fault::Opening(_) => log::warn!("cannot open a database connection: {fault}"),
+            Fault::Opening(_) => log::debug!("cannot open a database connection: {fault}"),
         }
     }
 }

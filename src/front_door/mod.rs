@@ -97,6 +97,18 @@ pub struct Hooks {
     pub problem: fn(&Problem) -> Vec<u8>,
 }
 
+/// Whether certificate and key, where they are configured, load.
+///
+/// # Errors
+/// Which file does not, and why.
+pub(crate) fn check_tls(settings: &Settings) -> io::Result<()> {
+    #[cfg(feature = "tls")]
+    settings.tls_files().map(tls::Certificates::load).transpose()?;
+    #[cfg(not(feature = "tls"))]
+    let _ = settings;
+    Ok(())
+}
+
 /// A running door. Dropping it stops it the hard way.
 #[derive(Debug)]
 pub struct Door {
@@ -189,17 +201,17 @@ impl Door {
         self.shared.wait(timeout)
     }
 
-    /// Reads certificate and key again, for new connections. The loop does the same by itself
-    /// when the files change.
+    /// Reads certificate and key again, for new connections, and says whether there are any. The
+    /// loop does the same by itself when the files change.
     ///
     /// # Errors
     /// When the new ones do not load; the old ones stay in force.
-    pub fn reload_tls(&self) -> io::Result<()> {
+    pub fn reload_tls(&self) -> io::Result<bool> {
         #[cfg(feature = "tls")]
         if let Some(certificates) = &self.certificates {
-            return certificates.reload();
+            return certificates.reload().map(|()| true);
         }
-        Ok(())
+        Ok(false)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every error is a problem document (RFC 9457). `type` is `about:blank`, so `title` is the
 //! status's own phrase (RFC 9457, 4.2.1); `code` is our stable word for the cause.
 
+use crate::db;
 use crate::error::{self, Error};
 use crate::front_door;
 use serde::Serialize;
@@ -128,11 +129,11 @@ impl Response {
             | Error::ConnectionLost(_)
             | Error::ReadOnly(_)
             | Error::Conflict(_) => {
-                log::warn!("{request_id} {error}");
+                log::log!(db::level(error), "{request_id} {error}");
                 return Self::unavailable(request_id);
             }
             Error::SchemaBehind(_) => {
-                log::error!("{request_id} {error}; run `gatepost database migrate`");
+                log::error!("{request_id} {error}");
                 return Self::unavailable(request_id);
             }
             Error::Configuration(_) | Error::Startup(_) | Error::File(_) | Error::Internal(_) => {

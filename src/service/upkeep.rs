@@ -6,6 +6,7 @@
 
 use crate::app::App;
 use crate::audit;
+use crate::db;
 use crate::error::{Error, Result};
 use crate::sessions;
 use std::sync::mpsc::{RecvTimeoutError, Sender, TryRecvError, channel};
@@ -87,7 +88,7 @@ fn sweep(app: &App, stop: &Receiver<()>) {
             }
             Err(error) => {
                 if !app.is_ending() {
-                    log::warn!("sessions were not swept: {error}");
+                    log::log!(db::level(&error), "sessions were not swept: {error}");
                 }
                 break;
             }

@@ -143,6 +143,7 @@ fn a_list_that_could_never_match_is_refused() {
         );
     }
     let mut command = home.command(&["check-config"]);
+    command.env("GATEPOST_ACCESS_MODE", "open");
     command.env("GATEPOST_ACCESS_OPEN_HOSTS", "One.Example, two.example.");
     let text = success(&command.output().unwrap());
     assert!(text.contains("\naccess.open_hosts = one.example, two.example  # "), "{text}");

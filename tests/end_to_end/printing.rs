@@ -1,7 +1,8 @@
 //! What came from outside reaches no terminal and no log as it is: no escapes, no forged lines.
 
 use crate::support::program::{Home, Running, failure, run, success};
-use crate::support::{APP_PASSWORD, CLUSTER, TestServer, conninfo};
+use crate::support::{APP_PASSWORD, CLUSTER, TestServer, conninfo, new_database};
+use postgres::NoTls;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Output};
@@ -134,8 +135,15 @@ fn a_line_of_the_log_is_one_line() {
     let quoted = HOSTILE.replace('\'', "\\'");
     let url = conninfo(&CLUSTER, "gatepost_app", APP_PASSWORD, "x");
     let url = url.replace("dbname=x", &format!("dbname='{quoted}'"));
+    harmless_failure(&run(command.env("GATEPOST_DATABASE_URL", url), ""), 1);
+    // A service that runs warns of its role.
+    let mut admin = CLUSTER.admin("postgres").connect(NoTls).unwrap();
+    let role = format!("CREATE ROLE \"{HOSTILE}\" SUPERUSER LOGIN PASSWORD 'x'");
+    admin.batch_execute(&role).unwrap();
+    let url = conninfo(&CLUSTER, "x", "x", &new_database());
+    let url = url.replace("user=x", &format!("user='{quoted}'"));
     let service = Running::start(command.env("GATEPOST_DATABASE_URL", url));
-    service.wait_for_log("does not exist");
+    service.wait_for_log("is a superuser");
     let log = service.stop();
     let lines = log.lines().count();
     harmless(&log, lines);

@@ -197,12 +197,12 @@ fn a_data_directory_that_cannot_be_used_is_named() {
 #[test]
 fn a_cluster_of_a_major_version_that_is_not_here_is_left_alone() {
     let home = Home::new();
-    std::fs::create_dir_all(home.data_dir().join("cluster")).unwrap();
     let cluster = home.data_dir().join("cluster");
-    std::fs::write(cluster.join("PG_VERSION"), "9\n").unwrap();
+    std::fs::create_dir_all(&cluster).unwrap();
     std::fs::set_permissions(&cluster, PermissionsExt::from_mode(0o700)).unwrap();
+    std::fs::write(cluster.join("PG_VERSION"), "9\n").unwrap();
     if let Some((uid, gid)) = os_user() {
-        for path in [cluster.join("PG_VERSION"), cluster] {
+        for path in [&cluster, &cluster.join("PG_VERSION")] {
             std::os::unix::fs::chown(path, Some(uid), Some(gid)).unwrap();
         }
     }

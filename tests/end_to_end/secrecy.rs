@@ -187,7 +187,7 @@ fn an_argument_that_nobody_expected_may_be_a_secret_and_is_not_quoted() {
         &["user", "create", "alice", &format!("--admin={SECRET}")],
         &["database", "create", &format!("--owner-password={SECRET}")],
     ] {
-        kept_secret(&mut home.command(arguments), 2, "gatepost --help");
+        kept_secret(&mut home.command(arguments), 2, " --help");
     }
 }
 

@@ -281,6 +281,7 @@ fn refused_by_both(name: &str) -> String {
         panic!("migrated {name}")
     };
     assert_eq!(refused(config(name)), text);
+    assert_eq!(database::check(&config(name)), Err(Error::Startup(text.clone())));
     text
 }
 

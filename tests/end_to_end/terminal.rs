@@ -1,7 +1,8 @@
 //! What is asked for at a terminal.
 
-use crate::support::PASSWORD;
+use crate::support::cluster::Cluster;
 use crate::support::program::Home;
+use crate::support::{PASSWORD, conninfo};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 use std::ffi::OsString;
@@ -34,9 +35,8 @@ impl Screen {
     }
 }
 
-#[test]
-fn a_password_is_asked_for_once_typing_it_shows_nothing() {
-    let home = Home::new();
+/// A terminal: who sits there, and the side that a command gets.
+fn terminal() -> (Screen, File) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
@@ -44,12 +44,18 @@ fn a_password_is_asked_for_once_typing_it_shows_nothing() {
     let path = OsString::from_vec(ptsname(&ours, Vec::new()).unwrap().into_bytes());
     let flags = OpenptFlags::NOCTTY.bits().cast_signed();
     let terminal = File::options().read(true).write(true).custom_flags(flags).open(path).unwrap();
+    (Screen { ours: ours.into(), seen: String::new() }, terminal)
+}
+
+#[test]
+fn a_password_is_asked_for_once_typing_it_shows_nothing() {
+    let home = Home::new();
+    let (mut screen, terminal) = terminal();
     let shows = || tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ECHO);
     let mut command = home.command(&["user", "create", "root", "--admin"]);
     command.stdin(terminal.try_clone().unwrap());
     command.stdout(terminal.try_clone().unwrap()).stderr(terminal.try_clone().unwrap());
     let mut child = command.spawn().unwrap();
-    let mut screen = Screen { ours: ours.into(), seen: String::new() };
     for prompt in ["Password: ", "Again: "] {
         screen.wait_for(prompt);
         assert!(!shows(), "{prompt}");
@@ -59,4 +65,26 @@ fn a_password_is_asked_for_once_typing_it_shows_nothing() {
     assert!(child.wait().unwrap().success() && shows());
     assert!(!screen.seen.contains(PASSWORD), "{}", screen.seen);
     home.wait_until_quiet();
+}
+
+#[test]
+fn database_create_asks_for_the_superusers_password() {
+    let (home, cluster) = (Home::new(), Cluster::start());
+    let mut admin = cluster.admin("postgres").connect(postgres::NoTls).unwrap();
+    admin.batch_execute("CREATE ROLE root2 SUPERUSER LOGIN PASSWORD 'hunter2'").unwrap();
+    for name in ["owner", "app"] {
+        std::fs::write(home.path().join(name), format!("{name}'s password")).unwrap();
+    }
+    let (mut screen, terminal) = terminal();
+    let admin = conninfo(&cluster, "root2", "", "postgres").replace("password=''", "");
+    let mut command = home.command(&["database", "create", "--admin-url", &admin]);
+    command.args(["--owner-password-file", "owner", "--app-password-file", "app"]);
+    command.stdin(terminal.try_clone().unwrap());
+    command.stdout(terminal.try_clone().unwrap()).stderr(terminal.try_clone().unwrap());
+    let mut child = command.spawn().unwrap();
+    screen.wait_for("Password of the PostgreSQL superuser: ");
+    screen.ours.write_all(b"hunter2\n").unwrap();
+    screen.wait_for("now: gatepost database migrate");
+    assert!(child.wait().unwrap().success());
+    assert!(!screen.seen.contains("hunter2"), "{}", screen.seen);
 }

@@ -7,11 +7,57 @@ use crate::error::{Error, Result};
 use crate::modes;
 use std::fs::Metadata;
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 
 /// Longest path of a Unix socket in bytes, without its end (`sun_path`, unix(7)).
 const SOCKET_PATH: usize = 107;
+
+/// Checks the name of the data directory and, where it exists, the directory itself and what is in it.
+/// Changes nothing.
+///
+/// # Errors
+/// As [`prepare`].
+pub(super) fn check(dir: &Path, user: Option<OsUser>) -> Result<()> {
+    check_name(dir)?;
+    if let Ok(meta) = dir.metadata() {
+        check_ours(dir, &meta)?;
+    }
+    user.map_or(Ok(()), |user| reachable(dir, user))?;
+    check_inside(dir, user)
+}
+
+/// Checks that the server can take the path, for its socket and in its own files, and that no link on
+/// the way leads nowhere.
+fn check_name(dir: &Path) -> Result<()> {
+    let run = dir.join("run");
+    let length = run.join(".s.PGSQL.5432").as_os_str().len();
+    if length > SOCKET_PATH {
+        return Err(Error::startup(format!(
+            "database.data_dir: {} is too long by {} bytes for the path of a Unix socket",
+            dir.display(),
+            length - SOCKET_PATH
+        )));
+    }
+    if dir.as_os_str().as_bytes().iter().any(u8::is_ascii_control) {
+        // The server writes paths into files of lines.
+        return Err(Error::startup("database.data_dir: has a control character in its name"));
+    }
+    refuse_dangling(&run)?;
+    refuse_dangling(&dir.join("cluster"))
+}
+
+/// Checks that what is in the data directory already can be used by the server.
+fn check_inside(dir: &Path, user: Option<OsUser>) -> Result<()> {
+    let (run, cluster) = (dir.join("run"), dir.join("cluster"));
+    check_owner(&run, &run, user)?;
+    match cluster.metadata() {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(Error::startup(format!("{}: {e}", cluster.display()))),
+        Ok(meta) => check_cluster(&cluster, &meta, user),
+    }
+}
 
 /// Makes the data directory, and the one for the socket below it.
 ///
@@ -23,18 +69,7 @@ const SOCKET_PATH: usize = 107;
 /// [`Error::Startup`] when a directory cannot be made or reached, belongs to somebody else, holds
 /// something else, or its path is too long.
 pub(super) fn prepare(dir: &Path, user: Option<OsUser>) -> Result<()> {
-    let (run, cluster) = (dir.join("run"), dir.join("cluster"));
-    let length = run.join(".s.PGSQL.5432").as_os_str().len();
-    if length > SOCKET_PATH {
-        return Err(Error::startup(format!(
-            "database.data_dir: {} is too long by {} bytes for the path of a Unix socket",
-            dir.display(),
-            length - SOCKET_PATH
-        )));
-    }
-    for path in [&run, &cluster] {
-        refuse_dangling(path)?;
-    }
+    check_name(dir)?;
     let fault = |e: std::io::Error| {
         Error::startup(format!(
             "the private PostgreSQL needs the directory {}: {e}; set database.data_dir to a place \
@@ -49,13 +84,8 @@ pub(super) fn prepare(dir: &Path, user: Option<OsUser>) -> Result<()> {
     }
     warn_of_parent(dir);
     user.map_or(Ok(()), |user| reachable(dir, user))?;
-    make_private(&run, user).map_err(fault)?;
-    check_owner(&run, &run, user)?;
-    match cluster.metadata() {
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(Error::startup(format!("{}: {e}", cluster.display()))),
-        Ok(meta) => check_cluster(&cluster, &meta, user),
-    }
+    make_private(&dir.join("run"), user).map_err(fault)?;
+    check_inside(dir, user)
 }
 
 /// Makes the data directory, and those above it that are not there.

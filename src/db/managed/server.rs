@@ -9,7 +9,9 @@ use super::orphans::Orphans;
 use crate::child::{OsUser, command};
 use crate::error::{Error, Result};
 use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Stdio};
@@ -186,7 +188,7 @@ fn spawn(start: &Command) -> Result<Processes> {
         .arg("-D")
         .arg(&start.cluster)
         .arg("-c")
-        .arg(format!("unix_socket_directories=\"{}\"", start.run.display()))
+        .arg(socket_directories(&start.run))
         .args(["-c", "listen_addresses=", "-c", "unix_socket_permissions=0700"])
         .args(["-c", "logging_collector=off", "-c", "log_destination=stderr"])
         // Not statements and details: both repeat values of rows.
@@ -212,6 +214,17 @@ fn spawn(start: &Command) -> Result<Processes> {
             Err(fault(error))
         }
     }
+}
+
+/// The setting that names the one directory of the socket. It is a list, in which a name in quotes
+/// may hold anything, a quote twice.
+fn socket_directories(run: &Path) -> OsString {
+    let mut setting = b"unix_socket_directories=\"".to_vec();
+    for byte in run.as_os_str().as_bytes() {
+        setting.extend(std::iter::repeat_n(*byte, if *byte == b'"' { 2 } else { 1 }));
+    }
+    setting.push(b'"');
+    OsString::from_vec(setting)
 }
 
 /// Starts the shell that stops the server when we are gone.

@@ -23,11 +23,14 @@ pub struct Built {
     pub lines: u64,
     /// Passwords in the list.
     pub entries: u64,
+    /// Lines without a count, which are taken whatever `min_count` is.
+    pub uncounted: u64,
 }
 
 /// Builds a list of breached passwords, for `passwords.breach_list`, and puts it in place of
 /// `output` when it is complete. A line of 40 hexadecimal digits is a SHA-1, also with `:COUNT`
-/// behind it, and is left out when its count is below `min_count`; any other line is a password.
+/// behind it, and is left out when its count is below `min_count`; any other line is a password. A
+/// line without a count is taken.
 /// `progress` hears now and then how many lines were read.
 ///
 /// # Errors
@@ -40,7 +43,7 @@ pub fn build_breach_list(
 ) -> Result<Built> {
     let dir = output.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut sorter = Sorter::new(dir);
-    let mut lines = 0_u64;
+    let (mut lines, mut uncounted) = (0_u64, 0);
     for input in inputs {
         let file = File::open(input).map_err(at(input))?;
         let reader = BufReader::with_capacity(1 << 16, file);
@@ -50,8 +53,11 @@ pub fn build_breach_list(
                 let text = format!("{}:{number}: longer than {MAX_LINE} bytes", input.display());
                 return Err(Error::File(text));
             };
-            if let Some(entry) = wanted(line, min_count) {
-                sorter.push(entry).map_err(at(dir))?;
+            if let Some((entry, count)) = entry_and_count(line) {
+                uncounted += u64::from(count.is_none());
+                if count.is_none_or(|count| count >= min_count) {
+                    sorter.push(entry).map_err(at(dir))?;
+                }
             }
             lines += 1;
             if lines.is_multiple_of(PROGRESS) {
@@ -60,7 +66,7 @@ pub fn build_breach_list(
         }
     }
     let entries = write(sorter, output).map_err(at(output))?;
-    Ok(Built { lines, entries })
+    Ok(Built { lines, entries, uncounted })
 }
 
 /// The error of a file.
@@ -68,15 +74,12 @@ fn at(path: &Path) -> impl Fn(io::Error) -> Error {
     move |e| Error::File(format!("{}: {e}", path.display()))
 }
 
-/// The entry of a line, unless it is empty or its count too low.
-fn wanted(line: &[u8], min_count: u64) -> Option<Entry> {
+/// The entry of a line, unless it is empty, and its count, where it has one.
+fn entry_and_count(line: &[u8]) -> Option<(Entry, Option<u64>)> {
     if line.is_empty() {
         return None;
     }
-    let Some((hash, count)) = hash_and_count(line) else {
-        return Some(entry(line));
-    };
-    (count.unwrap_or(u64::MAX) >= min_count).then_some(hash)
+    Some(hash_and_count(line).unwrap_or_else(|| (entry(line), None)))
 }
 
 fn hash_and_count(line: &[u8]) -> Option<(Entry, Option<u64>)> {
@@ -149,7 +152,7 @@ mod tests {
         let text = b"hunter2hunter2\r\n\n5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:42\n\
             a9993e364706816aba3e25717850c26c9cd0d89d\nhunter2hunter2\n\xff\xfe\nlast";
         let (built, list, _dir) = build(text, 1);
-        assert_eq!(built, Built { lines: 7, entries: 5 });
+        assert_eq!(built, Built { lines: 7, entries: 5, uncounted: 5 });
         for word in [&b"hunter2hunter2"[..], b"password", b"abc", b"last", b"\xff\xfe"] {
             assert!(list.contains(word).unwrap(), "{word:?}");
         }

@@ -1,10 +1,8 @@
 //! Connection strings. They hold passwords, so no message quotes one, not even in part: what the
 //! driver says about a string that it does not understand, it says with pieces of it.
 
-use super::complete;
-use crate::config;
-use crate::error::{Error, Result};
 use crate::secret::Secret;
+use postgres::config::{ChannelBinding, SslMode, SslNegotiation};
 use std::str::FromStr;
 
 /// What a connection string looks like, for the message about one that does not.
@@ -29,31 +27,55 @@ const OPTIONS: [&str; 13] = [
     "target_session_attrs",
 ];
 
-/// Reads a connection string, a URL or `key=value` words, and adds what it does not say.
+/// What to do where a string asks for TLS.
+const NO_TLS: &str = "and this version cannot speak TLS to PostgreSQL; use a Unix socket, a private \
+                      network, or a TLS tunnel on this machine";
+
+/// Reads a connection string, a URL or `key=value` words.
 ///
 /// # Errors
-/// [`Error::Configuration`]; the text holds nothing of the string.
-pub(crate) fn parse_url(
-    name: &str,
-    url: &Secret,
-    settings: &config::Database,
-) -> Result<postgres::Config> {
-    let fault = |cause: &str| {
-        Error::Configuration(vec![format!("{name}: not a connection string: {cause}; {FORM}")])
-    };
+/// What is wrong with it, also what the driver would only find when it connects. The text holds
+/// nothing of the string.
+pub(crate) fn parse(name: &str, url: &Secret) -> Result<postgres::Config, String> {
+    let fault = |cause: &str| format!("{name}: not a connection string: {cause}; {FORM}");
     if is_cut_in_the_password(url.expose()) {
         return Err(fault("there is an @ after the one that ends the password"));
     }
-    let mut connect =
+    let connect =
         postgres::Config::from_str(url.expose()).map_err(|e| fault(&cause(url.expose(), &e)))?;
-    if connect.get_ssl_mode() == postgres::config::SslMode::Require {
-        return Err(Error::Configuration(vec![format!(
-            "{name}: sslmode=require, and this version cannot speak TLS to PostgreSQL; use a \
-             Unix socket, a private network, or a TLS tunnel on this machine"
-        )]));
+    let tls = if connect.get_ssl_mode() == SslMode::Require {
+        Some("sslmode=require")
+    } else if connect.get_channel_binding() == ChannelBinding::Require {
+        Some("channel_binding=require")
+    } else if connect.get_ssl_negotiation() == SslNegotiation::Direct {
+        Some("sslnegotiation=direct")
+    } else {
+        None
+    };
+    if let Some(option) = tls {
+        return Err(format!("{name}: {option}, {NO_TLS}"));
     }
-    complete(&mut connect, settings);
+    reaches(&connect).map_err(fault)?;
     Ok(connect)
+}
+
+/// Whether there is something to connect to.
+fn reaches(connect: &postgres::Config) -> Result<(), &'static str> {
+    let (hosts, addresses) = (connect.get_hosts().len(), connect.get_hostaddrs().len());
+    if hosts == 0 && addresses == 0 {
+        return Err("it names no host");
+    }
+    if hosts != 0 && addresses != 0 && hosts != addresses {
+        return Err("it names another number of hosts than of their addresses (hostaddr)");
+    }
+    let ports = connect.get_ports();
+    if ports.len() > 1 && ports.len() != hosts.max(addresses) {
+        return Err("it names another number of ports than of hosts");
+    }
+    if ports.contains(&0) {
+        return Err("nobody can listen on port 0");
+    }
+    Ok(())
 }
 
 /// Whether the password holds an `@` that is not encoded. The driver ends it at the first one, and
@@ -89,6 +111,8 @@ fn cause(text: &str, error: &postgres::Error) -> String {
     let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     let option = OPTIONS.iter().find(|name| said == format!("invalid value for option `{name}`"));
     match option {
+        // What libpq has beside them needs TLS.
+        Some(&"sslmode") => format!("its sslmode is none of disable and prefer, {NO_TLS}"),
         Some(name) => format!("its {name} is none"),
         None if said.starts_with("unknown option") => {
             "it has an option that is not known".to_owned()
@@ -100,10 +124,9 @@ fn cause(text: &str, error: &postgres::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Profile};
 
-    fn parse(text: &str) -> Result<postgres::Config> {
-        parse_url("x", &Secret::from(text), &Config::new(Profile::Testing).database)
+    fn parse(text: &str) -> Result<postgres::Config, String> {
+        super::parse("x", &Secret::from(text))
     }
 
     #[test]
@@ -126,14 +149,20 @@ mod tests {
         // Should its words change, the fault is still told, but no longer the option.
         for (text, said) in [
             ("host=h port=x", "its port is none"),
-            ("host=h sslmode=x", "its sslmode is none"),
+            ("host=h sslmode=verify-full", "its sslmode is none of disable and prefer, and this"),
+            ("host=h sslmode=require", "x: sslmode=require, and this version cannot speak TLS"),
+            ("host=h channel_binding=require", "x: channel_binding=require, and this version"),
+            ("user=u dbname=g", "it names no host"),
+            ("host=a,b port=1,2,3", "another number of ports"),
+            ("host=a,b hostaddr=127.0.0.1", "another number of hosts"),
+            ("postgres://u:p@h:0/g", "port 0"),
             ("host=h hostaddr=x", "its hostaddr is none"),
             ("host=h keepalives=x", "its keepalives is none"),
             ("host=h target_session_attrs=x", "its target_session_attrs is none"),
             ("host=h hosst=x", "an option that is not known"),
             ("host=h password='x", "it cannot be read"),
         ] {
-            let fault = parse(text).unwrap_err().to_string();
+            let fault = parse(text).unwrap_err();
             assert!(fault.contains(said), "{text}: {fault}");
         }
     }

@@ -1,0 +1,120 @@
+//! Settings that could never act beside the others. Whoever wrote one believes that it does, so it is a
+//! fault, and not passed over.
+//!
+//! A setting with its default value is as good as not set. What a switch turns off
+//! (`limits.enabled`, `audit.enabled`) stays as it is for the day when it is turned on, and a limit
+//! that another one keeps from being reached is no fault. `database.data_dir` beside `database.url`
+//! is only told: images and units set it for whoever wants the private PostgreSQL.
+
+use super::{AccessMode, Algorithm, Config, Listen, table};
+
+/// A fault for each setting that has no effect.
+pub(super) fn faults(config: &Config) -> Vec<String> {
+    let defaults = Config::new(config.profile);
+    let is_set = |name: &str| {
+        table().iter().any(|setting| {
+            name.split_once('.') == Some((setting.section, setting.key))
+                && (setting.show)(config) != (setting.show)(&defaults)
+        })
+    };
+    let without = rules(config).into_iter().filter(|rule| rule.0);
+    without
+        .flat_map(|(_, names, why)| names.iter().map(move |name| (*name, why)))
+        .filter(|(name, _)| is_set(name))
+        .map(|(name, why)| format!("{name}: has no effect {why}"))
+        .collect()
+}
+
+type Rule = (bool, &'static [&'static str], &'static str);
+
+/// Whether these settings are without effect, and why.
+fn rules(config: &Config) -> [Rule; 6] {
+    let server = &config.server;
+    let is_unix = matches!(server.listen, Listen::Unix(_));
+    [
+        (
+            config.database.url.is_none(),
+            &["database.owner_url"],
+            "without database.url: the private PostgreSQL would be used, which needs neither",
+        ),
+        (
+            config.tokens.algorithm != Algorithm::Hs256,
+            &["tokens.hs256_secret"],
+            "without tokens.algorithm = \"HS256\"",
+        ),
+        (
+            config.access.mode != AccessMode::Open,
+            &["access.open_to_network", "access.open_hosts"],
+            "without access.mode = \"open\"",
+        ),
+        (
+            server.trusted_proxies.is_empty(),
+            &["server.forwarded_header"],
+            "without server.trusted_proxies, which names whose word is taken",
+        ),
+        (
+            server.tls_certificate.is_none(),
+            &["server.tls_check_interval", "server.handshake_deadline", "server.max_handshakes"],
+            "without server.tls_certificate",
+        ),
+        (
+            is_unix,
+            &["server.tls_certificate", "server.max_connections_per_address"],
+            "where server.listen is a Unix socket",
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ForwardedHeader, Profile};
+    use crate::secret::Secret;
+
+    fn fault(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = Config::new(Profile::Development);
+        change(&mut config);
+        config.validate().map_or_else(|e| e.to_string(), |()| String::new())
+    }
+
+    #[test]
+    fn a_setting_that_can_never_act_is_a_fault_that_names_it() {
+        let secret = || Some(Secret::new("x".repeat(32)));
+        let found = [
+            ("database.owner_url", fault(|c| c.database.owner_url = Some("host=a".into()))),
+            ("tokens.hs256_secret", fault(|c| c.tokens.hs256_secret = secret())),
+            ("access.open_to_network", fault(|c| c.access.open_to_network = true)),
+            ("access.open_hosts", fault(|c| c.access.open_hosts = vec!["a.b".parse().unwrap()])),
+            (
+                "server.forwarded_header",
+                fault(|c| c.server.forwarded_header = ForwardedHeader::Forwarded),
+            ),
+            ("server.max_handshakes", fault(|c| c.server.max_handshakes = 7)),
+            (
+                "server.max_connections_per_address",
+                fault(|c| {
+                    c.server.listen = "unix:/run/x".parse().unwrap();
+                    c.server.max_connections_per_address = 7;
+                }),
+            ),
+        ];
+        for (name, text) in found {
+            assert!(text.starts_with(&format!("{name}: has no effect ")), "{name}: {text:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_setting_beside_the_one_that_it_needs_is_none() {
+        let text = fault(|c| {
+            c.database.url = Some("host=a".into());
+            c.database.owner_url = Some("host=a".into());
+            c.tokens.algorithm = Algorithm::Hs256;
+            c.tokens.hs256_secret = Some(Secret::new("x".repeat(32)));
+            c.access.mode = AccessMode::Open;
+            c.access.open_hosts = vec!["a.b".parse().unwrap()];
+            c.server.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+            c.server.forwarded_header = ForwardedHeader::Forwarded;
+        });
+        assert_eq!(text, "");
+    }
+}
