@@ -72,6 +72,7 @@ fn sweep(parent: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn what_a_killed_process_left_is_cleared_away_and_what_is_in_use_is_not() {
@@ -82,7 +83,12 @@ mod tests {
         _lock.unlock().unwrap();
         std::mem::forget(left);
         let another = PrivateDir::new().unwrap();
-        assert!(!path.exists());
+        // Somebody else who begins at this moment may be the one that removes it.
+        let begin = Instant::now();
+        while path.exists() {
+            assert!(begin.elapsed() < Duration::from_secs(10), "{} stays", path.display());
+            std::thread::yield_now();
+        }
         assert!(living.path().exists() && another.path().exists());
     }
 
