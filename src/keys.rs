@@ -13,7 +13,7 @@ use crate::app::keys::plan::{Rows, SigningRow, Turn};
 use crate::app::keys::refused::Place;
 use crate::app::keys::store::{self, SigningFound};
 use crate::audit::{Action, Event, Writer};
-use crate::config::Algorithm;
+use crate::config::{Algorithm, Config};
 use crate::error::{Error, Result};
 use crate::sessions;
 use crate::users::{Caller, Timestamp};
@@ -78,7 +78,7 @@ pub fn list_keys(app: &App) -> Result<Vec<SigningKey>> {
             generation: row.generation,
             kid: row.kid.clone().unwrap_or_default(),
             algorithm: row.algorithm.clone().unwrap_or_default(),
-            state: own.map_or(KeyState::Unusable, |own| state(own, &judged.rows)),
+            state: own.map_or(KeyState::Unusable, |own| state(own, &judged.rows, app.config())),
             signs_from: row.signs_from.and_then(|at| Timestamp::from_millis(at).ok()),
             private: match &row.private {
                 Some(private) if private.with.is_some() => PrivateHalf::Encrypted,
@@ -91,12 +91,10 @@ pub fn list_keys(app: &App) -> Result<Vec<SigningKey>> {
     Ok(found.signing.iter().enumerate().map(shown).collect())
 }
 
-fn state(row: &SigningRow, rows: &Rows) -> KeyState {
-    let is_later =
-        |other: &&SigningRow| other.algorithm == row.algorithm && other.signs_from > row.signs_from;
-    match rows.signing.iter().filter(is_later).map(|other| other.signs_from).min() {
-        _ if row.signs_from > rows.now => KeyState::Next,
+fn state(row: &SigningRow, rows: &Rows, config: &Config) -> KeyState {
+    match rows.followed(row, config) {
         Some(next) if next <= rows.now => KeyState::Old,
+        _ if row.signs_from > rows.now && !rows.stands_in(row) => KeyState::Next,
         _ => KeyState::Signing,
     }
 }
@@ -104,7 +102,7 @@ fn state(row: &SigningRow, rows: &Rows) -> KeyState {
 /// Makes the next signing key, and the next refresh key with it. They are published now and used
 /// after `tokens.key_publication`, when every instance and every cache knows them; the old ones
 /// are kept until what was made with them is over. Where a next key is published already, that is
-/// the one.
+/// the one, unless its turn lies further ahead than that, since the clock was ahead when it was made.
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] with HS256, whose secret is the operator's; the faults of the
@@ -115,7 +113,10 @@ pub fn rotate_keys(app: &App) -> Result<SigningKey> {
     let (_, judged) = app.judge_keys()?;
     judged.stand(app.seals())?;
     let rows = judged.rows;
-    let published = |row: &&SigningRow| row.algorithm == algorithm && row.signs_from > rows.now;
+    let published = |row: &&SigningRow| {
+        let is_next = row.signs_from > rows.now && !rows.is_far_ahead(row, app.config());
+        row.algorithm == algorithm && is_next
+    };
     let audit = Writer::new(app, &Caller::Trusted)?;
     if !rows.signing.iter().any(|row| published(&row)) {
         let from = rows.now + millis(app.config().tokens.key_publication);
@@ -223,8 +224,9 @@ fn newest(app: &App, algorithm: Algorithm) -> Result<SigningKey> {
     let keys = list_keys(app)?;
     let is_own =
         |key: &SigningKey| key.algorithm == algorithm.name() && key.state != KeyState::Unusable;
-    let mut own = keys.into_iter().filter(is_own);
-    own.next_back().ok_or_else(|| Error::Internal("the new key is not there".to_owned()))
+    let own = keys.into_iter().filter(is_own);
+    own.max_by_key(|key| key.generation)
+        .ok_or_else(|| Error::Internal("the new key is not there".to_owned()))
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -142,7 +142,8 @@ impl Keys {
         let is_own = |it: &&Scheduled| it.key.algorithm == self.own;
         let latest = due().filter(is_own).max_by_key(|it| it.signs_from);
         let other = || due().max_by_key(|it| it.signs_from);
-        let first = || able().min_by_key(|it| it.signs_from);
+        // The oldest, as they are sorted: one that was made since is published first.
+        let first = || able().next();
         let key = latest.or_else(other).or_else(first).map(|it| &it.key);
         key.ok_or_else(|| Error::Internal("there is no key that can sign".to_owned()))
     }

@@ -15,7 +15,8 @@ use time::OffsetDateTime;
 const AT_ONCE: i64 = 2_000;
 
 /// Removes what was sealed before a time, and returns how many rows that were. The last of the
-/// seals stays, as the place where the chain begins from then on; a row in the log names it.
+/// seals stays, as the place where the chain begins from then on; a row in the log names it, and
+/// another says how many rows went.
 ///
 /// # Errors
 /// `Error::Configuration` when `database.owner_url` is missing or the log is not kept, `Error::Startup` when its database
@@ -50,13 +51,17 @@ pub(crate) fn keep_to_age(app: &App, go_on: &dyn Fn() -> bool) {
 fn say_what_is_due(app: &App, before: OffsetDateTime) -> Result<()> {
     let due = app.database()?.read(|conn| store::last_due(conn, before, i64::MAX, 2))?;
     if due.is_some() {
-        let before = Timestamp::from_millis(before.unix_timestamp().saturating_mul(1_000))?;
+        let before = shown(before)?;
         log::warn!(
             "the audit log holds rows older than audit.keep; to remove them, run `gatepost audit \
              prune --before {before}` with database.owner_url"
         );
     }
     Ok(())
+}
+
+fn shown(time: OffsetDateTime) -> Result<Timestamp> {
+    Timestamp::from_millis(time.unix_timestamp().saturating_mul(1_000))
 }
 
 fn prune_while(app: &App, before: OffsetDateTime, go_on: &dyn Fn() -> bool) -> Result<u64> {
@@ -79,7 +84,13 @@ fn prune_while(app: &App, before: OffsetDateTime, go_on: &dyn Fn() -> bool) -> R
             head(app)?;
             let Some(removed) = remove(&mut client, &last)? else { break };
             all += removed;
+            // A row of its own: readers of earlier versions take the detail of the other whole.
+            let (number, before) = (last.number, shown(before)?);
+            let detail =
+                format!("removed {removed} row(s), up to seal {number}, sealed before {before}");
+            audit.record_alone(&Event::new(Action::PruneAudit, None).with_detail(&detail))?;
         }
+        head(app)?;
         Ok(all)
     })
 }

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::app::keyed::Key;
 use crate::error::Result;
 use std::collections::HashMap;
+use time::OffsetDateTime;
 
 /// Rows looked at together.
 const BATCH: i64 = 5_000;
@@ -20,6 +21,11 @@ pub struct Verified {
     pub unsealed: usize,
     /// Everything that is wrong, a line each.
     pub findings: Vec<String>,
+    /// What is not wrong and worth to know, a line each.
+    pub notes: Vec<String>,
+    /// Whether a finding is of the kind that a restored backup makes as well: something is of a later
+    /// time than what names it or follows it, or the head that was kept is not there.
+    pub may_be_restored: bool,
 }
 
 /// Checks every row and every seal, that no row is there twice, and that the chain holds the head
@@ -37,6 +43,7 @@ pub fn verify(app: &App, kept: Option<&Head>) -> Result<Verified> {
         ids: Vec::new(),
         hashes: Vec::new(),
         before: None,
+        before_at: None,
         kept: kept.cloned(),
         begins: None,
         pruned: Vec::new(),
@@ -65,6 +72,8 @@ struct Run<'a> {
     /// The beginning of each row's keyed hash, and its id.
     hashes: Vec<(u64, i64)>,
     before: Option<Head>,
+    /// When the seal before was made.
+    before_at: Option<OffsetDateTime>,
     /// The head to be met, until it is.
     kept: Option<Head>,
     /// Where the chain begins, if not at its first seal.
@@ -78,12 +87,19 @@ impl Run<'_> {
         self.verified.findings.push(text);
     }
 
+    /// A finding that a restored backup makes as well.
+    fn restored_or(&mut self, text: String) {
+        self.verified.may_be_restored = true;
+        self.finding(text);
+    }
+
     fn seal(&mut self, seal: &Seal) -> Result<()> {
         if self.before.is_none() && seal.number != 1 {
             // Its rows are pruned. Whether that is so, a row further on must say.
             self.begins = Some(seal.head());
             self.meet(seal);
             self.before = Some(seal.head());
+            self.before_at = Some(seal.sealed_at);
             return Ok(());
         }
         let expected = self.before.as_ref().map_or(0, |head| head.number) + 1;
@@ -98,6 +114,7 @@ impl Run<'_> {
             let content = Content { number, sealed_at, last_id, rows: &rows };
             let fits = content.mac(&self.chain_key, before)[..] == seal.mac[..];
             if !fits && seal.number == expected {
+                self.verified.may_be_restored |= self.before_at.is_some_and(|at| at > sealed_at);
                 self.finding(format!(
                     "seal {number} does not fit: it or one before it was changed"
                 ));
@@ -105,6 +122,7 @@ impl Run<'_> {
         }
         self.meet(seal);
         self.before = Some(seal.head());
+        self.before_at = Some(seal.sealed_at);
         Ok(())
     }
 
@@ -128,6 +146,7 @@ impl Run<'_> {
                     row.detail.as_deref().filter(|_| row.action == Action::PruneAudit.name());
                 self.pruned.extend(detail.and_then(|detail| detail.parse().ok()));
             } else {
+                self.verified.may_be_restored |= row.at > seal.sealed_at;
                 self.finding(format!("row {id} was changed"));
                 good = false;
             }
@@ -140,7 +159,7 @@ impl Run<'_> {
         if self.kept.as_ref().is_some_and(|kept| kept.number == seal.number)
             && self.kept.take() != Some(seal.head())
         {
-            self.finding(format!("seal {} is not the head that was kept", seal.number));
+            self.restored_or(format!("seal {} is not the head that was kept", seal.number));
         }
     }
 
@@ -149,7 +168,7 @@ impl Run<'_> {
         self.ids.sort_unstable();
         if let Some(twice) = self.ids.windows(2).find(|pair| pair[0] == pair[1]) {
             let id = twice[0];
-            self.finding(format!("row {id} is sealed twice"));
+            self.restored_or(format!("row {id} is sealed twice"));
         }
         let mut after = i64::MIN;
         loop {
@@ -203,20 +222,29 @@ impl Run<'_> {
 
     fn ends(&mut self) {
         let first = self.begins.as_ref().map_or(0, |begins| begins.number);
-        if let Some(begins) = self.begins.take()
-            && !self.pruned.contains(&begins)
-        {
-            let number = begins.number;
-            self.finding(format!("the log begins with seal {number}, and no pruning says so"));
+        let begins = self.begins.take();
+        let vouched = begins.as_ref().is_none_or(|begins| self.pruned.contains(begins));
+        if !vouched {
+            self.finding(format!("the log begins with seal {first}, and no pruning says so"));
         }
         if let Some(kept) = self.kept.take_if(|kept| kept.number < first) {
             let number = kept.number;
-            self.finding(format!("the log begins with seal {first}: the head kept, of seal {number}, is pruned; keep a newer one"));
+            match self.before.as_ref().filter(|_| vouched) {
+                Some(newer) => self.verified.notes.push(format!(
+                    "the log begins with seal {first}: the head kept, of seal {number}, is pruned and \
+                     proves nothing any more; keep the newer one: {newer}"
+                )),
+                None => self.finding(format!(
+                    "the log begins with seal {first}: the head kept, of seal {number}, is not there"
+                )),
+            }
         }
         if let Some(kept) = self.kept.take() {
             let last = self.before.as_ref().map_or(0, |head| head.number);
             let number = kept.number;
-            self.finding(format!("the log ends with seal {last}, the head kept was seal {number}"));
+            self.restored_or(format!(
+                "the log ends with seal {last}, the head kept was seal {number}"
+            ));
         }
     }
 }

@@ -11,7 +11,8 @@ Usage: gatepost audit head                 Print the end of the chain, to be kep
        gatepost audit prune --before TIME  Remove what is older than a time such as
                                            2027-01-31T18:00:00Z, with database.owner_url
 
-verify prints every finding and exits with 1 when there is one.
+verify prints every finding and exits with 1 when there is one. That a HEAD is pruned is none: it
+proves nothing any more, and verify prints the one to keep. The TIME of prune must be past.
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
@@ -42,6 +43,10 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
         (Some("prune"), None, Some(before)) => {
             let before = Timestamp::parse(&before)
                 .map_err(|fault| Failure::Usage(format!("--before {fault}")))?;
+            // Everything is before such a time, which is a slip and never a wish.
+            if !before.is_past() {
+                return Err(Failure::Usage(format!("--before {before} is not past")));
+            }
             let removed = audit::prune(&open()?, before)?;
             print(&format!("removed {removed} row(s)\n"))
         }
@@ -55,6 +60,9 @@ fn verify(app: &App, head: Option<&Head>) -> Outcome {
     for finding in &verified.findings {
         print_line(&finding.to_string())?;
     }
+    for note in &verified.notes {
+        print_line(note)?;
+    }
     let (sealed, unsealed) = (verified.sealed, verified.unsealed);
     print(&format!(
         "{sealed} sealed row(s) are as they were written, {unsealed} not sealed yet\n"
@@ -62,7 +70,13 @@ fn verify(app: &App, head: Option<&Head>) -> Outcome {
     match verified.findings.len() {
         0 => Ok(()),
         count => {
-            Err(Failure::Failed(format!("the audit log was tampered with: {count} finding(s)")))
+            let cause = match verified.may_be_restored {
+                true => "; a restored backup looks like this too: see docs/backup.md",
+                false => "",
+            };
+            Err(Failure::Failed(format!(
+                "the audit log was tampered with: {count} finding(s){cause}"
+            )))
         }
     }
 }

@@ -14,7 +14,8 @@ Works beside a running service, on the private PostgreSQL too, and without one. 
 name, algorithm, `next`, `signing` or `old`, the time from which it signs, and `encrypted`, `plain`
 or, when its private half is erased already, `-`; separated by tabs. One that the service did not
 write, or not so, is `unusable`; why, and its number, stand behind it. Rotating as compromised removes
-it.
+it. Where the clock was ahead when the only key was made, that one signs all the same; rotating then
+makes one whose turn comes in time, and the other is over with it.
 
 With tokens.encryption_key everything must be encrypted. reencrypt takes plain keys over where nothing
 in the database was ever encrypted; elsewhere they were planted or restored, and it refuses.

@@ -184,6 +184,12 @@ impl Timestamp {
         time.replace_nanosecond(0).map(Self).map_err(|_| fault())
     }
 
+    /// Whether it is over, by the clock of this machine.
+    #[must_use]
+    pub fn is_past(self) -> bool {
+        self.parameter() < SystemTime::now()
+    }
+
     /// The moment itself.
     pub(crate) fn time(self) -> OffsetDateTime {
         self.0

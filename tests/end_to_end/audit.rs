@@ -1,6 +1,6 @@
 //! The audit log: what it holds, who may read it, and that tampering shows.
 
-use crate::support::program::{Home, Running, run, success};
+use crate::support::program::{Home, Running, failure, run, success};
 use crate::support::{
     APP_PASSWORD, CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, client, conninfo, new_database,
     problem,
@@ -218,17 +218,80 @@ fn pruning_leaves_a_log_that_verifies_and_says_so() {
     assert_eq!(audit::prune(&app, Timestamp::parse("2020-01-01T00:00:00Z").unwrap()), Ok(0));
     assert_eq!(audit::prune(&app, Timestamp::parse("2199-01-01T00:00:00Z").unwrap()), Ok(4));
     let old = Head::from_str(&format!("1:{}", "00".repeat(32))).unwrap();
-    let found = audit::verify(&app, Some(&old)).unwrap().findings;
-    assert!(found.len() == 1 && found[0].contains("keep a newer one"), "{found:?}");
-    let verified = audit::verify(&app, Some(&kept)).unwrap();
+    let verified = audit::verify(&app, Some(&old)).unwrap();
     assert_eq!(verified.findings, [""; 0]);
-    assert_eq!(verified.sealed + verified.unsealed, 1);
+    let newer = audit::head(&app).unwrap().unwrap();
+    let note =
+        format!("of seal 1, is pruned and proves nothing any more; keep the newer one: {newer}");
+    assert!(verified.notes.len() == 1 && verified.notes[0].ends_with(&note), "{verified:?}");
+    let verified = audit::verify(&app, Some(&kept)).unwrap();
+    assert_eq!((verified.findings, verified.notes), (vec![], vec![]));
+    // One that names the place where the chain begins, and one of what was removed.
+    assert_eq!((verified.sealed, verified.unsealed), (2, 0));
+    let details: Vec<String> = server
+        .sql()
+        .query("SELECT detail FROM gatepost.audit WHERE action = 'prune_audit' ORDER BY id", &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert_eq!(details[0], kept.to_string());
+    let removed = format!(
+        "removed 4 row(s), up to seal {}, sealed before 2199-01-01T00:00:00Z",
+        kept.to_string().split(':').next().unwrap()
+    );
+    assert_eq!(details[1..], [removed]);
     server.log_in("alice", PASSWORD);
     audit::head(&app).unwrap();
     assert_eq!(audit::verify(&app, None).unwrap().findings, [""; 0]);
     // The row that says so is needed.
     server.sql().execute("DELETE FROM gatepost.audit WHERE action = 'prune_audit'", &[]).unwrap();
-    assert!(!audit::verify(&app, None).unwrap().findings.is_empty());
+    let found = audit::verify(&app, Some(&old)).unwrap().findings;
+    assert!(found.iter().any(|text| text.contains("no pruning says so")), "{found:?}");
+    assert!(found.iter().any(|text| text.contains("the head kept, of seal 1")), "{found:?}");
+}
+
+#[test]
+fn the_command_prunes_nothing_for_a_time_that_is_not_past() {
+    let ((server, _), home) = (some_log(), Home::new());
+    let rows = || -> i64 {
+        server.sql().query_one("SELECT count(*) FROM gatepost.audit", &[]).unwrap().get(0)
+    };
+    let before = rows();
+    let mut command = home.command(&["audit", "prune", "--before", "2199-01-31T18:00:00Z"]);
+    let url = |role, password| conninfo(&CLUSTER, role, password, &server.database);
+    command.env("GATEPOST_DATABASE_URL", url("gatepost_app", APP_PASSWORD));
+    command.env("GATEPOST_DATABASE_OWNER_URL", url("gatepost_owner", OWNER_PASSWORD));
+    let told = failure(&run(&mut command, ""), 2);
+    assert!(told.contains("--before 2199-01-31T18:00:00Z is not past"), "{told}");
+    assert_eq!(rows(), before);
+}
+
+#[test]
+fn the_command_says_where_a_restored_backup_may_be_the_cause() {
+    let ((server, head), home) = (some_log(), Home::new());
+    let number: i64 = head.to_string().split(':').next().unwrap().parse().unwrap();
+    let verify = |head: &str| {
+        let mut command = home.command(&["audit", "verify", "--head", head]);
+        let url = conninfo(&CLUSTER, "gatepost_app", APP_PASSWORD, &server.database);
+        command.env("GATEPOST_DATABASE_URL", url);
+        // What it found is the answer, so it goes to the standard output.
+        let output = run(&mut command, "");
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let restored = "a restored backup looks like this too: see docs/backup.md";
+    for number in [number, number + 1] {
+        let told = verify(&format!("{number}:{}", "00".repeat(32)));
+        assert!(told.contains("tampered with") && told.contains(restored), "{told}");
+    }
+    // A number that was given out again, so a seal names a row that is newer than itself.
+    let mut sql = server.sql();
+    sql.batch_execute("UPDATE gatepost.audit SET at = at + interval '1 day' WHERE id = 2").unwrap();
+    assert!(verify(&head.to_string()).contains(restored));
+    sql.batch_execute("UPDATE gatepost.audit SET at = '2020-01-01' WHERE id = 2").unwrap();
+    let told = verify(&head.to_string());
+    assert!(told.contains("tampered with: 1 finding(s)") && !told.contains("backup"), "{told}");
 }
 
 #[test]
@@ -447,7 +510,8 @@ fn a_pruning_takes_as_many_steps_as_there_are_thousands_of_seals() {
     let mut sql = server.sql();
     let mut number = |what: &str| -> i64 { sql.query_one(what, &[]).unwrap().get(0) };
     assert_eq!(number("SELECT min(number) FROM gatepost.audit_seals"), 5_000);
-    let steps = "SELECT count(*) FROM gatepost.audit WHERE action = 'prune_audit'";
+    let steps = "SELECT count(*) FROM gatepost.audit
+                 WHERE action = 'prune_audit' AND detail LIKE 'removed %'";
     assert_eq!(number(steps), 3);
 }
 

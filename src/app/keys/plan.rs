@@ -43,6 +43,32 @@ impl Rows {
         next_generation(own.max(), self.floor.0, &self.occupied.0)
     }
 
+    /// When a key stops to sign because the turn of a later one of its algorithm comes. Its turn may lie
+    /// further ahead than one is ever published, where the clock was ahead when it was made: then it
+    /// is over as soon as the turn of one that was made after it comes.
+    pub(crate) fn followed(&self, row: &SigningRow, config: &Config) -> Option<i64> {
+        let far = self.is_far_ahead(row, config);
+        let is_later = |other: &&SigningRow| {
+            other.algorithm == row.algorithm
+                && ((other.signs_from, other.generation) > (row.signs_from, row.generation)
+                    || far && other.generation > row.generation)
+        };
+        self.signing.iter().filter(is_later).map(|other| other.signs_from).min()
+    }
+
+    /// Whether the turn of a key lies further ahead than one is ever published.
+    pub(crate) fn is_far_ahead(&self, row: &SigningRow, config: &Config) -> bool {
+        let published = config.tokens.key_publication + MARGIN;
+        row.signs_from > self.now.saturating_add(millis(published))
+    }
+
+    /// Whether a key signs though its turn has not come, since no other can: the oldest of all.
+    pub(crate) fn stands_in(&self, row: &SigningRow) -> bool {
+        let able = || self.signing.iter().filter(|row| row.signs);
+        able().all(|row| row.signs_from > self.now)
+            && able().min_by_key(|row| row.generation).is_some_and(|first| first.at == row.at)
+    }
+
     pub(crate) fn next_refresh_generation(&self) -> i64 {
         let own = self.refresh.iter().map(|row| row.generation);
         next_generation(own.max(), self.floor.1, &self.occupied.1)
@@ -106,18 +132,12 @@ impl Plan {
     }
 }
 
-/// When a key stops to sign: when the turn of the next of its algorithm comes. One of another
-/// algorithm than the configured fades out: another instance may still be configured for it, and
-/// that one would have made the next in time.
+/// When a key stops to sign. One of another algorithm than the configured fades out: another instance
+/// may still be configured for it, and that one would have made the next in time.
 fn superseded(row: &SigningRow, rows: &Rows, config: &Config) -> Option<i64> {
-    let is_later = |other: &&SigningRow| {
-        other.algorithm == row.algorithm
-            && (other.signs_from, other.generation) > (row.signs_from, row.generation)
-    };
-    let next = rows.signing.iter().filter(is_later).map(|other| other.signs_from).min();
     let interval = config.tokens.key_rotation;
     let fades = row.algorithm != config.tokens.algorithm && !interval.is_zero();
-    next.or(fades.then(|| row.signs_from.saturating_add(millis(interval))))
+    rows.followed(row, config).or(fades.then(|| row.signs_from.saturating_add(millis(interval))))
 }
 
 fn next_signing_key(rows: &Rows, config: &Config) -> Option<Turn> {

@@ -195,3 +195,31 @@ fn a_program_that_embeds_the_operations_alone_rotates_as_well() {
         gatepost::list_keys(&app).unwrap().iter().map(|key| key.state).collect();
     assert_eq!(states, [KeyState::Signing, KeyState::Next]);
 }
+
+#[test]
+fn a_rotation_after_the_clock_was_years_ahead_makes_a_key_that_signs_soon() {
+    let pair = Pair::start(|_| ());
+    let id = pair.first.register("alice");
+    // As if the key had been made while the clock was two years ahead, and the one before were gone.
+    pair.let_pass(-2 * 365 * 86_400);
+    let app = pair.first.app();
+    let listed = || -> Vec<KeyState> {
+        gatepost::list_keys(app).unwrap().iter().map(|key| key.state).collect()
+    };
+    assert_eq!(listed(), [KeyState::Signing], "it signs, since no other can");
+    let far = gatepost::list_keys(app).unwrap().remove(0);
+    let before = pair.first.token("alice");
+    assert_eq!(header(&before)["kid"], far.kid);
+    let next = gatepost::rotate_keys(app).unwrap();
+    assert!(next.kid != far.kid && next.state == KeyState::Next, "{next:?}");
+    assert_ne!(next.signs_from, far.signs_from);
+    assert_eq!(gatepost::rotate_keys(app).unwrap(), next);
+    assert_eq!(listed(), [KeyState::Signing, KeyState::Next]);
+    pair.let_pass(3_600);
+    let token = pair.first.token("alice");
+    assert_eq!(header(&token)["kid"], next.kid);
+    assert_eq!(listed(), [KeyState::Old, KeyState::Signing]);
+    assert_eq!(pair.second.get(&format!("/user?id={id}"), &before).status(), 200);
+    pair.let_pass(15 * 60 + 60);
+    assert_eq!(listed(), [KeyState::Signing], "the key that was far ahead is gone");
+}
