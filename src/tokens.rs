@@ -143,7 +143,7 @@ impl Keys {
         let latest = due().filter(is_own).max_by_key(|it| it.signs_from);
         let other = || due().max_by_key(|it| it.signs_from);
         // The oldest, as they are sorted: one that was made since is published first.
-        let first = || able().next();
+        let first = || able().find(is_own).or_else(|| able().next());
         let key = latest.or_else(other).or_else(first).map(|it| &it.key);
         key.ok_or_else(|| Error::Internal("there is no key that can sign".to_owned()))
     }
