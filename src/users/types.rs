@@ -2,13 +2,13 @@
 
 use crate::error::{Error, Result};
 use crate::moment::{self, Moment, Whose};
+use crate::printable::is_invisible;
 use caseless::Caseless;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::time::SystemTime;
 use time::OffsetDateTime;
 use unicode_normalization::UnicodeNormalization;
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// Most characters of a login.
 const MAX_CHARS: usize = 128;
@@ -101,17 +101,9 @@ impl Login {
     }
 }
 
+/// What it looks like, or will be and how it will fold, nobody can say of what is invisible.
 fn is_refused(c: char) -> bool {
-    matches!(
-        c.general_category(),
-        GeneralCategory::Control
-            | GeneralCategory::Format
-            | GeneralCategory::LineSeparator
-            | GeneralCategory::ParagraphSeparator
-            // What it looks like, or will be and how it will fold, nobody can say.
-            | GeneralCategory::PrivateUse
-            | GeneralCategory::Unassigned
-    ) || c == BLANK
+    is_invisible(c) || c == BLANK
 }
 
 /// The form under which compatibility caseless matches are equal (The Unicode Standard, section
