@@ -2,16 +2,16 @@
 //!
 //! 0 done, 1 failed with one clear line on standard error, 2 wrong usage. One file a command.
 
+mod api_key;
 mod ask;
 mod audit;
 mod check_config;
 mod database;
-mod key;
-mod keys;
 mod output;
 mod passwords;
 mod selftest;
 mod serve;
+mod signing_key;
 mod user;
 
 use gatepost::config::{Config, Loaded};
@@ -33,12 +33,12 @@ Commands:
   database migrate    Bring the schema up to date
   database after-restore
                       What a restored backup needs before anybody is let in
-  keys COMMAND        list, rotate, reencrypt: the keys that sign tokens
+  signing-key COMMAND list, rotate, reencrypt: the keys that sign tokens
   audit COMMAND       head, verify, prune
   passwords COMMAND   build-list: of breached passwords, which are then refused
   user COMMAND        create, list, show, promote, demote, lock, unlock, expire, delete,
                       set-password, import, export
-  key COMMAND         create, list, revoke: API keys, for programs
+  api-key COMMAND     create, list, revoke: API keys, for programs
   selftest timing     Whether the time of a refused login tells anything, on this machine
   help [COMMAND]      Show this text, or that of a command
 
@@ -120,10 +120,10 @@ const COMMANDS: [(&str, &str, Command); 9] = [
     ("check-config", check_config::HELP, check_config::command),
     ("database", database::HELP, database::command),
     ("audit", audit::HELP, audit::command),
-    ("keys", keys::HELP, keys::command),
+    ("signing-key", signing_key::HELP, signing_key::command),
     ("passwords", passwords::HELP, passwords::command),
     ("user", user::HELP, user::command),
-    ("key", key::HELP, key::command),
+    ("api-key", api_key::HELP, api_key::command),
     ("selftest", selftest::HELP, selftest::command),
 ];
 
@@ -166,6 +166,12 @@ fn help(parser: &mut lexopt::Parser) -> Outcome {
 fn named(word: &OsStr) -> Result<(&'static str, &'static str, Command), Failure> {
     let found = COMMANDS.into_iter().find(|(name, ..)| word == *name);
     found.ok_or_else(|| match word.to_str() {
+        Some("key") => {
+            Failure::Usage("there is no command \"key\"; API keys are under api-key".to_owned())
+        }
+        Some("keys") => {
+            Failure::Usage("there is no command \"keys\"; they are under signing-key".to_owned())
+        }
         // Another word may be anything, a connection string for one.
         Some(word) if is_command(word) => Failure::Usage(format!("there is no command {word:?}")),
         _ => Failure::unexpected(),

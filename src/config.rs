@@ -209,7 +209,7 @@ pub struct Tokens {
     pub encryption_key_previous: Option<Secret>,
     /// How long a key signs before the next one does. Default `90d`: short enough for a stolen key
     /// to end by itself, and for rotation to be something that happens and not an emergency. 1 s to
-    /// 3650 d, or 0 for never but by `gatepost keys rotate`.
+    /// 3650 d, or 0 for never but by `gatepost signing-key rotate`.
     pub key_rotation: Duration,
     /// How long a key is published before it signs. Default `1h`: others may keep the published
     /// keys for 5 minutes, at most half of this, and many keep them longer. 1 s to 30 d, no more

@@ -20,7 +20,7 @@ use crate::users::{Caller, Timestamp};
 pub use reencrypt::reencrypt_keys;
 use std::time::Duration;
 
-/// A signing key as `gatepost keys list` shows one.
+/// A signing key as `gatepost signing-key list` shows one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningKey {
     /// Its number, if its row has one.

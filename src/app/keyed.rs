@@ -63,7 +63,7 @@ impl Root {
             Ok(secret) => Ok(Self::of(&secret)),
             Err(Closed::Plain) => Err(Error::startup(
                 "tokens.encryption_key is set, and the root secret in the database is not encrypted; \
-                 see `gatepost keys reencrypt`",
+                 see `gatepost signing-key reencrypt`",
             )),
             Err(Closed::Foreign(name)) => Err(sealed_otherwise(&name)),
             Err(Closed::Broken) => Err(broken()),

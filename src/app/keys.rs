@@ -113,8 +113,8 @@ impl Ring {
         let (loaded, complaint) = load(database, config, &self.seals, before.as_ref())?;
         self.say(complaint.as_deref(), |complaint| {
             format!(
-                "passed over in the database: {complaint}; `gatepost keys list` shows them, `gatepost \
-                 keys rotate --compromised` removes them"
+                "passed over in the database: {complaint}; `gatepost signing-key list` shows them, `gatepost \
+                 signing-key rotate --compromised` removes them"
             )
         });
         let mut place = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
@@ -195,7 +195,7 @@ fn load(
             if before.is_none() && judged.are_sealed_otherwise(&found, seals) {
                 log::warn!(
                     "keys in the database are still encrypted with tokens.encryption_key_previous; \
-                     run `gatepost keys reencrypt`"
+                     run `gatepost signing-key reencrypt`"
                 );
             }
             let complaint = judged.complaint();

@@ -1,7 +1,7 @@
 //! `gatepost database create`, `gatepost database migrate` and `gatepost database after-restore`
 
 use super::output::tell;
-use super::{Argument, Arguments, Failure, Outcome, ask, key, print};
+use super::{Argument, Arguments, Failure, Outcome, api_key, ask, print};
 use gatepost::config::Algorithm;
 use gatepost::{App, Secret, database};
 
@@ -22,7 +22,7 @@ migrate    Applies the pending migrations with database.owner_url. With --dry-ru
 after-restore
            Once a backup was restored, or a standby took over that lacked the last commits, and
            before the service runs on it: gives out no number again, makes all keys new, ends all
-           sessions. With database.owner_url. Prints the API keys, as `gatepost key list` does:
+           sessions. With database.owner_url. Prints the API keys, as `gatepost api-key list` does:
            look through them, since those that were revoked meanwhile live again. It may be run
            again, and beside a running service.
 
@@ -141,5 +141,5 @@ fn after_restore(mut arguments: Arguments) -> Outcome {
     if !keys.is_empty() {
         tell("these API keys are as the backup has them; revoke what must not live:");
     }
-    print(&keys.iter().map(key::line).collect::<String>())
+    print(&keys.iter().map(api_key::line).collect::<String>())
 }

@@ -92,7 +92,7 @@ fn refuse_planted(judged: &Judged) -> Result<()> {
     let Some(names) = names.filter(|_| judged.opened) else { return Ok(()) };
     let cure = match judged.of_root() {
         Some(_) => "restore the row 'root' of gatepost.server_secrets from a backup",
-        None => "`gatepost keys rotate --compromised` replaces all keys",
+        None => "`gatepost signing-key rotate --compromised` replaces all keys",
     };
     Err(Error::Startup(format!(
         "not encrypted, though other keys in the database are, so planted or restored: {names}. Nothing \

@@ -229,13 +229,13 @@ fn an_operator_makes_lists_and_revokes_keys_beside_a_running_service() {
     let mut command = home.command(&["serve"]);
     command.env("GATEPOST_ACCESS_REGISTRATION", "admin").env("GATEPOST_LOG_LEVEL", "trace");
     let service = crate::support::program::Running::start(&mut command);
-    let output = home.run(&["key", "create", "shop", "--scope", "register,users:read"], "");
+    let output = home.run(&["api-key", "create", "shop", "--scope", "register,users:read"], "");
     let secret = success(&output);
     let secret = secret.trim_end();
     assert!(secret.starts_with("gp_") && !secret.contains('\n'), "{secret}");
     let note = String::from_utf8(output.stderr).unwrap();
     assert!(note.contains("users:read register") && !note.contains(secret), "{note}");
-    let listed = success(&home.run(&["key", "list"], ""));
+    let listed = success(&home.run(&["api-key", "list"], ""));
     let words: Vec<&str> = listed.trim_end().split('\t').collect();
     assert_eq!(
         (words[..3].to_vec(), &words[4..]),
@@ -249,15 +249,15 @@ fn an_operator_makes_lists_and_revokes_keys_beside_a_running_service() {
         request.bearer_auth(secret).json(&body).send().unwrap()
     };
     assert_eq!(register("alice").status(), 201);
-    let listed = success(&home.run(&["key", "list"], ""));
+    let listed = success(&home.run(&["api-key", "list"], ""));
     assert_ne!(listed.trim_end().split('\t').nth(4), Some("-"), "{listed}");
 
-    let taken = failure(&home.run(&["key", "create", "shop", "--scope", "register"], ""), 1);
+    let taken = failure(&home.run(&["api-key", "create", "shop", "--scope", "register"], ""), 1);
     assert!(taken.contains("another API key has this name"), "{taken}");
-    let revoked = success(&home.run(&["key", "revoke", "shop"], ""));
+    let revoked = success(&home.run(&["api-key", "revoke", "shop"], ""));
     assert_ne!(revoked.trim_end().split('\t').nth(5), Some("-"), "{revoked}");
     problem(register("bob"), 401, "unauthenticated");
-    let again = failure(&home.run(&["key", "revoke", "1"], ""), 1);
+    let again = failure(&home.run(&["api-key", "revoke", "1"], ""), 1);
     assert!(again.contains("no such API key"), "{again}");
     // At the level that logs most.
     let log = service.stop();

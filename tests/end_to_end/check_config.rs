@@ -160,7 +160,8 @@ fn help_is_a_command_and_a_usage_error_points_to_the_help_of_its_command() {
     let home = Home::new();
     let help = |arguments: &[&str]| success(&home.run(arguments, ""));
     assert_eq!(help(&["help"]), help(&["--help"]));
-    for command in ["serve", "check-config", "database", "audit", "keys", "key", "user", "selftest"]
+    for command in
+        ["serve", "check-config", "database", "audit", "signing-key", "api-key", "user", "selftest"]
     {
         assert_eq!(help(&["help", command]), help(&[command, "--help"]));
     }

@@ -22,11 +22,11 @@ fn every_command_explains_itself() {
         &["database", "create", "--help"],
         &["database", "migrate", "--help"],
         &["database", "after-restore", "--help"],
-        &["keys", "--help"],
+        &["signing-key", "--help"],
         &["user", "--help"],
         &["user", "create", "--help"],
-        &["key", "--help"],
-        &["key", "create", "--help"],
+        &["api-key", "--help"],
+        &["api-key", "create", "--help"],
         &["user", "import", "--help"],
         &["audit", "--help"],
         &["selftest", "--help"],
@@ -58,14 +58,15 @@ fn wrong_usage_exits_with_2_and_one_line() {
         &["user", "create", "a", "b"],
         &["user", "list", "--admin"],
         &["user", "promote"],
-        &["key"],
-        &["key", "rotate"],
-        &["key", "create"],
-        &["key", "create", "shop"],
-        &["key", "create", "--scope", "register"],
-        &["key", "create", "shop", "--scope", "register", "--scope", "users:read"],
-        &["key", "list", "--scope", "register"],
-        &["key", "revoke"],
+        &["api-key"],
+        &["signing-key"],
+        &["api-key", "rotate"],
+        &["api-key", "create"],
+        &["api-key", "create", "shop"],
+        &["api-key", "create", "--scope", "register"],
+        &["api-key", "create", "shop", "--scope", "register", "--scope", "users:read"],
+        &["api-key", "list", "--scope", "register"],
+        &["api-key", "revoke"],
         &["user", "import"],
         &["audit", "prune"],
         &["selftest"],
@@ -79,6 +80,15 @@ fn wrong_usage_exits_with_2_and_one_line() {
         let text = failure(&home.run(arguments, ""), 2);
         assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
         assert!(text.starts_with("gatepost: ") && text.contains("--help"), "{text}");
+    }
+}
+
+#[test]
+fn a_command_under_its_old_name_is_refused_with_the_new_one() {
+    let home = Home::new();
+    for (old, new) in [("key", "api-key"), ("keys", "signing-key")] {
+        let text = failure(&home.run(&[old, "list"], ""), 2);
+        assert!(text.contains(&format!("under {new};")), "{text}");
     }
 }
 

@@ -111,7 +111,7 @@ fn users_sessions_and_what_a_token_is_worth() {
 #[test]
 fn an_api_key() {
     let home = Home::new();
-    let key = success(&home.run(&["key", "create", "shop", "--scope", "register"], ""));
+    let key = success(&home.run(&["api-key", "create", "shop", "--scope", "register"], ""));
     let key = key.trim_end();
     assert!(key.starts_with("gp_") && key.len() == 52, "{key}");
     assert!(key[3..].bytes().all(|b| b.is_ascii_alphanumeric()), "{key}");

@@ -113,11 +113,11 @@ fn what_somebody_put_into_the_tables_is_not_shown_raw() {
     let mut sql = server.sql();
     sql.execute("UPDATE gatepost.users SET login = $1", &[&HOSTILE]).unwrap();
     success(&run(
-        &mut on_cluster(&home, &server, &["key", "create", "k", "--scope", "register"]),
+        &mut on_cluster(&home, &server, &["api-key", "create", "k", "--scope", "register"]),
         "",
     ));
     sql.execute("UPDATE gatepost.api_keys SET name = $1", &[&HOSTILE]).unwrap();
-    for arguments in [["user", "list"], ["key", "list"]] {
+    for arguments in [["user", "list"], ["api-key", "list"]] {
         let text = success(&run(&mut on_cluster(&home, &server, &arguments), ""));
         harmless(&text, 1);
         assert!(text.contains("\\u{1b}[2J"), "{text}");

@@ -253,7 +253,7 @@ fn on_the_private_postgresql_the_command_works_beside_a_service_and_alone() {
     let body = json!({"login": "alice", "password": PASSWORD});
     let post = |url: &str, body: &Value| client().post(url).json(body).send().unwrap();
     assert_eq!(post(&format!("{}/user", service.url), &body).status(), 201);
-    success(&home.run(&["key", "create", "shop", "--scope", "register"], ""));
+    success(&home.run(&["api-key", "create", "shop", "--scope", "register"], ""));
     let tokens = Tokens::of(post(&service.url, &body));
     let keys = success(&home.run(&["database", "after-restore"], ""));
     assert!(keys.starts_with("1\tshop\tregister\t20"), "{keys}");

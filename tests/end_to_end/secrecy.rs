@@ -182,7 +182,7 @@ fn an_argument_that_nobody_expected_may_be_a_secret_and_is_not_quoted() {
         &["user", "create", "alice", SECRET],
         &["database", "create", &url],
         &["database", "migrate", SECRET],
-        &["key", "create", "name", SECRET],
+        &["api-key", "create", "name", SECRET],
         &["audit", "head", SECRET],
         &["user", "create", "alice", &format!("--admin={SECRET}")],
         &["database", "create", &format!("--owner-password={SECRET}")],

@@ -122,7 +122,7 @@ impl Judged {
         };
         Err(Error::Startup(format!(
             "tokens.encryption_key is set, and the database holds keys that it does not protect: \
-             {due}. Nothing was changed. `gatepost keys reencrypt` takes over what an earlier release \
+             {due}. Nothing was changed. `gatepost signing-key reencrypt` takes over what an earlier release \
              has encrypted, and keys that are not encrypted if nothing in this database ever was; it \
              says what to do if they were planted or restored"
         )))

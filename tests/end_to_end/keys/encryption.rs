@@ -29,7 +29,7 @@ fn private_keys_lie_encrypted_in_the_database_and_the_encryption_key_can_be_chan
     let tokens = server.tokens("alice");
     assert_eq!(names(&server.service), BTreeSet::from([None]));
     let Err(Error::Startup(text)) = start(Some(SECRET), None) else { panic!("started") };
-    assert!(text.contains("gatepost keys reencrypt"), "{text}");
+    assert!(text.contains("gatepost signing-key reencrypt"), "{text}");
     let repair = App::open_for_repair(encrypted(&database, Some(SECRET), None)).unwrap();
     let kid = gatepost::list_keys(server.app()).unwrap()[0].kid.clone();
     let done = ["root secret".to_owned(), format!("signing key {kid}"), "refresh key 1".to_owned()];

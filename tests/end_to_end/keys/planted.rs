@@ -122,17 +122,20 @@ fn a_plain_key_planted_by_the_service_s_own_role_is_neither_used_nor_published()
     // Nothing that needs the keys begins; what shows and mends them does.
     for arguments in [&["serve"] as &[&str], &["user", "list"], &["audit", "verify"]] {
         let text = failure(&place.run(arguments), 1);
-        assert!(text.contains("gatepost keys reencrypt") && text.contains(&own.kid), "{text}");
+        assert!(
+            text.contains("gatepost signing-key reencrypt") && text.contains(&own.kid),
+            "{text}"
+        );
     }
-    let list = success(&place.run(&["keys", "list"]));
+    let list = success(&place.run(&["signing-key", "list"]));
     let line = list.lines().find(|line| line.contains(&own.kid)).unwrap();
     assert!(line.contains("\tplain"), "{list}");
-    let text = failure(&place.run(&["keys", "reencrypt"]), 1);
+    let text = failure(&place.run(&["signing-key", "reencrypt"]), 1);
     assert!(text.contains("planted or restored") && text.contains(&own.kid), "{text}");
-    assert!(text.contains("gatepost keys rotate --compromised"), "{text}");
-    success(&place.run(&["keys", "rotate", "--compromised"]));
+    assert!(text.contains("gatepost signing-key rotate --compromised"), "{text}");
+    success(&place.run(&["signing-key", "rotate", "--compromised"]));
     place.open().unwrap();
-    let list = success(&place.run(&["keys", "list"]));
+    let list = success(&place.run(&["signing-key", "list"]));
     assert!(list.lines().count() == 1 && !list.contains(&own.kid), "{list}");
 }
 
@@ -156,7 +159,7 @@ fn a_public_key_planted_by_the_service_s_own_role_verifies_nothing() {
         problem(server.get(&target, &own.forge(&token)), 401, "unauthenticated");
         assert_eq!(jwks(&server.url("")).len(), 1);
     }
-    let list = success(&place.run(&["keys", "list"]));
+    let list = success(&place.run(&["signing-key", "list"]));
     assert!(list.contains(&format!("{}\tEdDSA\tunusable", own.kid)), "{list}");
 }
 
@@ -350,7 +353,7 @@ fn a_malformed_row_is_named_and_its_name_is_escaped() {
     let place = Place::new();
     place.server.register("alice");
     plant_malformed(&place, ("service", "kid = E'\\033[31m\\nred', generation = 1234"));
-    let text = success(&place.run(&["keys", "list"]));
+    let text = success(&place.run(&["signing-key", "list"]));
     assert_eq!(text.lines().count(), 2, "{text}");
     assert!(!text.contains('\x1b') && text.contains("1234") && text.contains("red"), "{text}");
     let output = place.run(&["user", "lock", "alice"]);
@@ -359,8 +362,8 @@ fn a_malformed_row_is_named_and_its_name_is_escaped() {
     assert!(log.contains("signing key 1234") && log.contains("red"), "{log}");
     assert!(!log.contains("[31m\n") && !log.contains("\x1b[31m\\n"), "{log}");
     success(&place.run(&["audit", "verify"]));
-    success(&place.run(&["keys", "rotate", "--compromised"]));
-    assert_eq!(success(&place.run(&["keys", "list"])).lines().count(), 1);
+    success(&place.run(&["signing-key", "rotate", "--compromised"]));
+    assert_eq!(success(&place.run(&["signing-key", "list"])).lines().count(), 1);
 }
 
 #[test]
@@ -377,9 +380,14 @@ fn a_running_service_keeps_its_keys_beside_a_plain_row_and_says_so_once() {
     assert_eq!(post("/user").status(), 201);
     let mut sql = CLUSTER.admin(&database).connect(NoTls).unwrap();
     plant_plain(&mut sql, &Own::new());
-    service.wait_for_log("gatepost keys reencrypt");
+    service.wait_for_log("gatepost signing-key reencrypt");
     std::thread::sleep(Duration::from_millis(2_500));
-    assert_eq!(service.log().matches("gatepost keys reencrypt").count(), 1, "{}", service.log());
+    assert_eq!(
+        service.log().matches("gatepost signing-key reencrypt").count(),
+        1,
+        "{}",
+        service.log()
+    );
     assert_eq!(jwks(&service.url), before);
     let token = post("/").json::<Value>().unwrap()["access_token"].as_str().unwrap().to_owned();
     assert_eq!(header(&token)["kid"], before[0]["kid"]);
@@ -416,9 +424,9 @@ fn an_audit_log_rewritten_under_a_plain_root_secret_does_not_verify() {
     }
     for arguments in [&["audit", "verify"] as &[&str], &["serve"], &["user", "list"]] {
         let text = failure(&place.run(arguments), 1);
-        assert!(text.contains("root secret") && text.contains("keys reencrypt"), "{text}");
+        assert!(text.contains("root secret") && text.contains("signing-key reencrypt"), "{text}");
     }
-    let text = failure(&place.run(&["keys", "reencrypt"]), 1);
+    let text = failure(&place.run(&["signing-key", "reencrypt"]), 1);
     assert!(text.contains("planted or restored") && text.contains("root secret"), "{text}");
     // Nor does a service that runs write on under it, or draw another.
     drop(place.server.app().reload_keys());
@@ -445,9 +453,9 @@ fn keys_that_an_earlier_release_has_sealed_are_taken_over_once() {
                  VALUES (0, $1, 'EdDSA', $2, now() - interval '1 minute')";
     sql.execute(plant, &[&own.kid, &own.pair.public_key().as_ref()]).unwrap();
     let text = failure(&place.run(&["serve"]), 1);
-    assert!(text.contains("gatepost keys reencrypt") && text.contains(&kid), "{text}");
+    assert!(text.contains("gatepost signing-key reencrypt") && text.contains(&kid), "{text}");
     assert!(text.contains("what an earlier release has encrypted"), "{text}");
-    let text = success(&place.run(&["keys", "reencrypt"]));
+    let text = success(&place.run(&["signing-key", "reencrypt"]));
     assert!(text.contains(&format!("signing key {kid}\n")), "{text}");
     assert!(text.contains(&own.kid) && text.contains("removed"), "{text}");
     let restarted = TestServer {
@@ -462,13 +470,13 @@ fn keys_that_an_earlier_release_has_sealed_are_taken_over_once() {
         401,
         "unauthenticated",
     );
-    assert_eq!(success(&place.run(&["keys", "reencrypt"])), "nothing to do\n");
+    assert_eq!(success(&place.run(&["signing-key", "reencrypt"])), "nothing to do\n");
     // From then on, a row without a code has lost it, which the service's own role can do.
     let mut app = place.as_the_service();
     app.batch_execute("UPDATE gatepost.signing_keys SET mac = NULL").unwrap();
-    assert_eq!(success(&place.run(&["keys", "reencrypt"])), "nothing to do\n");
+    assert_eq!(success(&place.run(&["signing-key", "reencrypt"])), "nothing to do\n");
     drop(place.open().unwrap());
-    let list = success(&place.run(&["keys", "list"]));
+    let list = success(&place.run(&["signing-key", "list"]));
     let line = list.lines().find(|line| line.starts_with(&kid)).unwrap();
     assert!(line.contains("unusable") && line.contains("not as the service wrote it"), "{list}");
 }
@@ -481,11 +489,11 @@ fn a_refresh_key_that_is_not_sealed_stops_a_start_and_nothing_is_made_anew() {
     place.as_the_service().batch_execute(change).unwrap();
     let text = failure(&place.run(&["serve"]), 1);
     assert!(text.contains("refresh key 1 is not encrypted"), "{text}");
-    let text = failure(&place.run(&["keys", "reencrypt"]), 1);
+    let text = failure(&place.run(&["signing-key", "reencrypt"]), 1);
     assert!(text.contains("planted or restored") && text.contains("refresh key 1"), "{text}");
     let sql = "SELECT count(*) FROM gatepost.refresh_keys";
     assert_eq!(place.server.sql().query_one(sql, &[]).unwrap().get::<_, i64>(0), 1);
-    success(&place.run(&["keys", "rotate", "--compromised"]));
+    success(&place.run(&["signing-key", "rotate", "--compromised"]));
     place.open().unwrap();
 }
 
@@ -526,11 +534,13 @@ fn a_root_secret_that_was_damaged_is_named_and_no_other_is_made() {
         let place = Place::new();
         let change = format!("UPDATE gatepost.server_secrets SET {change} WHERE name = 'root'");
         place.as_the_service().batch_execute(&change).unwrap();
-        for arguments in [&["serve"] as &[&str], &["audit", "verify"], &["keys", "reencrypt"]] {
+        for arguments in
+            [&["serve"] as &[&str], &["audit", "verify"], &["signing-key", "reencrypt"]]
+        {
             let text = failure(&place.run(arguments), 1);
             assert!(text.contains("the root secret") && !text.contains('\x1b'), "{text}");
         }
         assert!(place.server.app().reload_keys().is_err());
-        success(&place.run(&["keys", "list"]));
+        success(&place.run(&["signing-key", "list"]));
     }
 }

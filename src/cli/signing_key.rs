@@ -1,14 +1,14 @@
-//! `gatepost keys …`: works beside a running service, and without one.
+//! `gatepost signing-key …`: works beside a running service, and without one.
 
 use super::output::record;
 use super::{Argument, Arguments, Failure, Outcome, print};
 use gatepost::{App, KeyState, PrivateHalf, SigningKey};
 
 pub(super) const HELP: &str = "\
-Usage: gatepost keys list                  List the signing keys in the database
-       gatepost keys rotate                Make the next one, which signs after tokens.key_publication
-       gatepost keys rotate --compromised  Replace all of them now: all tokens and sessions are over
-       gatepost keys reencrypt             Encrypt them under tokens.encryption_key, and print which
+Usage: gatepost signing-key list                  List the signing keys in the database
+       gatepost signing-key rotate                Make the next one, which signs after tokens.key_publication
+       gatepost signing-key rotate --compromised  Replace all of them now: all tokens and sessions are over
+       gatepost signing-key reencrypt             Encrypt them under tokens.encryption_key, and print which
 
 Works beside a running service, on the private PostgreSQL too, and without one. A key is shown as
 name, algorithm, `next`, `signing` or `old`, the time from which it signs, and `encrypted`, `plain`
@@ -32,7 +32,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if compromised && words != ["rotate"] {
-        return Err(Failure::Usage("--compromised goes with keys rotate".to_owned()));
+        return Err(Failure::Usage("--compromised goes with signing-key rotate".to_owned()));
     }
     // These show and mend what keeps all else from beginning.
     let repair = compromised || words != ["rotate"];
@@ -56,7 +56,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
                 count => print(&format!("encrypted {count} key(s)\n")),
             }
         }
-        _ => Err(Failure::Usage("keys takes list, rotate or reencrypt".to_owned())),
+        _ => Err(Failure::Usage("signing-key takes list, rotate or reencrypt".to_owned())),
     }
 }
 

@@ -1,13 +1,13 @@
-//! `gatepost key …`: works beside a running service, and without one.
+//! `gatepost api-key …`: works beside a running service, and without one.
 
 use super::output::{print_line, record, tell};
 use super::{Argument, Arguments, Failure, Outcome, print};
 use gatepost::{ApiKey, App, Caller, KeyName, KeyRef, Scopes};
 
 pub(super) const HELP: &str = "\
-Usage: gatepost key create NAME --scope SCOPE[,SCOPE…]    Make a key and show it, this once
-       gatepost key list                                  List all keys
-       gatepost key revoke NAME|ID                        Refuse a key from now on
+Usage: gatepost api-key create NAME --scope SCOPE[,SCOPE…]    Make a key and show it, this once
+       gatepost api-key list                                  List all keys
+       gatepost api-key revoke NAME|ID                        Refuse a key from now on
 
 A program shows its key as `Authorization: Bearer KEY`. What it may do:
 
@@ -46,8 +46,8 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
             tell(&format!("key {} ({}); keep it well, it is not shown again:", key.id, key.scopes));
             print_line(secret.expose())
         }
-        (["create", _], None) => Err(Failure::Usage("key create needs --scope".to_owned())),
-        (_, Some(_)) => Err(Failure::Usage("--scope goes with key create NAME".to_owned())),
+        (["create", _], None) => Err(Failure::Usage("api-key create needs --scope".to_owned())),
+        (_, Some(_)) => Err(Failure::Usage("--scope goes with api-key create NAME".to_owned())),
         (["list"], None) => {
             let keys = gatepost::list_api_keys(&open()?, &Caller::Trusted)?;
             print(&keys.iter().map(line).collect::<String>())
@@ -57,9 +57,9 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
             print(&line(&gatepost::revoke_api_key(&open()?, &Caller::Trusted, &which)?))
         }
         (["create" | "revoke", ..], None) => {
-            Err(Failure::Usage(format!("key {} needs a NAME", words[0])))
+            Err(Failure::Usage(format!("api-key {} needs a NAME", words[0])))
         }
-        _ => Err(Failure::Usage("key takes create, list or revoke".to_owned())),
+        _ => Err(Failure::Usage("api-key takes create, list or revoke".to_owned())),
     }
 }
 
