@@ -275,6 +275,12 @@ impl App {
         }
     }
 
+    /// Reads the keys again because something shows that the database holds others by now, once a
+    /// second at most. A fault is logged.
+    pub(crate) fn look_again_for_keys(&self) {
+        self.ring.look_again(&self.database, &self.config);
+    }
+
     fn loaded(&self) -> Result<Loaded> {
         let Some(loaded) = self.ring.get() else {
             self.check_schema()?;

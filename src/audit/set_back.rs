@@ -17,6 +17,8 @@ pub(crate) fn notice(app: &App, sign: &str) {
 
 fn say(app: &App, sign: &str) -> Result<()> {
     if app.set_back().is_said(app.newest_refresh_key()?.generation()) {
+        // It may have been set back once more, which no sign can tell from the first time.
+        app.look_again_for_keys();
         return Ok(());
     }
     // Those in memory may be from before it was set back, or from before the command ran.

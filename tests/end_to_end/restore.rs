@@ -1,5 +1,6 @@
 //! A database that was set back: what is said, and what `gatepost database after-restore` does.
 
+use crate::keys::header;
 use crate::support::program::{Home, Running, failure, run, success};
 use crate::support::{
     APP_PASSWORD, CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, Tokens, client, config, conninfo,
@@ -300,6 +301,33 @@ fn a_refresh_token_ahead_of_its_session_is_told_as_a_database_that_was_set_back(
     // The token that the row took for the good one was retired long ago.
     problem(process.refresh(&first), 400, "invalid_grant");
     process.running.stop();
+}
+
+#[test]
+fn an_instance_that_sees_it_was_set_back_reads_its_keys_at_once() {
+    let database = new_database();
+    let mut config = config(&database);
+    config.tokens.key_publication = Duration::from_secs(1);
+    let app = App::open(config).unwrap();
+    let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
+    gatepost::register(&app, &Caller::Trusted, &login, &password).unwrap();
+    let log_in = || gatepost::log_in(&app, &login, &password).unwrap();
+    let key = || header(&log_in().access_token)["kid"].clone();
+    let (first, before) = (log_in().refresh_token, key());
+    let dump = Dump::of(&database);
+    // Each time a key is made that the backup lacks, and long before the next regular reading a
+    // token shows that it was restored.
+    for time in ["first", "second"] {
+        let ahead = gatepost::refresh(&app, &first).unwrap().refresh_token;
+        gatepost::rotate_keys(&app).unwrap();
+        app.reload_keys().unwrap();
+        std::thread::sleep(Duration::from_millis(1_100));
+        assert_ne!(key(), before, "the {time} time");
+        dump.restore(&database);
+        assert_eq!(gatepost::refresh(&app, &ahead).err(), Some(Error::InvalidGrant));
+        assert_eq!(key(), before, "the {time} time");
+        dump.restore(&database);
+    }
 }
 
 #[test]
