@@ -27,19 +27,19 @@ gatepost: the authentication server for small machines
 Usage: gatepost [--config FILE] [COMMAND]
 
 Commands:
-  serve               Run the service (this is what happens without a command)
-  check-config        Show the effective settings and where each comes from
-  database create     Make roles and database on a PostgreSQL server
+  serve               Run the service (the default)
+  check-config        Show the settings in force and where each comes from
+  database create     Create the roles and the database on a PostgreSQL server
   database migrate    Bring the schema up to date
   database after-restore
-                      What a restored backup needs before anybody is let in
+                      Make a restored database safe to use
   signing-key COMMAND list, rotate, reencrypt: the keys that sign tokens
   audit COMMAND       head, verify, prune
-  passwords COMMAND   build-list: of breached passwords, which are then refused
+  passwords COMMAND   build-list: breached passwords to refuse
   user COMMAND        create, list, show, promote, demote, lock, unlock, expire, delete,
                       set-password, import, export
   api-key COMMAND     create, list, revoke: API keys, for programs
-  selftest timing     Whether the time of a refused login tells anything, on this machine
+  selftest timing     Check that the time of a refused login reveals nothing
   help [COMMAND]      Show this text, or that of a command
 
 Options:
@@ -49,7 +49,7 @@ Options:
 
 APP_SETTINGS chooses the configuration: development (default), testing or production.
 Every setting KEY of [SECTION] can be given as GATEPOST_SECTION_KEY in the environment, and
-every secret in a file that GATEPOST_SECTION_KEY_FILE names. The README lists the settings.
+every secret in a file that GATEPOST_SECTION_KEY_FILE names. docs/settings.md lists them all.
 ";
 
 /// Why a command did not do what it was asked.
@@ -64,7 +64,7 @@ impl Failure {
     /// An argument that nobody asked for. It is not repeated: it may be a password, and what is said
     /// here ends in logs.
     fn unexpected() -> Self {
-        Self::Usage("there is an argument too many, which is not shown here".to_owned())
+        Self::Usage("there is an unexpected argument, which is not shown here".to_owned())
     }
 }
 

@@ -7,79 +7,77 @@
 use std::fmt;
 use std::time::Duration;
 
-/// Why an operation did not happen.
+/// Why an operation failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// A parameter is missing, malformed or unknown. The text names it.
     InvalidRequest(String),
-    /// The body is not of the media type that this call takes, which is named.
+    /// The body is not of the media type that this call takes. The text names that type.
     UnsupportedMediaType(&'static str),
-    /// The login, in its canonical form, belongs to somebody already.
+    /// Another user has this login, compared in its canonical form.
     LoginTaken,
     /// The new password is refused. The text says why.
     WeakPassword(String),
-    /// Wrong login or wrong password; which of the two is not said.
+    /// Wrong login or wrong password. The error does not tell which.
     InvalidCredentials,
-    /// An admin has locked the account. Said only to who knows its password.
+    /// An admin has locked the account. Only a caller with the right password learns this.
     AccountLocked,
-    /// The account has passed its `expires_at`. Said only to who knows its password.
+    /// The account has expired (`expires_at`). Only a caller with the right password learns this.
     AccountExpired,
-    /// A refresh token that is malformed, foreign or retired, or whose session is over.
+    /// The refresh token is malformed, foreign or retired, or its session has ended.
     InvalidGrant,
-    /// Too many failures, registrations or refreshes: nothing was tried, and nothing will be before
-    /// this time has passed.
+    /// Too many failures, registrations or refreshes. Nothing was tried; try again after this time.
     TooManyAttempts(Duration),
-    /// Neither a token nor a key where one is needed.
+    /// The call needs an access token or an API key, and there is none.
     TokenMissing,
-    /// A token that is malformed, foreign, expired, or older than its user's last change.
+    /// The access token is malformed, foreign, expired or revoked.
     TokenInvalid,
-    /// An API key that is malformed, unknown or revoked.
+    /// The API key is malformed, unknown or revoked.
     KeyInvalid,
-    /// The same where it was shown as OAuth's clients do, as the secret of a client (RFC 6749,
+    /// As [`Error::KeyInvalid`], for a key that was sent as a client secret in HTTP Basic (RFC 6749,
     /// 2.3.1).
     ClientInvalid,
-    /// A valid token without the right to do this.
+    /// The token is valid, and its user may not do this.
     Forbidden,
-    /// A valid API key, and something that no key may do.
+    /// The API key is valid, and no API key may do this.
     KeyForbidden,
-    /// It would leave no admin who is active, and only the program itself may do that.
+    /// The change would leave no active admin. Only a trusted caller may do that.
     LastAdmin,
-    /// A valid API key without this scope.
+    /// The API key is valid and lacks this scope.
     ScopeMissing(&'static str),
-    /// In open mode: a request for, or from a page under, a name that strangers can point here.
+    /// In open mode: the `Host` or the `Origin` is a name that a stranger could point at this machine.
     ForbiddenOrigin,
     /// No user has this id or login.
     NoSuchUser,
-    /// No session that lives has this id.
+    /// No active session has this id.
     NoSuchSession,
-    /// Another API key, which is not revoked, has this name.
+    /// Another API key has this name and is not revoked.
     KeyNameTaken,
-    /// No API key that is not revoked has this name or id.
+    /// No API key has this name or id, or it is revoked.
     NoSuchKey,
-    /// The database cannot be reached, or did not answer in its time. Nothing was changed; the
-    /// same call may succeed later.
+    /// The database cannot be reached or did not answer in time. Nothing was changed; try again later.
     Unavailable(String),
-    /// The connection to the database was lost while it was used. During a commit that means that
-    /// the outcome is not known.
+    /// The connection to the database was lost in use. If that was during a commit, the outcome is
+    /// unknown.
     ConnectionLost(String),
-    /// The database takes no changes: it is a standby, or was made read-only.
+    /// The database accepts no writes: it is a standby, or was made read-only.
     ReadOnly(String),
-    /// Another transaction was in the way (SQLSTATE 40001 or 40P01) and all attempts are used up.
+    /// Other transactions were in the way (SQLSTATE 40001 or 40P01), and all attempts are used up.
     Conflict(String),
-    /// Too many others wait for the same. Nothing was tried; the same call may succeed later. The
-    /// text says for what.
+    /// Too many callers are waiting. Nothing was tried; try again later. The text says what they are
+    /// waiting for.
     Overloaded(&'static str),
-    /// The database's schema is older than this program, or not there at all.
+    /// The database's schema is older than this program, or missing.
     SchemaBehind(String),
-    /// The configuration has these faults, one text each.
+    /// The configuration has these faults, one text for each.
     Configuration(Vec<String>),
     /// The service, or the private PostgreSQL, could not be started. The text says why and what
     /// to do.
     Startup(String),
-    /// A file that an operator gave cannot be read or written, or is not what it should be. The
-    /// text names it, and the line where that helps.
+    /// A file that an operator named cannot be read or written, or its content is wrong. The text
+    /// names the file, and the line where that helps.
     File(String),
-    /// A fault of ours. The text is for the log.
+    /// A fault in Gatepost. The text is for the log.
     Internal(String),
 }
 
@@ -118,27 +116,27 @@ impl fmt::Display for Error {
             Self::InvalidCredentials => f.write_str("wrong login or password"),
             Self::AccountLocked => f.write_str("this account is locked"),
             Self::AccountExpired => f.write_str("this account has expired"),
-            Self::InvalidGrant => f.write_str("the refresh token is not valid, or no longer"),
+            Self::InvalidGrant => f.write_str("the refresh token is invalid, expired or already used"),
             Self::TooManyAttempts(wait) => {
-                write!(f, "too many attempts; the next one is in {} s", seconds(*wait))
+                write!(f, "too many attempts; try again in {} s", seconds(*wait))
             }
             Self::TokenMissing => f.write_str("an access token is needed"),
-            Self::TokenInvalid => f.write_str("the access token is not valid, or no longer"),
+            Self::TokenInvalid => f.write_str("the access token is invalid, expired or revoked"),
             Self::KeyInvalid | Self::ClientInvalid => {
-                f.write_str("the API key is not valid, or no longer")
+                f.write_str("the API key is invalid or revoked")
             }
             Self::KeyForbidden => f.write_str("no API key gives the right to do this"),
             Self::Forbidden => f.write_str("this access token does not give the right to do this"),
-            Self::LastAdmin => f.write_str("this would leave no admin who is active"),
+            Self::LastAdmin => f.write_str("this would leave no active admin"),
             Self::ScopeMissing(scope) => write!(f, "this API key lacks the scope {scope}"),
             Self::ForbiddenOrigin => f.write_str(
-                "in open mode only requests for an IP address, localhost or a name in \
-                 access.open_hosts are answered, and from pages under one; see Host and Origin",
+                "in open mode the Host and the Origin of a request must be an IP address, localhost or a \
+                 name in access.open_hosts",
             ),
             Self::NoSuchUser => f.write_str("no such user"),
             Self::NoSuchSession => f.write_str("no such session"),
             Self::KeyNameTaken => f.write_str("another API key has this name; revoke it first"),
-            Self::NoSuchKey => f.write_str("no such API key, or it is revoked already"),
+            Self::NoSuchKey => f.write_str("no such API key, or it has been revoked"),
             Self::Unavailable(cause) => write!(f, "the database is not available: {cause}"),
             Self::ConnectionLost(cause) => write!(f, "the database connection was lost: {cause}"),
             Self::ReadOnly(cause) => write!(f, "the database is read-only: {cause}"),
@@ -155,7 +153,7 @@ fn write_faults(f: &mut fmt::Formatter<'_>, faults: &[String]) -> fmt::Result {
     if let [fault] = faults {
         return f.write_str(fault);
     }
-    write!(f, "{} faults of the configuration:", faults.len())?;
+    write!(f, "{} faults in the configuration:", faults.len())?;
     for (number, fault) in (1..).zip(faults) {
         write!(f, "{} ({number}) {fault}", if number == 1 { "" } else { ";" })?;
     }
@@ -174,6 +172,6 @@ mod tests {
             Error::Configuration(faults.iter().map(ToString::to_string).collect()).to_string()
         };
         assert_eq!(text(&["a: b"]), "a: b");
-        assert_eq!(text(&["a", "b"]), "2 faults of the configuration: (1) a; (2) b");
+        assert_eq!(text(&["a", "b"]), "2 faults in the configuration: (1) a; (2) b");
     }
 }

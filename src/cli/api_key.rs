@@ -5,20 +5,20 @@ use super::{Argument, Arguments, Failure, Outcome, print};
 use gatepost::{ApiKey, App, Caller, KeyName, KeyRef, Scopes};
 
 pub(super) const HELP: &str = "\
-Usage: gatepost api-key create NAME --scope SCOPE[,SCOPE…]    Make a key and show it, this once
-       gatepost api-key list                                  List all keys
-       gatepost api-key revoke NAME|ID                        Refuse a key from now on
+Usage: gatepost api-key create NAME --scope SCOPE[,SCOPE…]    Create a key and print it, this once
+       gatepost api-key list                                  List the keys
+       gatepost api-key revoke NAME|ID                        Revoke a key at once
 
-A program shows its key as `Authorization: Bearer KEY`. What it may do:
+An API key is for a program, which sends it as `Authorization: Bearer KEY`. Its scopes:
 
-users:read    see users and their sessions
-users:write   change and delete users who are no admins, end their sessions
-register      register users, with access.registration = \"admin\" too
-introspect    ask what a token is worth
+users:read    read users and their sessions
+users:write   change and delete users who are not admins, and end their sessions
+register      register users, also with access.registration = \"admin\"
+introspect    introspect tokens
 
-Works beside a running service, on the private PostgreSQL too, and without one. A key is listed
-as id, name, scopes, time of creation, of last use (at most a minute behind) and of revocation,
-separated by tabs; `-` stands for never.
+Works with and without a running service, on the private PostgreSQL too. A key is listed as id,
+name, scopes, and the times of its creation, last use and revocation, separated by tabs. The last
+use may lag by a minute; `-` means never.
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
@@ -43,7 +43,10 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
             let (name, scopes) = (KeyName::parse(name)?, Scopes::parse(&scopes)?);
             let (key, secret) =
                 gatepost::create_api_key(&open()?, &Caller::Trusted, &name, &scopes)?;
-            tell(&format!("key {} ({}); keep it well, it is not shown again:", key.id, key.scopes));
+            tell(&format!(
+                "API key {} ({}); store it safely, it is not shown again:",
+                key.id, key.scopes
+            ));
             print_line(secret.expose())
         }
         (["create", _], None) => Err(Failure::Usage("api-key create needs --scope".to_owned())),

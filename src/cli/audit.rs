@@ -5,14 +5,14 @@ use super::{Argument, Arguments, Failure, Outcome, print};
 use gatepost::{App, Head, Timestamp, audit};
 
 pub(super) const HELP: &str = "\
-Usage: gatepost audit head                 Print the end of the chain, to be kept elsewhere
-       gatepost audit verify [--head HEAD] Check that nothing was changed, removed or, with a HEAD
-                                           that was kept, cut off
-       gatepost audit prune --before TIME  Remove what is older than a time such as
-                                           2027-01-31T18:00:00Z, with database.owner_url
+Usage: gatepost audit head                 Print the head of the chain; keep it on another machine
+       gatepost audit verify [--head HEAD] Check that no row was changed or removed. With a HEAD
+                                           kept from earlier, also that the end was not cut off
+       gatepost audit prune --before TIME  Remove rows older than TIME; needs database.owner_url
 
-verify prints every finding and exits with 1 when there is one. That a HEAD is pruned is none: it
-proves nothing any more, and verify prints the one to keep. The TIME of prune must be past.
+verify prints each finding and exits with 1 if there is one. A HEAD that has been pruned is not a
+finding, but it no longer proves anything; verify prints the head to keep instead.
+TIME is in the past and written like 2027-01-31T18:00:00Z.
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
@@ -43,9 +43,9 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
         (Some("prune"), None, Some(before)) => {
             let before = Timestamp::parse(&before)
                 .map_err(|fault| Failure::Usage(format!("--before {fault}")))?;
-            // Everything is before such a time, which is a slip and never a wish.
+            // Every row is older than a time in the future: a slip, never the intention.
             if !before.is_past() {
-                return Err(Failure::Usage(format!("--before {before} is not past")));
+                return Err(Failure::Usage(format!("--before {before} is not in the past")));
             }
             let removed = audit::prune(&open()?, before)?;
             print(&format!("removed {removed} row(s)\n"))

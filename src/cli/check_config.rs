@@ -7,10 +7,10 @@ use gatepost::{Service, database};
 pub(super) const HELP: &str = "\
 Usage: gatepost check-config [--connect] [--config FILE]
 
-Shows every setting, secrets hidden, and where its value comes from. Exits with 1 when something
-is wrong, naming every fault: what `gatepost serve` refuses in the settings and in the files that they
-name, this refuses too. With --connect it also connects to the databases of database.url and
-database.owner_url and looks at roles and schema; it changes nothing there.
+Prints every setting with its value and where that comes from; secrets are hidden. If a setting, or a
+file that one names, is wrong, it prints every fault and exits with 1: what `gatepost serve` would
+refuse, this refuses too. With --connect it also connects to database.url and database.owner_url and
+checks roles and schema there, without changing anything.
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {

@@ -11,22 +11,24 @@ Usage: gatepost database create --owner-password-file FILE --app-password-file F
        gatepost database migrate [--dry-run]
        gatepost database after-restore
 
-create     As a PostgreSQL superuser: makes the roles gatepost_owner and gatepost_app with the
-           passwords in the two files, the database gatepost and its grants. Running it again
-           changes nothing. URL names the superuser and, since arguments can be seen by others,
-           must not hold a password: that is asked for at a terminal, or give it in PGPASSWORD,
-           or the whole URL in a file. What is there already is mended where that can only have
-           been meant, and otherwise named. The default is the role postgres on /var/run/postgresql, as in
-           `sudo -u postgres gatepost database create …`.
-migrate    Applies the pending migrations with database.owner_url. With --dry-run prints them.
+create     Creates the roles gatepost_owner and gatepost_app with the passwords in the two files,
+           the database gatepost and its grants. Connects as a PostgreSQL superuser. Running it
+           again changes nothing. It repairs what it finds where the intention is certain, and
+           otherwise stops and says what it found.
+           URL names the superuser. It must not hold a password, because other users can see the
+           arguments of a command. The password is read from PGPASSWORD or from a terminal; or
+           put the whole URL into a file and use --admin-url-file. The default is the role
+           postgres on /var/run/postgresql, for `sudo -u postgres gatepost database create …`.
+migrate    Applies the pending migrations. Needs database.owner_url. --dry-run prints them instead.
 after-restore
-           Once a backup was restored, or a standby took over that lacked the last commits, and
-           before the service runs on it: gives out no number again, makes all keys new, ends all
-           sessions. With database.owner_url. Prints the API keys, as `gatepost api-key list` does:
-           look through them, since those that were revoked meanwhile live again. It may be run
-           again, and beside a running service.
+           Run it after restoring a backup, or after a standby took over without the last commits,
+           before anyone uses the service. It moves all ids beyond those already given out,
+           replaces all keys and ends all sessions. It prints the API keys, as
+           `gatepost api-key list` does; check them, because keys revoked since the backup are
+           valid again. Needs database.owner_url. It is safe to run again, and beside a running
+           service.
 
-The private PostgreSQL needs no create, no migrate and no database.owner_url.
+The private PostgreSQL needs neither create nor migrate, nor database.owner_url.
 ";
 
 const DEFAULT_ADMIN_URL: &str = "host=/var/run/postgresql user=postgres dbname=postgres";
@@ -84,8 +86,8 @@ fn superuser_password(admin: &Secret) -> Result<Option<Secret>, Failure> {
     if ask::is_possible() {
         return ask::ask("Password of the PostgreSQL superuser: ").map(Some);
     }
-    let text = "PostgreSQL asks its superuser for a password: set PGPASSWORD, put the whole URL into a \
-                file for --admin-url-file, or run this at a terminal";
+    let text = "PostgreSQL wants the superuser's password: set PGPASSWORD, put the whole URL into a file \
+                and use --admin-url-file, or run this at a terminal";
     Err(Failure::Failed(text.to_owned()))
 }
 
@@ -131,15 +133,15 @@ fn after_restore(mut arguments: Arguments) -> Outcome {
     arguments.end(HELP)?;
     let app = App::open(arguments.load()?)?;
     let keys = gatepost::after_restore(&app)?;
-    tell("all sessions are over, all keys are new, and no number is given out again");
+    tell("all sessions have ended, all keys are new, and no id is given out twice");
     if app.config().tokens.algorithm == Algorithm::Hs256 {
         tell(
-            "tokens.hs256_secret is yours and stays: other services take access tokens signed with \
-             it until they are over; to end them at once, change it",
+            "tokens.hs256_secret was not changed: other services accept access tokens signed with it \
+             until these expire; change the secret to end them at once",
         );
     }
     if !keys.is_empty() {
-        tell("these API keys are as the backup has them; revoke what must not live:");
+        tell("the API keys are as they were in the backup; revoke those that must not be valid:");
     }
     print(&keys.iter().map(api_key::line).collect::<String>())
 }

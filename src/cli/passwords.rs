@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 pub(super) const HELP: &str = "\
 Usage: gatepost passwords build-list --output LIST [--min-count N] FILE…
 
-Makes the file that passwords.breach_list names, of breached passwords that nobody may choose.
-Each FILE holds a password a line, or, as the well-known corpora do, SHA-1 in hexadecimal, also
-with a count (HASH:COUNT); with --min-count those seen fewer than N times are left out; lines without a count are
-taken, and their number is told. Eight bytes
-a password, sorted on disk beside LIST, in some 50 MiB of memory however long the lists are. LIST
-is replaced once it is complete; a running service takes the new one at its next start.
+Builds LIST, the file for passwords.breach_list: breached passwords that users may not choose.
+Each line of a FILE is a password, or its SHA-1 in hexadecimal as the well-known corpora have it,
+with or without a count (HASH:COUNT). --min-count leaves out those seen fewer than N times; lines
+without a count are kept, and their number is printed.
+LIST takes eight bytes a password. It is sorted on disk beside LIST, in about 50 MiB of memory for
+input of any size, and replaced once it is complete. A running service uses it after a restart.
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
@@ -45,10 +45,7 @@ fn build_list(mut arguments: Arguments) -> Outcome {
     let (list, least) = (Path::new(&output), min_count.unwrap_or(1));
     let built = gatepost::build_breach_list(&files, list, least, progress)?;
     if min_count.is_some() && built.uncounted > 0 {
-        tell(&format!(
-            "{} lines have no count, so --min-count leaves none of them out",
-            built.uncounted
-        ));
+        tell(&format!("{} lines have no count, so --min-count kept them", built.uncounted));
     }
     print_line(&format!("{output}: {} passwords of {} lines", built.entries, built.lines))
 }

@@ -13,14 +13,13 @@ use std::time::Duration;
 pub(super) const HELP: &str = "\
 Usage: gatepost selftest timing [--tries N]
 
-Measures refused logins on this machine and tells whether their time says if there is such a login,
-or if it is locked: the configured service is started once more, without TLS and on a socket that
-nobody else can reach, beside one that runs or alone, and N (2000; 50 to 100000) logins of each kind
-are tried, one after the other. Exits with 1 if a statistical test can tell them apart. Run it when
-the machine is quiet: what disturbs it hides small differences.
+Checks whether the time of a refused login reveals that the login exists or is locked. It starts the
+configured service a second time, without TLS, on a socket that nobody else can reach, and tries N
+logins of each kind (default 2000, from 50 to 100000), one after the other. It exits with 1 if a
+statistical test can tell them apart. Run it on a quiet machine: noise hides small differences.
 
-On the configured database it makes two accounts with random logins and passwords and deletes them
-again, at SIGINT and SIGTERM too. It names them first; they end by themselves after a day.
+It creates two accounts with random logins and passwords in the configured database, names them, and
+deletes them at the end, also after SIGINT and SIGTERM. They expire by themselves after a day.
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
@@ -56,7 +55,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 
 fn parse_tries(text: &str) -> Result<Tries, Failure> {
     let number =
-        text.parse().map_err(|_| Failure::Usage(format!("--tries: {text:?} is no number")))?;
+        text.parse().map_err(|_| Failure::Usage(format!("--tries: {text:?} is not a number")))?;
     Tries::parse(number).map_err(|fault| Failure::Usage(format!("--{fault}")))
 }
 
@@ -86,7 +85,7 @@ fn tell(progress: &Progress<'_>, tries: Tries, told: &mut u32) {
         Progress::Comparing => "comparing".to_owned(),
         Progress::LeftBehind(login, error) => {
             let login = login.as_str();
-            format!("an account is left; `gatepost user delete {login}` deletes it: {error}")
+            format!("an account was not deleted; run `gatepost user delete {login}`: {error}")
         }
     };
     output::tell(&line);

@@ -11,9 +11,10 @@ use std::sync::mpsc::{Sender, channel};
 pub(super) const HELP: &str = "\
 Usage: gatepost [serve] [--config FILE]
 
-Runs the service until SIGTERM or SIGINT, then answers what it has received and stops. A second
-signal ends it at once. SIGHUP reads the TLS certificate and key again, where there are any. Once it answers, the first line on standard output is
-`listening on http://ADDRESS:PORT`; the log goes to standard error.
+Runs the service until SIGTERM or SIGINT, then answers the requests it has received and stops. A
+second signal ends it at once. SIGHUP reloads the TLS certificate and key. When it is ready it prints
+`listening on http://ADDRESS:PORT` as the first line on standard output. The log goes to standard
+error.
 ";
 
 /// What happens to the service while it runs.
@@ -41,8 +42,8 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     let outcome = loop {
         match events.recv() {
             Ok(Event::Reload) => match service.reload_tls() {
-                Ok(true) => log::info!("certificate and key were read again"),
-                Ok(false) => log::info!("SIGHUP: without TLS there is nothing to read again"),
+                Ok(true) => log::info!("the certificate and its key were reloaded"),
+                Ok(false) => log::info!("SIGHUP: there is no TLS certificate to reload"),
                 Err(error) => log::error!("{error}"),
             },
             Ok(Event::Failure(cause)) => break Err(Failure::Failed(cause)),

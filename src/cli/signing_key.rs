@@ -6,19 +6,22 @@ use gatepost::{App, KeyState, PrivateHalf, SigningKey};
 
 pub(super) const HELP: &str = "\
 Usage: gatepost signing-key list                  List the signing keys in the database
-       gatepost signing-key rotate                Make the next one, which signs after tokens.key_publication
-       gatepost signing-key rotate --compromised  Replace all of them now: all tokens and sessions are over
-       gatepost signing-key reencrypt             Encrypt them under tokens.encryption_key, and print which
+       gatepost signing-key rotate                Create the next key; it signs after
+                                                  tokens.key_publication
+       gatepost signing-key rotate --compromised  Replace all keys now; this ends all tokens and
+                                                  sessions
+       gatepost signing-key reencrypt             Encrypt the keys under tokens.encryption_key and
+                                                  print their names
 
-Works beside a running service, on the private PostgreSQL too, and without one. A key is shown as
-name, algorithm, `next`, `signing` or `old`, the time from which it signs, and `encrypted`, `plain`
-or, when its private half is erased already, `-`; separated by tabs. One that the service did not
-write, or not so, is `unusable`; why, and its number, stand behind it. Rotating as compromised removes
-it. Where the clock was ahead when the only key was made, that one signs all the same; rotating then
-makes one whose turn comes in time, and the other is over with it.
+Works with and without a running service, on the private PostgreSQL too. A key is listed as name,
+algorithm, state (`next`, `signing` or `old`), the time from which it signs, and `encrypted`, `plain`,
+or `-` once its private half is erased; separated by tabs. A key that the service did not write, or
+that was changed since, is `unusable`; the reason and its number follow. `rotate --compromised`
+removes it. If the clock was ahead when the only key was made, that key signs nevertheless until the
+next rotation.
 
-With tokens.encryption_key everything must be encrypted. reencrypt takes plain keys over where nothing
-in the database was ever encrypted; elsewhere they were planted or restored, and it refuses.
+With tokens.encryption_key every key must be encrypted. reencrypt encrypts plain keys where nothing
+in the database was ever encrypted. Elsewhere plain keys were planted or restored, and it refuses.
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {

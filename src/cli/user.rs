@@ -9,32 +9,32 @@ use gatepost::{App, Caller, Change, Login, Page, Password, Timestamp, User};
 use std::fmt::Display;
 
 pub(super) const HELP: &str = "\
-Usage: gatepost user create LOGIN [--admin]    Make a user; the password comes from standard input
-       gatepost user list                      List all users
-       gatepost user show LOGIN                Show one
-       gatepost user promote LOGIN             Make an admin of a user
-       gatepost user demote LOGIN              Make an ordinary user of an admin
-       gatepost user lock LOGIN                Lock the account; its access tokens end at once
-       gatepost user unlock LOGIN              Unlock it
-       gatepost user expire LOGIN TIME         Let it end at a time such as 2027-01-31T18:00:00Z,
-                                               or `never`
+Usage: gatepost user create LOGIN [--admin]    Create a user; reads the password from standard input
+       gatepost user list                      List the users
+       gatepost user show LOGIN                Show a user
+       gatepost user promote LOGIN             Make a user an admin
+       gatepost user demote LOGIN              Make an admin an ordinary user
+       gatepost user lock LOGIN                Lock an account and end its sessions at once
+       gatepost user unlock LOGIN              Unlock an account
+       gatepost user expire LOGIN TIME         Let an account expire at a time such as
+                                               2027-01-31T18:00:00Z, or `never`
        gatepost user delete LOGIN              Delete a user
-       gatepost user set-password LOGIN        Set a new password, from standard input
-       gatepost user import FILE [--dry-run]   Take users over from another service
-       gatepost user export                    Write all users as import reads them
+       gatepost user set-password LOGIN        Set a password, read from standard input
+       gatepost user import FILE [--dry-run]   Import users from another service
+       gatepost user export                    Write all users in the form that import reads
 
-Works beside a running service, on the private PostgreSQL too, and without one. A user is shown
-as id, login, `admin` or `user`, the time of registration and, where it holds, `locked` and
-`expires TIME`, separated by tabs.
+Works with and without a running service, on the private PostgreSQL too. A user is shown as id,
+login, `admin` or `user`, and the time of registration, separated by tabs; `locked` and
+`expires TIME` follow where they apply.
 
-import reads NDJSON in UTF-8, from standard input where FILE is `-`: an object a line, with login,
-password_hash and, if you like, admin, created_at, locked, expires_at. Hashes may be bcrypt, Argon2,
-scrypt or PBKDF2 as Django, Werkzeug, passlib and the like write them, and those of an export, which
-says hashed_by of those that Gatepost made; each is verified as it is until its user's first login,
-and then replaced by one of ours. Lines that cannot be taken are named and the others imported.
-Running it again passes over who is there. With --dry-run it changes nothing and says what it would
-do, and what the first logins will cost.
-export writes password hashes to standard output: mind where that goes.
+import reads NDJSON in UTF-8, one object a line, from FILE or, with `-`, from standard input. An
+object has login and password_hash, and optionally admin, created_at, locked and expires_at. A hash
+may be bcrypt, Argon2, scrypt or PBKDF2 in the forms of Django, Werkzeug, passlib and others, or come
+from an export, which marks Gatepost's own hashes with hashed_by. An imported hash is replaced by one
+of Gatepost's at the user's first login. Lines that cannot be imported are reported, and the others
+are imported. Running it again skips the users that are already there. --dry-run changes nothing; it
+prints what would happen and what the first logins will cost.
+export writes password hashes to standard output: keep the result safe.
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
