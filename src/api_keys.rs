@@ -7,14 +7,13 @@
 mod store;
 mod types;
 
+use crate::access::key::{self, PresentedKey};
+use crate::access::{Caller, Right, Scopes, authorize, authorize_change};
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use crate::users::Caller;
-use crate::users::access::{Right, authorize, authorize_change};
-use postgres::{Client, Transaction};
-pub use types::{ApiKey, KeyName, KeyRef, PresentedKey, Scope, Scopes};
+pub use types::{ApiKey, KeyName, KeyRef};
 
 /// Makes a key. It is returned here and never again: only its hash is kept.
 ///
@@ -27,12 +26,12 @@ pub fn create_api_key(
     name: &KeyName,
     scopes: &Scopes,
 ) -> Result<(ApiKey, Secret)> {
-    let secret = types::generate();
-    let key = PresentedKey::parse(secret.expose())?;
+    let secret = key::generate();
+    let presented = PresentedKey::parse(secret.expose())?;
     let audit = Writer::new(app, caller)?;
     let stored = app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::Admin)?;
-        let stored = store::insert(tx, name, key, scopes)?;
+        let stored = store::insert(tx, name, presented, scopes)?;
         let detail = format!("key {} ({scopes})", stored.id);
         audit.record(tx, &Event::new(Action::CreateApiKey, None).with_detail(&detail))?;
         Ok(stored)
@@ -68,32 +67,4 @@ pub fn revoke_api_key(app: &App, caller: &Caller, which: &KeyRef) -> Result<ApiK
         audit.record(tx, &Event::new(Action::RevokeApiKey, None).with_detail(&detail))?;
         Ok(revoked)
     })
-}
-
-/// The id of a key, if there is such a key that is not revoked.
-///
-/// # Errors
-/// The faults of the database.
-pub(crate) fn id_of(conn: &mut Client, key: PresentedKey) -> Result<Option<i64>> {
-    Ok(store::find(conn, key)?.map(|found| found.id))
-}
-
-/// What a key allows.
-///
-/// # Errors
-/// [`Error::KeyInvalid`] when there is no such key, or it is revoked; the faults of the
-/// database.
-pub(crate) fn scopes(conn: &mut Client, key: PresentedKey) -> Result<Scopes> {
-    let found = store::find(conn, key)?.ok_or(Error::KeyInvalid)?;
-    store::record_use(conn, found)
-}
-
-/// The same in a transaction that changes something: it stays so until that ends. A change that
-/// fails takes the record of its use back with it.
-///
-/// # Errors
-/// As [`scopes`].
-pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedKey) -> Result<Scopes> {
-    let found = store::lock(tx, key)?.ok_or(Error::KeyInvalid)?;
-    store::record_use(tx, found)
 }

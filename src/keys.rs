@@ -6,6 +6,7 @@
 pub(crate) mod api;
 mod reencrypt;
 
+use crate::access::Caller;
 use crate::app::App;
 use crate::app::keys::New;
 use crate::app::keys::judge::{Floor, Judged};
@@ -14,9 +15,9 @@ use crate::app::keys::refused::Place;
 use crate::app::keys::store::{self, SigningFound};
 use crate::audit::{Action, Event, Writer};
 use crate::config::{Algorithm, Config};
+use crate::domain::Timestamp;
 use crate::error::{Error, Result};
 use crate::sessions;
-use crate::users::{Caller, Timestamp};
 pub use reencrypt::reencrypt_keys;
 use std::time::Duration;
 

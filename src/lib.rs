@@ -18,15 +18,16 @@
 //! Inside, from the top down, each importing only what stands below it: `selftest` (a service that
 //! measures itself), `service` (what starts and in what order), `routes` (the API on one screen), the
 //! slices `users`, `sessions`, `introspection`, `revocations`, `keys`, `api_keys`, `limits`, `audit`
-//! and `ops` (each `api`, operations, `store`), `transfer` (users coming and going), `restore` (what a
+//! and `ops` (each `api`, operations, `store`), `access` (who may do what), `transfer` (users coming and going), `restore` (what a
 //! database that was set back needs), `app` (what
 //! they share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the private PostgreSQL), `passwords`, `tokens`,
-//! and `config`, `activity`, `client`, `shares`, `error`, `secret`, `printable`, `moment`, `by_name`,
+//! and `config`, `domain` (the vocabulary of all), `activity`, `client`, `shares`, `error`, `secret`, `printable`, `moment`, `by_name`,
 //! `lines`, `sorter`, `child`, `plain_file`, `modes`, `room`.
 
 #![warn(missing_debug_implementations)]
 
+mod access;
 mod activity;
 mod api_keys;
 mod app;
@@ -39,6 +40,7 @@ mod client;
 pub mod config;
 pub mod database;
 mod db;
+mod domain;
 mod error;
 #[doc(hidden)] // For the tests and the fuzz targets; no part of the interface.
 pub mod front_door;
@@ -69,14 +71,14 @@ mod tokens;
 pub mod transfer;
 mod users;
 
-pub use api_keys::{
-    ApiKey, KeyName, KeyRef, PresentedKey, Scope, Scopes, create_api_key, list_api_keys,
-    revoke_api_key,
-};
+pub use access::key::PresentedKey;
+pub use access::{Caller, Scope, Scopes};
+pub use api_keys::{ApiKey, KeyName, KeyRef, create_api_key, list_api_keys, revoke_api_key};
 pub use app::App;
 pub use audit::Head;
 pub use client::for_client;
 pub use config::{Config, Profile};
+pub use domain::{Login, Page, SessionId, Timestamp, UserId};
 pub use error::{Error, Result};
 pub use front_door::Address;
 pub use introspection::{Introspection, introspect, revoke_token};
@@ -90,11 +92,11 @@ pub use revocations::{Cursor, Entry, List, Still, revocations};
 pub use secret::Secret;
 pub use service::Service;
 pub use sessions::{
-    Device, LoggedIn, Session, SessionId, end_session, list_sessions, log_in, log_in_from, log_out,
-    refresh, sweep_sessions,
+    Device, LoggedIn, Session, end as end_session, list as list_sessions, log_in, log_in_from,
+    log_out, refresh, sweep as sweep_sessions,
 };
 pub use tokens::{Claims, NotASession, SessionRef};
 pub use users::{
-    Caller, Change, Login, Page, Timestamp, User, UserId, change, change_password, delete, find,
-    list, register, register_admin, set_admin, show,
+    Change, User, change, change_password, delete, find, list, register, register_admin, set_admin,
+    show,
 };

@@ -5,6 +5,7 @@
 //! that were retired are good again. What cannot be known is left to people: revoked API keys and
 //! changed passwords are as they were then, and so are locks, admins and deleted users.
 
+use crate::access::Caller;
 use crate::api_keys::{ApiKey, list_api_keys};
 use crate::app::App;
 use crate::audit::{Action, Event, head};
@@ -12,7 +13,6 @@ use crate::database::with_owner;
 use crate::db::sequences;
 use crate::error::Result;
 use crate::keys;
-use crate::users::Caller;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How far numbers are moved at least: farther than what was lost can have reached, and small

@@ -12,11 +12,11 @@ mod line;
 mod store;
 mod survey;
 
+use crate::access::Caller;
 use crate::app::App;
 use crate::audit::{self, Action, Writer};
 use crate::error::{Error, Result};
 use crate::lines::Lines;
-use crate::users::Caller;
 pub use line::Fault;
 use line::Incoming;
 use std::collections::HashMap;

@@ -1,10 +1,10 @@
 //! The audit log over HTTP.
 
 use super::Entry;
+use crate::access::Caller;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{Request, Response};
-use crate::users::Caller;
 use serde::Serialize;
 
 /// Most entries of a page.

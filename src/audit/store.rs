@@ -2,9 +2,9 @@
 
 use super::Head;
 use super::chain::{self, Row};
+use crate::domain::Timestamp;
 use crate::error::Result;
 use crate::moment::{self, Moment, Whose};
-use crate::users::Timestamp;
 use postgres::types::{FromSql, Type};
 use postgres::{Client, GenericClient, Transaction};
 use serde::Serialize;

@@ -3,10 +3,10 @@
 //! Parameters that are not known here are passed over (RFC 6749, 3.2): clients send more.
 
 use super::Introspection;
+use crate::access::Caller;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{Request, Response};
-use crate::users::Caller;
 use serde::Serialize;
 use serde_json::json;
 use zeroize::Zeroizing;

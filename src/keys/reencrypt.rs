@@ -4,6 +4,7 @@
 //! running this once, and is told what was taken over. Where anything is sealed or vouched for
 //! already, a row that is not was put there by somebody else, and is refused.
 
+use crate::access::Caller;
 use crate::app::App;
 use crate::app::keyed::{self, Root};
 use crate::app::keys::judge::{Judged, key_of, listed};
@@ -14,7 +15,6 @@ use crate::audit::{Action, Event, Writer};
 use crate::config::Algorithm;
 use crate::error::{Error, Result};
 use crate::tokens::seal::{Closed, Sealed, Seals};
-use crate::users::Caller;
 use zeroize::Zeroizing;
 
 /// A generation, its secret as it is and will be sealed, and the code.

@@ -1,8 +1,8 @@
 //! The SQL of counting.
 
 use crate::db::Connection;
+use crate::domain::UserId;
 use crate::error::{Error, Result};
-use crate::users::UserId;
 use postgres::types::{ToSql, Type};
 use postgres::{Row, Transaction};
 use std::time::{Duration, SystemTime};

@@ -5,15 +5,19 @@
 //! it retired a moment ago. That also makes a retry safe whose first attempt was committed. What the
 //! new access token claims is read while that row is held.
 
+use super::ending::end_in;
 use super::grace::{self, Deserves};
-use super::{LoggedIn, end, grant, store};
+use super::store;
+use super::tokens::grant;
+use super::types::LoggedIn;
+use crate::access::Caller;
 use crate::app::App;
 use crate::audit::{Action, Event, Writer, set_back};
+use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::tokens::refresh::{RefreshKey, Ticket, Unverified};
 use crate::tokens::{SessionRef, Subject};
-use crate::users::{Caller, UserId};
 use std::time::Duration;
 use store::{Counting, Refreshed};
 
@@ -118,7 +122,7 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
                 Ok(Outcome::of(issued, ticket.counter + 1))
             }
             Deserves::TheEnd => {
-                end(tx, app, ticket.session)?;
+                end_in(tx, app, ticket.session)?;
                 let user = UserId::stored(session.user_id);
                 let detail = format!("session {} was ended", ticket.session.id());
                 let event = Event::new(Action::ReuseRefreshToken, Some(user));
@@ -130,7 +134,7 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
                 // token for the good one that was retired long ago, and whoever kept that, a thief
                 // perhaps, would be let in. Nor is the one shown known to be the last that was
                 // made. Only a new login can tell who is who.
-                end(tx, app, ticket.session)?;
+                end_in(tx, app, ticket.session)?;
                 let user = UserId::stored(session.user_id);
                 let detail = format!("session {}, since its row was set back", ticket.session.id());
                 let event = Event::new(Action::EndSession, Some(user));

@@ -1,17 +1,17 @@
 //! The SQL of sessions.
 
 use super::grace::Retired;
-use super::types::{Device, Session, SessionId};
+use super::types::{Device, Session};
+use crate::access::standing::{Rows, Standing, active, live};
 use crate::audit;
 use crate::config::Sessions;
 use crate::db::Connection;
+use crate::domain::{Login, Page, SessionId, Timestamp, UserId};
 use crate::error::{Error, Result};
 use crate::limits::{Counters, Outcome, admit_attempt};
 use crate::passwords::PasswordHash;
 use crate::tokens::refresh::Ticket;
 use crate::tokens::{IDENTITY_BYTES, SessionRef, Subject};
-use crate::users::access::{Rows, Standing, active, live};
-use crate::users::{Login, Page, Timestamp, UserId};
 use postgres::types::{ToSql, Type};
 use postgres::{Row, Transaction};
 use std::time::Duration;

@@ -2,11 +2,11 @@
 
 use super::store::Existing;
 use crate::by_name::by_name;
+use crate::domain::Login;
 use crate::error::{Error, Result};
 use crate::moment;
 use crate::passwords::PasswordHash;
 use crate::printable::is_invisible;
-use crate::users::Login;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::error::Category;

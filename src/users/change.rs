@@ -1,12 +1,13 @@
 //! Changing a user: the password, a lock, an end.
 
-use super::access::{Right, authorize_change};
 use super::last_admin::Admins;
+use super::read::find_as;
 use super::store;
-use super::types::{Login, Timestamp, User, UserId};
-use super::{Caller, find_as};
+use super::types::User;
+use crate::access::{Caller, Right, authorize_change};
 use crate::app::App;
 use crate::audit::{Action, Event, Outcome, Writer};
+use crate::domain::{Login, Timestamp, UserId};
 use crate::error::{Error, Result};
 use crate::limits::{self, Attempt, Counters};
 use crate::passwords::{Password, Verdict};
@@ -118,6 +119,19 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
         audit.record(tx, &Event::new(Action::ChangeUser, Some(id)).with_detail(&detail))?;
         Ok(user)
     })
+}
+
+/// Sets a new password: [`change`] with a password alone.
+///
+/// # Errors
+/// As [`change`].
+pub fn change_password(
+    app: &App,
+    caller: &Caller,
+    id: UserId,
+    password: &Password,
+) -> Result<User> {
+    change(app, caller, id, &Change { password: Some(password), ..Change::default() })
 }
 
 /// Whoever holds a token may guess as often as without one.
