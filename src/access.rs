@@ -12,7 +12,7 @@ use crate::db::Connection;
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::tokens::{Claims, SessionRef};
-use key::PresentedKey;
+use key::PresentedApiKey;
 use postgres::{Client, Transaction};
 pub use scope::{Scope, Scopes};
 use standing::{Rows, Standing};
@@ -27,7 +27,7 @@ pub enum Caller {
     /// The bearer of an access token.
     Bearer(Claims),
     /// A program with an API key.
-    Key(PresentedKey),
+    ApiKey(PresentedApiKey),
 }
 
 impl Caller {
@@ -38,8 +38,8 @@ impl Caller {
     /// [`Error::TokenInvalid`], [`Error::KeyInvalid`]; the faults of the database while the keys are
     /// not loaded yet.
     pub fn bearer(app: &App, token: &str) -> Result<Self> {
-        if PresentedKey::is_meant(token) {
-            return PresentedKey::parse(token).map(Self::Key);
+        if PresentedApiKey::is_meant(token) {
+            return PresentedApiKey::parse(token).map(Self::ApiKey);
         }
         app.verify_token(token).map(Self::Bearer)
     }
@@ -51,7 +51,7 @@ impl Caller {
     /// [`Error::TokenMissing`].
     pub(crate) fn rows(&self) -> Result<Option<Rows>> {
         match self {
-            Self::Trusted | Self::Key(_) => Ok(None),
+            Self::Trusted | Self::ApiKey(_) => Ok(None),
             Self::Anonymous => Err(Error::TokenMissing),
             Self::Bearer(claims) => Ok(Some(Rows::of(claims))),
         }
@@ -141,7 +141,7 @@ pub(crate) fn read_as<T>(
             judge(claims, right, standing)?;
             Ok(value)
         }
-        Caller::Trusted | Caller::Anonymous | Caller::Key(_) => {
+        Caller::Trusted | Caller::Anonymous | Caller::ApiKey(_) => {
             authorize(conn, caller, right)?;
             read(conn, None).map(|(_, value)| value)
         }
@@ -159,7 +159,7 @@ pub(crate) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Res
         Caller::Trusted => Ok(()),
         Caller::Anonymous => Err(Error::TokenMissing),
         Caller::Bearer(claims) => judge(claims, right, standing::read(conn, Rows::of(claims))?),
-        Caller::Key(key) => {
+        Caller::ApiKey(key) => {
             judge_key(&key::scopes(conn, *key)?, right)?;
             spare_admins(right, |rows| standing::read(conn, rows))
         }
@@ -194,7 +194,7 @@ pub(crate) fn authorize_change(
             }
             judge(claims, right, standing)
         }
-        Caller::Key(key) => {
+        Caller::ApiKey(key) => {
             judge_key(&key::lock_scopes(tx, *key)?, right)?;
             spare_admins(right, |rows| {
                 standing::lock(tx, &[Some(rows.user)])?;

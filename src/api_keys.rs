@@ -7,27 +7,29 @@
 mod store;
 mod types;
 
-use crate::access::key::{self, PresentedKey};
-use crate::access::{Caller, Right, Scopes, authorize, authorize_change};
+use crate::access::key;
+pub use crate::access::key::PresentedApiKey;
+use crate::access::{Caller, Right, authorize, authorize_change};
+pub use crate::access::{Scope, Scopes};
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-pub use types::{ApiKey, KeyName, KeyRef};
+pub use types::{ApiKey, ApiKeyName, ApiKeyRef};
 
 /// Makes a key. It is returned here and never again: only its hash is kept.
 ///
 /// # Errors
 /// [`Error::KeyNameTaken`], [`Error::TokenMissing`], [`Error::TokenInvalid`],
 /// [`Error::Forbidden`]; the faults of the database.
-pub fn create_api_key(
+pub fn create(
     app: &App,
     caller: &Caller,
-    name: &KeyName,
+    name: &ApiKeyName,
     scopes: &Scopes,
 ) -> Result<(ApiKey, Secret)> {
     let secret = key::generate();
-    let presented = PresentedKey::parse(secret.expose())?;
+    let presented = PresentedApiKey::parse(secret.expose())?;
     let audit = Writer::new(app, caller)?;
     let stored = app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::Admin)?;
@@ -44,7 +46,7 @@ pub fn create_api_key(
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the
 /// database.
-pub fn list_api_keys(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
+pub fn list(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
     app.database()?.read(|conn| {
         authorize(conn, caller, Right::Admin)?;
         store::list(conn)
@@ -56,7 +58,7 @@ pub fn list_api_keys(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
 /// # Errors
 /// [`Error::NoSuchKey`] when there is none, or it is revoked already; [`Error::TokenMissing`],
 /// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
-pub fn revoke_api_key(app: &App, caller: &Caller, which: &KeyRef) -> Result<ApiKey> {
+pub fn revoke(app: &App, caller: &Caller, which: &ApiKeyRef) -> Result<ApiKey> {
     let (audit, database) = (Writer::new(app, caller)?, app.database()?);
     database.read(|conn| authorize(conn, caller, Right::Admin))?;
     database.with_transaction(|tx| {

@@ -145,7 +145,7 @@ pub fn introspect(app: &App, caller: &Caller, token: &str) -> Result<Option<Intr
 ///
 /// # Errors
 /// The faults of the database.
-pub fn revoke_token(app: &App, token: &str) -> Result<()> {
+pub fn revoke(app: &App, token: &str) -> Result<()> {
     let Some(genuine) = verify(app, token)? else { return Ok(()) };
     let audit = Writer::new(app, &Caller::Anonymous)?;
     let sign = app.database()?.with_transaction(|tx| {

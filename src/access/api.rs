@@ -1,7 +1,7 @@
 //! Who sent a request.
 
 use super::Caller;
-use super::key::PresentedKey;
+use super::key::PresentedApiKey;
 use crate::app::App;
 use crate::config::AccessMode;
 use crate::error::{Error, Result};
@@ -23,7 +23,9 @@ impl Caller {
             return Ok(Self::Trusted);
         }
         match request.basic_password()? {
-            Some(key) => PresentedKey::parse(&key).map(Self::Key).map_err(|_| Error::ClientInvalid),
+            Some(key) => {
+                PresentedApiKey::parse(&key).map(Self::ApiKey).map_err(|_| Error::ClientInvalid)
+            }
             None => Self::with_token(app, request),
         }
     }

@@ -56,9 +56,9 @@ fn letter(digit: u32) -> char {
 /// time of that search tells about them helps nobody to a key, since whoever asks cannot choose
 /// the hash of what is asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct PresentedKey([u8; 32]);
+pub struct PresentedApiKey([u8; 32]);
 
-impl PresentedKey {
+impl PresentedApiKey {
     /// Whether a text claims to be a key of ours.
     pub(crate) fn is_meant(text: &str) -> bool {
         text.starts_with(PREFIX)
@@ -83,9 +83,9 @@ impl PresentedKey {
     }
 }
 
-impl fmt::Debug for PresentedKey {
+impl fmt::Debug for PresentedApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PresentedKey(…)")
+        f.write_str("PresentedApiKey(…)")
     }
 }
 
@@ -93,7 +93,7 @@ impl fmt::Debug for PresentedKey {
 ///
 /// # Errors
 /// The faults of the database.
-pub(crate) fn id_of(conn: &mut Client, key: PresentedKey) -> Result<Option<i64>> {
+pub(crate) fn id_of(conn: &mut Client, key: PresentedApiKey) -> Result<Option<i64>> {
     Ok(find(conn, key)?.map(|found| found.id))
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn id_of(conn: &mut Client, key: PresentedKey) -> Result<Option<i64>>
 /// # Errors
 /// [`Error::KeyInvalid`] when there is no such key, or it is revoked; the faults of the
 /// database.
-pub(crate) fn scopes(conn: &mut Client, key: PresentedKey) -> Result<Scopes> {
+pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<Scopes> {
     let found = find(conn, key)?.ok_or(Error::KeyInvalid)?;
     record_use(conn, found)
 }
@@ -112,7 +112,7 @@ pub(crate) fn scopes(conn: &mut Client, key: PresentedKey) -> Result<Scopes> {
 ///
 /// # Errors
 /// As [`scopes`].
-pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedKey) -> Result<Scopes> {
+pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Scopes> {
     let found = lock(tx, key)?.ok_or(Error::KeyInvalid)?;
     record_use(tx, found)
 }
@@ -147,17 +147,17 @@ macro_rules! find {
     };
 }
 
-fn find(conn: &mut impl GenericClient, key: PresentedKey) -> Result<Option<Found>> {
+fn find(conn: &mut impl GenericClient, key: PresentedApiKey) -> Result<Option<Found>> {
     found(conn, find!(""), key)
 }
 
 /// The same, and it stays so until the transaction ends. Others who use the key at the same time
 /// do not wait for each other; only who revokes it does.
-fn lock(tx: &mut Transaction<'_>, key: PresentedKey) -> Result<Option<Found>> {
+fn lock(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Option<Found>> {
     found(tx, find!("FOR KEY SHARE"), key)
 }
 
-fn found(conn: &mut impl GenericClient, sql: &str, key: PresentedKey) -> Result<Option<Found>> {
+fn found(conn: &mut impl GenericClient, sql: &str, key: PresentedApiKey) -> Result<Option<Found>> {
     let row = conn.query_typed_opt(sql, &[(&key.hash(), Type::BYTEA)])?;
     Ok(row.map(|row| Found {
         id: row.get(0),
@@ -190,9 +190,9 @@ mod tests {
         let (one, two) = (generate(), generate());
         assert_ne!(one.expose(), two.expose());
         assert!(one.expose().starts_with("gp_") && one.expose().len() == 52);
-        let parsed = PresentedKey::parse(one.expose()).unwrap();
+        let parsed = PresentedApiKey::parse(one.expose()).unwrap();
         assert_eq!(parsed.hash(), &Sha256::digest(one.expose())[..]);
-        assert_eq!(format!("{parsed:?}"), "PresentedKey(…)");
+        assert_eq!(format!("{parsed:?}"), "PresentedApiKey(…)");
     }
 
     #[test]
@@ -202,15 +202,15 @@ mod tests {
         for position in 0..key.len() {
             let mut changed = key.to_owned().into_bytes();
             changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
-            assert!(PresentedKey::parse(&String::from_utf8(changed).unwrap()).is_err());
+            assert!(PresentedApiKey::parse(&String::from_utf8(changed).unwrap()).is_err());
         }
         for text in ["", "gp_", &key[1..], &key[..51], &format!("{key}0"), &format!("{key} ")] {
-            assert!(PresentedKey::parse(text).is_err(), "{text}");
+            assert!(PresentedApiKey::parse(text).is_err(), "{text}");
         }
         let foreign: String = "é".repeat(26);
-        assert!(PresentedKey::parse(&foreign).is_err());
-        assert!(PresentedKey::parse(&format!("gp_{}", &foreign[..48])).is_err());
-        assert!(PresentedKey::parse(&format!("gp_é{}", "0".repeat(47))).is_err());
+        assert!(PresentedApiKey::parse(&foreign).is_err());
+        assert!(PresentedApiKey::parse(&format!("gp_{}", &foreign[..48])).is_err());
+        assert!(PresentedApiKey::parse(&format!("gp_é{}", "0".repeat(47))).is_err());
     }
 
     #[test]

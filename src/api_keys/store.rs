@@ -1,8 +1,8 @@
 //! The SQL of API keys.
 
-use super::types::{ApiKey, KeyName, KeyRef};
+use super::types::{ApiKey, ApiKeyName, ApiKeyRef};
 use crate::access::Scopes;
-use crate::access::key::PresentedKey;
+use crate::access::key::PresentedApiKey;
 use crate::db::violates;
 use crate::domain::Timestamp;
 use crate::error::{Error, Result};
@@ -12,8 +12,8 @@ use postgres::{Client, Row, Transaction};
 
 pub(super) fn insert(
     tx: &mut Transaction<'_>,
-    name: &KeyName,
-    key: PresentedKey,
+    name: &ApiKeyName,
+    key: PresentedApiKey,
     scopes: &Scopes,
 ) -> Result<ApiKey> {
     let sql = "INSERT INTO gatepost.api_keys (name, hash, scopes) VALUES ($1, $2, $3)
@@ -40,10 +40,10 @@ pub(super) fn list(conn: &mut Client) -> Result<Vec<ApiKey>> {
 }
 
 /// Waits for the changes that are being made with the key: once it is revoked, none is under way.
-pub(super) fn revoke(tx: &mut Transaction<'_>, which: &KeyRef) -> Result<Option<ApiKey>> {
+pub(super) fn revoke(tx: &mut Transaction<'_>, which: &ApiKeyRef) -> Result<Option<ApiKey>> {
     let (id, name) = match which {
-        KeyRef::Id(id) => (Some(*id), None),
-        KeyRef::Name(name) => (None, Some(name.as_str())),
+        ApiKeyRef::Id(id) => (Some(*id), None),
+        ApiKeyRef::Name(name) => (None, Some(name.as_str())),
     };
     let sql = "UPDATE gatepost.api_keys SET revoked_at = now() WHERE id =
                (SELECT id FROM gatepost.api_keys

@@ -9,9 +9,9 @@ const MAX_NAME: usize = 64;
 
 /// A name that tells an operator which program has the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyName(String);
+pub struct ApiKeyName(String);
 
-impl KeyName {
+impl ApiKeyName {
     /// Takes a name in.
     ///
     /// # Errors
@@ -35,14 +35,14 @@ impl KeyName {
 
 /// Which key is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyRef {
+pub enum ApiKeyRef {
     /// The key of this number.
     Id(i64),
     /// The key that has this name and is not revoked.
-    Name(KeyName),
+    Name(ApiKeyName),
 }
 
-impl KeyRef {
+impl ApiKeyRef {
     /// Takes a name or a number in; no name begins with a digit.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl KeyRef {
     pub fn parse(text: &str) -> Result<Self> {
         match text.parse() {
             Ok(id) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Self::Id(id)),
-            _ => KeyName::parse(text).map(Self::Name),
+            _ => ApiKeyName::parse(text).map(Self::Name),
         }
     }
 }
@@ -79,15 +79,15 @@ mod tests {
     #[test]
     fn a_name_begins_with_a_letter_so_that_a_number_is_none() {
         for text in ["a", "billing-2.prod_x", &"x".repeat(64)] {
-            assert_eq!(KeyName::parse(text).unwrap().as_str(), text);
+            assert_eq!(ApiKeyName::parse(text).unwrap().as_str(), text);
         }
         for text in ["", "1", "-a", "a b", "a\n", "é", "a/b", &"x".repeat(65)] {
-            assert!(KeyName::parse(text).is_err(), "{text:?}");
+            assert!(ApiKeyName::parse(text).is_err(), "{text:?}");
         }
-        assert_eq!(KeyRef::parse("12").unwrap(), KeyRef::Id(12));
-        assert!(matches!(KeyRef::parse("a12").unwrap(), KeyRef::Name(_)));
+        assert_eq!(ApiKeyRef::parse("12").unwrap(), ApiKeyRef::Id(12));
+        assert!(matches!(ApiKeyRef::parse("a12").unwrap(), ApiKeyRef::Name(_)));
         for text in ["-1", "+1", "", "99999999999999999999"] {
-            assert!(KeyRef::parse(text).is_err(), "{text:?}");
+            assert!(ApiKeyRef::parse(text).is_err(), "{text:?}");
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Saying that the database was set back, and seeing it by the audit log itself.
 
-use super::{Action, Event, Head, Writer, store};
+use super::event::{Action, Event};
+use super::head::Head;
+use super::store;
+use super::writer::Writer;
 use crate::access::Caller;
 use crate::app::App;
 use crate::app::set_back::{End, is_repaired};

@@ -3,7 +3,8 @@
 use super::output::tell;
 use super::{Argument, Arguments, Failure, Outcome, ask, key, print};
 use gatepost::config::Algorithm;
-use gatepost::{App, Secret, database};
+use gatepost::secret::Secret;
+use gatepost::{App, database, restore};
 
 pub(super) const HELP: &str = "\
 Usage: gatepost database create --owner-password-file FILE --app-password-file FILE
@@ -130,7 +131,7 @@ fn migrate(mut arguments: Arguments) -> Outcome {
 fn after_restore(mut arguments: Arguments) -> Outcome {
     arguments.end(HELP)?;
     let app = App::open(arguments.load()?)?;
-    let keys = gatepost::after_restore(&app)?;
+    let keys = restore::after_restore(&app)?;
     tell("all sessions are over, all keys are new, and no number is given out again");
     if app.config().tokens.algorithm == Algorithm::Hs256 {
         tell(

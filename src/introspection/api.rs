@@ -33,6 +33,6 @@ pub(crate) fn introspect(app: &App, request: &Request) -> Result<Response> {
 /// `POST /revoke`
 pub(crate) fn revoke(app: &App, request: &Request) -> Result<Response> {
     let token = Zeroizing::new(request.form()?.text("token")?);
-    super::revoke_token(app, &token)?;
+    super::revoke(app, &token)?;
     Ok(Response::json(200, &json!({})))
 }

@@ -5,7 +5,7 @@ use super::tokens::grant;
 use super::types::{Device, LoggedIn};
 use crate::access::Caller;
 use crate::app::App;
-use crate::audit::{Action, Event, Outcome, Writer};
+use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
 use crate::limits::{self, Attempt};
@@ -44,7 +44,7 @@ pub fn log_in_from(
     let user = credentials.as_ref().map(|found| UserId::stored(found.subject.user_id));
     let event = Event::new(Action::LogIn, user);
     let Some(credentials) = credentials.filter(|_| verdict != Verdict::Wrong) else {
-        let event = event.with_outcome(Outcome::WrongPassword);
+        let event = event.with_outcome(AuditOutcome::WrongPassword);
         let event = if user.is_some() { event } else { event.with_unknown(login) };
         audit.failure(&attempt, &event)?;
         return Err(Error::InvalidCredentials);
@@ -66,7 +66,7 @@ pub fn log_in_from(
         audit.record(tx, &event)
     });
     if let Err(Error::InvalidCredentials) = opened {
-        audit.failure(&attempt, &event.with_outcome(Outcome::WrongPassword))?;
+        audit.failure(&attempt, &event.with_outcome(AuditOutcome::WrongPassword))?;
     }
     opened
 }

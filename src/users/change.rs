@@ -6,7 +6,7 @@ use super::store;
 use super::types::User;
 use crate::access::{Caller, Right, authorize_change};
 use crate::app::App;
-use crate::audit::{Action, Event, Outcome, Writer};
+use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::domain::{Login, Timestamp, UserId};
 use crate::error::{Error, Result};
 use crate::limits::{self, Attempt, Counters};
@@ -150,7 +150,7 @@ fn check_current(
         }
         Verdict::Wrong => {
             let event = Event::new(Action::ChangeUser, Some(id));
-            let event = event.with_outcome(Outcome::WrongPassword);
+            let event = event.with_outcome(AuditOutcome::WrongPassword);
             audit.failure(&attempt, &event)?;
             Err(Error::InvalidCredentials)
         }
