@@ -20,7 +20,9 @@ mod cluster;
 #[path = "shared/site.rs"]
 mod site;
 
-use gatepost::{App, Caller, Config, Login, Password, Profile, Service, UserId};
+use gatepost::domain::{Login, UserId};
+use gatepost::passwords::Password;
+use gatepost::{App, Caller, Config, Profile, Service};
 use site::PASSWORD;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -48,9 +50,10 @@ fn main() {
     let cluster = cluster::Cluster::start();
     let service = Service::start(config(&cluster)).unwrap();
     let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
-    let alice = gatepost::register(service.app(), &Caller::Trusted, &login, &password).unwrap();
+    let alice =
+        gatepost::users::register(service.app(), &Caller::Trusted, &login, &password).unwrap();
     assert_eq!(alice.id.get(), 1);
-    let token = gatepost::log_in(service.app(), &login, &password).unwrap().access_token;
+    let token = gatepost::sessions::log_in(service.app(), &login, &password).unwrap().access_token;
     let door: SocketAddr = service.addr().to_string().parse().unwrap();
     let server = Server::http("127.0.0.1:0").unwrap();
     let alone = server.server_addr().to_ip().unwrap();
@@ -136,7 +139,7 @@ fn work(server: &Server, app: &App, seen: &Seen) {
                 let value = request.headers().iter().find(field).unwrap().value.as_str();
                 let token = value.strip_prefix("Bearer ").unwrap();
                 let caller = Caller::bearer(app, token).unwrap();
-                let user = gatepost::show(app, &caller, UserId::parse(id).unwrap()).unwrap();
+                let user = gatepost::users::show(app, &caller, UserId::parse(id).unwrap()).unwrap();
                 serde_json::to_vec(&user).unwrap()
             }
         };

@@ -12,7 +12,10 @@ mod cluster;
 mod site;
 
 use cluster::Cluster;
-use gatepost::{App, Caller, Cursor, Login, Page, Password, Profile, UserId};
+use gatepost::domain::{Login, Page, UserId};
+use gatepost::passwords::Password;
+use gatepost::revocations::Cursor;
+use gatepost::{App, Caller, Profile};
 use postgres::NoTls;
 use site::PASSWORD;
 use std::sync::Mutex;
@@ -93,7 +96,7 @@ impl Site {
         config.limits.refreshes = 10_000;
         let app = App::open(config).unwrap();
         let (login, password) = (Login::parse("user1").unwrap(), password());
-        gatepost::register(&app, &Caller::Trusted, &login, &password).unwrap();
+        gatepost::users::register(&app, &Caller::Trusted, &login, &password).unwrap();
         let mut client = cluster.admin("gatepost").connect(NoTls).unwrap();
         let fill = "INSERT INTO gatepost.users (login, login_canonical, password_hash)
                     SELECT 'user' || n, 'user' || n, password_hash
@@ -103,7 +106,8 @@ impl Site {
             client.batch_execute(statement).unwrap();
         }
         let last = Login::parse("user3").unwrap();
-        let refresh = Mutex::new(gatepost::log_in(&app, &last, &password).unwrap().refresh_token);
+        let refresh =
+            Mutex::new(gatepost::sessions::log_in(&app, &last, &password).unwrap().refresh_token);
         Self { cluster, app, users, refresh }
     }
 }
@@ -120,36 +124,39 @@ const OPERATIONS: [(&str, Operation); 12] = [
     ("page in the middle, by Link", |site, _| page(site, site.users / 2)),
     ("one user", |site, n| {
         let id = UserId::parse(n * 7919 % site.users + 1).unwrap();
-        gatepost::show(&site.app, &Caller::Trusted, id).unwrap();
+        gatepost::users::show(&site.app, &Caller::Trusted, id).unwrap();
     }),
     ("login", |site, n| {
         let login = Login::parse(&format!("user{}", n * 7919 % site.users + 1)).unwrap();
-        gatepost::log_in(&site.app, &login, &password()).unwrap();
+        gatepost::sessions::log_in(&site.app, &login, &password()).unwrap();
     }),
     ("login that ends the oldest", |site, _| {
-        gatepost::log_in(&site.app, &Login::parse("user1").unwrap(), &password()).unwrap();
+        gatepost::sessions::log_in(&site.app, &Login::parse("user1").unwrap(), &password())
+            .unwrap();
     }),
     ("login that fails", |site, _| {
         static COUNT: AtomicI64 = AtomicI64::new(0);
         let login = format!("nobody{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        gatepost::log_in(&site.app, &Login::parse(&login).unwrap(), &password()).unwrap_err();
+        gatepost::sessions::log_in(&site.app, &Login::parse(&login).unwrap(), &password())
+            .unwrap_err();
     }),
     ("refresh", |site, _| {
         let mut token = site.refresh.lock().unwrap();
-        *token = gatepost::refresh(&site.app, &token).unwrap().refresh_token;
+        *token = gatepost::sessions::refresh(&site.app, &token).unwrap().refresh_token;
     }),
     ("introspection", |site, _| {
         let token = site.refresh.lock().unwrap();
-        let found = gatepost::introspect(&site.app, &Caller::Trusted, &token).unwrap();
+        let found =
+            gatepost::introspection::introspect(&site.app, &Caller::Trusted, &token).unwrap();
         assert!(found.is_some());
     }),
     ("sessions of a user", |site, _| {
         let (user, page) = (UserId::parse(1).unwrap(), Page::parse(1, 20, None).unwrap());
-        gatepost::list_sessions(&site.app, &Caller::Trusted, Some(user), page).unwrap();
+        gatepost::sessions::list(&site.app, &Caller::Trusted, Some(user), page).unwrap();
     }),
     ("list of revocations", |site, _| {
         let from = Cursor::parse(0, 0).unwrap();
-        gatepost::revocations(&site.app, from).unwrap();
+        gatepost::revocations::list(&site.app, from).unwrap();
     }),
     ("page of the audit log", |site, _| {
         gatepost::audit::entries(&site.app, &Caller::Trusted, None, 20).unwrap();
@@ -158,13 +165,13 @@ const OPERATIONS: [(&str, Operation); 12] = [
         static COUNT: AtomicI64 = AtomicI64::new(0);
         let login = format!("new{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let login = Login::parse(&login).unwrap();
-        gatepost::register(&site.app, &Caller::Trusted, &login, &password()).unwrap();
+        gatepost::users::register(&site.app, &Caller::Trusted, &login, &password()).unwrap();
     }),
 ];
 
 fn page(site: &Site, after: i64) {
     let page = Page::parse(1, 20, Some(after)).unwrap();
-    let (users, more) = gatepost::list(&site.app, &Caller::Trusted, page).unwrap();
+    let (users, more) = gatepost::users::list(&site.app, &Caller::Trusted, page).unwrap();
     assert!(users.len() == 20 && more);
 }
 

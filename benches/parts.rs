@@ -10,8 +10,10 @@ mod cluster;
 mod site;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use gatepost::domain::Login;
 use gatepost::front_door::framing::{Limits, parse};
-use gatepost::{App, Caller, Login, Password, Profile, benchmark};
+use gatepost::passwords::Password;
+use gatepost::{App, Caller, Profile, benchmark};
 use site::PASSWORD;
 use std::hint::black_box;
 
@@ -34,8 +36,8 @@ fn tokens(criterion: &mut Criterion) {
         config.tokens.verified_tokens = verified_tokens;
         let app = App::open(config.clone()).unwrap();
         // The second time it is there already.
-        let _ = gatepost::register(&app, &Caller::Trusted, &login, &password);
-        let token = gatepost::log_in(&app, &login, &password).unwrap().access_token;
+        let _ = gatepost::users::register(&app, &Caller::Trusted, &login, &password);
+        let token = gatepost::sessions::log_in(&app, &login, &password).unwrap().access_token;
         criterion.bench_function(&format!("token, {name}"), |bencher| {
             bencher.iter(|| Caller::bearer(&app, black_box(&token)).unwrap());
         });

@@ -1,7 +1,9 @@
 //! Gatepost inside another program: a service on a free port with a private PostgreSQL of its own,
 //! and one operation called directly. `cargo run --example embed -- DIRECTORY`
 
-use gatepost::{Caller, Config, Login, Password, Profile, Service};
+use gatepost::domain::Login;
+use gatepost::passwords::Password;
+use gatepost::{Caller, Config, Profile, Service};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = Config::new(Profile::Development);
@@ -12,16 +14,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The program itself is trusted; what its own users may do, it decides.
     let (login, password) = (Login::parse("alice")?, Password::parse("correct horse battery")?);
-    match gatepost::register(service.app(), &Caller::Trusted, &login, &password) {
+    match gatepost::users::register(service.app(), &Caller::Trusted, &login, &password) {
         Ok(user) => println!("registered {} as user {}", user.login, user.id.get()),
         Err(gatepost::Error::LoginTaken) => println!("alice is registered already"),
         Err(error) => return Err(error.into()),
     }
 
-    let logged_in = gatepost::log_in(service.app(), &login, &password)?;
+    let logged_in = gatepost::sessions::log_in(service.app(), &login, &password)?;
     println!("logged in as user {}", logged_in.user_id.get());
     let alice = Caller::bearer(service.app(), &logged_in.access_token)?;
-    let shown = gatepost::show(service.app(), &alice, logged_in.user_id)?;
+    let shown = gatepost::users::show(service.app(), &alice, logged_in.user_id)?;
     println!("who sees {}, registered at {}", shown.login, shown.created_at);
 
     service.stop();

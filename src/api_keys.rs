@@ -7,32 +7,33 @@
 mod store;
 mod types;
 
+use crate::access::key;
+pub use crate::access::key::PresentedApiKey;
+use crate::access::{Caller, Right, authorize, authorize_change};
+pub use crate::access::{Scope, Scopes};
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use crate::users::Caller;
-use crate::users::access::{Right, authorize, authorize_change};
-use postgres::{Client, Transaction};
-pub use types::{ApiKey, KeyName, KeyRef, PresentedKey, Scope, Scopes};
+pub use types::{ApiKey, ApiKeyName, ApiKeyRef};
 
 /// Makes a key. It is returned here and never again: only its hash is kept.
 ///
 /// # Errors
 /// [`Error::KeyNameTaken`], [`Error::TokenMissing`], [`Error::TokenInvalid`],
 /// [`Error::Forbidden`]; the faults of the database.
-pub fn create_api_key(
+pub fn create(
     app: &App,
     caller: &Caller,
-    name: &KeyName,
+    name: &ApiKeyName,
     scopes: &Scopes,
 ) -> Result<(ApiKey, Secret)> {
-    let secret = types::generate();
-    let key = PresentedKey::parse(secret.expose())?;
+    let secret = key::generate();
+    let presented = PresentedApiKey::parse(secret.expose())?;
     let audit = Writer::new(app, caller)?;
     let stored = app.database()?.with_transaction(|tx| {
         authorize_change(tx, caller, Right::Admin)?;
-        let stored = store::insert(tx, name, key, scopes)?;
+        let stored = store::insert(tx, name, presented, scopes)?;
         let detail = format!("key {} ({scopes})", stored.id);
         audit.record(tx, &Event::new(Action::CreateApiKey, None).with_detail(&detail))?;
         Ok(stored)
@@ -45,7 +46,7 @@ pub fn create_api_key(
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the
 /// database.
-pub fn list_api_keys(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
+pub fn list(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
     app.database()?.read(|conn| {
         authorize(conn, caller, Right::Admin)?;
         store::list(conn)
@@ -57,7 +58,7 @@ pub fn list_api_keys(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
 /// # Errors
 /// [`Error::NoSuchKey`] when there is none, or it is revoked already; [`Error::TokenMissing`],
 /// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
-pub fn revoke_api_key(app: &App, caller: &Caller, which: &KeyRef) -> Result<ApiKey> {
+pub fn revoke(app: &App, caller: &Caller, which: &ApiKeyRef) -> Result<ApiKey> {
     let (audit, database) = (Writer::new(app, caller)?, app.database()?);
     database.read(|conn| authorize(conn, caller, Right::Admin))?;
     database.with_transaction(|tx| {
@@ -68,32 +69,4 @@ pub fn revoke_api_key(app: &App, caller: &Caller, which: &KeyRef) -> Result<ApiK
         audit.record(tx, &Event::new(Action::RevokeApiKey, None).with_detail(&detail))?;
         Ok(revoked)
     })
-}
-
-/// The id of a key, if there is such a key that is not revoked.
-///
-/// # Errors
-/// The faults of the database.
-pub(crate) fn id_of(conn: &mut Client, key: PresentedKey) -> Result<Option<i64>> {
-    Ok(store::find(conn, key)?.map(|found| found.id))
-}
-
-/// What a key allows.
-///
-/// # Errors
-/// [`Error::KeyInvalid`] when there is no such key, or it is revoked; the faults of the
-/// database.
-pub(crate) fn scopes(conn: &mut Client, key: PresentedKey) -> Result<Scopes> {
-    let found = store::find(conn, key)?.ok_or(Error::KeyInvalid)?;
-    store::record_use(conn, found)
-}
-
-/// The same in a transaction that changes something: it stays so until that ends. A change that
-/// fails takes the record of its use back with it.
-///
-/// # Errors
-/// As [`scopes`].
-pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedKey) -> Result<Scopes> {
-    let found = store::lock(tx, key)?.ok_or(Error::KeyInvalid)?;
-    store::record_use(tx, found)
 }

@@ -83,8 +83,8 @@ impl App {
         Ok(app)
     }
 
-    /// As [`open`](Self::open), without reading the keys: for [`list_keys`](crate::list_keys),
-    /// [`reencrypt_keys`](crate::reencrypt_keys) and [`replace_keys`](crate::replace_keys), which
+    /// As [`open`](Self::open), without reading the keys: for [`list`](crate::signing_keys::list),
+    /// [`reencrypt`](crate::signing_keys::reencrypt) and [`replace`](crate::signing_keys::replace), which
     /// must work where the keys in the database let nothing else begin.
     ///
     /// # Errors

@@ -16,10 +16,10 @@ thread_local! {
 /// the client's network too; outside of it they count those of the login alone.
 ///
 /// ```no_run
-/// # use gatepost::{App, Login, Password};
+/// # use gatepost::{App, domain::Login, passwords::Password};
 /// # fn f(app: &App, login: &Login, password: &Password) -> gatepost::Result<()> {
 /// let address = "192.0.2.7".parse().ok();
-/// let logged_in = gatepost::for_client(address, || gatepost::log_in(app, login, password))?;
+/// let logged_in = gatepost::for_client(address, || gatepost::sessions::log_in(app, login, password))?;
 /// # Ok(()) }
 /// ```
 pub fn for_client<T>(address: Option<IpAddr>, work: impl FnOnce() -> T) -> T {

@@ -10,14 +10,15 @@
 pub(crate) mod api;
 mod store;
 
+use crate::access::Caller;
+use crate::access::{Right, authorize};
 use crate::app::App;
 use crate::audit::{Writer, set_back};
+use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::sessions;
 use crate::tokens::refresh::Ticket;
 use crate::tokens::{Claims, SessionRef};
-use crate::users::access::{Right, authorize};
-use crate::users::{Caller, UserId};
 use serde::Serialize;
 use store::Row;
 
@@ -144,7 +145,7 @@ pub fn introspect(app: &App, caller: &Caller, token: &str) -> Result<Option<Intr
 ///
 /// # Errors
 /// The faults of the database.
-pub fn revoke_token(app: &App, token: &str) -> Result<()> {
+pub fn revoke(app: &App, token: &str) -> Result<()> {
     let Some(genuine) = verify(app, token)? else { return Ok(()) };
     let audit = Writer::new(app, &Caller::Anonymous)?;
     let sign = app.database()?.with_transaction(|tx| {
@@ -152,7 +153,7 @@ pub fn revoke_token(app: &App, token: &str) -> Result<()> {
         // A retired refresh token ends its session wherever it turns up. An access token from
         // before a password change must not end the session that went on.
         if matches!(genuine, Genuine::Refresh(_)) || genuine.is_good(&row) {
-            sessions::end(tx, app, row.session)?;
+            sessions::end_in(tx, app, row.session)?;
             sessions::record_end(tx, &audit, row.user_id, row.session.id())?;
         }
         Ok(genuine.sign(&row))

@@ -1,34 +1,129 @@
 //! Gatepost: users, passwords and JWTs over a small REST API, on PostgreSQL.
 //!
-//! The program `gatepost` is made of this library, and so can yours be: build a [`Config`], start
-//! a [`Service`], stop it. Or open an [`App`] and call the operations without any listener:
-//! [`register`], [`log_in`], [`refresh`], [`log_out`], [`show`], [`list`], [`change`],
-//! [`delete`].
+//! The program `gatepost` is made of this library, and so can yours be.
+//!
+//! # Start a service
+//!
+//! Build a [`Config`], start a [`Service`], stop it. It answers the whole HTTP API.
 //!
 //! ```no_run
-//! use gatepost::{App, Caller, Config, Login, Password, Profile};
+//! use gatepost::{Config, Profile, Service};
+//!
+//! let mut config = Config::new(Profile::Development);
+//! config.server.listen = "127.0.0.1:0".parse()?;
+//! let service = Service::start(config)?;
+//! println!("listening on http://{}", service.addr());
+//! service.stop();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Embed the operations
+//!
+//! Or open an [`App`] and call the operations without any listener. Each is a function in the module
+//! of its subject, and takes the app first:
+//!
+//! ```no_run
+//! use gatepost::domain::Login;
+//! use gatepost::passwords::Password;
+//! use gatepost::{App, Caller, Config, Profile, sessions, users};
 //!
 //! let app = App::open(Config::new(Profile::Development))?;
 //! let (login, password) = (Login::parse("alice")?, Password::parse("correct horse battery")?);
-//! let user = gatepost::register(&app, &Caller::Trusted, &login, &password)?;
-//! let token = gatepost::log_in(&app, &login, &password)?.access_token;
+//! let user = users::register(&app, &Caller::Trusted, &login, &password)?;
+//! let token = sessions::log_in(&app, &login, &password)?.access_token;
+//!
+//! let alice = Caller::bearer(&app, &token)?;
+//! assert_eq!(users::show(&app, &alice, user.id)?, user);
 //! # Ok::<(), gatepost::Error>(())
 //! ```
 //!
-//! Inside, from the top down, each importing only what stands below it: `selftest` (a service that
-//! measures itself), `service` (what starts and in what order), `routes` (the API on one screen), the
-//! slices `users`, `sessions`, `introspection`, `revocations`, `keys`, `api_keys`, `limits`, `audit`
-//! and `ops` (each `api`, operations, `store`), `transfer` (users coming and going), `restore` (what a
-//! database that was set back needs), `app` (what
-//! they share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
-//! clients), `db` (pool, transactions, migrations, the private PostgreSQL), `passwords`, `tokens`,
-//! and `config`, `activity`, `client`, `shares`, `error`, `secret`, `printable`, `moment`, `by_name`,
-//! `lines`, `sorter`, `child`, `plain_file`, `modes`, `room`.
+//! | module | operations |
+//! |---|---|
+//! | [`users`] | register, find, show, list, change and delete users |
+//! | [`sessions`] | log in, refresh, log out, list and end sessions |
+//! | [`introspection`] | find out what a token is worth, revoke it |
+//! | [`revocations`] | list what was revoked, for services that verify tokens alone |
+//! | [`api_keys`] | create, list and revoke the keys of other programs |
+//! | [`signing_keys`] | list, rotate and replace the keys that sign tokens |
+//! | [`audit`] | read, verify and prune the audit log |
+//! | [`transfer`] | import users with their hashes, and export them |
+//! | [`passwords`] | build a list of breached passwords |
+//! | [`database`], [`restore`] | set the database up, migrate it, repair it after a restore |
+//!
+//! The [`Caller`] says on whose behalf an operation is done. [`Caller::Trusted`] may do everything:
+//! use it where your program has checked the right itself. [`Caller::bearer`] takes an access token
+//! or an API key, and the operation checks what its bearer may do.
+//!
+//! Values from outside are parsed once: [`Login::parse`](domain::Login::parse),
+//! [`Password::parse`](passwords::Password::parse), [`UserId::parse`](domain::UserId::parse).
+//!
+//! Operations that guard against guessing count failures of the login alone, unless they know the
+//! client's address. Call them inside [`for_client`] to tell it.
+//!
+//! # Threads
+//!
+//! Everything blocks. There is no async runtime, and nothing may be called on the thread of one.
+//! [`App`] and [`Service`] are `Send` and `Sync`: share one between threads. An app starts the threads
+//! that hash and the pool's connections; a service adds its workers, the front door's thread and two
+//! for upkeep. Dropping either ends its threads, and stops the private PostgreSQL if it started it.
+//!
+//! A password hash takes some 100 ms of one core in an optimised build, and many times that in a
+//! debug build. Optimise dependencies there:
+//!
+//! ```toml
+//! [profile.dev.package."*"]
+//! opt-level = 2
+//! ```
+//!
+//! # Errors
+//!
+//! Every operation returns a [`Result`] with the one [`Error`]. A variant says what went wrong in the
+//! words of the domain, and its documentation says when it occurs. Some mean that the same call
+//! may succeed later: [`Error::Unavailable`], [`Error::Overloaded`], [`Error::TooManyAttempts`]. After
+//! [`Error::ConnectionLost`] it is not known whether a change was made. The texts of
+//! [`Error::Unavailable`] and [`Error::Internal`] are for your log and not for clients: they may name
+//! hosts and SQL.
+//!
+//! The library writes to the [`log`](https://docs.rs/log) facade and to nothing else. Texts in errors
+//! may hold what somebody outside has sent; [`printable`] makes them safe for a terminal.
+//!
+//! # Features
+//!
+//! There are none. What a program does not use, the linker leaves out.
+//!
+//! # What it is not
+//!
+//! Gatepost does not sign people in through others' accounts, sends no mail and no text messages, and
+//! keeps nothing of a user but login, password hash and state. It has no tenants, no policy language
+//! and no other database than PostgreSQL. Types that may gain fields or variants are
+//! `#[non_exhaustive]`.
 
 #![warn(missing_debug_implementations)]
 
+// The layers, from the top down. A module imports only what stands on a lower line than itself;
+// those on one line do not know each other. A test, `imports_go_down_only`, reads this list.
+//
+//   benchmark, fuzzing, selftest
+//   service
+//   routes
+//   restore
+//   api_keys, introspection, ops, revocations, signing_keys, transfer, users
+//   sessions
+//   audit
+//   access, limits
+//   app
+//   database, http
+//   db, front_door, passwords, tokens
+//   room
+//   config
+//   domain
+//   activity, by_name, child, client, error, lines, modes, moment, plain_file, printable, secret, shares, sorter
+//
+// Each of the slices, from `restore` to `sessions`, is `api` (HTTP), operations, `store` (SQL).
+
+mod access;
 mod activity;
-mod api_keys;
+pub mod api_keys;
 mod app;
 pub mod audit;
 #[doc(hidden)] // For the benchmarks; no part of the interface.
@@ -39,62 +134,40 @@ mod client;
 pub mod config;
 pub mod database;
 mod db;
+pub mod domain;
 mod error;
 #[doc(hidden)] // For the tests and the fuzz targets; no part of the interface.
 pub mod front_door;
 #[doc(hidden)] // For the tests and the fuzz targets; no part of the interface.
 pub mod fuzzing;
 mod http;
-mod introspection;
-mod keys;
+pub mod introspection;
 mod limits;
 mod lines;
 mod modes;
 mod moment;
 mod ops;
-mod passwords;
+pub mod passwords;
 mod plain_file;
-mod printable;
-mod restore;
-mod revocations;
+pub mod printable;
+pub mod restore;
+pub mod revocations;
 mod room;
 mod routes;
-mod secret;
+pub mod secret;
 pub mod selftest;
-mod service;
-mod sessions;
+pub mod service;
+pub mod sessions;
 mod shares;
+pub mod signing_keys;
 mod sorter;
-mod tokens;
+pub mod tokens;
 pub mod transfer;
-mod users;
+pub mod users;
 
-pub use api_keys::{
-    ApiKey, KeyName, KeyRef, PresentedKey, Scope, Scopes, create_api_key, list_api_keys,
-    revoke_api_key,
-};
+pub use access::Caller;
 pub use app::App;
-pub use audit::Head;
 pub use client::for_client;
 pub use config::{Config, Profile};
 pub use error::{Error, Result};
-pub use front_door::Address;
-pub use introspection::{Introspection, introspect, revoke_token};
-pub use keys::{
-    KeyState, PrivateHalf, SigningKey, list_keys, reencrypt_keys, replace_keys, rotate_keys,
-};
-pub use passwords::{Built, Password, build_breach_list};
-pub use printable::{printable, printable_lines};
-pub use restore::after_restore;
-pub use revocations::{Cursor, Entry, List, Still, revocations};
-pub use secret::Secret;
 pub use service::Service;
-pub use sessions::{
-    Device, LoggedIn, Session, SessionId, end_session, list_sessions, log_in, log_in_from, log_out,
-    refresh, sweep_sessions,
-};
-pub use tokens::{Claims, NotASession, SessionRef};
-pub use users::{
-    Caller, Change, Login, Page, Timestamp, User, UserId, change, change_password, delete, find,
-    list, register, register_admin, set_admin, show,
-};

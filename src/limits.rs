@@ -37,12 +37,12 @@ use crate::app::journal::Counted;
 use crate::app::keyed::Key;
 use crate::client;
 use crate::db;
+use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
-use crate::users::{Login, UserId};
 use postgres::Transaction;
 use std::net::IpAddr;
 use std::time::Duration;
-pub(crate) use store::{Counters, Outcome, admit_attempt};
+pub(crate) use store::{Admission, Counters, admit_attempt};
 
 /// Networks remembered of a user. With eight, each a /24, home, work and the road fit in; a thief
 /// of many addresses who knows the password needs no more guesses.
@@ -165,7 +165,7 @@ pub(crate) fn refuse(app: &App, wait: Duration) -> Error {
 #[must_use = "it counts once it has failed or succeeded"]
 pub(crate) struct Attempt {
     counters: Counters,
-    outcome: Outcome,
+    outcome: Admission,
 }
 
 impl Attempt {
@@ -177,7 +177,7 @@ impl Attempt {
         let outcome = if counters.enabled {
             app.database()?.read(|conn| store::admit(conn, &counters))?
         } else {
-            Outcome::uncounted()
+            Admission::uncounted()
         };
         Self::admitted(app, counters, outcome)
     }
@@ -186,7 +186,7 @@ impl Attempt {
     ///
     /// # Errors
     /// `Error::TooManyAttempts`.
-    pub(crate) fn admitted(app: &App, counters: Counters, outcome: Outcome) -> Result<Self> {
+    pub(crate) fn admitted(app: &App, counters: Counters, outcome: Admission) -> Result<Self> {
         match outcome.wait() {
             None => Ok(Self { counters, outcome }),
             Some(wait) => Err(refuse(app, wait)),
@@ -237,7 +237,7 @@ pub(crate) fn registered(
     if !counters.enabled || counters.pair.is_none() {
         return Ok(());
     }
-    store::settle(tx, counters, &Outcome::uncounted(), Some(user), KNOWN_NETWORKS - 1)
+    store::settle(tx, counters, &Admission::uncounted(), Some(user), KNOWN_NETWORKS - 1)
 }
 
 /// Has a user's password been set by somebody else, or the account unlocked or given another end,

@@ -13,13 +13,13 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 ///
 /// A backslash stays as it is: the result is there to be looked at and not to be read back.
 #[must_use]
-pub fn printable(text: &str) -> Cow<'_, str> {
+pub fn line(text: &str) -> Cow<'_, str> {
     escape(text, |_| false)
 }
 
 /// The same for a text of ours that consists of lines and of columns.
 #[must_use]
-pub fn printable_lines(text: &str) -> Cow<'_, str> {
+pub fn lines(text: &str) -> Cow<'_, str> {
     escape(text, |c| matches!(c, '\n' | '\t'))
 }
 
@@ -67,15 +67,15 @@ mod tests {
     fn what_acts_is_written_out_and_what_is_seen_stays() {
         let text = "Zoë \\ 日本\t1\n\u{1b}[2J\u{9b}\u{7f}\r\u{202e}\u{2028}\u{feff}";
         let all = "Zoë \\ 日本\\t1\\n\\u{1b}[2J\\u{9b}\\u{7f}\\r\\u{202e}\\u{2028}\\u{feff}";
-        assert_eq!(printable(text), all);
-        let lines = all.replacen("\\t", "\t", 1).replacen("\\n", "\n", 1);
-        assert_eq!(printable_lines(text), lines);
-        assert!(matches!(printable("plain"), Cow::Borrowed("plain")));
+        assert_eq!(line(text), all);
+        let columns = all.replacen("\\t", "\t", 1).replacen("\\n", "\n", 1);
+        assert_eq!(lines(text), columns);
+        assert!(matches!(line("plain"), Cow::Borrowed("plain")));
     }
 
     #[test]
     fn what_is_written_out_once_stays_so() {
-        let once = printable("a\u{1b}\n").into_owned();
-        assert_eq!(printable(&once), once);
+        let once = line("a\u{1b}\n").into_owned();
+        assert_eq!(line(&once), once);
     }
 }

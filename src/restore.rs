@@ -5,14 +5,14 @@
 //! that were retired are good again. What cannot be known is left to people: revoked API keys and
 //! changed passwords are as they were then, and so are locks, admins and deleted users.
 
-use crate::api_keys::{ApiKey, list_api_keys};
+use crate::access::Caller;
+use crate::api_keys::{self, ApiKey};
 use crate::app::App;
 use crate::audit::{Action, Event, head};
 use crate::database::with_owner;
 use crate::db::sequences;
 use crate::error::Result;
-use crate::keys;
-use crate::users::Caller;
+use crate::signing_keys;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How far numbers are moved at least: farther than what was lost can have reached, and small
@@ -40,7 +40,7 @@ pub fn after_restore(app: &App) -> Result<Vec<ApiKey>> {
     with_owner(app.config(), |owner| sequences::raise(owner, beyond))?;
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let generation = i64::try_from(clock.as_millis()).unwrap_or(0);
-    keys::replace_all(app, generation, &Event::new(Action::AfterRestore, None))?;
+    signing_keys::replace_all(app, generation, &Event::new(Action::AfterRestore, None))?;
     head(app)?;
-    list_api_keys(app, &Caller::Trusted)
+    api_keys::list(app, &Caller::Trusted)
 }

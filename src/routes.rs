@@ -5,7 +5,7 @@ use crate::client::for_client;
 use crate::error::Result;
 use crate::front_door::Lane::{self, Hashing, Ordinary};
 use crate::http::{Request, Response};
-use crate::{audit, introspection, keys, ops, revocations, sessions, users};
+use crate::{audit, introspection, ops, revocations, sessions, signing_keys, users};
 
 type Handler = fn(&App, &Request) -> Result<Response>;
 
@@ -29,8 +29,10 @@ fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
         ("POST", "/introspect") => (Ordinary, introspection::api::introspect),
         ("POST", "/revoke") => (Ordinary, introspection::api::revoke),
         ("GET", "/revocations") => (Ordinary, revocations::api::list),
-        ("GET", keys::api::JWKS) => (Ordinary, keys::api::jwks),
-        ("GET", "/.well-known/oauth-authorization-server") => (Ordinary, keys::api::metadata),
+        ("GET", signing_keys::api::JWKS) => (Ordinary, signing_keys::api::jwks),
+        ("GET", "/.well-known/oauth-authorization-server") => {
+            (Ordinary, signing_keys::api::metadata)
+        }
         ("GET", "/audit") => (Ordinary, audit::api::list),
         ("GET", "/livez") => (Ordinary, ops::live),
         ("GET", "/readyz") => (Ordinary, ops::ready),

@@ -21,10 +21,10 @@ mod statistics;
 
 use crate::app::{App, Sharing};
 use crate::config::{Config, ForwardedHeader, Listen};
+use crate::domain::Login;
 use crate::error::{Error, Result};
 use crate::http::{PrivateDir, Request};
 use crate::service::Service;
-use crate::users::Login;
 use accounts::{Logins, answer, random_word, with_accounts};
 use client::{Answer, Client};
 use rand::SeedableRng;

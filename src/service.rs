@@ -7,7 +7,8 @@ use crate::audit::Sealer;
 use crate::config::{AccessMode, Config, Listen};
 use crate::db::managed::Managed;
 use crate::error::{Error, Result};
-use crate::front_door::{self, Address, Door, End, Hooks, Listener};
+pub use crate::front_door::Address;
+use crate::front_door::{self, Door, End, Hooks, Listener};
 use crate::http::hosts::Hosts;
 use crate::http::server::Server;
 use crate::http::{Request, Response};
@@ -164,7 +165,7 @@ impl Service {
         &self.addr
     }
 
-    /// What the operations need: `gatepost::log_in(service.app(), …)`.
+    /// What the operations need: `gatepost::sessions::log_in(service.app(), …)`.
     pub fn app(&self) -> &App {
         &self.app
     }

@@ -2,8 +2,8 @@
 //!
 //! A token's claims are information. What its bearer may do, our own API asks the user's row.
 
+mod claims;
 pub(crate) mod key;
-mod payload;
 mod provider;
 pub(crate) mod refresh;
 pub(crate) mod seal;
@@ -14,39 +14,15 @@ use crate::config;
 use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+pub use claims::Claims;
+use claims::key_named_in;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use key::{Jwk, Key};
-use payload::{Payload, key_named_in};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 pub(crate) use session_ref::IDENTITY_BYTES;
 pub use session_ref::{NotASession, SessionRef};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use verified::Verified;
-
-/// The claims of an access token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Payload")]
-pub struct Claims {
-    /// The user's id.
-    pub user_id: i64,
-    /// When the token ends, in seconds since 1970-01-01 UTC (RFC 7519, 4.1.4).
-    pub exp: u64,
-    /// Who issued it: `tokens.issuer`.
-    pub iss: String,
-    /// The user's id again, as the text that RFC 7519, 4.1.2 asks for.
-    pub sub: String,
-    /// When it was issued, in seconds since 1970-01-01 UTC.
-    pub iat: u64,
-    /// A random name of this one token.
-    pub jti: String,
-    /// The session that it belongs to. An ended session's tokens are refused.
-    pub sid: SessionRef,
-    /// Whether the user was an admin when it was issued. For others; our API asks the row.
-    pub admin: bool,
-    /// The user's token version when it was issued. A password change raises that of the row,
-    /// and tokens of earlier versions are refused.
-    pub token_version: i64,
-}
 
 /// Whom a token is issued to, as the user's row says while it is locked.
 #[derive(Clone, Copy, Debug)]

@@ -3,25 +3,27 @@
 //! Each operation checks its caller's right itself, whether it is reached over HTTP or called by
 //! a program that embeds us.
 
-pub(crate) mod access;
 pub(crate) mod api;
 mod change;
 mod last_admin;
+mod read;
 mod store;
 mod types;
 
+use crate::access::{Caller, Right, authorize, authorize_change};
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::config::Registration;
+use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::passwords::Password;
 use crate::sessions;
-pub use access::Caller;
-use access::{Right, authorize, authorize_change, read_as};
-pub use change::{Change, change};
+pub use change::{Change, change, change_password};
 use last_admin::Admins;
-pub use types::{Login, Page, Timestamp, User, UserId};
+use read::find_as;
+pub use read::{find, list, show};
+pub use types::User;
 
 /// Registers a user.
 ///
@@ -54,59 +56,6 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
         audit.record(tx, &Event::new(Action::Register, Some(user.id)))?;
         Ok(user)
     })
-}
-
-/// A page of users in the order of their ids, and whether there are more behind it.
-///
-/// # Errors
-/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
-/// [`Error::ScopeMissing`]; the faults of the database.
-pub fn list(app: &App, caller: &Caller, page: Page) -> Result<(Vec<User>, bool)> {
-    app.database()?.read(|conn| {
-        read_as(conn, caller, Right::SeeAll, |conn, rows| store::list(conn, rows, page))
-    })
-}
-
-/// One user.
-///
-/// # Errors
-/// [`Error::TokenMissing`], [`Error::TokenInvalid`]; [`Error::Forbidden`] and
-/// [`Error::ScopeMissing`] whether or not there is such a user; [`Error::NoSuchUser`]; the faults
-/// of the database.
-pub fn show(app: &App, caller: &Caller, id: UserId) -> Result<User> {
-    find_as(app, caller, Right::See(id), id)
-}
-
-fn find_as(app: &App, caller: &Caller, right: Right, id: UserId) -> Result<User> {
-    app.database()?.read(|conn| {
-        let user = read_as(conn, caller, right, |conn, rows| store::find(conn, rows, id))?;
-        user.ok_or(Error::NoSuchUser)
-    })
-}
-
-/// The user with this login, in any spelling that is the same.
-///
-/// # Errors
-/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],
-/// [`Error::NoSuchUser`]; the faults of the database.
-pub fn find(app: &App, caller: &Caller, login: &Login) -> Result<User> {
-    app.database()?.read(|conn| {
-        authorize(conn, caller, Right::SeeAll)?;
-        store::find_by_login(conn, login)?.ok_or(Error::NoSuchUser)
-    })
-}
-
-/// Sets a new password: [`change`] with a password alone.
-///
-/// # Errors
-/// As [`change`].
-pub fn change_password(
-    app: &App,
-    caller: &Caller,
-    id: UserId,
-    password: &Password,
-) -> Result<User> {
-    change(app, caller, id, &Change { password: Some(password), ..Change::default() })
 }
 
 /// Deletes a user and returns who it was. The user's sessions end, and the access tokens are

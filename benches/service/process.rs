@@ -2,7 +2,10 @@
 
 use crate::cluster::Cluster;
 use crate::site::{self, PASSWORD};
-use gatepost::{App, Caller, Login, Password, Profile, Secret};
+use gatepost::domain::Login;
+use gatepost::passwords::Password;
+use gatepost::secret::Secret;
+use gatepost::{App, Caller, Profile};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -20,7 +23,7 @@ impl Site {
         let app = App::open(config).unwrap();
         let (login, password) =
             (Login::parse("user1").unwrap(), Password::parse(PASSWORD).unwrap());
-        gatepost::register_admin(&app, &Caller::Trusted, &login, &password).unwrap();
+        gatepost::users::register_admin(&app, &Caller::Trusted, &login, &password).unwrap();
         let mut client = cluster.admin("gatepost").connect(postgres::NoTls).unwrap();
         client
             .batch_execute(&format!(

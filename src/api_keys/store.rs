@@ -1,81 +1,19 @@
 //! The SQL of API keys.
 
-use super::types::{ApiKey, KeyName, KeyRef, PresentedKey, Scopes};
+use super::types::{ApiKey, ApiKeyName, ApiKeyRef};
+use crate::access::Scopes;
+use crate::access::key::PresentedApiKey;
 use crate::db::violates;
+use crate::domain::Timestamp;
 use crate::error::{Error, Result};
 use crate::moment::Moment;
-use crate::users::Timestamp;
 use postgres::types::Type;
-use postgres::{Client, GenericClient, Row, Transaction};
-
-/// What of a key's row decides over its rights.
-pub(super) struct Found {
-    pub(super) id: i64,
-    scopes: Scopes,
-    /// Whether the last use on record is long enough ago to write down another.
-    unrecorded: bool,
-}
-
-/// The SQL of whether the last use on record is a minute or more away: behind, or ahead where the clock
-/// was set back.
-macro_rules! unrecorded {
-    () => {
-        "last_used_at IS NULL OR last_used_at < now() - interval '1 minute'
-         OR last_used_at > now() + interval '1 minute'"
-    };
-}
-
-/// A macro, since the statements are constants.
-macro_rules! find {
-    ($lock:literal) => {
-        concat!(
-            "SELECT id, scopes,
-                    ",
-            unrecorded!(),
-            " FROM gatepost.api_keys WHERE hash = $1 AND revoked_at IS NULL ",
-            $lock
-        )
-    };
-}
-
-pub(super) fn find(conn: &mut impl GenericClient, key: PresentedKey) -> Result<Option<Found>> {
-    found(conn, find!(""), key)
-}
-
-/// The same, and it stays so until the transaction ends. Others who use the key at the same time
-/// do not wait for each other; only who revokes it does.
-pub(super) fn lock(tx: &mut Transaction<'_>, key: PresentedKey) -> Result<Option<Found>> {
-    found(tx, find!("FOR KEY SHARE"), key)
-}
-
-fn found(conn: &mut impl GenericClient, sql: &str, key: PresentedKey) -> Result<Option<Found>> {
-    let row = conn.query_typed_opt(sql, &[(&key.hash(), Type::BYTEA)])?;
-    Ok(row.map(|row| Found {
-        id: row.get(0),
-        scopes: Scopes::stored(row.get(1)),
-        unrecorded: row.get(2),
-    }))
-}
-
-/// Writes down that the key was used, once a minute at most. Where another request is doing so
-/// at this moment, nothing is written and nothing waits. Returns the key's scopes.
-pub(super) fn record_use(conn: &mut impl GenericClient, found: Found) -> Result<Scopes> {
-    if found.unrecorded {
-        let sql = concat!(
-            "UPDATE gatepost.api_keys SET last_used_at = now() WHERE id =
-                 (SELECT id FROM gatepost.api_keys WHERE id = $1 AND (",
-            unrecorded!(),
-            ") FOR NO KEY UPDATE SKIP LOCKED)"
-        );
-        conn.execute_typed(sql, &[(&found.id, Type::INT8)])?;
-    }
-    Ok(found.scopes)
-}
+use postgres::{Client, Row, Transaction};
 
 pub(super) fn insert(
     tx: &mut Transaction<'_>,
-    name: &KeyName,
-    key: PresentedKey,
+    name: &ApiKeyName,
+    key: PresentedApiKey,
     scopes: &Scopes,
 ) -> Result<ApiKey> {
     let sql = "INSERT INTO gatepost.api_keys (name, hash, scopes) VALUES ($1, $2, $3)
@@ -102,10 +40,10 @@ pub(super) fn list(conn: &mut Client) -> Result<Vec<ApiKey>> {
 }
 
 /// Waits for the changes that are being made with the key: once it is revoked, none is under way.
-pub(super) fn revoke(tx: &mut Transaction<'_>, which: &KeyRef) -> Result<Option<ApiKey>> {
+pub(super) fn revoke(tx: &mut Transaction<'_>, which: &ApiKeyRef) -> Result<Option<ApiKey>> {
     let (id, name) = match which {
-        KeyRef::Id(id) => (Some(*id), None),
-        KeyRef::Name(name) => (None, Some(name.as_str())),
+        ApiKeyRef::Id(id) => (Some(*id), None),
+        ApiKeyRef::Name(name) => (None, Some(name.as_str())),
     };
     let sql = "UPDATE gatepost.api_keys SET revoked_at = now() WHERE id =
                (SELECT id FROM gatepost.api_keys

@@ -10,6 +10,7 @@
 
 pub(crate) mod codes;
 pub(crate) mod judge;
+pub(crate) mod new;
 pub(crate) mod plan;
 pub(crate) mod refused;
 pub(crate) mod store;
@@ -17,11 +18,12 @@ pub(crate) mod store;
 use crate::config::{Algorithm, Config};
 use crate::db::{self, Database};
 use crate::error::{Error, Result};
-use crate::tokens::key::{Key, generate};
+use crate::tokens::key::Key;
 use crate::tokens::refresh::RefreshKey;
 use crate::tokens::seal::Seals;
 use crate::tokens::{Clock, Keys, Scheduled};
 use judge::{Floor, Judged};
+use new::NewKey;
 use plan::{Plan, SigningRow};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -214,8 +216,8 @@ fn carry_out(
     plan: &Plan,
 ) -> Result<()> {
     // Made outside of the transaction, which may be run more than once.
-    let signing = plan.signing.map(|turn| New::signing(config, seals, turn)).transpose()?;
-    let refresh = plan.refresh.map(|turn| New::refresh(seals, turn)).transpose()?;
+    let signing = plan.signing.map(|turn| NewKey::signing(config, seals, turn)).transpose()?;
+    let refresh = plan.refresh.map(|turn| NewKey::refresh(seals, turn)).transpose()?;
     let floor = judged.floor.stored(seals).filter(|_| !judged.floor_stands);
     let erased = judged.rows.signing.iter().filter(|row| plan.erased.contains(&row.generation));
     let erased: Vec<(&SigningRow, Option<Vec<u8>>)> =
@@ -241,63 +243,6 @@ fn carry_out(
 pub(crate) fn vouch(seals: &Seals, row: &SigningRow, signs: bool) -> Option<Vec<u8>> {
     let (name, algorithm) = ((row.generation, row.kid.as_str()), row.algorithm.name());
     seals.vouch(&codes::signing(name, algorithm, &row.public, row.signs_from, signs))
-}
-
-/// A key that is about to be stored.
-pub(crate) struct New {
-    pub(crate) generation: i64,
-    pub(crate) from: i64,
-    pub(crate) algorithm: Algorithm,
-    pub(crate) kid: String,
-    pub(crate) public: Vec<u8>,
-    pub(crate) sealed: crate::tokens::seal::Sealed,
-    /// The code over it; none without an encryption key.
-    pub(crate) mac: Option<Vec<u8>>,
-}
-
-impl New {
-    pub(crate) fn signing(config: &Config, seals: &Seals, turn: plan::Turn) -> Result<Self> {
-        let algorithm = config.tokens.algorithm;
-        let private = generate(algorithm)?;
-        let key = Key::private(algorithm, &private)?;
-        let public = key.public_bytes().unwrap_or_default();
-        let name = (turn.generation, key.kid());
-        let code = codes::signing(name, algorithm.name(), public, turn.from, true);
-        Ok(Self {
-            generation: turn.generation,
-            from: turn.from,
-            algorithm,
-            kid: key.kid().to_owned(),
-            public: public.to_vec(),
-            sealed: seals.seal(&signing_place(key.kid()), &private)?,
-            mac: seals.vouch(&code),
-        })
-    }
-
-    pub(crate) fn refresh(seals: &Seals, turn: plan::Turn) -> Result<Self> {
-        let secret = RefreshKey::generate();
-        let sealed = seals.seal(&refresh_place(turn.generation), secret.as_slice())?;
-        let mac = seals.vouch(&codes::refresh(turn.generation, &sealed.bytes, turn.from));
-        Ok(Self {
-            generation: turn.generation,
-            from: turn.from,
-            algorithm: Algorithm::Hs256,
-            kid: String::new(),
-            public: Vec::new(),
-            sealed,
-            mac,
-        })
-    }
-}
-
-/// What a sealed private key is bound to.
-pub(crate) fn signing_place(kid: &str) -> String {
-    format!("signing key {kid}")
-}
-
-/// What a sealed refresh key is bound to.
-pub(crate) fn refresh_place(generation: i64) -> String {
-    format!("refresh key {generation}")
 }
 
 fn build(judged: Judged, at: Instant, config: &Config, before: Option<&Loaded>) -> Result<Loaded> {

@@ -1,10 +1,10 @@
 //! The audit log over HTTP.
 
-use super::Entry;
+use super::AuditEntry;
+use crate::access::Caller;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{Request, Response};
-use crate::users::Caller;
 use serde::Serialize;
 
 /// Most entries of a page.
@@ -13,7 +13,7 @@ const MOST: i64 = 100;
 /// A page of the log.
 #[derive(Serialize)]
 struct Listed<'a> {
-    entries: &'a [Entry],
+    entries: &'a [AuditEntry],
     page_size: i64,
 }
 

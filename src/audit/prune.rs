@@ -1,10 +1,15 @@
 //! Pruning: removing what is old, as the owner of the tables, and saying so in the log.
 
-use super::{Action, Event, Head, Writer, chain, head, store};
+use super::event::{Action, Event};
+use super::head::Head;
+use super::sealing::head;
+use super::writer::Writer;
+use super::{chain, store};
+use crate::access::Caller;
 use crate::app::App;
 use crate::database::with_owner;
+use crate::domain::Timestamp;
 use crate::error::{Error, Result};
-use crate::users::{Caller, Timestamp};
 use postgres::types::Type;
 use postgres::{Client, NoTls};
 use time::OffsetDateTime;

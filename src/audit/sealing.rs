@@ -6,7 +6,9 @@
 //! for as long as a transaction of ours can last.
 
 use super::chain::{self, Content};
-use super::{set_back, store, write_counted};
+use super::head::Head;
+use super::writer::write_counted;
+use super::{set_back, store};
 use crate::app::App;
 use crate::db;
 use crate::error::{Error, Result};
@@ -72,6 +74,15 @@ pub(super) fn seal_all(app: &App, last: bool) -> Result<()> {
     write_counted(app, last)?;
     while seal(app)? == MOST {}
     Ok(())
+}
+
+/// Seals what is new and returns the end of the chain; none when nothing was ever recorded.
+///
+/// # Errors
+/// The faults of the database.
+pub fn head(app: &App) -> Result<Option<Head>> {
+    seal_all(app, true)?;
+    app.database()?.read(|conn| Ok(store::last_seal(&mut **conn)?.map(|seal| seal.head())))
 }
 
 /// The thread that seals. Dropping it seals what is left and ends it.

@@ -1,10 +1,13 @@
 //! Saying that the database was set back, and seeing it by the audit log itself.
 
-use super::{Action, Event, Head, Writer, store};
+use super::event::{Action, Event};
+use super::head::Head;
+use super::store;
+use super::writer::Writer;
+use crate::access::Caller;
 use crate::app::App;
 use crate::app::set_back::{End, is_repaired};
 use crate::error::Result;
-use crate::users::Caller;
 
 /// Says it in the log and in the audit log, once, whatever the number of signs: who has one token
 /// that shows it could fill both. A fault while it is written down is logged; whoever saw the sign

@@ -1,10 +1,10 @@
 //! The SQL of the audit log.
 
-use super::Head;
 use super::chain::{self, Row};
+use super::head::Head;
+use crate::domain::Timestamp;
 use crate::error::Result;
 use crate::moment::{self, Moment, Whose};
-use crate::users::Timestamp;
 use postgres::types::{FromSql, Type};
 use postgres::{Client, GenericClient, Transaction};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 /// An entry as admins see it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Entry {
+pub struct AuditEntry {
     /// Its number; gaps mean nothing.
     pub id: i64,
     /// When it happened.
@@ -34,7 +34,7 @@ pub struct Entry {
 }
 
 /// A seal as it is stored.
-pub(super) struct Seal {
+pub(super) struct SealRow {
     pub(super) number: i64,
     pub(super) sealed_at: OffsetDateTime,
     pub(super) rows: Vec<i64>,
@@ -42,7 +42,7 @@ pub(super) struct Seal {
     pub(super) mac: Vec<u8>,
 }
 
-impl Seal {
+impl SealRow {
     pub(super) fn head(&self) -> Head {
         Head { number: self.number, mac: self.mac.clone() }
     }
@@ -59,9 +59,9 @@ fn time(row: &postgres::Row, at: usize, whose: Whose) -> OffsetDateTime {
     lenient::<Moment>(row, at).time(whose)
 }
 
-fn seal(row: &postgres::Row) -> Seal {
+fn seal(row: &postgres::Row) -> SealRow {
     let rows: Vec<u8> = lenient(row, 2);
-    Seal {
+    SealRow {
         number: lenient(row, 0),
         sealed_at: time(row, 1, ("audit seal", lenient(row, 0))),
         rows: chain::decode(&rows),
@@ -93,11 +93,11 @@ pub(super) fn insert(tx: &mut Transaction<'_>, row: &Row, mac: &[u8]) -> Result<
     Ok(())
 }
 
-pub(super) fn page(conn: &mut Client, before: i64, size: i64) -> Result<(Vec<Entry>, bool)> {
+pub(super) fn page(conn: &mut Client, before: i64, size: i64) -> Result<(Vec<AuditEntry>, bool)> {
     let sql = "SELECT id, at, actor, actor_id, action, user_id, address, outcome, detail
                FROM gatepost.audit WHERE id < $1 ORDER BY id DESC LIMIT $2";
     let rows = conn.query_typed(sql, &[(&before, Type::INT8), (&(size + 1), Type::INT8)])?;
-    let entry = |row: &postgres::Row| Entry {
+    let entry = |row: &postgres::Row| AuditEntry {
         id: lenient(row, 0),
         at: Timestamp::stored(lenient(row, 1), ("audit row", lenient(row, 0))),
         actor: lenient(row, 2),
@@ -108,7 +108,7 @@ pub(super) fn page(conn: &mut Client, before: i64, size: i64) -> Result<(Vec<Ent
         outcome: lenient(row, 7),
         detail: lenient(row, 8),
     };
-    let mut entries: Vec<Entry> = rows.iter().map(entry).collect();
+    let mut entries: Vec<AuditEntry> = rows.iter().map(entry).collect();
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     let more = entries.len() > size;
     entries.truncate(size);
@@ -121,7 +121,7 @@ pub(super) fn now(tx: &mut Transaction<'_>) -> Result<OffsetDateTime> {
     Ok(now.time(("clock", 0)))
 }
 
-pub(super) fn last_seal(conn: &mut impl GenericClient) -> Result<Option<Seal>> {
+pub(super) fn last_seal(conn: &mut impl GenericClient) -> Result<Option<SealRow>> {
     let sql = "SELECT number, sealed_at, rows, last_id, mac FROM gatepost.audit_seals
                ORDER BY number DESC LIMIT 1";
     Ok(conn.query_typed_opt(sql, &[])?.as_ref().map(seal))
@@ -164,7 +164,7 @@ pub(super) fn last_due(
 pub(super) fn last_seal_before(
     conn: &mut impl GenericClient,
     time: OffsetDateTime,
-) -> Result<Option<Seal>> {
+) -> Result<Option<SealRow>> {
     let sql = "SELECT number, sealed_at, rows, last_id, mac FROM gatepost.audit_seals
                WHERE sealed_at < $1 ORDER BY number DESC LIMIT 1";
     Ok(conn
@@ -174,7 +174,7 @@ pub(super) fn last_seal_before(
 }
 
 /// Up to a hundred seals behind the one of this number.
-pub(super) fn seals_after(conn: &mut impl GenericClient, number: i64) -> Result<Vec<Seal>> {
+pub(super) fn seals_after(conn: &mut impl GenericClient, number: i64) -> Result<Vec<SealRow>> {
     let sql = "SELECT number, sealed_at, rows, last_id, mac FROM gatepost.audit_seals
                WHERE number > $1 ORDER BY number LIMIT 100";
     Ok(conn.query_typed(sql, &[(&number, Type::INT8)])?.iter().map(seal).collect())

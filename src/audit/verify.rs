@@ -1,8 +1,9 @@
 //! Verifying: does the log still say what was written?
 
 use super::chain::{self, Content};
-use super::store::{self, Seal};
-use super::{Action, Head};
+use super::event::Action;
+use super::head::Head;
+use super::store::{self, SealRow};
 use crate::app::App;
 use crate::app::keyed::Key;
 use crate::error::Result;
@@ -93,7 +94,7 @@ impl Run<'_> {
         self.finding(text);
     }
 
-    fn seal(&mut self, seal: &Seal) -> Result<()> {
+    fn seal(&mut self, seal: &SealRow) -> Result<()> {
         if self.before.is_none() && seal.number != 1 {
             // Its rows are pruned. Whether that is so, a row further on must say.
             self.begins = Some(seal.head());
@@ -127,7 +128,7 @@ impl Run<'_> {
     }
 
     /// Checks the rows of a seal; all of them with their hashes if nothing is wrong with them.
-    fn rows(&mut self, seal: &Seal) -> Result<Option<chain::Macs>> {
+    fn rows(&mut self, seal: &SealRow) -> Result<Option<chain::Macs>> {
         let found = self.app.database()?.read(|conn| store::rows(&mut **conn, &seal.rows))?;
         let mut found: HashMap<i64, _> =
             found.into_iter().map(|(id, row, mac)| (id, (row, mac))).collect();
@@ -155,7 +156,7 @@ impl Run<'_> {
         Ok(good.then_some(rows))
     }
 
-    fn meet(&mut self, seal: &Seal) {
+    fn meet(&mut self, seal: &SealRow) {
         if self.kept.as_ref().is_some_and(|kept| kept.number == seal.number)
             && self.kept.take() != Some(seal.head())
         {

@@ -2,7 +2,9 @@
 
 use super::output::{print_line, record, tell};
 use super::{Argument, Arguments, Failure, Outcome, print};
-use gatepost::{ApiKey, App, Caller, KeyName, KeyRef, Scopes};
+use gatepost::api_keys::{self, ApiKey, ApiKeyName, ApiKeyRef, Scopes};
+use gatepost::domain::Timestamp;
+use gatepost::{App, Caller};
 
 pub(super) const HELP: &str = "\
 Usage: gatepost api-key create NAME --scope SCOPE[,SCOPE…]    Create a key and print it, this once
@@ -40,9 +42,8 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     let open = || Ok::<App, Failure>(App::open(arguments.load()?)?);
     match (words.as_slice(), scopes) {
         (["create", name], Some(scopes)) => {
-            let (name, scopes) = (KeyName::parse(name)?, Scopes::parse(&scopes)?);
-            let (key, secret) =
-                gatepost::create_api_key(&open()?, &Caller::Trusted, &name, &scopes)?;
+            let (name, scopes) = (ApiKeyName::parse(name)?, Scopes::parse(&scopes)?);
+            let (key, secret) = api_keys::create(&open()?, &Caller::Trusted, &name, &scopes)?;
             tell(&format!(
                 "API key {} ({}); store it safely, it is not shown again:",
                 key.id, key.scopes
@@ -52,12 +53,12 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
         (["create", _], None) => Err(Failure::Usage("api-key create needs --scope".to_owned())),
         (_, Some(_)) => Err(Failure::Usage("--scope goes with api-key create NAME".to_owned())),
         (["list"], None) => {
-            let keys = gatepost::list_api_keys(&open()?, &Caller::Trusted)?;
+            let keys = api_keys::list(&open()?, &Caller::Trusted)?;
             print(&keys.iter().map(line).collect::<String>())
         }
         (["revoke", which], None) => {
-            let which = KeyRef::parse(which)?;
-            print(&line(&gatepost::revoke_api_key(&open()?, &Caller::Trusted, &which)?))
+            let which = ApiKeyRef::parse(which)?;
+            print(&line(&api_keys::revoke(&open()?, &Caller::Trusted, &which)?))
         }
         (["create" | "revoke", ..], None) => {
             Err(Failure::Usage(format!("api-key {} needs a NAME", words[0])))
@@ -67,9 +68,8 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 }
 
 pub(super) fn line(key: &ApiKey) -> String {
-    let when = |time: Option<gatepost::Timestamp>| {
-        time.map_or_else(|| "-".to_owned(), |time| time.to_string())
-    };
+    let when =
+        |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
     let (used, revoked) = (when(key.last_used_at), when(key.revoked_at));
     record(&[&key.id, &key.name, &key.scopes, &key.created_at, &used, &revoked])
 }

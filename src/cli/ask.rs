@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::output::{prompt, tell};
-use gatepost::Secret;
+use gatepost::secret::Secret;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;

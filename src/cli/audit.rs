@@ -2,7 +2,9 @@
 
 use super::output::print_line;
 use super::{Argument, Arguments, Failure, Outcome, print};
-use gatepost::{App, Head, Timestamp, audit};
+use gatepost::App;
+use gatepost::audit::{self, Head};
+use gatepost::domain::Timestamp;
 
 pub(super) const HELP: &str = "\
 Usage: gatepost audit head                 Print the head of the chain; keep it on another machine

@@ -3,7 +3,8 @@
 use super::output::tell;
 use super::{Argument, Arguments, Failure, Outcome, api_key, ask, print};
 use gatepost::config::Algorithm;
-use gatepost::{App, Secret, database};
+use gatepost::secret::Secret;
+use gatepost::{App, database, restore};
 
 pub(super) const HELP: &str = "\
 Usage: gatepost database create --owner-password-file FILE --app-password-file FILE
@@ -132,7 +133,7 @@ fn migrate(mut arguments: Arguments) -> Outcome {
 fn after_restore(mut arguments: Arguments) -> Outcome {
     arguments.end(HELP)?;
     let app = App::open(arguments.load()?)?;
-    let keys = gatepost::after_restore(&app)?;
+    let keys = restore::after_restore(&app)?;
     tell("all sessions have ended, all keys are new, and no id is given out twice");
     if app.config().tokens.algorithm == Algorithm::Hs256 {
         tell(

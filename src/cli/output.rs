@@ -4,7 +4,7 @@
 //! log. Nothing else in the program writes to either; a test reads the source for it.
 
 use super::{Failure, Outcome};
-use gatepost::{printable, printable_lines};
+use gatepost::printable;
 use std::fmt::Display;
 use std::io::{StdoutLock, Write};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
@@ -13,19 +13,19 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 /// [`print_line`] or [`print_record`], so that it cannot make up a line or a column.
 pub(super) fn print(text: &str) -> Outcome {
     let mut out = std::io::stdout().lock();
-    out.write_all(printable_lines(text).as_bytes())?;
+    out.write_all(printable::lines(text).as_bytes())?;
     Ok(out.flush()?)
 }
 
 /// Writes one line to standard output.
 pub(super) fn print_line(text: &str) -> Outcome {
-    print(&format!("{}\n", printable(text)))
+    print(&format!("{}\n", printable::line(text)))
 }
 
 /// One line with these columns, separated by tabs.
 pub(super) fn record(columns: &[&dyn Display]) -> String {
     let columns: Vec<String> =
-        columns.iter().map(|column| printable(&column.to_string()).into_owned()).collect();
+        columns.iter().map(|column| printable::line(&column.to_string()).into_owned()).collect();
     columns.join("\t") + "\n"
 }
 
@@ -36,7 +36,7 @@ pub(super) fn raw() -> StdoutLock<'static> {
 
 /// Says one line on standard error. Where that cannot be written, the exit code says it.
 pub(super) fn tell(text: &str) {
-    drop(writeln!(std::io::stderr(), "{}", printable(text)));
+    drop(writeln!(std::io::stderr(), "{}", printable::line(text)));
 }
 
 /// Asks for something on standard error.
@@ -71,7 +71,7 @@ impl log::Log for Steady {
             return;
         }
         let text = record.args().to_string();
-        let text = printable(&text);
+        let text = printable::line(&text);
         let write = || {
             let mut line = log::Record::builder();
             line.metadata(record.metadata().clone()).module_path(record.module_path());

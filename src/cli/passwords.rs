@@ -2,6 +2,7 @@
 
 use super::output::{print_line, tell};
 use super::{Argument, Arguments, Failure, Outcome};
+use gatepost::passwords;
 use std::path::{Path, PathBuf};
 
 pub(super) const HELP: &str = "\
@@ -43,7 +44,7 @@ fn build_list(mut arguments: Arguments) -> Outcome {
     arguments.without_file("passwords build-list")?;
     let progress = |lines| tell(&format!("{lines} lines read"));
     let (list, least) = (Path::new(&output), min_count.unwrap_or(1));
-    let built = gatepost::build_breach_list(&files, list, least, progress)?;
+    let built = passwords::build_breach_list(&files, list, least, progress)?;
     if min_count.is_some() && built.uncounted > 0 {
         tell(&format!("{} lines have no count, so --min-count kept them", built.uncounted));
     }

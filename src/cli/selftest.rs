@@ -1,7 +1,7 @@
 //! `gatepost selftest timing`
 
 use super::{Argument, Arguments, Failure, Outcome, output, print};
-use gatepost::Login;
+use gatepost::domain::Login;
 use gatepost::selftest::{self, Progress, Tries};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;

@@ -2,7 +2,8 @@
 
 use super::output::print_line;
 use super::{Arguments, Failure, Outcome, load, start_log};
-use gatepost::{Address, Profile, Service};
+use gatepost::service::Address;
+use gatepost::{Profile, Service};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;

@@ -2,7 +2,8 @@
 
 use super::output::record;
 use super::{Argument, Arguments, Failure, Outcome, print};
-use gatepost::{App, KeyState, PrivateHalf, SigningKey};
+use gatepost::App;
+use gatepost::signing_keys::{self, PrivateHalf, SigningKey, SigningKeyState};
 
 pub(super) const HELP: &str = "\
 Usage: gatepost signing-key list                  List the signing keys in the database
@@ -44,13 +45,13 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
         Ok(if repair { App::open_for_repair(config)? } else { App::open(config)? })
     };
     match words.as_slice() {
-        ["list"] => print(&gatepost::list_keys(&open()?)?.iter().map(line).collect::<String>()),
+        ["list"] => print(&signing_keys::list(&open()?)?.iter().map(line).collect::<String>()),
         ["rotate"] => {
-            let rotate = if compromised { gatepost::replace_keys } else { gatepost::rotate_keys };
+            let rotate = if compromised { signing_keys::replace } else { signing_keys::rotate };
             print(&line(&rotate(&open()?)?))
         }
         ["reencrypt"] => {
-            let done = gatepost::reencrypt_keys(&open()?)?;
+            let done = signing_keys::reencrypt(&open()?)?;
             for line in &done {
                 print(&format!("{line}\n"))?;
             }
@@ -65,10 +66,10 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 
 fn line(key: &SigningKey) -> String {
     let state = match key.state {
-        KeyState::Next => "next",
-        KeyState::Signing => "signing",
-        KeyState::Old => "old",
-        KeyState::Unusable => "unusable",
+        SigningKeyState::Next => "next",
+        SigningKeyState::Signing => "signing",
+        SigningKeyState::Old => "old",
+        SigningKeyState::Unusable => "unusable",
     };
     let private = match key.private {
         PrivateHalf::Encrypted => "encrypted",

@@ -5,7 +5,10 @@ mod transfer;
 use super::ask::{self, ask, read_line};
 use super::output::record;
 use super::{Argument, Arguments, Failure, Outcome, print};
-use gatepost::{App, Caller, Change, Login, Page, Password, Timestamp, User};
+use gatepost::domain::{Login, Page, Timestamp};
+use gatepost::passwords::Password;
+use gatepost::users::{self, Change, User};
+use gatepost::{App, Caller};
 use std::fmt::Display;
 
 pub(super) const HELP: &str = "\
@@ -56,7 +59,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     }
     let caller = Caller::Trusted;
     let open = || Ok::<App, Failure>(App::open(arguments.load()?)?);
-    let find = |app: &App, login: &str| gatepost::find(app, &caller, &Login::parse(login)?);
+    let find = |app: &App, login: &str| users::find(app, &caller, &Login::parse(login)?);
     let user = match words.as_slice() {
         ["list"] => return list(&open()?, &caller),
         ["import", file] if dry_run => return transfer::dry_run(&arguments, file),
@@ -65,37 +68,37 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
         ["show", login] => find(&open()?, login)?,
         ["create", login] => {
             let (login, password) = (Login::parse(login)?, read_password()?);
-            let create = if admin { gatepost::register_admin } else { gatepost::register };
+            let create = if admin { users::register_admin } else { users::register };
             create(&open()?, &caller, &login, &password)?
         }
         ["promote" | "demote", login] => {
             let app = open()?;
             let id = find(&app, login)?.id;
-            gatepost::set_admin(&app, &caller, id, words[0] == "promote")?
+            users::set_admin(&app, &caller, id, words[0] == "promote")?
         }
         ["lock" | "unlock", login] => {
             let app = open()?;
             let id = find(&app, login)?.id;
             let change = Change { locked: Some(words[0] == "lock"), ..Change::default() };
-            gatepost::change(&app, &caller, id, &change)?
+            users::change(&app, &caller, id, &change)?
         }
         ["expire", login, time] => {
             let expires_at = Some(parse_end(time)?);
             let app = open()?;
             let id = find(&app, login)?.id;
-            gatepost::change(&app, &caller, id, &Change { expires_at, ..Change::default() })?
+            users::change(&app, &caller, id, &Change { expires_at, ..Change::default() })?
         }
         ["delete", login] => {
             let app = open()?;
             let id = find(&app, login)?.id;
-            gatepost::delete(&app, &caller, id)?
+            users::delete(&app, &caller, id)?
         }
         ["set-password", login] => {
             // Asked for first: nobody should wait for the database while somebody types.
             let password = read_password()?;
             let app = open()?;
             let id = find(&app, login)?.id;
-            gatepost::change_password(&app, &caller, id, &password)?
+            users::change_password(&app, &caller, id, &password)?
         }
         ["expire"] | ["expire", _] => {
             return Err(Failure::Usage("user expire needs a LOGIN and a TIME".to_owned()));
@@ -142,7 +145,7 @@ fn list(app: &App, caller: &Caller) -> Outcome {
     let mut after = 0;
     loop {
         let page = Page::parse(1, Page::MAX_SIZE, Some(after))?;
-        let (users, more) = gatepost::list(app, caller, page)?;
+        let (users, more) = users::list(app, caller, page)?;
         print(&users.iter().map(line).collect::<String>())?;
         match users.last() {
             Some(last) if more => after = last.id.get(),

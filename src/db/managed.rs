@@ -23,9 +23,6 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The database superuser of the private PostgreSQL. Used for the bootstrap only.
-const SUPERUSER: &str = "postgres";
-
 /// How long a command waits for the server of a service that is just starting. A crash recovery
 /// that takes longer is told as such.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(30);
@@ -129,7 +126,7 @@ impl Managed {
         };
         let server = server::Server::start(command)?;
         let managed = Self { run, owned: Some(Owned { server, _lock: lock }) };
-        let superuser = role(&managed.run, SUPERUSER, "postgres");
+        let superuser = role(&managed.run, cluster::SUPERUSER, "postgres");
         for mended in super::bootstrap::run(&superuser)? {
             log::warn!("{mended}");
         }

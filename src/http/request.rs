@@ -1,7 +1,7 @@
 //! A request as handlers see it: read whole and owned. The front door has bounded it.
 
-use super::Response;
 use super::parameters::{self, Parameters};
+use super::response::Response;
 use crate::error::{Error, Result};
 use crate::front_door::{CLIENT_FIELD, REQUEST_ID_FIELD};
 use base64::Engine;

@@ -9,7 +9,7 @@ use super::{Request, Response};
 use crate::error::{Error, Result};
 use crate::front_door::{PROBE_TARGET, REQUEST_ID_FIELD, Upstreams};
 use crate::modes;
-use crate::printable::printable;
+use crate::printable;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -209,7 +209,7 @@ fn send<R: std::io::Read>(to: tiny_http::Request, response: tiny_http::Response<
 /// What a client made up, short and on one line.
 fn short(text: &str) -> String {
     let end = text.char_indices().nth(200).map_or(text.len(), |(at, _)| at);
-    printable(&text[..end]).into_owned()
+    printable::line(&text[..end]).into_owned()
 }
 
 fn convert(response: Response, id: &str) -> tiny_http::Response<Cursor<Vec<u8>>> {

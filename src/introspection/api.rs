@@ -3,10 +3,10 @@
 //! Parameters that are not known here are passed over (RFC 6749, 3.2): clients send more.
 
 use super::Introspection;
+use crate::access::Caller;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{Request, Response};
-use crate::users::Caller;
 use serde::Serialize;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -33,6 +33,6 @@ pub(crate) fn introspect(app: &App, request: &Request) -> Result<Response> {
 /// `POST /revoke`
 pub(crate) fn revoke(app: &App, request: &Request) -> Result<Response> {
     let token = Zeroizing::new(request.form()?.text("token")?);
-    super::revoke_token(app, &token)?;
+    super::revoke(app, &token)?;
     Ok(Response::json(200, &json!({})))
 }

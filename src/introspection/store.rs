@@ -1,10 +1,10 @@
 //! The SQL of introspection.
 
+use crate::access::standing::active;
+use crate::domain::UserId;
 use crate::error::Result;
 use crate::moment::Moment;
 use crate::tokens::SessionRef;
-use crate::users::UserId;
-use crate::users::access::active;
 use postgres::types::Type;
 use postgres::{GenericClient, Transaction};
 

@@ -1,8 +1,8 @@
 //! The SQL of counting.
 
 use crate::db::Connection;
+use crate::domain::UserId;
 use crate::error::{Error, Result};
-use crate::users::UserId;
 use postgres::types::{ToSql, Type};
 use postgres::{Row, Transaction};
 use std::time::{Duration, SystemTime};
@@ -39,7 +39,7 @@ pub(crate) struct Counters {
 
 /// Whether an attempt may be made, and what was counted of it by then.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct Admission {
     who_until: Option<SystemTime>,
     place_until: Option<SystemTime>,
     known: bool,
@@ -70,13 +70,13 @@ impl Counters {
 
     /// The keys under which an attempt counts: who, and the network. From a known one nobody has
     /// to wait for the network's sake, but a failure counts for it.
-    fn keys(&self, outcome: &Outcome) -> (Option<&Vec<u8>>, Option<&Vec<u8>>) {
+    fn keys(&self, outcome: &Admission) -> (Option<&Vec<u8>>, Option<&Vec<u8>>) {
         let who = if outcome.known { self.pair.as_ref() } else { Some(&self.who) };
         (who, self.place.as_ref())
     }
 }
 
-impl Outcome {
+impl Admission {
     /// Of an attempt that nobody counts.
     pub(crate) fn uncounted() -> Self {
         Self { who_until: None, place_until: None, known: false, known_today: false, wait: None }
@@ -107,18 +107,22 @@ impl Outcome {
     }
 }
 
-pub(super) fn admit(conn: &mut Connection, counters: &Counters) -> Result<Outcome> {
+pub(super) fn admit(conn: &mut Connection, counters: &Counters) -> Result<Admission> {
     let sql = concat!(
         admit_attempt!(),
         "SELECT who_until, place_until, known, known_today, wait_ms FROM outcome"
     );
     let rows = conn.query_prepared(sql, &counters.parameters())?;
     let row = rows.first().ok_or_else(|| Error::Internal("no outcome".to_owned()))?;
-    Ok(Outcome::of(row))
+    Ok(Admission::of(row))
 }
 
 /// Counts a failure, where it was not counted on admission.
-pub(super) fn fail(tx: &mut Transaction<'_>, counters: &Counters, outcome: &Outcome) -> Result<()> {
+pub(super) fn fail(
+    tx: &mut Transaction<'_>,
+    counters: &Counters,
+    outcome: &Admission,
+) -> Result<()> {
     let (who, place) = counters.keys(outcome);
     let who = who.filter(|_| outcome.who_until.is_none());
     let place = place.filter(|_| outcome.place_until.is_none());
@@ -144,7 +148,7 @@ pub(super) fn fail(tx: &mut Transaction<'_>, counters: &Counters, outcome: &Outc
 pub(super) fn settle(
     tx: &mut Transaction<'_>,
     counters: &Counters,
-    outcome: &Outcome,
+    outcome: &Admission,
     user: Option<UserId>,
     others: i64,
 ) -> Result<()> {

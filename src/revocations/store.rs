@@ -1,6 +1,6 @@
 //! The SQL of the list of revocations.
 
-use super::{Cursor, Entry, SETTLED_AFTER, Still};
+use super::types::{Cursor, Revocation, StillGood};
 use crate::error::Result;
 use crate::moment::Moment;
 use crate::tokens::SessionRef;
@@ -8,9 +8,14 @@ use postgres::types::Type;
 use postgres::{Client, Row};
 use std::time::Duration;
 
+/// Longer than a statement and a pause in a transaction may take (`statement_timeout` 5 s and
+/// `idle_in_transaction_session_timeout` 10 s of the service's role), so that whatever has an
+/// older timestamp is visible or will never be.
+const SETTLED_AFTER: Duration = Duration::from_secs(20);
+
 /// Entries, each with its position.
-pub(super) struct Rows {
-    pub(super) entries: Vec<(Cursor, Entry)>,
+pub(super) struct ListedRevocations {
+    pub(super) entries: Vec<(Cursor, Revocation)>,
     /// The moment before which nothing new can turn up, by the database's clock.
     pub(super) settled: i64,
 }
@@ -48,7 +53,7 @@ pub(super) fn list(
     until: Cursor,
     keep: Duration,
     most: usize,
-) -> Result<Rows> {
+) -> Result<ListedRevocations> {
     let sql = concat!(
         "SELECT NULL::BIGINT,
                 now() - $5 * interval '1 microsecond', false, 0, false, NULL::BYTEA
@@ -77,10 +82,11 @@ pub(super) fn list(
     )?;
     let (clock, listed): (Vec<&Row>, Vec<&Row>) =
         rows.iter().partition(|row| row.get::<_, Option<i64>>(0).is_none());
-    let mut entries: Vec<(Cursor, Entry)> = listed.into_iter().map(entry).collect::<Result<_>>()?;
+    let mut entries: Vec<(Cursor, Revocation)> =
+        listed.into_iter().map(entry).collect::<Result<_>>()?;
     // SQL promises an order inside of the parentheses, not outside of them.
     entries.sort_unstable_by_key(|(cursor, _)| *cursor);
-    Ok(Rows { entries, settled: clock.first().map_or(0, |row| micros(row, 0)) })
+    Ok(ListedRevocations { entries, settled: clock.first().map_or(0, |row| micros(row, 0)) })
 }
 
 /// The positions of entries alone, and the moment before which nothing is listed any more.
@@ -123,10 +129,10 @@ fn number(n: u128) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-fn entry(row: &Row) -> Result<(Cursor, Entry)> {
+fn entry(row: &Row) -> Result<(Cursor, Revocation)> {
     let sid = SessionRef::stored(row.get(0), row.get(5))?;
-    let still = Still { token_version: row.get(3), admin: row.get(4) };
-    let entry = Entry { sid, still: row.get::<_, bool>(2).then_some(still) };
+    let still = StillGood { token_version: row.get(3), admin: row.get(4) };
+    let entry = Revocation { sid, still: row.get::<_, bool>(2).then_some(still) };
     Ok((Cursor { since: micros(row, sid.id()), after: sid.id() }, entry))
 }
 

@@ -1,12 +1,14 @@
 //! The accounts that are measured, and what is answered to whom: to logins of them, and nothing else.
 
 use super::Progress;
+use crate::access::Caller;
 use crate::app::App;
+use crate::domain::{Login, Timestamp};
 use crate::error::{Error, Result};
 use crate::http::{Request, Response};
 use crate::passwords::Password;
 use crate::routes;
-use crate::users::{self, Caller, Change, Login, Timestamp};
+use crate::users::{self, Change};
 use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use subtle::{Choice, ConstantTimeEq};

@@ -1,12 +1,13 @@
 //! Sessions over HTTP.
 
-use super::{Device, LoggedIn, Session, SessionId};
+use super::{Device, LoggedIn, Session};
+use crate::access::Caller;
 use crate::app::App;
+use crate::domain::{Login, SessionId, UserId};
 use crate::error::Result;
+use crate::http::paging::{page, with_next};
 use crate::http::{Request, Response};
 use crate::passwords::Password;
-use crate::users::api::{page, with_next};
-use crate::users::{Caller, Login, UserId};
 use serde::Serialize;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -75,7 +76,7 @@ pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     let user = parameters.optional_number("user_id", 1)?.map(UserId::parse).transpose()?;
     let page = page(&mut parameters)?;
     parameters.end()?;
-    let (sessions, more) = super::list_sessions(app, &caller, user, page)?;
+    let (sessions, more) = super::list(app, &caller, user, page)?;
     let last = sessions.last().filter(|_| more).map(|session| session.id.get());
     let body = Listed { sessions: &sessions, page_num: page.number(), page_size: page.size() };
     let whose = user.map_or(String::new(), |id| format!("user_id={}&", id.get()));
@@ -88,5 +89,5 @@ pub(crate) fn end(app: &App, request: &Request) -> Result<Response> {
     let mut parameters = request.parameters()?;
     let id = SessionId::parse(parameters.number("id", 1)?)?;
     parameters.end()?;
-    Ok(Response::json(200, &super::end_session(app, &caller, id)?))
+    Ok(Response::json(200, &super::end(app, &caller, id)?))
 }

@@ -5,20 +5,24 @@
 //! it retired a moment ago. That also makes a retry safe whose first attempt was committed. What the
 //! new access token claims is read while that row is held.
 
+use super::ending::end_in;
 use super::grace::{self, Deserves};
-use super::{LoggedIn, end, grant, store};
+use super::store;
+use super::tokens::grant;
+use super::types::LoggedIn;
+use crate::access::Caller;
 use crate::app::App;
 use crate::audit::{Action, Event, Writer, set_back};
+use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::tokens::refresh::{RefreshKey, Ticket, Unverified};
 use crate::tokens::{SessionRef, Subject};
-use crate::users::{Caller, UserId};
 use std::time::Duration;
 use store::{Counting, Refreshed};
 
 /// How a refresh ended inside of its transaction, which must be committed in every case.
-enum Outcome {
+enum RefreshOutcome {
     /// The session goes on; this is the number of its token now, or was a moment ago.
     Goes(Subject, Duration, i64),
     /// There is no such session, or no longer.
@@ -29,7 +33,7 @@ enum Outcome {
     SetBack(String),
 }
 
-impl Outcome {
+impl RefreshOutcome {
     /// Nothing is issued for an account that is locked or over.
     fn of(issued: Refreshed, counter: i64) -> Self {
         issued.map_or(Self::Over, |(subject, left)| Self::Goes(subject, left, counter))
@@ -47,16 +51,16 @@ impl Outcome {
 pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
     let (key, ticket) = read(app, refresh_token)?;
     match decide(app, ticket)? {
-        Outcome::Goes(subject, left, counter) => {
+        RefreshOutcome::Goes(subject, left, counter) => {
             let token = key.token(ticket.session, counter)?;
             grant(app, subject, ticket.session, left, token)
         }
-        Outcome::Over => Err(Error::InvalidGrant),
-        Outcome::SetBack(sign) => {
+        RefreshOutcome::Over => Err(Error::InvalidGrant),
+        RefreshOutcome::SetBack(sign) => {
             set_back::notice(app, &sign);
             Err(Error::InvalidGrant)
         }
-        Outcome::Stolen(user) => {
+        RefreshOutcome::Stolen(user) => {
             log::warn!(
                 "a retired refresh token was used again: session {} of user {} was ended",
                 ticket.session.id(),
@@ -83,7 +87,7 @@ fn read(app: &App, refresh_token: &str) -> Result<(RefreshKey, Ticket)> {
     Ok((key, ticket))
 }
 
-fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
+fn decide(app: &App, ticket: Ticket) -> Result<RefreshOutcome> {
     let settings = &app.config().sessions;
     let grace = settings.refresh_grace;
     let audit = Writer::new(app, &Caller::Anonymous)?;
@@ -93,7 +97,11 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
                 format!("there is a token of session {}, which never began", ticket.session.id())
             };
             let unheard_of = store::is_unheard_of(tx, ticket.session)?;
-            return Ok(if unheard_of { Outcome::SetBack(sign()) } else { Outcome::Over });
+            return Ok(if unheard_of {
+                RefreshOutcome::SetBack(sign())
+            } else {
+                RefreshOutcome::Over
+            });
         };
         let (good, now) = (session.counter, session.now);
         let deserves = grace::judge(ticket.counter, good, &session.retired, now, grace);
@@ -111,32 +119,32 @@ fn decide(app: &App, ticket: Ticket) -> Result<Outcome> {
                 session.retired.add(now, grace);
                 let id = ticket.session.id();
                 let issued = store::advance(tx, id, &session.retired, settings, counting)?;
-                Ok(Outcome::of(issued, good + 1))
+                Ok(RefreshOutcome::of(issued, good + 1))
             }
             Deserves::SameSuccessor => {
                 let issued = store::count_refresh(tx, ticket.session.id(), counting)?;
-                Ok(Outcome::of(issued, ticket.counter + 1))
+                Ok(RefreshOutcome::of(issued, ticket.counter + 1))
             }
             Deserves::TheEnd => {
-                end(tx, app, ticket.session)?;
+                end_in(tx, app, ticket.session)?;
                 let user = UserId::stored(session.user_id);
                 let detail = format!("session {} was ended", ticket.session.id());
                 let event = Event::new(Action::ReuseRefreshToken, Some(user));
                 audit.record(tx, &event.with_detail(&detail))?;
-                Ok(Outcome::Stolen(user))
+                Ok(RefreshOutcome::Stolen(user))
             }
             Deserves::OfTheFuture => {
                 // Nobody did wrong by showing it, so this is no reuse. But the row now takes a
                 // token for the good one that was retired long ago, and whoever kept that, a thief
                 // perhaps, would be let in. Nor is the one shown known to be the last that was
                 // made. Only a new login can tell who is who.
-                end(tx, app, ticket.session)?;
+                end_in(tx, app, ticket.session)?;
                 let user = UserId::stored(session.user_id);
                 let detail = format!("session {}, since its row was set back", ticket.session.id());
                 let event = Event::new(Action::EndSession, Some(user));
                 audit.record(tx, &event.with_detail(&detail))?;
                 let (session, shown) = (ticket.session, ticket.counter);
-                Ok(Outcome::SetBack(sign_of(session, shown, good)))
+                Ok(RefreshOutcome::SetBack(sign_of(session, shown, good)))
             }
         }
     })

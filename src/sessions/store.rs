@@ -1,17 +1,17 @@
 //! The SQL of sessions.
 
 use super::grace::Retired;
-use super::types::{Device, Session, SessionId};
-use crate::audit;
+use super::types::{Device, Session};
+use crate::access::standing::{Rows, Standing, active, live};
+use crate::audit::AuditOutcome;
 use crate::config::Sessions;
 use crate::db::Connection;
+use crate::domain::{Login, Page, SessionId, Timestamp, UserId};
 use crate::error::{Error, Result};
-use crate::limits::{Counters, Outcome, admit_attempt};
+use crate::limits::{Admission, Counters, admit_attempt};
 use crate::passwords::PasswordHash;
 use crate::tokens::refresh::Ticket;
 use crate::tokens::{IDENTITY_BYTES, SessionRef, Subject};
-use crate::users::access::{Rows, Standing, active, live};
-use crate::users::{Login, Page, Timestamp, UserId};
 use postgres::types::{ToSql, Type};
 use postgres::{Row, Transaction};
 use std::time::Duration;
@@ -33,11 +33,11 @@ pub(super) struct Credentials {
 
 impl Credentials {
     /// Why the right password opens no session, if so.
-    pub(super) fn refusal(&self) -> Option<(audit::Outcome, Error)> {
+    pub(super) fn refusal(&self) -> Option<(AuditOutcome, Error)> {
         if self.locked {
-            return Some((audit::Outcome::Locked, Error::AccountLocked));
+            return Some((AuditOutcome::Locked, Error::AccountLocked));
         }
-        self.expired.then_some((audit::Outcome::Expired, Error::AccountExpired))
+        self.expired.then_some((AuditOutcome::Expired, Error::AccountExpired))
     }
 }
 
@@ -75,14 +75,14 @@ pub(super) fn credentials(
     login: &Login,
     counters: &Counters,
     nobody: &PasswordHash,
-) -> Result<(Outcome, Option<Credentials>)> {
+) -> Result<(Admission, Option<Credentials>)> {
     let (canonical, nobody) = (login.canonical(), nobody.to_string());
     let whose: [(&(dyn ToSql + Sync), Type); 2] = [(&canonical, Type::TEXT), (&nobody, Type::TEXT)];
     let none = || Error::Internal("no outcome".to_owned());
     if !counters.is_enabled() {
         let sql = concat!("SELECT ", credentials!("$1", "$2", "(VALUES (1)) AS one"));
         let rows = conn.query_prepared(sql, &whose)?;
-        return Ok((Outcome::uncounted(), read(rows.first().ok_or_else(none)?, 0)?));
+        return Ok((Admission::uncounted(), read(rows.first().ok_or_else(none)?, 0)?));
     }
     let sql = concat!(
         admit_attempt!(),
@@ -92,7 +92,7 @@ pub(super) fn credentials(
     let parameters = [&counters.parameters()[..], &whose].concat();
     let rows = conn.query_prepared(sql, &parameters)?;
     let row = rows.first().ok_or_else(none)?;
-    Ok((Outcome::of(row), read(row, 5)?))
+    Ok((Admission::of(row), read(row, 5)?))
 }
 
 /// The credentials in a row, from this column on, if they are somebody's.

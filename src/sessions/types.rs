@@ -1,36 +1,30 @@
 //! The words of this slice.
 
-use crate::error::{Error, Result};
-use crate::users::{Timestamp, UserId};
+use crate::domain::{SessionId, Timestamp, UserId};
 use serde::Serialize;
+use std::time::Duration;
 
 /// Most characters kept of what a client calls itself.
 const MAX_USER_AGENT: usize = 200;
 
-/// A session's number, 1 or more. It is no secret: knowing it gives no right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct SessionId(i64);
+/// What a login gives, and each refresh after it.
+#[derive(Clone)]
+pub struct LoggedIn {
+    /// The user who logged in.
+    pub user_id: UserId,
+    /// The session.
+    pub session_id: SessionId,
+    /// The access token, a JWT.
+    pub access_token: String,
+    /// How long it is valid.
+    pub expires_in: Duration,
+    /// What the next access token is got with, once.
+    pub refresh_token: String,
+}
 
-impl SessionId {
-    /// Takes a number from outside.
-    ///
-    /// # Errors
-    /// [`Error::InvalidRequest`] for one below 1.
-    pub fn parse(id: i64) -> Result<Self> {
-        if id < 1 {
-            return Err(Error::parameter("id", "must be 1 or more"));
-        }
-        Ok(Self(id))
-    }
-
-    /// The number.
-    pub fn get(self) -> i64 {
-        self.0
-    }
-
-    /// Takes a number from the database, which made it.
-    pub(super) fn stored(id: i64) -> Self {
-        Self(id)
+impl std::fmt::Debug for LoggedIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LoggedIn(user {}, session {}, …)", self.user_id.get(), self.session_id.get())
     }
 }
 

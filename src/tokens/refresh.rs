@@ -10,7 +10,7 @@
 //! is sealed under `tokens.encryption_key` like those that sign, and rotates with them. A session
 //! keeps the key that it began with.
 
-use super::{IDENTITY_BYTES, SessionRef};
+use super::session_ref::{IDENTITY_BYTES, SessionRef};
 use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

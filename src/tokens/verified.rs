@@ -5,7 +5,7 @@
 //! the place of an older one. Only tokens that are valid get in, so nobody without a key can push
 //! others out, and each place has a lock of its own, so that no two workers wait for each other.
 
-use super::Claims;
+use super::claims::Claims;
 use crate::error::Result;
 use sha2::{Digest, Sha256};
 use std::sync::{Mutex, PoisonError};

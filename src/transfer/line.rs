@@ -1,12 +1,11 @@
 //! A line of NDJSON, in and out.
 
-use super::store::Existing;
 use crate::by_name::by_name;
+use crate::domain::Login;
 use crate::error::{Error, Result};
 use crate::moment;
 use crate::passwords::PasswordHash;
 use crate::printable::is_invisible;
-use crate::users::Login;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::error::Category;
@@ -36,6 +35,16 @@ pub(super) struct Incoming {
     pub(super) admin: Option<bool>,
     pub(super) created_at: Option<OffsetDateTime>,
     pub(super) locked: Option<bool>,
+    pub(super) expires_at: Option<OffsetDateTime>,
+}
+
+/// All of a user's row that an import can set.
+pub(super) struct Existing {
+    pub(super) login: String,
+    pub(super) password_hash: String,
+    pub(super) admin: bool,
+    pub(super) created_at: OffsetDateTime,
+    pub(super) locked: bool,
     pub(super) expires_at: Option<OffsetDateTime>,
 }
 
@@ -183,6 +192,20 @@ pub(super) fn write(user: &Existing) -> Result<String> {
     let text = serde_json::to_string(&outgoing)
         .map_err(|e| Error::Internal(format!("a user's line: {e}")))?;
     Ok(visible(&text))
+}
+
+/// What an export writes of a user whom an import made of this line, or why it makes none.
+pub(crate) fn again(text: &[u8]) -> std::result::Result<String, String> {
+    let user = Incoming::parse(1, Some(text), |_| Ok(())).map_err(|fault| fault.cause)?;
+    let row = Existing {
+        login: user.login.as_str().to_owned(),
+        password_hash: user.hash.to_string(),
+        admin: user.admin.unwrap_or(false),
+        created_at: user.created_at.unwrap_or(OffsetDateTime::UNIX_EPOCH),
+        locked: user.locked.unwrap_or(false),
+        expires_at: user.expires_at,
+    };
+    write(&row).map_err(|e| e.to_string())
 }
 
 /// The same JSON with everything invisible written out: it may go to a terminal.

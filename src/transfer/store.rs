@@ -1,22 +1,12 @@
 //! The SQL of coming and going.
 
-use super::line::Incoming;
+use super::line::{Existing, Incoming};
 use crate::error::Result;
 use crate::moment::{self, Moment};
 use postgres::types::Type;
 use postgres::{Client, Row, Transaction};
 use std::collections::{HashMap, HashSet};
 use time::OffsetDateTime;
-
-/// All of a user's row that an import can set.
-pub(super) struct Existing {
-    pub(super) login: String,
-    pub(super) password_hash: String,
-    pub(super) admin: bool,
-    pub(super) created_at: OffsetDateTime,
-    pub(super) locked: bool,
-    pub(super) expires_at: Option<OffsetDateTime>,
-}
 
 fn existing_of(row: &Row) -> Existing {
     let whose = ("user", row.get(0));

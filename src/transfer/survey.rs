@@ -1,7 +1,8 @@
 //! A look before the import: what it would do, and what comes after it. Changes nothing.
 
+use super::import::{Batch, Comparison, ImportEvent, Imported, TAKEN, compare, in_batches};
 use super::line::{Fault, Incoming};
-use super::{Batch, Comparison, Event, Imported, TAKEN, compare, in_batches, store};
+use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::passwords::{Password, PasswordHash};
@@ -20,14 +21,14 @@ pub struct Survey {
     /// What an import would do now.
     pub outcome: Imported,
     /// The kinds of hash among the users who are not there yet.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<HashKind>,
     /// What hashing a password anew takes, which every first login that needs it adds.
     pub rehash: Duration,
 }
 
 /// A kind of hash at one cost.
 #[derive(Clone, Debug)]
-pub struct Kind {
+pub struct HashKind {
     /// The kind, and its parameters.
     pub name: String,
     /// Users who have it.
@@ -41,7 +42,7 @@ pub struct Kind {
 impl Survey {
     /// What the first login of every user takes together, of one core.
     pub fn first_logins(&self) -> Duration {
-        let of = |kind: &Kind| {
+        let of = |kind: &HashKind| {
             let users = u32::try_from(kind.users).unwrap_or(u32::MAX);
             (kind.verify.unwrap_or_default() + self.rehash).saturating_mul(users)
         };
@@ -60,7 +61,11 @@ impl Survey {
 /// # Errors
 /// As [`import`](super::import); and [`Error::File`] when there is no room for temporary files,
 /// which only a source of more than a million users needs.
-pub fn survey(app: &App, source: impl BufRead, mut hear: impl FnMut(Event<'_>)) -> Result<Survey> {
+pub fn survey(
+    app: &App,
+    source: impl BufRead,
+    mut hear: impl FnMut(ImportEvent<'_>),
+) -> Result<Survey> {
     let mut outcome = Imported::default();
     let mut kinds = Kinds::default();
     let dir = std::env::temp_dir();
@@ -69,7 +74,7 @@ pub fn survey(app: &App, source: impl BufRead, mut hear: impl FnMut(Event<'_>)) 
     in_batches(app, source, &mut |batch: Batch| {
         outcome.lines += batch.lines;
         outcome.refused += batch.faults.len() as u64;
-        batch.faults.into_iter().for_each(|fault| hear(Event::Refused(fault)));
+        batch.faults.into_iter().for_each(|fault| hear(ImportEvent::Refused(fault)));
         let users: Vec<&Incoming> = batch.users.iter().collect();
         let existing = app.database()?.read(|conn| store::existing(conn, &users))?;
         for user in users {
@@ -83,11 +88,11 @@ pub fn survey(app: &App, source: impl BufRead, mut hear: impl FnMut(Event<'_>)) 
                 Some(Comparison::Changed(_)) => outcome.changed += 1,
                 Some(Comparison::Taken) => {
                     outcome.refused += 1;
-                    hear(Event::Refused(user.fault(TAKEN)));
+                    hear(ImportEvent::Refused(user.fault(TAKEN)));
                 }
             }
         }
-        hear(Event::Progress(&outcome));
+        hear(ImportEvent::Progress(&outcome));
         Ok(())
     })?;
     let repeated = |first: u64, line: u64, same: bool| {
@@ -98,7 +103,7 @@ pub fn survey(app: &App, source: impl BufRead, mut hear: impl FnMut(Event<'_>)) 
         }
         outcome.refused += 1;
         let cause = format!("its login, once normalised, is that of line {first}");
-        hear(Event::Refused(Fault { line, cause }));
+        hear(ImportEvent::Refused(Fault { line, cause }));
     };
     find_repeated(seen, repeated).map_err(at_dir)?;
     let (kinds, rehash) = kinds.measure(app)?;
@@ -157,7 +162,7 @@ impl Kinds {
         }
     }
 
-    fn measure(self, app: &App) -> Result<(Vec<Kind>, Duration)> {
+    fn measure(self, app: &App) -> Result<(Vec<HashKind>, Duration)> {
         let password = Password::parse("a password to measure with")?;
         let begin = Instant::now();
         app.hash(&password)?;
@@ -167,11 +172,11 @@ impl Kinds {
             let begin = Instant::now();
             app.verify(&password, Some(&hash))?;
             let (verify, memory) = (Some(begin.elapsed()), hash.memory());
-            kinds.push(Kind { name, users, verify, memory });
+            kinds.push(HashKind { name, users, verify, memory });
         }
         if self.others.0 > 0 {
             let (users, memory) = self.others;
-            kinds.push(Kind { name: "others".to_owned(), users, verify: None, memory });
+            kinds.push(HashKind { name: "others".to_owned(), users, verify: None, memory });
         }
         Ok((kinds, rehash))
     }

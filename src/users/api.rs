@@ -1,10 +1,13 @@
 //! Users over HTTP: JSON in, operation, JSON out.
 
-use super::{Caller, Change, Login, Page, Timestamp, User, UserId};
+use super::{Change, User};
+use crate::access::Caller;
 use crate::app::App;
 use crate::config::Registration;
+use crate::domain::{Login, Timestamp, UserId};
 use crate::error::{Error, Result};
-use crate::http::{Parameters, Request, Response};
+use crate::http::paging::{page, with_next};
+use crate::http::{Request, Response};
 use crate::passwords::Password;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -42,27 +45,6 @@ pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     let last = users.last().filter(|_| more).map(|user| user.id.get());
     let body = Listed { users: &users, page_num: page.number(), page_size: page.size() };
     Ok(with_next(Response::json(200, &body), "", page, last))
-}
-
-/// Which page of a list is asked for.
-pub(crate) fn page(parameters: &mut Parameters) -> Result<Page> {
-    let number = parameters.optional_number("page_num", 1)?.unwrap_or(1);
-    let size = parameters.optional_number("page_size", 1)?.unwrap_or(20);
-    let after = parameters.optional_number("after", 0)?;
-    Page::parse(number, size, after)
-}
-
-/// Adds where the list goes on behind the last id, if it does. `others` are the parameters that it
-/// was asked with beside those of a page, each with a `&` behind it.
-pub(crate) fn with_next(
-    response: Response,
-    others: &str,
-    page: Page,
-    last: Option<i64>,
-) -> Response {
-    let Some(id) = last else { return response };
-    let (next, size) = (page.number().saturating_add(1), page.size());
-    response.next(&format!("{others}page_num={next}&page_size={size}&after={id}"))
 }
 
 /// `GET /user`

@@ -1,12 +1,13 @@
 //! Changing a user: the password, a lock, an end.
 
-use super::access::{Right, authorize_change};
 use super::last_admin::Admins;
+use super::read::find_as;
 use super::store;
-use super::types::{Login, Timestamp, User, UserId};
-use super::{Caller, find_as};
+use super::types::User;
+use crate::access::{Caller, Right, authorize_change};
 use crate::app::App;
-use crate::audit::{Action, Event, Outcome, Writer};
+use crate::audit::{Action, AuditOutcome, Event, Writer};
+use crate::domain::{Login, Timestamp, UserId};
 use crate::error::{Error, Result};
 use crate::limits::{self, Attempt, Counters};
 use crate::passwords::{Password, Verdict};
@@ -120,6 +121,19 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
     })
 }
 
+/// Sets a new password: [`change`] with a password alone.
+///
+/// # Errors
+/// As [`change`].
+pub fn change_password(
+    app: &App,
+    caller: &Caller,
+    id: UserId,
+    password: &Password,
+) -> Result<User> {
+    change(app, caller, id, &Change { password: Some(password), ..Change::default() })
+}
+
 /// Whoever holds a token may guess as often as without one.
 fn check_current(
     app: &App,
@@ -136,7 +150,7 @@ fn check_current(
         }
         Verdict::Wrong => {
             let event = Event::new(Action::ChangeUser, Some(id));
-            let event = event.with_outcome(Outcome::WrongPassword);
+            let event = event.with_outcome(AuditOutcome::WrongPassword);
             audit.failure(&attempt, &event)?;
             Err(Error::InvalidCredentials)
         }

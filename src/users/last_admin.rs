@@ -7,20 +7,13 @@
 //! [`Caller::Trusted`] is not bound: the command line, an embedding program and open mode can make
 //! another admin whenever they like.
 
-use super::store;
-use super::types::{User, UserId};
+use super::store::{self, Admin};
+use super::types::User;
+use crate::access::Caller;
+use crate::domain::UserId;
 use crate::error::{Error, Result};
-use crate::users::Caller;
 use postgres::Transaction;
 use time::OffsetDateTime;
-
-/// An admin's row.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Admin {
-    pub(super) id: UserId,
-    pub(super) locked: bool,
-    pub(super) expires_at: Option<OffsetDateTime>,
-}
 
 impl Admin {
     fn is_active_at(&self, time: OffsetDateTime) -> bool {

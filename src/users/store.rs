@@ -1,14 +1,14 @@
 //! The SQL of users.
 
-use super::access::{Rows, Standing, live};
-use super::last_admin::Admin;
-use super::types::{Login, Page, Timestamp, User, UserId};
+use super::types::User;
+use crate::access::standing::{Rows, Standing, live};
 use crate::db::{Connection, violates};
+use crate::domain::{Login, Page, Timestamp, UserId};
 use crate::error::{Error, Result};
 use crate::moment::Moment;
 use crate::passwords::PasswordHash;
 use postgres::types::Type;
-use postgres::{Client, GenericClient, Row, Transaction};
+use postgres::{Client, Row, Transaction};
 use time::OffsetDateTime;
 
 /// What [`user`] reads, in its order.
@@ -138,29 +138,6 @@ pub(super) fn find_by_login(conn: &mut Client, login: &Login) -> Result<Option<U
     Ok(conn.query_typed_opt(sql, &[(&login.canonical(), Type::TEXT)])?.as_ref().map(user))
 }
 
-/// Locks users until the transaction ends, in the order of their ids. What was read before does not
-/// count any more: this may have waited.
-pub(super) fn lock(tx: &mut Transaction<'_>, ids: &[Option<i64>]) -> Result<()> {
-    let sql = "SELECT FROM gatepost.users WHERE id = ANY($1) ORDER BY id FOR UPDATE";
-    tx.query_typed(sql, &[(&ids, Type::INT8_ARRAY)])?;
-    Ok(())
-}
-
-/// What decides over the rights of whoever shows a token that points to these rows.
-pub(super) fn standing(conn: &mut impl GenericClient, rows: Rows) -> Result<Option<Standing>> {
-    let sql = concat!(
-        "SELECT admin, token_version, ",
-        live!("$2", "$3"),
-        " FROM gatepost.users u WHERE u.id = $1"
-    );
-    let (session, identity) = (rows.session.id(), rows.session.identity().as_slice());
-    let row = conn.query_typed_opt(
-        sql,
-        &[(&rows.user, Type::INT8), (&session, Type::INT8), (&identity, Type::BYTEA)],
-    )?;
-    Ok(row.map(|row| Standing { admin: row.get(0), token_version: row.get(1), live: row.get(2) }))
-}
-
 /// The stored hash of a user's password.
 pub(super) fn password_hash(conn: &mut Client, id: UserId) -> Result<Option<PasswordHash>> {
     let sql = "SELECT password_hash FROM gatepost.users WHERE id = $1";
@@ -176,6 +153,14 @@ pub(super) fn password_hash(conn: &mut Client, id: UserId) -> Result<Option<Pass
 pub(super) fn is_admin(tx: &mut Transaction<'_>, id: UserId) -> Result<bool> {
     let sql = "SELECT FROM gatepost.users WHERE id = $1 AND admin";
     Ok(tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?.is_some())
+}
+
+/// An admin's row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Admin {
+    pub(super) id: UserId,
+    pub(super) locked: bool,
+    pub(super) expires_at: Option<OffsetDateTime>,
 }
 
 /// All admins, and the time. Their rows are held until the transaction ends, and those of these users

@@ -2,8 +2,9 @@
 
 use crate::logins::wait_for_locks;
 use crate::support::{PASSWORD, TestServer, problem};
+use gatepost::Caller;
 use gatepost::config::{AccessMode, Registration};
-use gatepost::{Caller, UserId};
+use gatepost::domain::UserId;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -156,10 +157,10 @@ fn demotion_deletion_and_a_password_change_act_on_the_next_request() {
     let token = server.token("root");
     assert_eq!(server.get("/users", &token).status(), 200);
     let id = UserId::parse(root).unwrap();
-    gatepost::set_admin(server.app(), &Caller::Trusted, id, false).unwrap();
+    gatepost::users::set_admin(server.app(), &Caller::Trusted, id, false).unwrap();
     problem(server.get("/users", &token), 403, "forbidden");
     problem(server.get(&format!("/user?id={bob}"), &token), 403, "forbidden");
-    gatepost::set_admin(server.app(), &Caller::Trusted, id, true).unwrap();
+    gatepost::users::set_admin(server.app(), &Caller::Trusted, id, true).unwrap();
     assert_eq!(server.get("/users", &token).status(), 200);
 
     let bobs = server.token("bob");

@@ -5,7 +5,8 @@ use crate::support::program::Home;
 use crate::support::{PASSWORD, TestServer, form, problem};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use gatepost::{Caller, KeyRef};
+use gatepost::Caller;
+use gatepost::api_keys::ApiKeyRef;
 use reqwest::blocking::Response;
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
@@ -129,7 +130,7 @@ fn a_key_in_http_basic_may_be_encoded_as_oauth_says_and_hears_a_basic_challenge(
     }
     // A client's name that is not encoded right is no reason to believe the rest.
     refused("my%client", &secret);
-    gatepost::revoke_api_key(server.app(), &Caller::Trusted, &KeyRef::Name(name)).unwrap();
+    gatepost::api_keys::revoke(server.app(), &Caller::Trusted, &ApiKeyRef::Name(name)).unwrap();
     assert!(refused("any", &secret).contains("API key"));
     // Whoever tried something else, or nothing, hears of the scheme that all calls know.
     let bearer = server.request(Method::POST, "/introspect").bearer_auth(&secret);
@@ -155,7 +156,7 @@ fn a_key_that_is_refused_hears_of_a_key_and_not_of_an_access_token() {
     assert!(!forbidden.contains("this access token"), "{forbidden}");
     let delete = server.delete(&format!("/user?id={root}"), &secret);
     assert!(!problem(delete, 403, "forbidden").contains("this access token"));
-    gatepost::revoke_api_key(server.app(), &Caller::Trusted, &KeyRef::Name(name)).unwrap();
+    gatepost::api_keys::revoke(server.app(), &Caller::Trusted, &ApiKeyRef::Name(name)).unwrap();
     let (begin, last) = secret.split_at(51);
     let misspelt = format!("{begin}{}", if last == "A" { "B" } else { "A" });
     for key in [secret.as_str(), &misspelt, "gp_"] {

@@ -4,14 +4,18 @@ use crate::authorization::key;
 use crate::logins::wait_for_query;
 use crate::support::program::{Home, failure, success};
 use crate::support::{PASSWORD, TestServer, config, problem};
-use gatepost::{ApiKey, App, Caller, Error, KeyName, KeyRef, Login, Password, Scopes, Service};
+use gatepost::api_keys::{ApiKey, ApiKeyName, ApiKeyRef, Scopes};
+use gatepost::domain::Login;
+use gatepost::passwords::Password;
+use gatepost::{App, Caller, Error, Service};
 use reqwest::Method;
 use reqwest::blocking::Client;
 use serde_json::json;
 use std::sync::Barrier;
 
-fn revoke(server: &TestServer, name: &KeyName) {
-    gatepost::revoke_api_key(server.app(), &Caller::Trusted, &KeyRef::Name(name.clone())).unwrap();
+fn revoke(server: &TestServer, name: &ApiKeyName) {
+    gatepost::api_keys::revoke(server.app(), &Caller::Trusted, &ApiKeyRef::Name(name.clone()))
+        .unwrap();
 }
 
 fn last_used(server: &TestServer) -> Option<String> {
@@ -49,24 +53,25 @@ fn a_revoked_key_is_refused_by_every_instance_on_its_next_request() {
     revoke(&server, &name);
     problem(on_second(), 401, "unauthenticated");
     problem(server.get("/users", &secret), 401, "unauthenticated");
-    let again = gatepost::revoke_api_key(server.app(), &Caller::Trusted, &KeyRef::Name(name));
+    let again = gatepost::api_keys::revoke(server.app(), &Caller::Trusted, &ApiKeyRef::Name(name));
     assert_eq!(again, Err(Error::NoSuchKey));
 }
 
 #[test]
 fn a_name_belongs_to_one_key_until_that_is_revoked() {
     let server = TestServer::start();
-    let (name, scopes) = (KeyName::parse("shop").unwrap(), Scopes::parse("register").unwrap());
-    let create = || gatepost::create_api_key(server.app(), &Caller::Trusted, &name, &scopes);
+    let (name, scopes) = (ApiKeyName::parse("shop").unwrap(), Scopes::parse("register").unwrap());
+    let create = || gatepost::api_keys::create(server.app(), &Caller::Trusted, &name, &scopes);
     let first = create().unwrap().0;
     assert_eq!(create().map(drop), Err(Error::KeyNameTaken));
     revoke(&server, &name);
     let second = create().unwrap().0;
     assert_ne!(first.id, second.id);
-    let keys = gatepost::list_api_keys(server.app(), &Caller::Trusted).unwrap();
+    let keys = gatepost::api_keys::list(server.app(), &Caller::Trusted).unwrap();
     let revoked: Vec<bool> = keys.iter().map(|key| key.revoked_at.is_some()).collect();
     assert_eq!(revoked, [true, false]);
-    let by_id = gatepost::revoke_api_key(server.app(), &Caller::Trusted, &KeyRef::Id(second.id));
+    let by_id =
+        gatepost::api_keys::revoke(server.app(), &Caller::Trusted, &ApiKeyRef::Id(second.id));
     assert_eq!(by_id.unwrap().name, "shop");
 }
 
@@ -155,7 +160,8 @@ fn wait_for_lock(server: &TestServer, count: i64) {
 fn a_key_that_is_revoked_while_a_password_hashes_does_not_change_it() {
     let server = TestServer::with(|c| c.passwords.iterations = 2_000_000);
     let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
-    let user = gatepost::register(server.app(), &Caller::Trusted, &login, &password).unwrap();
+    let user =
+        gatepost::users::register(server.app(), &Caller::Trusted, &login, &password).unwrap();
     let (name, secret) = key(&server, "users:write");
     std::thread::scope(|scope| {
         let body = json!({"id": user.id.get(), "password": "another password"});
@@ -174,23 +180,26 @@ fn a_key_that_is_revoked_while_a_password_hashes_does_not_change_it() {
 #[test]
 fn no_key_makes_keys_or_admins() {
     let server = TestServer::start();
-    let id = gatepost::UserId::parse(server.register("alice")).unwrap();
+    let id = gatepost::domain::UserId::parse(server.register("alice")).unwrap();
     let (name, secret) = key(&server, "users:read,users:write,register,introspect");
     let caller = Caller::bearer(server.app(), &secret).unwrap();
     assert!(!format!("{caller:?}").contains(&secret[3..12]));
     let (app, scopes) = (server.app(), Scopes::parse("introspect").unwrap());
     let (login, password) = (Login::parse("root").unwrap(), Password::parse(PASSWORD).unwrap());
-    assert_eq!(gatepost::set_admin(app, &caller, id, true), Err(Error::KeyForbidden));
-    assert_eq!(gatepost::register_admin(app, &caller, &login, &password), Err(Error::KeyForbidden));
-    let other = KeyName::parse("other").unwrap();
+    assert_eq!(gatepost::users::set_admin(app, &caller, id, true), Err(Error::KeyForbidden));
     assert_eq!(
-        gatepost::create_api_key(app, &caller, &other, &scopes).map(drop),
+        gatepost::users::register_admin(app, &caller, &login, &password),
         Err(Error::KeyForbidden)
     );
-    assert_eq!(gatepost::list_api_keys(app, &caller), Err(Error::KeyForbidden));
-    let which = KeyRef::Name(name);
-    assert_eq!(gatepost::revoke_api_key(app, &caller, &which), Err(Error::KeyForbidden));
-    assert_eq!(gatepost::list_api_keys(app, &Caller::Anonymous), Err(Error::TokenMissing));
+    let other = ApiKeyName::parse("other").unwrap();
+    assert_eq!(
+        gatepost::api_keys::create(app, &caller, &other, &scopes).map(drop),
+        Err(Error::KeyForbidden)
+    );
+    assert_eq!(gatepost::api_keys::list(app, &caller), Err(Error::KeyForbidden));
+    let which = ApiKeyRef::Name(name);
+    assert_eq!(gatepost::api_keys::revoke(app, &caller, &which), Err(Error::KeyForbidden));
+    assert_eq!(gatepost::api_keys::list(app, &Caller::Anonymous), Err(Error::TokenMissing));
     // The service's own role cannot give a key more than it was made with.
     let widen = "UPDATE gatepost.api_keys SET scopes = 'users:write'";
     let denied = as_app(&server).batch_execute(widen).unwrap_err();
@@ -268,14 +277,15 @@ fn an_operator_makes_lists_and_revokes_keys_beside_a_running_service() {
 #[test]
 fn keys_work_without_a_listener() {
     let app = App::open(config(&crate::support::new_database())).unwrap();
-    let (name, scopes) = (KeyName::parse("batch").unwrap(), Scopes::parse("users:read").unwrap());
+    let (name, scopes) =
+        (ApiKeyName::parse("batch").unwrap(), Scopes::parse("users:read").unwrap());
     let (stored, secret) =
-        gatepost::create_api_key(&app, &Caller::Trusted, &name, &scopes).unwrap();
+        gatepost::api_keys::create(&app, &Caller::Trusted, &name, &scopes).unwrap();
     let batch = Caller::bearer(&app, secret.expose()).unwrap();
-    let page = gatepost::Page::parse(1, 20, None).unwrap();
-    assert_eq!(gatepost::list(&app, &batch, page), Ok((Vec::new(), false)));
+    let page = gatepost::domain::Page::parse(1, 20, None).unwrap();
+    assert_eq!(gatepost::users::list(&app, &batch, page), Ok((Vec::new(), false)));
     let [listed]: [ApiKey; 1] =
-        gatepost::list_api_keys(&app, &Caller::Trusted).unwrap().try_into().unwrap();
+        gatepost::api_keys::list(&app, &Caller::Trusted).unwrap().try_into().unwrap();
     assert_eq!((listed.id, listed.scopes), (stored.id, scopes));
     assert!(Caller::bearer(&app, "gp_nonsense").is_err());
 }

@@ -6,7 +6,9 @@ use crate::support::{
     problem,
 };
 use crate::times::drop_checks;
-use gatepost::{Head, Secret, Timestamp, audit};
+use gatepost::audit::{self, Head};
+use gatepost::domain::Timestamp;
+use gatepost::secret::Secret;
 use serde_json::{Value, json};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -347,10 +349,10 @@ fn sessions_keys_and_who_acts_by_a_key_are_in_it() {
     let server = TestServer::start();
     let alice = server.register("alice");
     let app = server.app();
-    let scopes = gatepost::Scopes::parse("users:write").unwrap();
-    let name = gatepost::KeyName::parse("shop").unwrap();
+    let scopes = gatepost::api_keys::Scopes::parse("users:write").unwrap();
+    let name = gatepost::api_keys::ApiKeyName::parse("shop").unwrap();
     let (key, secret) =
-        gatepost::create_api_key(app, &gatepost::Caller::Trusted, &name, &scopes).unwrap();
+        gatepost::api_keys::create(app, &gatepost::Caller::Trusted, &name, &scopes).unwrap();
     server.patch(&json!({"id": alice, "locked": true}), secret.expose());
     server.patch(&json!({"id": alice, "locked": false}), secret.expose());
     let tokens: Value = server.log_in("alice", PASSWORD).json().unwrap();
@@ -361,7 +363,7 @@ fn sessions_keys_and_who_acts_by_a_key_are_in_it() {
     problem(refresh(&tokens["refresh_token"]), 400, "invalid_grant");
     let token = server.token("alice");
     server.request(reqwest::Method::POST, "/logout").bearer_auth(&token).send().unwrap();
-    gatepost::rotate_keys(app).unwrap();
+    gatepost::signing_keys::rotate(app).unwrap();
     let sql = "SELECT concat_ws(' ', actor, actor_id, action, user_id, detail) FROM gatepost.audit
                WHERE action NOT IN ('register', 'log_in') ORDER BY id";
     let rows: Vec<String> =
@@ -392,8 +394,8 @@ fn a_new_encryption_key_leaves_the_log_verifiable() {
     config.tokens.encryption_key_previous = Some(first);
     let app = gatepost::App::open(config.clone()).unwrap();
     // The signing key, the one of refresh tokens, and the one behind the hashes.
-    assert_eq!(gatepost::reencrypt_keys(&app).unwrap().len(), 3);
-    assert_eq!(gatepost::reencrypt_keys(&app), Ok(vec![]));
+    assert_eq!(gatepost::signing_keys::reencrypt(&app).unwrap().len(), 3);
+    assert_eq!(gatepost::signing_keys::reencrypt(&app), Ok(vec![]));
     config.tokens.encryption_key_previous = None;
     let app = gatepost::App::open(config).unwrap();
     assert_eq!(audit::verify(&app, Some(&head)).unwrap().findings, [""; 0]);

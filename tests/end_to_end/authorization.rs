@@ -3,8 +3,11 @@
 use crate::support::{PASSWORD, TestServer, form, problem};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use gatepost::Caller;
+use gatepost::api_keys::{ApiKeyName, ApiKeyRef, Scopes};
 use gatepost::config::{AccessMode, Registration};
-use gatepost::{Caller, KeyName, KeyRef, Login, Password, Scopes};
+use gatepost::domain::Login;
+use gatepost::passwords::Password;
 use reqwest::Method;
 use reqwest::blocking::Response;
 use serde_json::json;
@@ -81,17 +84,17 @@ fn unique(word: &str) -> String {
 fn user(server: &TestServer, admin: bool) -> (i64, String) {
     let login = unique("user");
     let parsed = (Login::parse(&login).unwrap(), Password::parse(PASSWORD).unwrap());
-    let register = if admin { gatepost::register_admin } else { gatepost::register };
+    let register = if admin { gatepost::users::register_admin } else { gatepost::users::register };
     let user = register(server.app(), &Caller::Trusted, &parsed.0, &parsed.1).unwrap();
     (user.id.get(), login)
 }
 
 /// Makes a key and returns its name and the key.
-pub(crate) fn key(server: &TestServer, scopes: &str) -> (KeyName, String) {
-    let name = KeyName::parse(&unique("key")).unwrap();
+pub(crate) fn key(server: &TestServer, scopes: &str) -> (ApiKeyName, String) {
+    let name = ApiKeyName::parse(&unique("key")).unwrap();
     let scopes = Scopes::parse(scopes).unwrap();
     let (_, secret) =
-        gatepost::create_api_key(server.app(), &Caller::Trusted, &name, &scopes).unwrap();
+        gatepost::api_keys::create(server.app(), &Caller::Trusted, &name, &scopes).unwrap();
     (name, secret.expose().to_owned())
 }
 
@@ -106,7 +109,8 @@ fn authorization(server: &TestServer, who: &str, login: &str) -> Option<String> 
         "all-scopes" => key(server, ALL_SCOPES).1,
         "revoked-key" => {
             let (name, secret) = key(server, ALL_SCOPES);
-            gatepost::revoke_api_key(server.app(), &Caller::Trusted, &KeyRef::Name(name)).unwrap();
+            gatepost::api_keys::revoke(server.app(), &Caller::Trusted, &ApiKeyRef::Name(name))
+                .unwrap();
             secret
         }
         // Of another database.
@@ -127,9 +131,9 @@ fn authorization(server: &TestServer, who: &str, login: &str) -> Option<String> 
     Some(format!("Bearer {credential}"))
 }
 
-fn log_in(server: &TestServer, login: &str) -> gatepost::LoggedIn {
+fn log_in(server: &TestServer, login: &str) -> gatepost::sessions::LoggedIn {
     let (login, password) = (Login::parse(login).unwrap(), Password::parse(PASSWORD).unwrap());
-    gatepost::log_in(server.app(), &login, &password).unwrap()
+    gatepost::sessions::log_in(server.app(), &login, &password).unwrap()
 }
 
 fn call(server: &TestServer, who: &str, what: &str) -> Response {

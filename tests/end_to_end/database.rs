@@ -6,7 +6,8 @@ use crate::support::{
     APP_PASSWORD, CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, bootstrap, client, config,
     conninfo, new_database, problem,
 };
-use gatepost::{Config, Error, Profile, Secret, Service, database};
+use gatepost::secret::Secret;
+use gatepost::{Config, Error, Profile, Service, database};
 use postgres::NoTls;
 use reqwest::Method;
 use serde_json::json;

@@ -3,7 +3,9 @@
 use crate::logins::wait_for_query;
 use crate::support::program::{Home, run, success};
 use crate::support::{PASSWORD, TestServer, config, new_database, problem};
-use gatepost::{App, Caller, Error, Login, Password, Service};
+use gatepost::domain::Login;
+use gatepost::passwords::Password;
+use gatepost::{App, Caller, Error, Service};
 use reqwest::Method;
 use std::path::Path;
 use std::process::Command;
@@ -31,9 +33,10 @@ fn services_that_start_together_on_an_empty_database_agree_on_the_key() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
-    gatepost::register(services[0].app(), &Caller::Trusted, &login, &password).unwrap();
+    gatepost::users::register(services[0].app(), &Caller::Trusted, &login, &password).unwrap();
     for issuer in &services {
-        let token = gatepost::log_in(issuer.app(), &login, &password).unwrap().access_token;
+        let token =
+            gatepost::sessions::log_in(issuer.app(), &login, &password).unwrap().access_token;
         for verifier in &services {
             Caller::bearer(verifier.app(), &token).unwrap();
         }
@@ -44,14 +47,14 @@ fn services_that_start_together_on_an_empty_database_agree_on_the_key() {
 fn operations_need_no_listener() {
     let app = App::open(config(&new_database())).unwrap();
     let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
-    let user = gatepost::register(&app, &Caller::Anonymous, &login, &password).unwrap();
-    let token = gatepost::log_in(&app, &login, &password).unwrap().access_token;
+    let user = gatepost::users::register(&app, &Caller::Anonymous, &login, &password).unwrap();
+    let token = gatepost::sessions::log_in(&app, &login, &password).unwrap().access_token;
     let alice = Caller::bearer(&app, &token).unwrap();
-    assert_eq!(gatepost::show(&app, &alice, user.id).unwrap(), user);
-    assert_eq!(gatepost::show(&app, &Caller::Anonymous, user.id), Err(Error::TokenMissing));
-    assert_eq!(gatepost::find(&app, &alice, &login), Err(Error::Forbidden));
-    assert_eq!(gatepost::delete(&app, &Caller::Trusted, user.id).unwrap(), user);
-    assert_eq!(gatepost::show(&app, &Caller::Trusted, user.id), Err(Error::NoSuchUser));
+    assert_eq!(gatepost::users::show(&app, &alice, user.id).unwrap(), user);
+    assert_eq!(gatepost::users::show(&app, &Caller::Anonymous, user.id), Err(Error::TokenMissing));
+    assert_eq!(gatepost::users::find(&app, &alice, &login), Err(Error::Forbidden));
+    assert_eq!(gatepost::users::delete(&app, &Caller::Trusted, user.id).unwrap(), user);
+    assert_eq!(gatepost::users::show(&app, &Caller::Trusted, user.id), Err(Error::NoSuchUser));
 }
 
 #[test]

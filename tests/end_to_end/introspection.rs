@@ -3,7 +3,8 @@
 use crate::authorization::key;
 use crate::sessions::claims;
 use crate::support::{PASSWORD, TestServer, Tokens, form, problem};
-use gatepost::{Caller, UserId};
+use gatepost::Caller;
+use gatepost::domain::UserId;
 use reqwest::Method;
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
@@ -104,9 +105,9 @@ fn a_token_that_is_no_longer_good_is_inactive() {
     assert!(active(&tokens.access));
     // Rights are those of the row.
     let user = UserId::parse(id).unwrap();
-    gatepost::set_admin(server.app(), &Caller::Trusted, user, true).unwrap();
+    gatepost::users::set_admin(server.app(), &Caller::Trusted, user, true).unwrap();
     assert_eq!(introspect(&server, &key, &tokens.access)["admin"], true);
-    gatepost::delete(server.app(), &Caller::Trusted, user).unwrap();
+    gatepost::users::delete(server.app(), &Caller::Trusted, user).unwrap();
     assert!(!active(&tokens.access) && !active(&tokens.refresh));
 }
 

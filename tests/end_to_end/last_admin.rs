@@ -2,7 +2,8 @@
 
 use crate::support::{PASSWORD, TestServer, problem};
 use gatepost::config::AccessMode;
-use gatepost::{Caller, Error, Login, UserId};
+use gatepost::domain::{Login, UserId};
+use gatepost::{Caller, Error};
 use serde_json::{Value, json};
 use std::sync::Barrier;
 
@@ -146,15 +147,16 @@ fn open_mode_and_the_program_itself_are_not_bound() {
     assert_eq!(gone.send().unwrap().status(), 200);
     let server = TestServer::start();
     let root = UserId::parse(server.register_admin("root")).unwrap();
-    let demoted = gatepost::set_admin(server.app(), &Caller::Trusted, root, false).unwrap();
+    let demoted = gatepost::users::set_admin(server.app(), &Caller::Trusted, root, false).unwrap();
     assert!(!demoted.admin);
-    gatepost::set_admin(server.app(), &Caller::Trusted, root, true).unwrap();
+    gatepost::users::set_admin(server.app(), &Caller::Trusted, root, true).unwrap();
     // A program that passes its user's token on is bound as that user is.
     let caller = Caller::bearer(server.app(), &server.token("root")).unwrap();
-    let demoted = gatepost::set_admin(server.app(), &caller, root, false);
+    let demoted = gatepost::users::set_admin(server.app(), &caller, root, false);
     assert_eq!(demoted.unwrap_err(), Error::LastAdmin);
-    gatepost::delete(server.app(), &Caller::Trusted, root).unwrap();
+    gatepost::users::delete(server.app(), &Caller::Trusted, root).unwrap();
     assert!(
-        gatepost::find(server.app(), &Caller::Trusted, &Login::parse("root").unwrap()).is_err()
+        gatepost::users::find(server.app(), &Caller::Trusted, &Login::parse("root").unwrap())
+            .is_err()
     );
 }

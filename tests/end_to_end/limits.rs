@@ -2,7 +2,9 @@
 
 use crate::support::{PASSWORD, TestServer, Tokens, config, problem};
 use gatepost::config::Config;
-use gatepost::{Error, Login, Password, Service, for_client};
+use gatepost::domain::Login;
+use gatepost::passwords::Password;
+use gatepost::{Error, Service, for_client};
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
 use std::sync::Barrier;
@@ -267,7 +269,7 @@ fn the_table_stays_bounded_and_a_flood_makes_no_count_be_forgotten() {
     for n in 0..3_000 {
         let login = Login::parse(&format!("invented {n}")).unwrap();
         let address = format!("10.{}.{}.1", n / 256, n % 256).parse().ok();
-        let tried = for_client(address, || gatepost::log_in(app, &login, &password));
+        let tried = for_client(address, || gatepost::sessions::log_in(app, &login, &password));
         assert_eq!(tried.unwrap_err(), Error::InvalidCredentials);
     }
     let kept = rows(&server, "attempts");
@@ -295,10 +297,10 @@ fn an_embedding_program_without_clients_counts_accounts_alone() {
     let server = TestServer::start();
     let (login, wrong) = (Login::parse("nobody").unwrap(), Password::parse("wrong").unwrap());
     for _ in 0..10 {
-        let tried = gatepost::log_in(server.app(), &login, &wrong);
+        let tried = gatepost::sessions::log_in(server.app(), &login, &wrong);
         assert_eq!(tried.unwrap_err(), Error::InvalidCredentials);
     }
-    let refused = gatepost::log_in(server.app(), &login, &wrong);
+    let refused = gatepost::sessions::log_in(server.app(), &login, &wrong);
     assert!(matches!(refused, Err(Error::TooManyAttempts(_))), "{refused:?}");
     assert_eq!(rows(&server, "attempts"), 1);
 }

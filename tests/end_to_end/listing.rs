@@ -2,7 +2,8 @@
 
 use crate::support::{CLUSTER, PASSWORD, TestServer, problem};
 use crate::times::drop_checks;
-use gatepost::{Caller, Login};
+use gatepost::Caller;
+use gatepost::domain::Login;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -171,7 +172,7 @@ fn no_call_reads_the_whole_table() {
         let change = json!({"id": id, "password": "another password"});
         assert_eq!(server.patch(&change, &token).status(), 200);
         let login = Login::parse("user9").unwrap();
-        gatepost::find(server.app(), &Caller::Trusted, &login).unwrap();
+        gatepost::users::find(server.app(), &Caller::Trusted, &login).unwrap();
         assert_eq!(server.delete(&alice, &token).status(), 200);
         // Of an admin, whose deletion looks at all admins.
         let other = format!("/user?id={}", server.register_admin("other"));

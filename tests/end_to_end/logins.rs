@@ -2,7 +2,9 @@
 
 use crate::support::program::{Home, Running};
 use crate::support::{PASSWORD, TestServer, client, config, problem};
-use gatepost::{Login, Password, Service};
+use gatepost::Service;
+use gatepost::domain::Login;
+use gatepost::passwords::Password;
 use serde_json::{Value, json};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
@@ -47,7 +49,7 @@ fn a_weaker_hash_is_made_anew_at_login_and_a_stronger_one_is_kept() {
         let service = Service::start(config).unwrap();
         let login = Login::parse("alice").unwrap();
         let password = Password::parse(PASSWORD).unwrap();
-        gatepost::log_in(service.app(), &login, &password).unwrap();
+        gatepost::sessions::log_in(service.app(), &login, &password).unwrap();
     };
     log_in_at(999);
     assert_eq!(hash(), first);
@@ -98,7 +100,8 @@ fn a_rehash_does_not_bring_back_a_password_that_was_changed_meanwhile() {
     std::thread::scope(|scope| {
         let login = scope.spawn(|| {
             let login = Login::parse("alice").unwrap();
-            gatepost::log_in(service.app(), &login, &Password::parse(PASSWORD).unwrap()).unwrap();
+            gatepost::sessions::log_in(service.app(), &login, &Password::parse(PASSWORD).unwrap())
+                .unwrap();
         });
         let mut sql = server.sql();
         // The login is recorded once its password was right, and then hashed anew.

@@ -25,6 +25,7 @@ mod introspection;
 mod keys;
 mod lanes;
 mod last_admin;
+mod layers;
 mod limits;
 mod listing;
 mod logins;

@@ -1,7 +1,10 @@
 //! New passwords that are refused, and the pepper.
 
 use crate::support::{PASSWORD, TestServer, config, problem};
-use gatepost::{Caller, Config, Error, Login, Password, Secret, Service};
+use gatepost::domain::Login;
+use gatepost::passwords::Password;
+use gatepost::secret::Secret;
+use gatepost::{Caller, Config, Error, Service};
 use serde_json::json;
 
 fn refused(server: &TestServer, login: &str, password: &str) -> String {
@@ -54,7 +57,7 @@ fn a_breached_password_is_refused_when_a_list_is_configured() {
     let dir = tempfile::tempdir().unwrap();
     let (text, list) = (dir.path().join("breached.txt"), dir.path().join("list"));
     std::fs::write(&text, "tr0ub4dor and 3\nÅngström ①②\n").unwrap();
-    gatepost::build_breach_list(&[text], &list, 1, |_| ()).unwrap();
+    gatepost::passwords::build_breach_list(&[text], &list, 1, |_| ()).unwrap();
     let server = TestServer::with(|c| c.passwords.breach_list = Some(list));
     for password in ["tr0ub4dor and 3", "Ångström ①②"] {
         assert!(refused(&server, "alice", password).contains("breach"));
@@ -85,7 +88,7 @@ fn beside(server: &TestServer, current: Option<&str>, previous: &[&str]) -> Serv
 
 fn log_in(service: &Service) -> gatepost::Result<()> {
     let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
-    gatepost::log_in(service.app(), &login, &password).map(drop)
+    gatepost::sessions::log_in(service.app(), &login, &password).map(drop)
 }
 
 #[test]
@@ -115,7 +118,7 @@ fn a_hash_whose_pepper_is_missing_is_a_fault_of_the_operator_and_not_a_wrong_pas
     let server = TestServer::with(|c| c.passwords.pepper = Some(pepper("b")));
     let elsewhere = beside(&server, Some("a"), &[]);
     let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
-    gatepost::register(elsewhere.app(), &Caller::Trusted, &login, &password).unwrap();
+    gatepost::users::register(elsewhere.app(), &Caller::Trusted, &login, &password).unwrap();
     problem(server.log_in("alice", PASSWORD), 500, "internal");
     problem(server.log_in("alice", "wrong password"), 500, "internal");
     problem(server.log_in("nobody", "wrong password"), 400, "invalid_credentials");

@@ -6,7 +6,11 @@ use crate::support::{
     APP_PASSWORD, CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, Tokens, client, config, conninfo,
     new_database, problem,
 };
-use gatepost::{App, Caller, Error, KeyName, KeyRef, Login, Password, Scopes, Secret, audit};
+use gatepost::api_keys::{ApiKeyName, ApiKeyRef, Scopes};
+use gatepost::domain::Login;
+use gatepost::passwords::Password;
+use gatepost::secret::Secret;
+use gatepost::{App, Caller, Error, audit};
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
 use std::process::{Command, Output};
@@ -124,16 +128,16 @@ impl Process {
 fn what_a_restored_backup_brings_back_is_over_after_the_command() {
     let server = TestServer::start();
     let (alice, app) = (server.register("alice"), server.app());
-    let name = KeyName::parse("shop").unwrap();
+    let name = ApiKeyName::parse("shop").unwrap();
     let scopes = Scopes::parse("users:read").unwrap();
-    let (_, key) = gatepost::create_api_key(app, &Caller::Trusted, &name, &scopes).unwrap();
+    let (_, key) = gatepost::api_keys::create(app, &Caller::Trusted, &name, &scopes).unwrap();
     let before = server.tokens("alice");
     let dump = Dump::of(&server.database);
     // What the backup does not know of.
     server.log_out(&before.access, &json!({}));
     let lost = server.tokens("alice");
     let mallory = server.register("mallory");
-    gatepost::revoke_api_key(app, &Caller::Trusted, &KeyRef::Name(name)).unwrap();
+    gatepost::api_keys::revoke(app, &Caller::Trusted, &ApiKeyRef::Name(name)).unwrap();
     problem(server.refresh(&before.refresh), 400, "invalid_grant");
     dump.restore(&server.database);
     // Without the command the session that was ended lives again.
@@ -310,21 +314,21 @@ fn an_instance_that_sees_it_was_set_back_reads_its_keys_at_once() {
     config.tokens.key_publication = Duration::from_secs(1);
     let app = App::open(config).unwrap();
     let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
-    gatepost::register(&app, &Caller::Trusted, &login, &password).unwrap();
-    let log_in = || gatepost::log_in(&app, &login, &password).unwrap();
+    gatepost::users::register(&app, &Caller::Trusted, &login, &password).unwrap();
+    let log_in = || gatepost::sessions::log_in(&app, &login, &password).unwrap();
     let key = || header(&log_in().access_token)["kid"].clone();
     let (first, before) = (log_in().refresh_token, key());
     let dump = Dump::of(&database);
     // Each time a key is made that the backup lacks, and long before the next regular reading a
     // token shows that it was restored.
     for time in ["first", "second"] {
-        let ahead = gatepost::refresh(&app, &first).unwrap().refresh_token;
-        gatepost::rotate_keys(&app).unwrap();
+        let ahead = gatepost::sessions::refresh(&app, &first).unwrap().refresh_token;
+        gatepost::signing_keys::rotate(&app).unwrap();
         app.reload_keys().unwrap();
         std::thread::sleep(Duration::from_millis(1_100));
         assert_ne!(key(), before, "the {time} time");
         dump.restore(&database);
-        assert_eq!(gatepost::refresh(&app, &ahead).err(), Some(Error::InvalidGrant));
+        assert_eq!(gatepost::sessions::refresh(&app, &ahead).err(), Some(Error::InvalidGrant));
         assert_eq!(key(), before, "the {time} time");
         dump.restore(&database);
     }
@@ -358,9 +362,12 @@ fn a_token_that_is_only_asked_about_or_taken_back_tells_it_too() {
     let dump = Dump::of(&server.database);
     let second = Tokens::of(server.refresh(&first)).refresh;
     dump.restore(&server.database);
-    assert_eq!(gatepost::introspect(server.app(), &Caller::Trusted, &second), Ok(None));
+    assert_eq!(
+        gatepost::introspection::introspect(server.app(), &Caller::Trusted, &second),
+        Ok(None)
+    );
     assert_eq!(count(&server.database, "audit WHERE action = 'set_back'"), 1);
-    gatepost::revoke_token(server.app(), &second).unwrap();
+    gatepost::introspection::revoke(server.app(), &second).unwrap();
     assert_eq!(count(&server.database, "audit WHERE action = 'set_back'"), 1);
     assert_eq!(count(&server.database, "sessions WHERE ended_at IS NULL"), 0);
 }
@@ -391,15 +398,15 @@ fn after_the_command_an_instance_that_has_seen_more_says_nothing() {
     let database = new_database();
     let app = App::open(config(&database)).unwrap();
     let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
-    gatepost::register(&app, &Caller::Trusted, &login, &password).unwrap();
+    gatepost::users::register(&app, &Caller::Trusted, &login, &password).unwrap();
     let dump = Dump::of(&database);
-    let lost = gatepost::log_in(&app, &login, &password).unwrap().refresh_token;
+    let lost = gatepost::sessions::log_in(&app, &login, &password).unwrap().refresh_token;
     // Seals it, and then sees the seal.
     (0..2).for_each(|_| drop(audit::head(&app).unwrap()));
     dump.restore(&database);
     success(&after_restore(&database));
     audit::head(&app).unwrap();
-    assert_eq!(gatepost::refresh(&app, &lost).err(), Some(Error::InvalidGrant));
+    assert_eq!(gatepost::sessions::refresh(&app, &lost).err(), Some(Error::InvalidGrant));
     assert_eq!(count(&database, "audit WHERE action = 'set_back'"), 0);
     // The same backup once more, without the command.
     dump.restore(&database);

@@ -4,7 +4,8 @@ use crate::introspection::introspect;
 use crate::support::{CLUSTER, TestServer, problem};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatepost::{Caller, Login, UserId};
+use gatepost::Caller;
+use gatepost::domain::{Login, UserId};
 use reqwest::Method;
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
@@ -79,7 +80,7 @@ fn the_list_says_what_ended_and_what_goes_on_with_less() {
     // A deletion, and a demotion.
     assert_eq!(server.delete(&format!("/user?id={bob}"), &bobs).status(), 200);
     let id = UserId::parse(root).unwrap();
-    gatepost::set_admin(server.app(), &Caller::Trusted, id, false).unwrap();
+    gatepost::users::set_admin(server.app(), &Caller::Trusted, id, false).unwrap();
     let listed = list(&server, "/revocations");
     let expected = [
         json!({"sid": session(&one)}),
@@ -415,8 +416,8 @@ fn a_service_that_verifies_offline_learns_of_each_revocation_within_its_polling_
     let root = server.tokens("root");
     assert!(verifier.ask(&root.access).starts_with("good"));
     let login = Login::parse("root").unwrap();
-    let user = gatepost::find(server.app(), &Caller::Trusted, &login).unwrap();
-    gatepost::set_admin(server.app(), &Caller::Trusted, user.id, false).unwrap();
+    let user = gatepost::users::find(server.app(), &Caller::Trusted, &login).unwrap();
+    gatepost::users::set_admin(server.app(), &Caller::Trusted, user.id, false).unwrap();
     verifier.wait_for(&root.access, "refused: revoked");
     let next = crate::support::Tokens::of(server.refresh(&root.refresh));
     assert!(verifier.ask(&next.access).starts_with("good"));

@@ -3,7 +3,8 @@
 use crate::support::cluster::os_user;
 use crate::support::program::{Home, Running, failure, run, success};
 use crate::support::{CLUSTER, OWNER_PASSWORD, config, conninfo, new_database};
-use gatepost::{Config, Error, Profile, Secret, Service, database};
+use gatepost::secret::Secret;
+use gatepost::{Config, Error, Profile, Service, database};
 use postgres::NoTls;
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};

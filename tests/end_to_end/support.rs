@@ -5,7 +5,10 @@ pub(crate) mod cluster;
 pub(crate) mod program;
 
 use cluster::Cluster;
-use gatepost::{App, Caller, Config, Login, Password, Profile, Secret, Service, database};
+use gatepost::domain::Login;
+use gatepost::passwords::Password;
+use gatepost::secret::Secret;
+use gatepost::{App, Caller, Config, Profile, Service, database};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use postgres::NoTls;
 use reqwest::Method;
@@ -137,7 +140,8 @@ impl TestServer {
     /// Makes an admin with [`PASSWORD`] and returns the id.
     pub(crate) fn register_admin(&self, login: &str) -> i64 {
         let (login, password) = (Login::parse(login).unwrap(), Password::parse(PASSWORD).unwrap());
-        let admin = gatepost::register_admin(self.app(), &Caller::Trusted, &login, &password);
+        let admin =
+            gatepost::users::register_admin(self.app(), &Caller::Trusted, &login, &password);
         admin.unwrap().id.get()
     }
 

@@ -5,7 +5,10 @@ use crate::support::{
     CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, client, config, conninfo, new_database, problem,
 };
 use crate::transfer::{counts, export, import, program};
-use gatepost::{Caller, KeyName, Page, Scopes, Secret, Service, database};
+use gatepost::api_keys::{ApiKeyName, Scopes};
+use gatepost::domain::Page;
+use gatepost::secret::Secret;
+use gatepost::{Caller, Service, database};
 use postgres::Client;
 use serde_json::{Value, json};
 
@@ -170,8 +173,9 @@ fn a_row_with_a_time_out_of_range_takes_no_other_down_and_is_logged_with_its_id(
     let ids = ["before", "after", "fine"].map(|login| server.register(login));
     let tokens = server.tokens("root");
     let other = server.tokens("root");
-    let (name, scopes) = (KeyName::parse("probe").unwrap(), Scopes::parse("introspect").unwrap());
-    gatepost::create_api_key(server.app(), &Caller::Trusted, &name, &scopes).unwrap();
+    let (name, scopes) =
+        (ApiKeyName::parse("probe").unwrap(), Scopes::parse("introspect").unwrap());
+    gatepost::api_keys::create(server.app(), &Caller::Trusted, &name, &scopes).unwrap();
     server.log_out(&server.token("fine"), &json!({}));
     let mut sql = server.sql();
     drop_checks(&mut sql);
@@ -212,14 +216,16 @@ fn a_row_with_a_time_out_of_range_takes_no_other_down_and_is_logged_with_its_id(
     let list = server.client.get(server.url("/revocations")).send().unwrap();
     assert_eq!(list.status(), 200, "{}", list.text().unwrap());
     server.app().reload_keys().unwrap();
-    assert_eq!(gatepost::list_keys(server.app()).unwrap().len(), 1);
-    gatepost::list_api_keys(server.app(), &Caller::Trusted).unwrap();
+    assert_eq!(gatepost::signing_keys::list(server.app()).unwrap().len(), 1);
+    gatepost::api_keys::list(server.app(), &Caller::Trusted).unwrap();
     assert!(
-        gatepost::introspect(server.app(), &Caller::Trusted, &other.refresh).unwrap().is_some()
+        gatepost::introspection::introspect(server.app(), &Caller::Trusted, &other.refresh)
+            .unwrap()
+            .is_some()
     );
     assert_eq!(server.refresh(&other.refresh).status(), 200);
     let page = Page::parse(1, 100, None).unwrap();
-    assert_eq!(gatepost::list(server.app(), &Caller::Trusted, page).unwrap().0.len(), 4);
+    assert_eq!(gatepost::users::list(server.app(), &Caller::Trusted, page).unwrap().0.len(), 4);
     let findings = gatepost::audit::verify(server.app(), None).unwrap().findings;
     assert!(findings.iter().any(|finding| finding.contains("was changed")), "{findings:?}");
     let (exported, again) = (export(&server), TestServer::start());

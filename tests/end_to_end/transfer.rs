@@ -2,7 +2,7 @@
 
 use crate::support::program::{Home, failure, run, success};
 use crate::support::{APP_PASSWORD, CLUSTER, PASSWORD, TestServer, conninfo, problem};
-use gatepost::transfer::{self, Event, Imported};
+use gatepost::transfer::{self, ImportEvent, Imported};
 use std::collections::BTreeMap;
 use std::process::Command;
 
@@ -16,7 +16,7 @@ const HASH: &str = "$2b$04$kLHVlmjw5QSN3KzeuPzR8evy4GpDLVNIUzxBi.Mb1afWVTgSgJppG
 pub(crate) fn import(server: &TestServer, text: &str) -> (Imported, Vec<String>) {
     let mut said = Vec::new();
     let done = transfer::import(server.app(), text.as_bytes(), |event| match event {
-        Event::Refused(fault) | Event::Changed(fault) => said.push(fault.to_string()),
+        ImportEvent::Refused(fault) | ImportEvent::Changed(fault) => said.push(fault.to_string()),
         _ => (),
     });
     (done.unwrap(), said)
@@ -154,7 +154,7 @@ fn a_login_of_somebody_else_is_refused_whether_in_the_database_or_the_file() {
     let before = hashes(&server);
     let mut dry = Vec::new();
     let survey = transfer::survey(server.app(), text.as_bytes(), |event| {
-        if let Event::Refused(fault) = event {
+        if let ImportEvent::Refused(fault) = event {
             dry.push(fault.line);
         }
     });

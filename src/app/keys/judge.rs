@@ -6,10 +6,11 @@
 //! single one stops nobody. What stops a start is a secret that is not sealed, or keys that nothing
 //! vouches for yet: then an operator has to say whether they are the service's own.
 
+use super::codes;
+use super::new::{refresh_place, signing_place};
 use super::plan::{RefreshRow, Rows, SigningRow};
 use super::refused::{Place, Refused, Why};
 use super::store::{FloorFound, Found, RefreshFound, SigningFound};
-use super::{codes, refresh_place, signing_place};
 use crate::app::keyed;
 use crate::config::Algorithm;
 use crate::error::{Error, Result};

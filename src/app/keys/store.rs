@@ -4,7 +4,7 @@
 //! somebody took a constraint away. `judge` says what a row is worth. Texts and bytes are cut at a
 //! length that no right one has, so that a planted row costs little.
 
-use super::New;
+use super::new::NewKey;
 use crate::error::Result;
 use crate::moment::Moment;
 use crate::tokens::seal::Sealed;
@@ -120,7 +120,7 @@ pub(crate) fn read(conn: &mut Client) -> Result<Found> {
 }
 
 /// Stores a key, unless another instance has stored one of this generation.
-pub(crate) fn insert_signing_key(tx: &mut Transaction<'_>, new: &New) -> Result<bool> {
+pub(crate) fn insert_signing_key(tx: &mut Transaction<'_>, new: &NewKey) -> Result<bool> {
     let sql = "INSERT INTO gatepost.signing_keys
                    (generation, kid, algorithm, private_key, sealed_with, public_key, signs_from,
                     mac)
@@ -144,7 +144,7 @@ pub(crate) fn insert_signing_key(tx: &mut Transaction<'_>, new: &New) -> Result<
 }
 
 /// As [`insert_signing_key`].
-pub(crate) fn insert_refresh_key(tx: &mut Transaction<'_>, new: &New) -> Result<bool> {
+pub(crate) fn insert_refresh_key(tx: &mut Transaction<'_>, new: &NewKey) -> Result<bool> {
     let sql = "INSERT INTO gatepost.refresh_keys (generation, secret, sealed_with, used_from, mac)
                VALUES ($1, $2, $3, timestamptz 'epoch' + $4 * interval '1 millisecond', $5)
                ON CONFLICT DO NOTHING";

@@ -3,7 +3,7 @@
 use super::super::output::{raw, tell};
 use super::super::{Arguments, Failure, Outcome, print};
 use gatepost::App;
-use gatepost::transfer::{self, Event, Imported, Survey};
+use gatepost::transfer::{self, ImportEvent, Imported, Survey};
 use std::fmt::Write;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter};
@@ -25,11 +25,13 @@ fn open(arguments: &Arguments, file: &str) -> Result<(Box<dyn BufRead>, App), Fa
 }
 
 /// Tells on standard error what happens.
-fn teller(file: &str) -> impl FnMut(Event<'_>) {
+fn teller(file: &str) -> impl FnMut(ImportEvent<'_>) {
     let mut last = Instant::now();
     move |event| match event {
-        Event::Refused(fault) | Event::Changed(fault) => tell(&format!("{file}:{fault}")),
-        Event::Progress(so_far) if last.elapsed() >= PROGRESS => {
+        ImportEvent::Refused(fault) | ImportEvent::Changed(fault) => {
+            tell(&format!("{file}:{fault}"));
+        }
+        ImportEvent::Progress(so_far) if last.elapsed() >= PROGRESS => {
             last = Instant::now();
             tell(&format!("{} lines read", so_far.lines));
         }

@@ -1,6 +1,6 @@
 //! The cluster of the private PostgreSQL, and what a crash left behind in it.
 
-use super::directory::make_private;
+use super::directory::{VERSION_FILE, make_private};
 use crate::child::{OsUser, command};
 use crate::error::{Error, Result};
 use crate::plain_file;
@@ -12,8 +12,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// Tells the major version that made the cluster.
-pub(super) const VERSION_FILE: &str = "PG_VERSION";
+/// The database superuser of the private PostgreSQL. Used for the bootstrap only.
+pub(super) const SUPERUSER: &str = "postgres";
 
 /// What is added to PostgreSQL's own configuration file, once, when the cluster is made.
 const SETTINGS: &str = "
@@ -98,7 +98,7 @@ pub(super) fn create(dir: &Path, binaries: &Path, user: Option<OsUser>) -> Resul
     let output = command(&binaries.join("initdb"), user, dir)
         .arg("-D")
         .arg(&new)
-        .args(["-U", super::SUPERUSER, "-E", "UTF8", "--locale=C", "--data-checksums"])
+        .args(["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--data-checksums"])
         // The directory of the socket keeps everybody else out.
         .args(["-A", "trust"])
         // Not in our process group: Ctrl-C is for us, who then stop in order.

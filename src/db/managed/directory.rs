@@ -1,7 +1,6 @@
 //! The directories of the private PostgreSQL: made where they are not there, and looked at where
 //! they are. What is wrong with one is told with its path, the cause, and what to type.
 
-use super::cluster::VERSION_FILE;
 use crate::child::OsUser;
 use crate::error::{Error, Result};
 use crate::modes;
@@ -10,6 +9,9 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
+
+/// The file of a cluster that tells which major version made it.
+pub(super) const VERSION_FILE: &str = "PG_VERSION";
 
 /// Longest path of a Unix socket in bytes, without its end (`sun_path`, unix(7)).
 const SOCKET_PATH: usize = 107;

@@ -7,8 +7,6 @@
 use rustix::process::{Pid, WaitOptions, getpid, waitpid};
 use std::time::{Duration, Instant};
 
-use super::server::Processes;
-
 /// How long after the loss of a server its processes may still end: they notice it at once, but one
 /// in the middle of something may take its time.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -23,13 +21,14 @@ impl Orphans {
         self.0 = Some(Instant::now() + WINDOW);
     }
 
-    /// Asks how those ended that have ended by now.
-    pub(super) fn reap(&mut self, living: &Processes) {
+    /// Asks how those ended that have ended by now. `is_ours` tells the processes that are waited for
+    /// elsewhere.
+    pub(super) fn reap(&mut self, is_ours: impl Fn(u32) -> bool) {
         let Some(until) = self.0 else { return };
         for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
             let name = entry.file_name();
             let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-            if living.has(pid) || !is_orphan(pid) {
+            if is_ours(pid) || !is_orphan(pid) {
                 continue;
             }
             if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {

@@ -64,7 +64,7 @@ struct Shared {
 /// The server and its watchdog. Both are waited for under the mutex only, so that a signal never
 /// goes to a process that took over a number.
 #[derive(Debug)]
-pub(super) struct Processes {
+struct Processes {
     server: Child,
     ready: Arc<AtomicBool>,
     /// Its standard input is the pipe; it must stay open.
@@ -123,7 +123,7 @@ impl Server {
 
 impl Processes {
     /// Whether a process is one of them, which are waited for elsewhere.
-    pub(super) fn has(&self, pid: u32) -> bool {
+    fn has(&self, pid: u32) -> bool {
         self.server.id() == pid || self.watchdog.id() == pid
     }
 }
@@ -143,7 +143,7 @@ fn watch(shared: &Shared) {
         if !shared.ending.load(Ordering::SeqCst) {
             look_after(processes, &shared.command, &mut ended_in_order, &mut orphans);
         }
-        orphans.reap(processes);
+        orphans.reap(|pid| processes.has(pid));
         guard = shared
             .stopping
             .wait_timeout(guard, WATCH_INTERVAL)

@@ -16,7 +16,7 @@ fn private_keys_lie_encrypted_in_the_database_and_the_encryption_key_can_be_chan
     let database = new_database();
     let start = |key, previous| Service::start(encrypted(&database, key, previous));
     let names = |service: &Service| -> BTreeSet<Option<String>> {
-        drop(gatepost::list_keys(service.app()).unwrap());
+        drop(gatepost::signing_keys::list(service.app()).unwrap());
         let mut sql = CLUSTER.admin(&database).connect(postgres::NoTls).unwrap();
         let rows = "SELECT sealed_with FROM gatepost.signing_keys
                     UNION ALL SELECT sealed_with FROM gatepost.refresh_keys";
@@ -31,10 +31,10 @@ fn private_keys_lie_encrypted_in_the_database_and_the_encryption_key_can_be_chan
     let Err(Error::Startup(text)) = start(Some(SECRET), None) else { panic!("started") };
     assert!(text.contains("gatepost signing-key reencrypt"), "{text}");
     let repair = App::open_for_repair(encrypted(&database, Some(SECRET), None)).unwrap();
-    let kid = gatepost::list_keys(server.app()).unwrap()[0].kid.clone();
+    let kid = gatepost::signing_keys::list(server.app()).unwrap()[0].kid.clone();
     let done = ["root secret".to_owned(), format!("signing key {kid}"), "refresh key 1".to_owned()];
-    assert_eq!(gatepost::reencrypt_keys(&repair).unwrap(), done);
-    assert_eq!(gatepost::reencrypt_keys(&repair), Ok(vec![]));
+    assert_eq!(gatepost::signing_keys::reencrypt(&repair).unwrap(), done);
+    assert_eq!(gatepost::signing_keys::reencrypt(&repair), Ok(vec![]));
     let one = start(Some(SECRET), None).unwrap();
     let first = names(&one);
     assert!(first.len() == 1 && !first.contains(&None), "{first:?}");
@@ -47,8 +47,8 @@ fn private_keys_lie_encrypted_in_the_database_and_the_encryption_key_can_be_chan
     }
     let both = start(Some(other), Some(SECRET)).unwrap();
     assert_eq!(names(&both), first);
-    assert_eq!(gatepost::reencrypt_keys(both.app()).unwrap(), done);
-    assert_eq!(gatepost::reencrypt_keys(both.app()), Ok(vec![]));
+    assert_eq!(gatepost::signing_keys::reencrypt(both.app()).unwrap(), done);
+    assert_eq!(gatepost::signing_keys::reencrypt(both.app()), Ok(vec![]));
     assert!(names(&both).is_disjoint(&first));
     assert!(start(Some(SECRET), None).is_err());
     let service = start(Some(other), None).unwrap();
@@ -56,7 +56,10 @@ fn private_keys_lie_encrypted_in_the_database_and_the_encryption_key_can_be_chan
     // They are the same keys all the while.
     assert_eq!(last.get(&format!("/user?id={id}"), &tokens.access).status(), 200);
     Tokens::of(last.refresh(&tokens.refresh));
-    assert!(matches!(gatepost::reencrypt_keys(server.app()), Err(Error::InvalidRequest(_))));
+    assert!(matches!(
+        gatepost::signing_keys::reencrypt(server.app()),
+        Err(Error::InvalidRequest(_))
+    ));
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Place {
     /// Opens what a command or a service would.
     fn open(&self) -> gatepost::Result<App> {
         let key = self.server.app().config().tokens.encryption_key.as_ref();
-        App::open(encrypted(self.database(), key.map(gatepost::Secret::expose), None))
+        App::open(encrypted(self.database(), key.map(gatepost::secret::Secret::expose), None))
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -181,7 +181,7 @@ fn a_key_whose_row_says_something_else_than_was_written_is_not_used() {
         let change = format!("UPDATE gatepost.signing_keys SET {change}");
         place.as_the_service().execute(&change, &[]).unwrap();
         let restarted = place.open().unwrap();
-        let keys = gatepost::list_keys(&restarted).unwrap();
+        let keys = gatepost::signing_keys::list(&restarted).unwrap();
         assert_eq!(keys.len(), 2, "{change}");
         place.server.app().reload_keys().unwrap();
         let now = place.kids();
@@ -211,7 +211,7 @@ fn a_key_that_was_replaced_because_it_leaked_stays_dead_when_its_row_is_copied_b
     )
     .unwrap();
     let old = place.kids();
-    gatepost::replace_keys(place.server.app()).unwrap();
+    gatepost::signing_keys::replace(place.server.app()).unwrap();
     let back = "INSERT INTO gatepost.signing_keys SELECT * FROM kept_signing;
                 INSERT INTO gatepost.refresh_keys SELECT * FROM kept_refresh;
                 UPDATE gatepost.sessions SET ended_at = NULL, revoked_at = NULL,
@@ -305,12 +305,12 @@ fn a_malformed_row_stops_nothing_and_the_cure_removes_it() {
             let shown = place.server.get(&format!("/user?id={id}"), &token);
             assert_eq!(shown.status(), 200, "{what}");
             let app = place.open().unwrap_or_else(|error| panic!("{what}: {error}"));
-            assert_eq!(gatepost::list_keys(&app).unwrap().len(), 2, "{what}");
+            assert_eq!(gatepost::signing_keys::list(&app).unwrap().len(), 2, "{what}");
             audit::head(&app).unwrap();
             assert_eq!(audit::verify(&app, None).unwrap().findings, [""; 0], "{what}");
-            gatepost::rotate_keys(&app).unwrap();
-            let new = gatepost::replace_keys(&app).unwrap();
-            assert_eq!(gatepost::list_keys(&app).unwrap(), [new], "{what}");
+            gatepost::signing_keys::rotate(&app).unwrap();
+            let new = gatepost::signing_keys::replace(&app).unwrap();
+            assert_eq!(gatepost::signing_keys::list(&app).unwrap(), [new], "{what}");
         }
     }
 }
@@ -340,7 +340,7 @@ fn a_malformed_row_of_a_refresh_key_stops_nothing() {
             assert_eq!(place.server.app().reload_keys(), Ok(()), "{what}");
             Tokens::of(place.server.refresh(&tokens.refresh));
             let app = place.open().unwrap_or_else(|error| panic!("{what}: {error}"));
-            gatepost::replace_keys(&app).unwrap();
+            gatepost::signing_keys::replace(&app).unwrap();
             let sql = "SELECT count(*) FROM gatepost.refresh_keys";
             let left: i64 = place.server.sql().query_one(sql, &[]).unwrap().get(0);
             assert_eq!(left, 1, "{what}");
@@ -505,18 +505,18 @@ fn retired_keys_are_vouched_for_and_outlive_a_change_of_the_encryption_key() {
     let mut config = encrypted(place.database(), Some(SECRET), None);
     config.tokens.key_publication = Duration::from_secs(1);
     let app = App::open(config).unwrap();
-    gatepost::rotate_keys(&app).unwrap();
+    gatepost::signing_keys::rotate(&app).unwrap();
     std::thread::sleep(Duration::from_millis(1_200));
     app.reload_keys().unwrap();
-    let keys = gatepost::list_keys(&app).unwrap();
+    let keys = gatepost::signing_keys::list(&app).unwrap();
     let erased: Vec<bool> =
-        keys.iter().map(|key| key.private == gatepost::PrivateHalf::Erased).collect();
+        keys.iter().map(|key| key.private == gatepost::signing_keys::PrivateHalf::Erased).collect();
     assert_eq!(erased, [true, false]);
     let other = "another encryption key of 32 bytes";
     let both = encrypted(place.database(), Some(other), Some(SECRET));
     let both = App::open(both).unwrap();
     // The root secret, both signing keys, both refresh keys.
-    assert_eq!(gatepost::reencrypt_keys(&both).unwrap().len(), 5);
+    assert_eq!(gatepost::signing_keys::reencrypt(&both).unwrap().len(), 5);
     let new = TestServer {
         service: Service::start(encrypted(place.database(), Some(other), None)).unwrap(),
         database: place.database().to_owned(),
@@ -524,7 +524,7 @@ fn retired_keys_are_vouched_for_and_outlive_a_change_of_the_encryption_key() {
     };
     assert_eq!(new.get(&format!("/user?id={id}"), &old).status(), 200);
     assert_eq!(jwks(&new.url("")).len(), 2);
-    gatepost::replace_keys(new.app()).unwrap();
+    gatepost::signing_keys::replace(new.app()).unwrap();
     problem(new.get(&format!("/user?id={id}"), &old), 401, "unauthenticated");
 }
 

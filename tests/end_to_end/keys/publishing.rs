@@ -41,7 +41,7 @@ fn the_secret_of_hs256_is_never_published() {
     assert_eq!(header(&server.token("alice"))["alg"], "HS256");
     let url = server.url("/.well-known/jwks.json");
     assert_eq!(client().get(url).send().unwrap().text().unwrap(), "{\"keys\":[]}\n");
-    assert!(matches!(gatepost::rotate_keys(server.app()), Err(Error::InvalidRequest(_))));
+    assert!(matches!(gatepost::signing_keys::rotate(server.app()), Err(Error::InvalidRequest(_))));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn pyjwt_verifies_tokens_before_during_and_after_a_rotation_on_two_instances() {
             }
         };
         check();
-        gatepost::rotate_keys(pair.second.app()).unwrap();
+        gatepost::signing_keys::rotate(pair.second.app()).unwrap();
         pair.read_again();
         check();
         pair.let_pass(3_600);

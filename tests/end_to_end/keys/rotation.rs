@@ -3,7 +3,8 @@
 use super::{Pair, header, jwks, verifies};
 use crate::support::{CLUSTER, TestServer, Tokens, client, config, new_database, problem};
 use gatepost::config::Algorithm;
-use gatepost::{Caller, Error, KeyState, PrivateHalf, Service};
+use gatepost::signing_keys::{PrivateHalf, SigningKeyState};
+use gatepost::{Caller, Error, Service};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,10 +32,10 @@ fn tokens_verify_before_during_and_after_a_rotation_on_two_instances() {
     let before = issue();
     check(&before, "before");
 
-    let next = gatepost::rotate_keys(pair.first.app()).unwrap();
-    assert_eq!(next.state, KeyState::Next);
+    let next = gatepost::signing_keys::rotate(pair.first.app()).unwrap();
+    assert_eq!(next.state, SigningKeyState::Next);
     // Asked again, it is the same that comes next.
-    assert_eq!(gatepost::rotate_keys(pair.second.app()).unwrap(), next);
+    assert_eq!(gatepost::signing_keys::rotate(pair.second.app()).unwrap(), next);
     pair.read_again();
     let during = issue();
     assert_eq!(kids(&during), kids(&before), "a key signs that is only published");
@@ -46,10 +47,10 @@ fn tokens_verify_before_during_and_after_a_rotation_on_two_instances() {
     assert_eq!(kids(&after), BTreeSet::from([next.kid.clone()]));
     check(&before, "the old ones after");
     check(&after, "after");
-    let keys = gatepost::list_keys(pair.first.app()).unwrap();
+    let keys = gatepost::signing_keys::list(pair.first.app()).unwrap();
     let seen: Vec<_> = keys.iter().map(|key| (key.state, key.private)).collect();
-    let erased = (KeyState::Old, PrivateHalf::Erased);
-    assert_eq!(seen, [erased, (KeyState::Signing, PrivateHalf::Plain)]);
+    let erased = (SigningKeyState::Old, PrivateHalf::Erased);
+    assert_eq!(seen, [erased, (SigningKeyState::Signing, PrivateHalf::Plain)]);
 
     // The old key goes when its last token is over.
     pair.let_pass(15 * 60 + 60);
@@ -67,9 +68,9 @@ fn keys_rotate_by_themselves_and_sessions_outlive_it() {
     let mut tokens = pair.first.tokens("alice");
     let first = header(&tokens.access)["kid"].clone();
     pair.let_pass(90 * 86_400 - 3_600);
-    let keys = gatepost::list_keys(pair.first.app()).unwrap();
-    let states: Vec<KeyState> = keys.iter().map(|key| key.state).collect();
-    assert_eq!(states, [KeyState::Signing, KeyState::Next]);
+    let keys = gatepost::signing_keys::list(pair.first.app()).unwrap();
+    let states: Vec<SigningKeyState> = keys.iter().map(|key| key.state).collect();
+    assert_eq!(states, [SigningKeyState::Signing, SigningKeyState::Next]);
     pair.let_pass(3_600);
     // A session keeps the refresh key that it began with; a new one takes the next.
     tokens = Tokens::of(pair.second.refresh(&tokens.refresh));
@@ -115,7 +116,7 @@ fn tokens_issued_while_keys_rotate_are_all_good() {
             })
         };
         let threads = [issue("first"), issue("second")];
-        while gatepost::list_keys(pair.first.app()).unwrap().len() < 4 {
+        while gatepost::signing_keys::list(pair.first.app()).unwrap().len() < 4 {
             std::thread::sleep(Duration::from_millis(50));
         }
         over.store(true, Ordering::Relaxed);
@@ -129,8 +130,8 @@ fn replacing_leaked_keys_ends_every_token_and_every_session() {
     let pair = Pair::start(|_| ());
     let id = pair.first.register("alice");
     let tokens = pair.first.tokens("alice");
-    let new = gatepost::replace_keys(pair.first.app()).unwrap();
-    assert_eq!(new.state, KeyState::Signing);
+    let new = gatepost::signing_keys::replace(pair.first.app()).unwrap();
+    assert_eq!(new.state, SigningKeyState::Signing);
     let target = format!("/user?id={id}");
     problem(pair.first.get(&target, &tokens.access), 401, "unauthenticated");
     problem(pair.first.refresh(&tokens.refresh), 400, "invalid_grant");
@@ -152,7 +153,7 @@ fn an_unknown_key_in_a_token_makes_an_instance_look_again() {
     let pair = Pair::start(|config| config.tokens.key_check_interval = Duration::from_secs(3_600));
     let id = pair.first.register("alice");
     std::thread::sleep(Duration::from_millis(1_100));
-    gatepost::replace_keys(pair.first.app()).unwrap();
+    gatepost::signing_keys::replace(pair.first.app()).unwrap();
     let tokens = pair.first.tokens("alice");
     let shown = pair.second.get(&format!("/user?id={id}"), &tokens.access);
     assert_eq!(shown.status(), 200);
@@ -177,7 +178,7 @@ fn instances_of_different_algorithms_understand_each_other() {
             assert_eq!(server.get(&format!("/user?id={id}"), token).status(), 200);
         }
     }
-    assert_eq!(gatepost::list_keys(pair.first.app()).unwrap().len(), 2);
+    assert_eq!(gatepost::signing_keys::list(pair.first.app()).unwrap().len(), 2);
 }
 
 #[test]
@@ -191,9 +192,9 @@ fn a_program_that_embeds_the_operations_alone_rotates_as_well() {
     sql.execute(past, &[]).unwrap();
     std::thread::sleep(Duration::from_millis(2_100));
     assert!(matches!(Caller::bearer(&app, "a.b.c"), Err(Error::TokenInvalid)));
-    let states: Vec<KeyState> =
-        gatepost::list_keys(&app).unwrap().iter().map(|key| key.state).collect();
-    assert_eq!(states, [KeyState::Signing, KeyState::Next]);
+    let states: Vec<SigningKeyState> =
+        gatepost::signing_keys::list(&app).unwrap().iter().map(|key| key.state).collect();
+    assert_eq!(states, [SigningKeyState::Signing, SigningKeyState::Next]);
 }
 
 #[test]
@@ -203,23 +204,23 @@ fn a_rotation_after_the_clock_was_years_ahead_makes_a_key_that_signs_soon() {
     // As if the key had been made while the clock was two years ahead, and the one before were gone.
     pair.let_pass(-2 * 365 * 86_400);
     let app = pair.first.app();
-    let listed = || -> Vec<KeyState> {
-        gatepost::list_keys(app).unwrap().iter().map(|key| key.state).collect()
+    let listed = || -> Vec<SigningKeyState> {
+        gatepost::signing_keys::list(app).unwrap().iter().map(|key| key.state).collect()
     };
-    assert_eq!(listed(), [KeyState::Signing], "it signs, since no other can");
-    let far = gatepost::list_keys(app).unwrap().remove(0);
+    assert_eq!(listed(), [SigningKeyState::Signing], "it signs, since no other can");
+    let far = gatepost::signing_keys::list(app).unwrap().remove(0);
     let before = pair.first.token("alice");
     assert_eq!(header(&before)["kid"], far.kid);
-    let next = gatepost::rotate_keys(app).unwrap();
-    assert!(next.kid != far.kid && next.state == KeyState::Next, "{next:?}");
+    let next = gatepost::signing_keys::rotate(app).unwrap();
+    assert!(next.kid != far.kid && next.state == SigningKeyState::Next, "{next:?}");
     assert_ne!(next.signs_from, far.signs_from);
-    assert_eq!(gatepost::rotate_keys(app).unwrap(), next);
-    assert_eq!(listed(), [KeyState::Signing, KeyState::Next]);
+    assert_eq!(gatepost::signing_keys::rotate(app).unwrap(), next);
+    assert_eq!(listed(), [SigningKeyState::Signing, SigningKeyState::Next]);
     pair.let_pass(3_600);
     let token = pair.first.token("alice");
     assert_eq!(header(&token)["kid"], next.kid);
-    assert_eq!(listed(), [KeyState::Old, KeyState::Signing]);
+    assert_eq!(listed(), [SigningKeyState::Old, SigningKeyState::Signing]);
     assert_eq!(pair.second.get(&format!("/user?id={id}"), &before).status(), 200);
     pair.let_pass(15 * 60 + 60);
-    assert_eq!(listed(), [KeyState::Signing], "the key that was far ahead is gone");
+    assert_eq!(listed(), [SigningKeyState::Signing], "the key that was far ahead is gone");
 }

@@ -8,7 +8,9 @@ use crate::introspection::introspect;
 use crate::logins::wait_for_locks;
 use crate::revocations;
 use crate::support::{TestServer, Tokens, form, problem};
-use gatepost::{Caller, Change, UserId};
+use gatepost::Caller;
+use gatepost::domain::UserId;
+use gatepost::users::Change;
 use reqwest::Method;
 use reqwest::blocking::Response;
 use serde_json::json;
@@ -75,7 +77,7 @@ fn a_demotion_lists_sessions_that_were_idle_for_longer_than_tokens_live() {
     let root = UserId::parse(server.register_admin("root")).unwrap();
     let token = server.token("root");
     let_pass(&server, 3_600);
-    gatepost::set_admin(server.app(), &Caller::Trusted, root, false).unwrap();
+    gatepost::users::set_admin(server.app(), &Caller::Trusted, root, false).unwrap();
     let listed = revocations::list(&server, "/revocations");
     let sid = &claims(&token)["sid"];
     assert_eq!(listed["revoked"], json!([{"sid": sid, "token_version": 1, "admin": false}]));
@@ -123,9 +125,9 @@ fn two_who_change_each_other_at_once_do_not_deadlock() {
             barrier.wait();
             if round % 2 == 0 {
                 let change = Change { expires_at: Some(None), ..Change::default() };
-                gatepost::change(app, caller, whom, &change).unwrap();
+                gatepost::users::change(app, caller, whom, &change).unwrap();
             } else {
-                gatepost::set_admin(app, caller, whom, true).unwrap();
+                gatepost::users::set_admin(app, caller, whom, true).unwrap();
             }
         }
     };

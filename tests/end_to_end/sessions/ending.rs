@@ -2,8 +2,10 @@
 
 use super::{count, listed, status};
 use crate::support::{PASSWORD, TestServer, Tokens, problem};
+use gatepost::Caller;
 use gatepost::config::AccessMode;
-use gatepost::{Caller, Password, UserId};
+use gatepost::domain::UserId;
+use gatepost::passwords::Password;
 use reqwest::Method;
 use serde_json::json;
 
@@ -75,7 +77,7 @@ fn a_password_change_by_somebody_else_ends_all_sessions() {
     problem(server.refresh(&tokens.refresh), 400, "invalid_grant");
     let tokens = Tokens::of(server.log_in("alice", "another password"));
     let (user, password) = (UserId::parse(id).unwrap(), Password::parse(PASSWORD).unwrap());
-    gatepost::change_password(server.app(), &Caller::Trusted, user, &password).unwrap();
+    gatepost::users::change_password(server.app(), &Caller::Trusted, user, &password).unwrap();
     problem(server.refresh(&tokens.refresh), 400, "invalid_grant");
     // The admin's own session goes on.
     assert_eq!(server.get("/users", &root).status(), 200);

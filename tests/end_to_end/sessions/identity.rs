@@ -8,7 +8,8 @@ use crate::revocations;
 use crate::support::{
     CLUSTER, OWNER_PASSWORD, TestServer, Tokens, config, conninfo, form, new_database, problem,
 };
-use gatepost::{Secret, database};
+use gatepost::database;
+use gatepost::secret::Secret;
 use postgres::NoTls;
 use reqwest::Method;
 use serde_json::json;

@@ -88,7 +88,7 @@ fn a_sweep_from_several_sides_removes_each_session_once() {
                 SELECT $1, 1, now() - interval '1 second' FROM generate_series(1, 5000)";
     server.sql().execute(fill, &[&id]).unwrap();
     let swept: u64 = std::thread::scope(|scope| {
-        let sweep = |_| scope.spawn(|| gatepost::sweep_sessions(server.app()).unwrap());
+        let sweep = |_| scope.spawn(|| gatepost::sessions::sweep(server.app()).unwrap());
         let threads: Vec<_> = (0..4).map(sweep).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
@@ -118,7 +118,7 @@ fn with_50000_sessions_no_call_reads_the_whole_table() {
         assert!(!listed(server.get("/sessions", &tokens.access)).is_empty());
         assert_eq!(server.log_out(&tokens.access, &json!({"all": true})).status(), 200);
     }
-    gatepost::sweep_sessions(server.app()).unwrap();
+    gatepost::sessions::sweep(server.app()).unwrap();
     // The server counts a moment late: some seven look-ups by an index a round.
     while scans().1 < before.1 + 60 {
         std::thread::sleep(Duration::from_millis(50));

@@ -3,7 +3,9 @@
 use super::{count, status};
 use crate::logins::wait_for_locks;
 use crate::support::{PASSWORD, TestServer, Tokens, problem};
-use gatepost::{Caller, Password, UserId};
+use gatepost::Caller;
+use gatepost::domain::UserId;
+use gatepost::passwords::Password;
 use reqwest::blocking::Response;
 use serde_json::json;
 
@@ -90,7 +92,12 @@ fn a_password_change_that_meets_a_login_waits_for_it_and_ends_its_session() {
     std::thread::scope(|scope| {
         let change = scope.spawn(|| {
             let (user, new) = (UserId::parse(id), Password::parse("another password"));
-            gatepost::change_password(server.app(), &Caller::Trusted, user.unwrap(), &new.unwrap())
+            gatepost::users::change_password(
+                server.app(),
+                &Caller::Trusted,
+                user.unwrap(),
+                &new.unwrap(),
+            )
         });
         wait_for_locks(&mut server.sql(), 1);
         login.commit().unwrap();

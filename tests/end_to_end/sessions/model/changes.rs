@@ -1,7 +1,10 @@
 //! Those who demote, promote, lock, unlock and set passwords.
 
 use super::{Account, State, World, password};
-use gatepost::{Caller, Change, Cursor, Error, Password, Result, User};
+use gatepost::passwords::Password;
+use gatepost::revocations::Cursor;
+use gatepost::users::{Change, User};
+use gatepost::{Caller, Error, Result};
 use rand::RngExt;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -58,7 +61,7 @@ impl World {
     fn set_admin(&self, account: &Account, admin: bool) {
         let caller = self.somebody();
         account.state().admin.begin(admin);
-        let outcome = gatepost::set_admin(&self.app, &caller, account.id, admin);
+        let outcome = gatepost::users::set_admin(&self.app, &caller, account.id, admin);
         let done = self.is_done(if admin { "promotion" } else { "demotion" }, &outcome);
         account.state().admin.end(done);
         if done && !admin {
@@ -76,7 +79,7 @@ impl World {
             }
         }
         let change = Change { locked: Some(locked), ..Change::default() };
-        let outcome = gatepost::change(&self.app, &Caller::Trusted, account.id, &change);
+        let outcome = gatepost::users::change(&self.app, &Caller::Trusted, account.id, &change);
         let done = self.is_done(if locked { "lock" } else { "unlock" }, &outcome);
         let mut state = account.state();
         state.locked.end(done);
@@ -106,7 +109,7 @@ impl World {
         let current = session.is_some().then_some(&current);
         let change =
             Change { password: Some(&new), current_password: current, ..Change::default() };
-        let outcome = gatepost::change(&self.app, &caller, account.id, &change);
+        let outcome = gatepost::users::change(&self.app, &caller, account.id, &change);
         let done = self.is_done(if own { "own password" } else { "password" }, &outcome);
         let mut state = account.state();
         state.password.end(done);
@@ -151,7 +154,8 @@ impl World {
         let mut cursor = Cursor::parse(i64::try_from(since.as_micros()).unwrap(), 0).unwrap();
         let mut all = BTreeMap::new();
         loop {
-            let list = serde_json::to_value(gatepost::revocations(&self.app, cursor).unwrap());
+            let list =
+                serde_json::to_value(gatepost::revocations::list(&self.app, cursor).unwrap());
             let list = list.unwrap();
             for entry in list["revoked"].as_array().unwrap() {
                 all.insert(entry["sid"].as_str().unwrap().to_owned(), entry.clone());
@@ -171,7 +175,7 @@ impl World {
     /// At the end nobody is an admin, and all that was ever claimed is held against the list.
     pub(super) fn demote_all(&self) {
         for account in &self.accounts {
-            gatepost::set_admin(&self.app, &Caller::Trusted, account.id, false).unwrap();
+            gatepost::users::set_admin(&self.app, &Caller::Trusted, account.id, false).unwrap();
             self.check_list(account, Duration::from_secs(900));
         }
     }

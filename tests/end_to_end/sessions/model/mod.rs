@@ -16,7 +16,9 @@ use super::claims;
 use crate::support::{CLUSTER, PASSWORD, config, new_database};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatepost::{App, Caller, Config, Login, Password, Service, UserId};
+use gatepost::domain::{Login, UserId};
+use gatepost::passwords::Password;
+use gatepost::{App, Caller, Config, Service};
 use rand::RngExt;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -138,8 +140,12 @@ impl World {
         let register = |number: usize| {
             let login = format!("user{number}");
             let (name, secret) = (Login::parse(&login), Password::parse(&password(0)));
-            let user =
-                gatepost::register_admin(&app, &Caller::Trusted, &name.unwrap(), &secret.unwrap());
+            let user = gatepost::users::register_admin(
+                &app,
+                &Caller::Trusted,
+                &name.unwrap(),
+                &secret.unwrap(),
+            );
             let state = State {
                 admin: History::new(true),
                 locked: History::new(false),

@@ -6,18 +6,19 @@
 pub(crate) mod api;
 mod reencrypt;
 
+use crate::access::Caller;
 use crate::app::App;
-use crate::app::keys::New;
 use crate::app::keys::judge::{Floor, Judged};
+use crate::app::keys::new::NewKey;
 use crate::app::keys::plan::{Rows, SigningRow, Turn};
 use crate::app::keys::refused::Place;
 use crate::app::keys::store::{self, SigningFound};
 use crate::audit::{Action, Event, Writer};
 use crate::config::{Algorithm, Config};
+use crate::domain::Timestamp;
 use crate::error::{Error, Result};
 use crate::sessions;
-use crate::users::{Caller, Timestamp};
-pub use reencrypt::reencrypt_keys;
+pub use reencrypt::reencrypt;
 use std::time::Duration;
 
 /// A signing key as `gatepost signing-key list` shows one.
@@ -31,7 +32,7 @@ pub struct SigningKey {
     /// `EdDSA` or `ES256`; of one that is unusable any text.
     pub algorithm: String,
     /// What it does now.
-    pub state: KeyState,
+    pub state: SigningKeyState,
     /// Since when it signs, or from when on it will; none where the row says no such time.
     pub signs_from: Option<Timestamp>,
     /// How its private half lies in the database.
@@ -53,7 +54,7 @@ pub enum PrivateHalf {
 
 /// What a signing key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyState {
+pub enum SigningKeyState {
     /// It is published, and does not sign yet.
     Next,
     /// It signs.
@@ -69,7 +70,7 @@ pub enum KeyState {
 ///
 /// # Errors
 /// The faults of the database.
-pub fn list_keys(app: &App) -> Result<Vec<SigningKey>> {
+pub fn list(app: &App) -> Result<Vec<SigningKey>> {
     let (found, judged) = app.judge_keys()?;
     let shown = |(at, row): (usize, &SigningFound)| {
         let fault = judged.refused.iter().find(|refused| refused.place == Place::Signing(at));
@@ -78,7 +79,8 @@ pub fn list_keys(app: &App) -> Result<Vec<SigningKey>> {
             generation: row.generation,
             kid: row.kid.clone().unwrap_or_default(),
             algorithm: row.algorithm.clone().unwrap_or_default(),
-            state: own.map_or(KeyState::Unusable, |own| state(own, &judged.rows, app.config())),
+            state: own
+                .map_or(SigningKeyState::Unusable, |own| state(own, &judged.rows, app.config())),
             signs_from: row.signs_from.and_then(|at| Timestamp::from_millis(at).ok()),
             private: match &row.private {
                 Some(private) if private.with.is_some() => PrivateHalf::Encrypted,
@@ -91,11 +93,11 @@ pub fn list_keys(app: &App) -> Result<Vec<SigningKey>> {
     Ok(found.signing.iter().enumerate().map(shown).collect())
 }
 
-fn state(row: &SigningRow, rows: &Rows, config: &Config) -> KeyState {
+fn state(row: &SigningRow, rows: &Rows, config: &Config) -> SigningKeyState {
     match rows.followed(row, config) {
-        Some(next) if next <= rows.now => KeyState::Old,
-        _ if row.signs_from > rows.now && !rows.stands_in(row) => KeyState::Next,
-        _ => KeyState::Signing,
+        Some(next) if next <= rows.now => SigningKeyState::Old,
+        _ if row.signs_from > rows.now && !rows.stands_in(row) => SigningKeyState::Next,
+        _ => SigningKeyState::Signing,
     }
 }
 
@@ -107,7 +109,7 @@ fn state(row: &SigningRow, rows: &Rows, config: &Config) -> KeyState {
 /// # Errors
 /// [`Error::InvalidRequest`] with HS256, whose secret is the operator's; the faults of the
 /// database.
-pub fn rotate_keys(app: &App) -> Result<SigningKey> {
+pub fn rotate(app: &App) -> Result<SigningKey> {
     let algorithm = own_algorithm(app)?;
     let database = app.database()?;
     let (_, judged) = app.judge_keys()?;
@@ -138,9 +140,9 @@ pub fn rotate_keys(app: &App) -> Result<SigningKey> {
 /// `tokens.key_check_interval`, other services when they fetch the keys again.
 ///
 /// # Errors
-/// As [`rotate_keys`]; [`Error::Conflict`] when somebody else made a key meanwhile;
+/// As [`rotate`]; [`Error::Conflict`] when somebody else made a key meanwhile;
 /// [`Error::Startup`] when the encryption key is not the one of this database.
-pub fn replace_keys(app: &App) -> Result<SigningKey> {
+pub fn replace(app: &App) -> Result<SigningKey> {
     let algorithm = own_algorithm(app)?;
     replace_all(app, 0, &Event::new(Action::ReplaceKeys, None))?;
     newest(app, algorithm)
@@ -150,7 +152,7 @@ pub fn replace_keys(app: &App) -> Result<SigningKey> {
 /// the old ones. With HS256 there is no signing key of ours to be made.
 ///
 /// # Errors
-/// As [`replace_keys`], but for HS256.
+/// As [`replace`], but for HS256.
 pub(crate) fn replace_all(app: &App, least: i64, event: &Event<'_>) -> Result<()> {
     let (found, judged) = app.judge_keys()?;
     judged.are_ours()?;
@@ -162,9 +164,9 @@ pub(crate) fn replace_all(app: &App, least: i64, event: &Event<'_>) -> Result<()
     let turn = |generation| Turn { generation, from: rows.now };
     let signing = own_algorithm(app)
         .is_ok()
-        .then(|| New::signing(app.config(), app.seals(), turn(floor.signing)))
+        .then(|| NewKey::signing(app.config(), app.seals(), turn(floor.signing)))
         .transpose()?;
-    let refresh = New::refresh(app.seals(), turn(floor.refresh))?;
+    let refresh = NewKey::refresh(app.seals(), turn(floor.refresh))?;
     let floor = floor.stored(app.seals());
     let audit = Writer::new(app, &Caller::Trusted)?;
     app.database_for_repair()?.with_transaction(|tx| {
@@ -213,17 +215,18 @@ fn own_algorithm(app: &App) -> Result<Algorithm> {
     }
 }
 
-fn new_keys(app: &App, rows: &Rows, from: i64) -> Result<(New, New)> {
+fn new_keys(app: &App, rows: &Rows, from: i64) -> Result<(NewKey, NewKey)> {
     let turn = Turn { generation: rows.next_signing_generation(), from };
-    let signing = New::signing(app.config(), app.seals(), turn)?;
+    let signing = NewKey::signing(app.config(), app.seals(), turn)?;
     let turn = Turn { generation: rows.next_refresh_generation(), from };
-    Ok((signing, New::refresh(app.seals(), turn)?))
+    Ok((signing, NewKey::refresh(app.seals(), turn)?))
 }
 
 fn newest(app: &App, algorithm: Algorithm) -> Result<SigningKey> {
-    let keys = list_keys(app)?;
-    let is_own =
-        |key: &SigningKey| key.algorithm == algorithm.name() && key.state != KeyState::Unusable;
+    let keys = list(app)?;
+    let is_own = |key: &SigningKey| {
+        key.algorithm == algorithm.name() && key.state != SigningKeyState::Unusable
+    };
     let own = keys.into_iter().filter(is_own);
     own.max_by_key(|key| key.generation)
         .ok_or_else(|| Error::Internal("the new key is not there".to_owned()))

@@ -4,17 +4,18 @@
 //! running this once, and is told what was taken over. Where anything is sealed or vouched for
 //! already, a row that is not was put there by somebody else, and is refused.
 
+use crate::access::Caller;
 use crate::app::App;
 use crate::app::keyed::{self, Root};
+use crate::app::keys::codes;
 use crate::app::keys::judge::{Judged, key_of, listed};
+use crate::app::keys::new::{refresh_place, signing_place};
 use crate::app::keys::refused::{Place, Refused, Why};
 use crate::app::keys::store::{self, FloorFound, Found, Resealed};
-use crate::app::keys::{codes, refresh_place, signing_place};
 use crate::audit::{Action, Event, Writer};
 use crate::config::Algorithm;
 use crate::error::{Error, Result};
 use crate::tokens::seal::{Closed, Sealed, Seals};
-use crate::users::Caller;
 use zeroize::Zeroizing;
 
 /// A generation, its secret as it is and will be sealed, and the code.
@@ -42,7 +43,7 @@ struct Work {
 /// [`Error::InvalidRequest`] without `tokens.encryption_key`; [`Error::Startup`] for keys that are
 /// sealed with neither that nor `tokens.encryption_key_previous`, and for keys that are not sealed
 /// among others that are; the faults of the database. Nothing was changed then.
-pub fn reencrypt_keys(app: &App) -> Result<Vec<String>> {
+pub fn reencrypt(app: &App) -> Result<Vec<String>> {
     let seals = app.seals();
     if seals.name().is_none() {
         return Err(Error::parameter("tokens.encryption_key", "is not set"));

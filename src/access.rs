@@ -2,16 +2,20 @@
 //! whether the token is still good, its session's row. A key proves that a
 //! program asks; what it may do, the key's row says.
 
-use super::store;
-use super::types::UserId;
-use crate::api_keys::{self, PresentedKey, Scope, Scopes};
+mod api;
+pub(crate) mod key;
+mod scope;
+pub(crate) mod standing;
+
 use crate::app::App;
-use crate::config::AccessMode;
 use crate::db::Connection;
+use crate::domain::UserId;
 use crate::error::{Error, Result};
-use crate::http::Request;
 use crate::tokens::{Claims, SessionRef};
+use key::PresentedApiKey;
 use postgres::{Client, Transaction};
+pub use scope::{Scope, Scopes};
+use standing::{Rows, Standing};
 
 /// On whose behalf an operation is done.
 #[derive(Clone, Debug)]
@@ -23,7 +27,7 @@ pub enum Caller {
     /// The bearer of an access token.
     Bearer(Claims),
     /// A program with an API key.
-    Key(PresentedKey),
+    ApiKey(PresentedApiKey),
 }
 
 impl Caller {
@@ -34,8 +38,8 @@ impl Caller {
     /// [`Error::TokenInvalid`], [`Error::KeyInvalid`]; the faults of the database while the keys are
     /// not loaded yet.
     pub fn bearer(app: &App, token: &str) -> Result<Self> {
-        if PresentedKey::is_meant(token) {
-            return PresentedKey::parse(token).map(Self::Key);
+        if PresentedApiKey::is_meant(token) {
+            return PresentedApiKey::parse(token).map(Self::ApiKey);
         }
         app.verify_token(token).map(Self::Bearer)
     }
@@ -47,7 +51,7 @@ impl Caller {
     /// [`Error::TokenMissing`].
     pub(crate) fn rows(&self) -> Result<Option<Rows>> {
         match self {
-            Self::Trusted | Self::Key(_) => Ok(None),
+            Self::Trusted | Self::ApiKey(_) => Ok(None),
             Self::Anonymous => Err(Error::TokenMissing),
             Self::Bearer(claims) => Ok(Some(Rows::of(claims))),
         }
@@ -60,83 +64,7 @@ impl Caller {
             _ => None,
         }
     }
-
-    /// Who sent a request. In open mode no token is asked for, and none is looked at.
-    pub(crate) fn of(app: &App, request: &Request) -> Result<Self> {
-        match app.config().access.mode {
-            AccessMode::Open => Ok(Self::Trusted),
-            AccessMode::Protected => Self::with_token(app, request),
-        }
-    }
-
-    /// Who sent a request as OAuth's clients do, which know no key but a name and a secret. The
-    /// key says by itself whose it is, so the name may be any.
-    pub(crate) fn of_client(app: &App, request: &Request) -> Result<Self> {
-        if app.config().access.mode == AccessMode::Open {
-            return Ok(Self::Trusted);
-        }
-        match request.basic_password()? {
-            Some(key) => PresentedKey::parse(&key).map(Self::Key).map_err(|_| Error::ClientInvalid),
-            None => Self::with_token(app, request),
-        }
-    }
-
-    /// Who sent a request that is about its own token, in open mode too.
-    pub(crate) fn with_token(app: &App, request: &Request) -> Result<Self> {
-        match request.bearer_token()? {
-            Some(token) => Self::bearer(app, token),
-            None => Ok(Self::Anonymous),
-        }
-    }
 }
-
-/// The rows that a token points to: a user's, and a session's.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rows {
-    pub(crate) user: i64,
-    pub(crate) session: SessionRef,
-}
-
-impl Rows {
-    fn of(claims: &Claims) -> Self {
-        Self { user: claims.user_id, session: claims.sid }
-    }
-}
-
-/// What those rows say.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Standing {
-    pub(crate) admin: bool,
-    pub(crate) token_version: i64,
-    /// Whether the session is this user's, and not over, and the account is active.
-    pub(crate) live: bool,
-}
-
-/// The SQL of whether the account in a row `u` is neither locked nor over.
-macro_rules! active {
-    () => {
-        "NOT u.locked AND coalesce(u.expires_at > now(), true)"
-    };
-}
-
-/// The SQL of [`Standing::live`]: of the user in a row `u`, and of the session whose id and identity
-/// these parameters are.
-macro_rules! live {
-    ($session:literal, $identity:literal) => {
-        concat!(
-            "(EXISTS (SELECT FROM gatepost.sessions s
-                      WHERE s.id = ",
-            $session,
-            " AND s.identity = ",
-            $identity,
-            " AND s.user_id = u.id AND s.ended_at IS NULL AND s.expires_at > now()) AND ",
-            $crate::users::access::active!(),
-            ")"
-        )
-    };
-}
-
-pub(crate) use {active, live};
 
 /// What an operation asks of its caller. An admin has all of these rights.
 #[derive(Clone, Copy, Debug)]
@@ -213,7 +141,7 @@ pub(crate) fn read_as<T>(
             judge(claims, right, standing)?;
             Ok(value)
         }
-        Caller::Trusted | Caller::Anonymous | Caller::Key(_) => {
+        Caller::Trusted | Caller::Anonymous | Caller::ApiKey(_) => {
             authorize(conn, caller, right)?;
             read(conn, None).map(|(_, value)| value)
         }
@@ -230,10 +158,10 @@ pub(crate) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Res
     match caller {
         Caller::Trusted => Ok(()),
         Caller::Anonymous => Err(Error::TokenMissing),
-        Caller::Bearer(claims) => judge(claims, right, store::standing(conn, Rows::of(claims))?),
-        Caller::Key(key) => {
-            judge_key(&api_keys::scopes(conn, *key)?, right)?;
-            spare_admins(right, |rows| store::standing(conn, rows))
+        Caller::Bearer(claims) => judge(claims, right, standing::read(conn, Rows::of(claims))?),
+        Caller::ApiKey(key) => {
+            judge_key(&key::scopes(conn, *key)?, right)?;
+            spare_admins(right, |rows| standing::read(conn, rows))
         }
     }
 }
@@ -257,20 +185,20 @@ pub(crate) fn authorize_change(
             let is_admin = |it: Option<Standing>| it.is_some_and(|standing| standing.admin);
             let other = right.whom().map(UserId::get).filter(|id| *id != rows.user);
             // Who is an admin only since the token was issued is asked for first.
-            let both = other.is_some() && (claims.admin || is_admin(store::standing(tx, rows)?));
-            store::lock(tx, &[Some(rows.user), other.filter(|_| both)])?;
-            let standing = store::standing(tx, rows)?;
+            let both = other.is_some() && (claims.admin || is_admin(standing::read(tx, rows)?));
+            standing::lock(tx, &[Some(rows.user), other.filter(|_| both)])?;
+            let standing = standing::read(tx, rows)?;
             if other.is_some() && !both && is_admin(standing) {
                 // Only since a moment ago. It is too late for the order of locks: once more.
                 return Err(Error::Conflict("the caller was just made an admin".to_owned()));
             }
             judge(claims, right, standing)
         }
-        Caller::Key(key) => {
-            judge_key(&api_keys::lock_scopes(tx, *key)?, right)?;
+        Caller::ApiKey(key) => {
+            judge_key(&key::lock_scopes(tx, *key)?, right)?;
             spare_admins(right, |rows| {
-                store::lock(tx, &[Some(rows.user)])?;
-                store::standing(tx, rows)
+                standing::lock(tx, &[Some(rows.user)])?;
+                standing::read(tx, rows)
             })
         }
     }

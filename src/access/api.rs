@@ -1,0 +1,40 @@
+//! Who sent a request.
+
+use super::Caller;
+use super::key::PresentedApiKey;
+use crate::app::App;
+use crate::config::AccessMode;
+use crate::error::{Error, Result};
+use crate::http::Request;
+
+impl Caller {
+    /// Who sent a request. In open mode no token is asked for, and none is looked at.
+    pub(crate) fn of(app: &App, request: &Request) -> Result<Self> {
+        match app.config().access.mode {
+            AccessMode::Open => Ok(Self::Trusted),
+            AccessMode::Protected => Self::with_token(app, request),
+        }
+    }
+
+    /// Who sent a request as OAuth's clients do, which know no key but a name and a secret. The
+    /// key says by itself whose it is, so the name may be any.
+    pub(crate) fn of_client(app: &App, request: &Request) -> Result<Self> {
+        if app.config().access.mode == AccessMode::Open {
+            return Ok(Self::Trusted);
+        }
+        match request.basic_password()? {
+            Some(key) => {
+                PresentedApiKey::parse(&key).map(Self::ApiKey).map_err(|_| Error::ClientInvalid)
+            }
+            None => Self::with_token(app, request),
+        }
+    }
+
+    /// Who sent a request that is about its own token, in open mode too.
+    pub(crate) fn with_token(app: &App, request: &Request) -> Result<Self> {
+        match request.bearer_token()? {
+            Some(token) => Self::bearer(app, token),
+            None => Ok(Self::Anonymous),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! API keys as callers show them: their form, and the SQL that finds out what one allows.
+
+use super::scope::Scopes;
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use postgres::types::Type;
+use postgres::{Client, GenericClient, Transaction};
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// What every key begins with. No JWT does.
+const PREFIX: &str = "gp_";
+
+/// Random characters of a key: 43 of 62 kinds hold 256 bits.
+const RANDOM: usize = 43;
+
+/// Characters of the checksum: 6 of 62 kinds hold 32 bits.
+const CHECKSUM: usize = 6;
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// A new key: `gp_`, 43 random letters and digits, and 6 that are a checksum of those before them.
+/// `gp_[0-9A-Za-z]{49}` finds one in a text, and the checksum tells it from what only looks so.
+pub(crate) fn generate() -> Secret {
+    // In one piece from the start: growing would leave copies behind.
+    let mut text = String::with_capacity(PREFIX.len() + RANDOM + CHECKSUM);
+    text.push_str(PREFIX);
+    for _ in 0..RANDOM {
+        text.push(letter(rand::random_range(0..62)));
+    }
+    let checksum = checksum(&text);
+    text.extend(checksum);
+    Secret::new(text)
+}
+
+/// The first 32 bits of a SHA-256, in base 62.
+fn checksum(text: &str) -> [char; CHECKSUM] {
+    let hash = Sha256::digest(text);
+    let mut rest = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
+    let mut letters = ['0'; CHECKSUM];
+    for place in letters.iter_mut().rev() {
+        *place = letter(rest % 62);
+        rest /= 62;
+    }
+    letters
+}
+
+fn letter(digit: u32) -> char {
+    char::from(ALPHABET[digit as usize % ALPHABET.len()])
+}
+
+/// A key that a caller has shown, as the hash under which it is stored.
+///
+/// A plain SHA-256: unlike a password, a key has 256 random bits, so a slow hash would protect
+/// nothing and cost every request its time. It is found by an index over the hashes; what the
+/// time of that search tells about them helps nobody to a key, since whoever asks cannot choose
+/// the hash of what is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PresentedApiKey([u8; 32]);
+
+impl PresentedApiKey {
+    /// Whether a text claims to be a key of ours.
+    pub(crate) fn is_meant(text: &str) -> bool {
+        text.starts_with(PREFIX)
+    }
+
+    /// Takes a key from outside.
+    ///
+    /// # Errors
+    /// [`Error::KeyInvalid`] when it does not have the form of one, or the checksum is wrong.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let split = text.len().checked_sub(CHECKSUM).ok_or(Error::KeyInvalid)?;
+        let ours = text.starts_with(PREFIX)
+            && text.len() == PREFIX.len() + RANDOM + CHECKSUM
+            && text[PREFIX.len()..].bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && text[split..].chars().eq(checksum(&text[..split]));
+        if ours { Ok(Self(Sha256::digest(text).into())) } else { Err(Error::KeyInvalid) }
+    }
+
+    /// The hash.
+    pub(crate) fn hash(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PresentedApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PresentedApiKey(…)")
+    }
+}
+
+/// The id of a key, if there is such a key that is not revoked.
+///
+/// # Errors
+/// The faults of the database.
+pub(crate) fn id_of(conn: &mut Client, key: PresentedApiKey) -> Result<Option<i64>> {
+    Ok(find(conn, key)?.map(|found| found.id))
+}
+
+/// What a key allows.
+///
+/// # Errors
+/// [`Error::KeyInvalid`] when there is no such key, or it is revoked; the faults of the
+/// database.
+pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<Scopes> {
+    let found = find(conn, key)?.ok_or(Error::KeyInvalid)?;
+    record_use(conn, found)
+}
+
+/// The same in a transaction that changes something: it stays so until that ends. A change that
+/// fails takes the record of its use back with it.
+///
+/// # Errors
+/// As [`scopes`].
+pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Scopes> {
+    let found = lock(tx, key)?.ok_or(Error::KeyInvalid)?;
+    record_use(tx, found)
+}
+
+/// What of a key's row decides over its rights.
+struct Found {
+    id: i64,
+    scopes: Scopes,
+    /// Whether the last use on record is long enough ago to write down another.
+    unrecorded: bool,
+}
+
+/// The SQL of whether the last use on record is a minute or more away: behind, or ahead where the clock
+/// was set back.
+macro_rules! unrecorded {
+    () => {
+        "last_used_at IS NULL OR last_used_at < now() - interval '1 minute'
+         OR last_used_at > now() + interval '1 minute'"
+    };
+}
+
+/// A macro, since the statements are constants.
+macro_rules! find {
+    ($lock:literal) => {
+        concat!(
+            "SELECT id, scopes,
+                    ",
+            unrecorded!(),
+            " FROM gatepost.api_keys WHERE hash = $1 AND revoked_at IS NULL ",
+            $lock
+        )
+    };
+}
+
+fn find(conn: &mut impl GenericClient, key: PresentedApiKey) -> Result<Option<Found>> {
+    found(conn, find!(""), key)
+}
+
+/// The same, and it stays so until the transaction ends. Others who use the key at the same time
+/// do not wait for each other; only who revokes it does.
+fn lock(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Option<Found>> {
+    found(tx, find!("FOR KEY SHARE"), key)
+}
+
+fn found(conn: &mut impl GenericClient, sql: &str, key: PresentedApiKey) -> Result<Option<Found>> {
+    let row = conn.query_typed_opt(sql, &[(&key.hash(), Type::BYTEA)])?;
+    Ok(row.map(|row| Found {
+        id: row.get(0),
+        scopes: Scopes::stored(row.get(1)),
+        unrecorded: row.get(2),
+    }))
+}
+
+/// Writes down that the key was used, once a minute at most. Where another request is doing so
+/// at this moment, nothing is written and nothing waits. Returns the key's scopes.
+fn record_use(conn: &mut impl GenericClient, found: Found) -> Result<Scopes> {
+    if found.unrecorded {
+        let sql = concat!(
+            "UPDATE gatepost.api_keys SET last_used_at = now() WHERE id =
+                 (SELECT id FROM gatepost.api_keys WHERE id = $1 AND (",
+            unrecorded!(),
+            ") FOR NO KEY UPDATE SKIP LOCKED)"
+        );
+        conn.execute_typed(sql, &[(&found.id, Type::INT8)])?;
+    }
+    Ok(found.scopes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_key_is_recognised_and_no_two_are_alike() {
+        let (one, two) = (generate(), generate());
+        assert_ne!(one.expose(), two.expose());
+        assert!(one.expose().starts_with("gp_") && one.expose().len() == 52);
+        let parsed = PresentedApiKey::parse(one.expose()).unwrap();
+        assert_eq!(parsed.hash(), &Sha256::digest(one.expose())[..]);
+        assert_eq!(format!("{parsed:?}"), "PresentedApiKey(…)");
+    }
+
+    #[test]
+    fn a_key_with_any_character_changed_lost_or_added_is_none() {
+        let key = generate();
+        let key = key.expose();
+        for position in 0..key.len() {
+            let mut changed = key.to_owned().into_bytes();
+            changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
+            assert!(PresentedApiKey::parse(&String::from_utf8(changed).unwrap()).is_err());
+        }
+        for text in ["", "gp_", &key[1..], &key[..51], &format!("{key}0"), &format!("{key} ")] {
+            assert!(PresentedApiKey::parse(text).is_err(), "{text}");
+        }
+        let foreign: String = "é".repeat(26);
+        assert!(PresentedApiKey::parse(&foreign).is_err());
+        assert!(PresentedApiKey::parse(&format!("gp_{}", &foreign[..48])).is_err());
+        assert!(PresentedApiKey::parse(&format!("gp_é{}", "0".repeat(47))).is_err());
+    }
+
+    #[test]
+    fn the_checksum_can_be_computed_by_others() {
+        // printf gp_000…0 | sha256sum, its first eight digits in base 62.
+        let text = format!("gp_{}", "0".repeat(43));
+        let hash = Sha256::digest(&text);
+        let number = hash[..4].iter().fold(0_u64, |n, byte| n * 256 + u64::from(*byte));
+        let value = checksum(&text).iter().fold(0_u64, |n, c| {
+            n * 62 + ALPHABET.iter().position(|letter| char::from(*letter) == *c).unwrap() as u64
+        });
+        assert_eq!(number, value);
+    }
+}

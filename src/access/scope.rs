@@ -1,0 +1,99 @@
+//! What an API key may allow.
+
+use crate::error::{Error, Result};
+use std::fmt;
+
+/// What a key allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// `users:read`: to see users, one or all.
+    UsersRead,
+    /// `users:write`: to change and delete users who are no admins. Whoever sets an admin's
+    /// password is one, and a key never is.
+    UsersWrite,
+    /// `register`: to register users where that is for admins.
+    Register,
+    /// `introspect`: to ask what a token is worth.
+    Introspect,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::UsersRead, Self::UsersWrite, Self::Register, Self::Introspect];
+
+    /// Its word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UsersRead => "users:read",
+            Self::UsersWrite => "users:write",
+            Self::Register => "register",
+            Self::Introspect => "introspect",
+        }
+    }
+
+    fn find(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == word)
+    }
+}
+
+/// The scopes of a key, at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scopes(Vec<Scope>);
+
+impl Scopes {
+    /// Takes words in, with commas between them.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for none, or for a word that is no scope.
+    pub fn parse(words: &str) -> Result<Self> {
+        let mut scopes = Vec::new();
+        for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            scopes.push(Scope::find(word).ok_or_else(|| {
+                let all = Scope::ALL.map(Scope::name).join(", ");
+                Error::parameter("scope", format!("{word:?} is none of {all}"))
+            })?);
+        }
+        if scopes.is_empty() {
+            return Err(Error::parameter("scope", "a key needs at least one"));
+        }
+        scopes.sort_unstable();
+        scopes.dedup();
+        Ok(Self(scopes))
+    }
+
+    /// Reads what [`Display`](fmt::Display) wrote. A word that only a later release knows allows
+    /// nothing here.
+    pub(crate) fn stored(words: &str) -> Self {
+        Self(words.split(' ').filter_map(Scope::find).collect())
+    }
+
+    /// Whether this one is among them.
+    pub fn contain(&self, scope: Scope) -> bool {
+        self.0.contains(&scope)
+    }
+}
+
+/// As OAuth writes scopes (RFC 6749, 3.3).
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_words_from_the_list_and_at_least_one() {
+        let scopes = Scopes::parse("register, users:read,register").unwrap();
+        assert_eq!(scopes.to_string(), "users:read register");
+        assert_eq!(Scopes::stored(&scopes.to_string()), scopes);
+        assert!(scopes.contain(Scope::Register) && !scopes.contain(Scope::UsersWrite));
+        for words in ["", ",", "admin", "users:read users:write", "Users:read", "users:*"] {
+            assert!(Scopes::parse(words).is_err(), "{words}");
+        }
+        assert_eq!(Scopes::stored("users:read later:word").to_string(), "users:read");
+    }
+}

@@ -1,0 +1,77 @@
+//! What the rows that a token points to say of its bearer, and the SQL that asks them.
+
+use crate::error::Result;
+use crate::tokens::{Claims, SessionRef};
+use postgres::types::Type;
+use postgres::{GenericClient, Transaction};
+
+/// The rows that a token points to: a user's, and a session's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows {
+    pub(crate) user: i64,
+    pub(crate) session: SessionRef,
+}
+
+impl Rows {
+    pub(super) fn of(claims: &Claims) -> Self {
+        Self { user: claims.user_id, session: claims.sid }
+    }
+}
+
+/// What those rows say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub(crate) admin: bool,
+    pub(crate) token_version: i64,
+    /// Whether the session is this user's, and not over, and the account is active.
+    pub(crate) live: bool,
+}
+
+/// The SQL of whether the account in a row `u` is neither locked nor over.
+macro_rules! active {
+    () => {
+        "NOT u.locked AND coalesce(u.expires_at > now(), true)"
+    };
+}
+
+/// The SQL of [`Standing::live`]: of the user in a row `u`, and of the session whose id and identity
+/// these parameters are.
+macro_rules! live {
+    ($session:literal, $identity:literal) => {
+        concat!(
+            "(EXISTS (SELECT FROM gatepost.sessions s
+                      WHERE s.id = ",
+            $session,
+            " AND s.identity = ",
+            $identity,
+            " AND s.user_id = u.id AND s.ended_at IS NULL AND s.expires_at > now()) AND ",
+            $crate::access::standing::active!(),
+            ")"
+        )
+    };
+}
+
+pub(crate) use {active, live};
+
+/// Locks users until the transaction ends, in the order of their ids. What was read before does not
+/// count any more: this may have waited.
+pub(super) fn lock(tx: &mut Transaction<'_>, ids: &[Option<i64>]) -> Result<()> {
+    let sql = "SELECT FROM gatepost.users WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+    tx.query_typed(sql, &[(&ids, Type::INT8_ARRAY)])?;
+    Ok(())
+}
+
+/// What decides over the rights of whoever shows a token that points to these rows.
+pub(super) fn read(conn: &mut impl GenericClient, rows: Rows) -> Result<Option<Standing>> {
+    let sql = concat!(
+        "SELECT admin, token_version, ",
+        live!("$2", "$3"),
+        " FROM gatepost.users u WHERE u.id = $1"
+    );
+    let (session, identity) = (rows.session.id(), rows.session.identity().as_slice());
+    let row = conn.query_typed_opt(
+        sql,
+        &[(&rows.user, Type::INT8), (&session, Type::INT8), (&identity, Type::BYTEA)],
+    )?;
+    Ok(row.map(|row| Standing { admin: row.get(0), token_version: row.get(1), live: row.get(2) }))
+}

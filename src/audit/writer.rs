@@ -1,0 +1,129 @@
+//! Writing to the log: who did it, in the transaction of what was done.
+
+use super::chain;
+use super::event::{Action, AuditOutcome, Event};
+use super::store;
+use crate::access::Caller;
+use crate::access::key::id_of;
+use crate::app::App;
+use crate::app::journal::Counted;
+use crate::app::keyed::Key;
+use crate::client;
+use crate::domain::UserId;
+use crate::error::Result;
+use crate::limits::Attempt;
+use postgres::Transaction;
+
+/// Writes to the log on behalf of a caller. Made before a transaction begins, which holds the one
+/// connection that making it may need.
+pub(crate) struct Writer<'a> {
+    app: &'a App,
+    key: Option<Key>,
+    actor: (&'static str, Option<i64>),
+}
+
+impl<'a> Writer<'a> {
+    /// # Errors
+    /// The faults of the database.
+    pub(crate) fn new(app: &'a App, caller: &Caller) -> Result<Self> {
+        let key = app.config().audit.enabled.then(|| app.keyed("audit rows")).transpose()?;
+        let actor = match (&key, caller) {
+            (None, _) | (_, Caller::Trusted) => ("operator", None),
+            (_, Caller::Anonymous) => ("anonymous", None),
+            (_, Caller::Bearer(claims)) => ("user", Some(claims.user_id)),
+            (_, Caller::ApiKey(key)) => ("key", app.database()?.read(|conn| id_of(conn, *key))?),
+        };
+        Ok(Self { app, key, actor })
+    }
+
+    /// Writes one event, in the transaction of what happened.
+    ///
+    /// # Errors
+    /// The faults of the database.
+    pub(crate) fn record(&self, tx: &mut Transaction<'_>, event: &Event<'_>) -> Result<()> {
+        let Some(key) = &self.key else { return Ok(()) };
+        self.app.journal().row_begins();
+        let login_hash =
+            event.unknown.map(|login| key.hash(&[b"login", login.canonical().as_bytes()]).to_vec());
+        let row = chain::Row {
+            at: chain::now(),
+            actor: self.actor.0.to_owned(),
+            actor_id: self.actor.1,
+            action: event.action.name().to_owned(),
+            user_id: event.user.map(UserId::get),
+            login_hash,
+            address: client::address().map(|address| address.to_string()),
+            outcome: event.outcome.name().to_owned(),
+            detail: event.detail.map(str::to_owned),
+            nonce: rand::random::<[u8; 16]>().to_vec(),
+        };
+        store::insert(tx, &row, &row.mac(key))
+    }
+
+    /// Writes one event of its own.
+    ///
+    /// # Errors
+    /// The faults of the database.
+    pub(crate) fn record_alone(&self, event: &Event<'_>) -> Result<()> {
+        match self.key {
+            Some(_) => self.app.database()?.with_transaction(|tx| self.record(tx, event)),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts an attempt as failed and records it, in one transaction. Every attempt that cost a
+    /// hash and gave nothing goes this way, whatever was wrong: a refusal that is not counted can be
+    /// asked for without end, and one that is recorded without a bound fills the disk.
+    ///
+    /// # Errors
+    /// The faults of the database.
+    pub(crate) fn failure(&self, attempt: &Attempt, event: &Event<'_>) -> Result<()> {
+        let written = self.takes_failure(event);
+        attempt.failed(self.app, |tx| if written { self.record(tx, event) } else { Ok(()) })
+    }
+
+    /// Whether a failure gets a row of its own, or is only counted. Asked once for each.
+    fn takes_failure(&self, event: &Event<'_>) -> bool {
+        let what = match (event.outcome, event.user) {
+            (AuditOutcome::Locked, _) => Counted::OfLocked,
+            (AuditOutcome::Expired, _) => Counted::OfExpired,
+            (_, Some(_)) => Counted::OfUser,
+            (_, None) => Counted::OfNobody,
+        };
+        let most = self.app.config().audit.failures_per_minute;
+        self.key.is_some() && self.app.journal().is_written(what, most)
+    }
+}
+
+/// Writes what was counted instead of written, once a minute, or `now`.
+///
+/// # Errors
+/// The faults of the database; nothing is forgotten then.
+pub(super) fn write_counted(app: &App, now: bool) -> Result<()> {
+    if !app.config().audit.enabled {
+        return Ok(());
+    }
+    let audit = Writer::new(app, &Caller::Anonymous)?;
+    let Some(unwritten) = app.journal().take(now) else { return Ok(()) };
+    let rows = [
+        (unwritten.of_user, Action::LogIn, AuditOutcome::WrongPassword, "more for users"),
+        (
+            unwritten.of_nobody,
+            Action::LogIn,
+            AuditOutcome::WrongPassword,
+            "more for logins of nobody",
+        ),
+        (unwritten.of_locked, Action::LogIn, AuditOutcome::Locked, "more for users"),
+        (unwritten.of_expired, Action::LogIn, AuditOutcome::Expired, "more for users"),
+        (unwritten.refused, Action::Attempt, AuditOutcome::Refused, "attempts"),
+    ];
+    let written = app.database()?.with_transaction(|tx| {
+        for (count, action, outcome, what) in rows.iter().filter(|(count, ..)| *count > 0) {
+            let detail = format!("{count} {what}");
+            let event = Event::new(*action, None).with_outcome(*outcome);
+            audit.record(tx, &event.with_detail(&detail))?;
+        }
+        Ok(())
+    });
+    written.inspect_err(|_| app.journal().put_back(unwritten))
+}

@@ -1,0 +1,110 @@
+//! The list of revocations, its entries, and positions in it.
+
+use crate::app::board::Position;
+use crate::error::{Error, Result};
+use crate::tokens::SessionRef;
+use serde::Serialize;
+
+/// Where a list begins: behind a moment, in microseconds since 1970-01-01 UTC, and a session that
+/// was revoked in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    pub(crate) since: i64,
+    pub(crate) after: i64,
+}
+
+impl Cursor {
+    /// The farthest moment that a database can express in these units without overflow.
+    pub(super) const LAST: i64 = 1 << 53;
+
+    /// Takes a position in from outside. Only one that a list named is of use.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`].
+    pub fn parse(since: i64, after: i64) -> Result<Self> {
+        if !(0..Self::LAST).contains(&since) || after < 0 {
+            return Err(Error::parameter("since", "must be taken from `next` of an earlier list"));
+        }
+        Ok(Self { since, after })
+    }
+}
+
+impl From<Position> for Cursor {
+    fn from((since, after): Position) -> Self {
+        Self { since, after }
+    }
+}
+
+impl From<Cursor> for Position {
+    fn from(cursor: Cursor) -> Self {
+        (cursor.since, cursor.after)
+    }
+}
+
+/// One session in the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Revocation {
+    /// The session, as in the claim `sid` of its access tokens.
+    pub sid: SessionRef,
+    /// What tokens of a session that goes on may say; absent when none is good any more.
+    #[serde(flatten)]
+    pub still: Option<StillGood>,
+}
+
+/// What an access token of a session that goes on must say to be good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct StillGood {
+    /// At least this.
+    pub token_version: i64,
+    /// No more than this.
+    pub admin: bool,
+}
+
+/// A list, before it is signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RevocationList {
+    /// `tokens.issuer` and `/revocations`: who takes tokens of the issuer alone does not take this
+    /// for one.
+    pub iss: String,
+    /// `revocations`.
+    pub aud: &'static str,
+    /// Its date, in seconds since 1970-01-01 UTC.
+    pub iat: u64,
+    /// When it is stale.
+    pub exp: u64,
+    /// For how many seconds an entry matters, from when it was received.
+    pub keep: u64,
+    /// What was revoked, the oldest first.
+    pub revoked: Vec<Revocation>,
+    /// Where the list goes on: a reference to the URL that was asked (RFC 3986, 5.2).
+    pub next: String,
+    /// Whether there is more to be had there at once.
+    pub more: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sid(id: i64) -> SessionRef {
+        SessionRef::new(id, [0; 16])
+    }
+
+    #[test]
+    fn an_entry_of_a_session_that_is_over_says_nothing_but_which() {
+        let text = |entry: &Revocation| serde_json::to_string(entry).unwrap();
+        let expected = r#"{"sid":"5.AAAAAAAAAAAAAAAAAAAAAA"}"#;
+        assert_eq!(text(&Revocation { sid: sid(5), still: None }), expected);
+        let still = Some(StillGood { token_version: 3, admin: false });
+        let expected = r#"{"sid":"6.AAAAAAAAAAAAAAAAAAAAAA","token_version":3,"admin":false}"#;
+        assert_eq!(text(&Revocation { sid: sid(6), still }), expected);
+    }
+
+    #[test]
+    fn a_cursor_has_bounds() {
+        for (since, after) in [(-1, 0), (0, -1), (1 << 53, 0), (i64::MAX, i64::MAX)] {
+            assert!(Cursor::parse(since, after).is_err());
+        }
+        assert!(Cursor::parse((1 << 53) - 1, i64::MAX).is_ok());
+    }
+}

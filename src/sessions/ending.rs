@@ -1,0 +1,106 @@
+//! Ending sessions: by their user, by an admin, and by what makes their tokens worthless.
+
+use super::store;
+use super::types::Session;
+use crate::access::{Caller, Right, authorize_change};
+use crate::app::App;
+use crate::audit::{Action, Event, Writer};
+use crate::domain::{SessionId, UserId};
+use crate::error::{Error, Result};
+use crate::tokens::SessionRef;
+use postgres::Transaction;
+
+/// Ends the caller's session, or all sessions of the caller's user.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`]; [`Error::InvalidRequest`] for a caller who is
+/// in no session; the faults of the database.
+pub fn log_out(app: &App, caller: &Caller, all: bool) -> Result<()> {
+    let Some(rows) = caller.rows()? else {
+        return Err(Error::InvalidRequest("whose session it is, only a token tells".to_owned()));
+    };
+    let user = UserId::stored(rows.user);
+    let audit = Writer::new(app, caller)?;
+    let which =
+        if all { "all sessions".to_owned() } else { format!("session {}", rows.session.id()) };
+    app.database()?.with_transaction(|tx| {
+        authorize_change(tx, caller, Right::Change(user))?;
+        if all {
+            end_all(tx, app, user, None)?;
+        } else {
+            end_in(tx, app, rows.session)?;
+        }
+        audit.record(tx, &Event::new(Action::LogOut, Some(user)).with_detail(&which))
+    })
+}
+
+/// Ends one session and returns which it was.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`] for a session of somebody
+/// else, whether or not there is one, unless the caller is an admin; [`Error::NoSuchSession`]; the
+/// faults of the database.
+pub fn end(app: &App, caller: &Caller, id: SessionId) -> Result<Session> {
+    let audit = Writer::new(app, caller)?;
+    app.database()?.with_transaction(|tx| {
+        let owner = store::owner(tx, id)?;
+        authorize_change(tx, caller, owner.map_or(Right::ChangeOthers, Right::Change))?;
+        let ended = store::end(tx, id, None, app.config().tokens.access_ttl)?;
+        let ended = ended.ok_or(Error::NoSuchSession)?;
+        record_end(tx, &audit, ended.user_id, id.get())?;
+        Ok(ended)
+    })
+}
+
+/// Records that a session was ended.
+///
+/// # Errors
+/// The faults of the database.
+pub(crate) fn record_end(
+    tx: &mut Transaction<'_>,
+    audit: &Writer<'_>,
+    user: UserId,
+    session: i64,
+) -> Result<()> {
+    let detail = format!("session {session}");
+    audit.record(tx, &Event::new(Action::EndSession, Some(user)).with_detail(&detail))
+}
+
+/// Ends the session that a token names, if it lives.
+pub(crate) fn end_in(tx: &mut Transaction<'_>, app: &App, session: SessionRef) -> Result<()> {
+    let (id, kept) = (SessionId::stored(session.id()), app.config().tokens.access_ttl);
+    store::end(tx, id, Some(session.identity()), kept).map(drop)
+}
+
+/// Says that the access tokens handed out so far in the sessions of a user are worth less now than
+/// they say, to those who read the list of revocations. The user's row must have been changed
+/// before, in the same transaction: whoever issues a token holds it.
+pub(crate) fn revoke_tokens(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {
+    store::revoke_tokens(tx, user, None)
+}
+
+/// Ends all sessions of a user but `keep`, whose access tokens so far are revoked.
+pub(crate) fn end_all(
+    tx: &mut Transaction<'_>,
+    app: &App,
+    user: UserId,
+    keep: Option<SessionRef>,
+) -> Result<()> {
+    store::end_all(tx, user, keep, app.config().tokens.access_ttl)?;
+    match keep {
+        Some(_) => store::revoke_tokens(tx, user, keep),
+        None => Ok(()),
+    }
+}
+
+/// Ends the sessions whose refresh tokens are derived from a key of before this generation, some
+/// hundred at a time.
+pub(crate) fn end_of_earlier_keys(app: &App, generation: i64) -> Result<()> {
+    let kept = app.config().tokens.access_ttl;
+    let mut after = Some(0);
+    while let Some(last) = after {
+        let work = |tx: &mut Transaction<'_>| store::end_some(tx, generation, last, kept);
+        after = app.database()?.with_transaction(work)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Logging in: from a password to a session and its first tokens.
+
+use super::store::{self, Credentials};
+use super::tokens::grant;
+use super::types::{Device, LoggedIn};
+use crate::access::Caller;
+use crate::app::App;
+use crate::audit::{Action, AuditOutcome, Event, Writer};
+use crate::domain::{Login, UserId};
+use crate::error::{Error, Result};
+use crate::limits::{self, Attempt};
+use crate::passwords::{Password, Verdict};
+use postgres::Transaction;
+
+/// Checks a password, opens a session and issues its first tokens. Costs one password hash,
+/// whether or not there is such a login; and a second one when the stored hash is weaker than
+/// configured. Of more than `sessions.per_user` sessions of the user the oldest ends.
+///
+/// # Errors
+/// [`Error::InvalidCredentials`], the same whether login or password was wrong; with the right
+/// password [`Error::AccountLocked`], [`Error::AccountExpired`]; [`Error::TooManyAttempts`], before
+/// anything is hashed; the faults of the database.
+pub fn log_in(app: &App, login: &Login, password: &Password) -> Result<LoggedIn> {
+    log_in_from(app, login, password, &Device::default())
+}
+
+/// As [`log_in`], and keeps what the user logged in from.
+///
+/// # Errors
+/// As [`log_in`].
+pub fn log_in_from(
+    app: &App,
+    login: &Login,
+    password: &Password,
+    device: &Device,
+) -> Result<LoggedIn> {
+    let database = app.database()?;
+    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app, &Caller::Anonymous)?);
+    let (outcome, credentials) =
+        database.read(|conn| store::credentials(conn, login, &counters, app.nobody()))?;
+    let attempt = Attempt::admitted(app, counters, outcome)?;
+    let stored = credentials.as_ref().map(|credentials| &credentials.hash);
+    let verdict = app.verify(password, stored)?;
+    let user = credentials.as_ref().map(|found| UserId::stored(found.subject.user_id));
+    let event = Event::new(Action::LogIn, user);
+    let Some(credentials) = credentials.filter(|_| verdict != Verdict::Wrong) else {
+        let event = event.with_outcome(AuditOutcome::WrongPassword);
+        let event = if user.is_some() { event } else { event.with_unknown(login) };
+        audit.failure(&attempt, &event)?;
+        return Err(Error::InvalidCredentials);
+    };
+    if let Some((outcome, error)) = credentials.refusal() {
+        audit.failure(&attempt, &event.with_outcome(outcome))?;
+        return Err(error);
+    }
+    if verdict == Verdict::RightButWeak {
+        let new = app.hash(password)?.to_string();
+        let replaced = database.with_transaction(|tx| store::replace_hash(tx, &credentials, &new));
+        if let Err(error) = replaced {
+            // The login is right all the same, and the next one will try again.
+            log::warn!("a weak password hash was not made anew: {error}");
+        }
+    }
+    let opened = open(app, &credentials, device, |tx, user| {
+        attempt.succeeded(tx, Some(user))?;
+        audit.record(tx, &event)
+    });
+    if let Err(Error::InvalidCredentials) = opened {
+        audit.failure(&attempt, &event.with_outcome(AuditOutcome::WrongPassword))?;
+    }
+    opened
+}
+
+/// Opens a session for somebody whose password was right a moment ago. If it has been changed
+/// since, the login was too late. What `also` writes is written if the session is.
+fn open(
+    app: &App,
+    verified: &Credentials,
+    device: &Device,
+    also: impl Fn(&mut Transaction<'_>, UserId) -> Result<()>,
+) -> Result<LoggedIn> {
+    let settings = &app.config().sessions;
+    let key = app.newest_refresh_key()?;
+    let (subject, session) = app.database()?.with_transaction(|tx| {
+        let opened = store::open(tx, verified, key.generation(), settings, device)?;
+        let (subject, session) = opened.ok_or(Error::InvalidCredentials)?;
+        store::end_oldest(tx, subject.user_id, settings.per_user, app.config().tokens.access_ttl)?;
+        also(tx, UserId::stored(subject.user_id))?;
+        Ok((subject, session))
+    })?;
+    let left = settings.idle_timeout.min(settings.lifetime);
+    grant(app, subject, session, left, key.token(session, 0)?)
+}

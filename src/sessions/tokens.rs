@@ -1,0 +1,33 @@
+//! The tokens of a session: issuing them, and how long they stay about.
+
+use super::types::LoggedIn;
+use crate::app::App;
+use crate::domain::{SessionId, UserId};
+use crate::error::Result;
+use crate::tokens::{SessionRef, Subject};
+use std::time::Duration;
+
+/// The tokens of a session that has so much time left.
+pub(super) fn grant(
+    app: &App,
+    subject: Subject,
+    session: SessionRef,
+    left: Duration,
+    refresh_token: String,
+) -> Result<LoggedIn> {
+    let issued = app.keys()?.issue(subject, session, left)?;
+    Ok(LoggedIn {
+        user_id: UserId::stored(subject.user_id),
+        session_id: SessionId::stored(session.id()),
+        access_token: issued.access_token,
+        expires_in: issued.lifetime,
+        refresh_token,
+    })
+}
+
+/// How long after a refresh an access token of it may still be about: its life, the grace in which
+/// it is handed out once more, and a minute for clocks that differ.
+pub(crate) fn tokens_linger(app: &App) -> Duration {
+    let settings = app.config();
+    settings.tokens.access_ttl + settings.sessions.refresh_grace + Duration::from_secs(60)
+}

@@ -1,0 +1,36 @@
+//! Exporting: every user as a line that an import reads.
+
+use super::import::BATCH;
+use super::{line, store};
+use crate::access::Caller;
+use crate::app::App;
+use crate::audit::{Action, Event, Writer};
+use crate::error::{Error, Result};
+use std::io::Write;
+
+/// Writes every user as [`import`](super::import) reads them, in the order of their ids, and returns their number.
+/// Users who come or go meanwhile may be in it or not.
+///
+/// # Errors
+/// [`Error::File`] when it cannot be written; the faults of the database.
+pub fn export(app: &App, mut out: impl Write) -> Result<u64> {
+    let fault = |e: std::io::Error| Error::File(format!("cannot be written: {e}"));
+    let (mut after, mut count) = (0, 0);
+    loop {
+        let users = app.database()?.read(|conn| store::page(conn, after, BATCH as i64))?;
+        for (id, user) in &users {
+            let mut text = line::write(user)?;
+            text.push('\n');
+            out.write_all(text.as_bytes()).map_err(fault)?;
+            after = *id;
+            count += 1;
+        }
+        if users.len() < BATCH {
+            out.flush().map_err(fault)?;
+            let detail = format!("{count} users");
+            let event = Event::new(Action::ExportUsers, None).with_detail(&detail);
+            Writer::new(app, &Caller::Trusted)?.record_alone(&event)?;
+            return Ok(count);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Reading users: one, by id or login, and a page of all.
+
+use super::store;
+use super::types::User;
+use crate::access::{Caller, Right, authorize, read_as};
+use crate::app::App;
+use crate::domain::{Login, Page, UserId};
+use crate::error::{Error, Result};
+
+/// A page of users in the order of their ids, and whether there are more behind it.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
+/// [`Error::ScopeMissing`]; the faults of the database.
+pub fn list(app: &App, caller: &Caller, page: Page) -> Result<(Vec<User>, bool)> {
+    app.database()?.read(|conn| {
+        read_as(conn, caller, Right::SeeAll, |conn, rows| store::list(conn, rows, page))
+    })
+}
+
+/// One user.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`]; [`Error::Forbidden`] and
+/// [`Error::ScopeMissing`] whether or not there is such a user; [`Error::NoSuchUser`]; the faults
+/// of the database.
+pub fn show(app: &App, caller: &Caller, id: UserId) -> Result<User> {
+    find_as(app, caller, Right::See(id), id)
+}
+
+/// One user, for a caller who has this right.
+///
+/// # Errors
+/// As [`show`].
+pub(super) fn find_as(app: &App, caller: &Caller, right: Right, id: UserId) -> Result<User> {
+    app.database()?.read(|conn| {
+        let user = read_as(conn, caller, right, |conn, rows| store::find(conn, rows, id))?;
+        user.ok_or(Error::NoSuchUser)
+    })
+}
+
+/// The user with this login, in any spelling that is the same.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],
+/// [`Error::NoSuchUser`]; the faults of the database.
+pub fn find(app: &App, caller: &Caller, login: &Login) -> Result<User> {
+    app.database()?.read(|conn| {
+        authorize(conn, caller, Right::SeeAll)?;
+        store::find_by_login(conn, login)?.ok_or(Error::NoSuchUser)
+    })
+}
