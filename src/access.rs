@@ -19,6 +19,7 @@ use standing::{Rows, Standing};
 
 /// On whose behalf an operation is done.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Caller {
     /// The program itself, or somebody it has authorized by its own means: everything is allowed.
     Trusted,

@@ -16,8 +16,8 @@ use crate::db::{self, Database};
 use crate::error::{Error, Result};
 use crate::passwords::{Hasher, Password, PasswordHash, Policy, Verdict};
 use crate::room;
+use crate::tokens::encryption::EncryptionKeys;
 use crate::tokens::refresh::RefreshKey;
-use crate::tokens::seal::Seals;
 use crate::tokens::{Claims, Keys};
 use keys::{Loaded, Ring};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -170,7 +170,7 @@ impl App {
     /// As [`database_for_repair`](Self::database_for_repair).
     pub(crate) fn judge_keys(&self) -> Result<(keys::store::Found, keys::judge::Judged)> {
         let floor = self.ring.get().map(|loaded| loaded.floor()).unwrap_or_default();
-        keys::read(self.database_for_repair()?, self.seals(), floor)
+        keys::read(self.database_for_repair()?, self.encryption(), floor)
     }
 
     /// The keys that sign and verify tokens.
@@ -223,7 +223,7 @@ impl App {
         if let Some(root) = self.root.get() {
             return Ok(root.key(purpose));
         }
-        let root = keyed::Root::load(self.database_for_repair()?, self.seals())?;
+        let root = keyed::Root::load(self.database_for_repair()?, self.encryption())?;
         Ok(self.root.get_or_init(|| root).key(purpose))
     }
 
@@ -253,8 +253,8 @@ impl App {
     }
 
     /// What keys are encrypted with in the database.
-    pub(crate) fn seals(&self) -> &Seals {
-        self.ring.seals()
+    pub(crate) fn encryption(&self) -> &EncryptionKeys {
+        self.ring.encryption()
     }
 
     /// Reads the keys again now, and does what is due with them. It happens by itself every

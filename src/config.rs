@@ -40,6 +40,7 @@ pub enum Profile {
 /// Every setting of Gatepost. [`Config::new`] gives the defaults; change fields, then hand it to
 /// [`Service::start`](crate::Service::start), which refuses what [`Config::validate`] refuses.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// The configuration these settings belong to.
     pub profile: Profile,
@@ -65,6 +66,7 @@ pub struct Config {
 
 /// `[database]`: which PostgreSQL, and how long to wait for it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Database {
     /// Connection string of the role `gatepost_app`, as a URL or as `key=value` words. Default
     /// none: a private PostgreSQL in `data_dir`. A secret: it may hold a password.
@@ -100,6 +102,7 @@ pub struct Database {
 
 /// `[access]`: who may do what.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Access {
     /// `"protected"` (default): tokens prove who asks. `"open"`: the bare contract, no token
     /// asked, for a trusted private network or a program that authorizes by itself.
@@ -133,6 +136,7 @@ pub enum Registration {
 
 /// `[passwords]`: how they are judged and stored.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Passwords {
     /// Iterations of PBKDF2-HMAC-SHA256. Default 600000 (OWASP Password Storage Cheat Sheet,
     /// 2023), in testing 1000; production refuses fewer than 600000, and none takes more than 2500000. Raise it and
@@ -169,6 +173,7 @@ pub struct Passwords {
 
 /// `[audit]`: the record of who did what.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Audit {
     /// Whether it is kept. Default `true`: it costs a row for each login, which `audit prune`
     /// removes.
@@ -186,6 +191,7 @@ pub struct Audit {
 
 /// `[tokens]`: the JWTs.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Tokens {
     /// The claim `iss`. Default `gatepost`. Tokens of another issuer are refused.
     pub issuer: String,
@@ -222,6 +228,7 @@ pub struct Tokens {
 
 /// `[sessions]`: how long somebody stays logged in.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Sessions {
     /// How long a session lives after its last refresh. Default `7d`: a client that is opened once
     /// a week stays logged in, one that is forgotten does not. 1 s to 365 d.
@@ -271,6 +278,7 @@ impl Algorithm {
 
 /// `[log]`: what goes to standard error.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Log {
     /// `"off"`, `"error"`, `"warn"`, `"info"` (default: one line a request), `"debug"` (also what is
     /// polled: `/livez`, `/readyz`, `/revocations`) or `"trace"`.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 /// Why an operation failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Error {
     /// A parameter is missing, malformed or unknown. The text names it.
     InvalidRequest(String),

@@ -24,6 +24,7 @@ use store::Row;
 
 /// What is known of a token that is good at this moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Introspection {
     /// The user's id, as text.
     pub sub: String,

@@ -2,8 +2,8 @@
 //!
 //! PBKDF2-HMAC-SHA256 (RFC 8018) with 16 random bytes of salt and a 32-byte hash, under a pepper if
 //! there is one, stored as a PHC string. Hashes that other services made are verified too, until
-//! the first login. A [`Hasher`] has threads of its own that compute; whoever asks for a hash waits.
-//! A [`Policy`] judges new passwords.
+//! the first login. A `Hasher` has threads of its own that compute; whoever asks for a hash waits.
+//! A `Policy` judges new passwords.
 
 pub(crate) mod breached;
 pub(crate) mod common;

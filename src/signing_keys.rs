@@ -1,4 +1,4 @@
-//! Keys, as operators and other services see them: list, rotate, seal anew; publish.
+//! Signing keys, as operators and other services see them: list, rotate, encrypt anew; publish.
 //!
 //! What happens by itself, and how instances agree, is in `app::keys`. These operations are the
 //! operator's: who may open the database with the service's own role may do them.
@@ -23,6 +23,7 @@ use std::time::Duration;
 
 /// A signing key as `gatepost signing-key list` shows one.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SigningKey {
     /// Its number, if its row has one.
     pub generation: Option<i64>,
@@ -113,7 +114,7 @@ pub fn rotate(app: &App) -> Result<SigningKey> {
     let algorithm = own_algorithm(app)?;
     let database = app.database()?;
     let (_, judged) = app.judge_keys()?;
-    judged.stand(app.seals())?;
+    judged.stand(app.encryption())?;
     let rows = judged.rows;
     let published = |row: &&SigningRow| {
         let is_next = row.signs_from > rows.now && !rows.is_far_ahead(row, app.config());
@@ -164,10 +165,10 @@ pub(crate) fn replace_all(app: &App, least: i64, event: &Event<'_>) -> Result<()
     let turn = |generation| Turn { generation, from: rows.now };
     let signing = own_algorithm(app)
         .is_ok()
-        .then(|| NewKey::signing(app.config(), app.seals(), turn(floor.signing)))
+        .then(|| NewKey::signing(app.config(), app.encryption(), turn(floor.signing)))
         .transpose()?;
-    let refresh = NewKey::refresh(app.seals(), turn(floor.refresh))?;
-    let floor = floor.stored(app.seals());
+    let refresh = NewKey::refresh(app.encryption(), turn(floor.refresh))?;
+    let floor = floor.stored(app.encryption());
     let audit = Writer::new(app, &Caller::Trusted)?;
     app.database_for_repair()?.with_transaction(|tx| {
         store::remove_all(tx)?;
@@ -217,9 +218,9 @@ fn own_algorithm(app: &App) -> Result<Algorithm> {
 
 fn new_keys(app: &App, rows: &Rows, from: i64) -> Result<(NewKey, NewKey)> {
     let turn = Turn { generation: rows.next_signing_generation(), from };
-    let signing = NewKey::signing(app.config(), app.seals(), turn)?;
+    let signing = NewKey::signing(app.config(), app.encryption(), turn)?;
     let turn = Turn { generation: rows.next_refresh_generation(), from };
-    Ok((signing, NewKey::refresh(app.seals(), turn)?))
+    Ok((signing, NewKey::refresh(app.encryption(), turn)?))
 }
 
 fn newest(app: &App, algorithm: Algorithm) -> Result<SigningKey> {

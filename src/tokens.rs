@@ -3,10 +3,10 @@
 //! A token's claims are information. What its bearer may do, our own API asks the user's row.
 
 mod claims;
+pub(crate) mod encryption;
 pub(crate) mod key;
 mod provider;
 pub(crate) mod refresh;
-pub(crate) mod seal;
 mod session_ref;
 mod verified;
 

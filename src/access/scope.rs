@@ -5,6 +5,7 @@ use std::fmt;
 
 /// What a key allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Scope {
     /// `users:read`: to see users, one or all.
     UsersRead,

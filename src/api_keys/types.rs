@@ -57,6 +57,7 @@ impl ApiKeyRef {
 
 /// What is known of a key. The key itself is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ApiKey {
     /// Its number.
     pub id: i64,

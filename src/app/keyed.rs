@@ -2,13 +2,13 @@
 //!
 //! One secret is behind all of them, each purpose deriving a key of its own from it. It is made
 //! once and kept in the database, encrypted as the signing keys are. Where there is an encryption key
-//! and the secret is not sealed with it, nothing goes on and none is made anew: whoever put it there
+//! and the secret is not encrypted with it, nothing goes on and none is made anew: whoever put it there
 //! could write an audit log of their own. Without `tokens.encryption_key` it protects a list that is seen alone, such as a log or an export; who
 //! has a copy of the whole database has that secret too, and can try logins against the hashes.
 
 use crate::db::Database;
 use crate::error::{Error, Result};
-use crate::tokens::seal::{Closed, Sealed, Seals};
+use crate::tokens::encryption::{Encrypted, EncryptionKeys, NotDecrypted};
 use hmac::{Hmac, KeyInit, Mac};
 use postgres::types::Type;
 use postgres::{GenericClient, Transaction};
@@ -52,21 +52,21 @@ impl Root {
     /// Reads the secret, which is made the first time.
     ///
     /// # Errors
-    /// The faults of the database; [`Error::Startup`] when it is sealed with an encryption key
+    /// The faults of the database; [`Error::Startup`] when it is encrypted with an encryption key
     /// that is not configured, or not protected by the one that is.
-    pub(super) fn load(database: &Database, seals: &Seals) -> Result<Self> {
+    pub(super) fn load(database: &Database, encryption: &EncryptionKeys) -> Result<Self> {
         let stored = match database.read(|conn| find(&mut **conn))? {
             Some(stored) => stored,
-            None => make(database, seals)?,
+            None => make(database, encryption)?,
         };
-        match seals.open(PLACE, &stored) {
+        match encryption.decrypt(PLACE, &stored) {
             Ok(secret) => Ok(Self::of(&secret)),
-            Err(Closed::Plain) => Err(Error::startup(
+            Err(NotDecrypted::Plain) => Err(Error::startup(
                 "tokens.encryption_key is set, and the root secret in the database is not encrypted; \
                  see `gatepost signing-key reencrypt`",
             )),
-            Err(Closed::Foreign(name)) => Err(sealed_otherwise(&name)),
-            Err(Closed::Broken) => Err(broken()),
+            Err(NotDecrypted::Foreign(name)) => Err(encrypted_otherwise(&name)),
+            Err(NotDecrypted::Broken) => Err(broken()),
         }
     }
 
@@ -80,13 +80,13 @@ impl Root {
     }
 }
 
-/// What the sealed secret is bound to.
+/// What the encrypted secret is bound to.
 pub(crate) const PLACE: &str = "root secret";
 
 /// That the encryption key is not the one of this database.
-pub(crate) fn sealed_otherwise(name: &str) -> Error {
+pub(crate) fn encrypted_otherwise(name: &str) -> Error {
     Error::Startup(format!(
-        "tokens.encryption_key: the database holds keys that are sealed with another encryption key \
+        "tokens.encryption_key: the database holds keys that are encrypted with another encryption key \
          ({name:?}); set that one, or the new one together with tokens.encryption_key_previous"
     ))
 }
@@ -99,20 +99,20 @@ pub(crate) fn broken() -> Error {
     )
 }
 
-fn find(conn: &mut impl GenericClient) -> Result<Option<Sealed>> {
+fn find(conn: &mut impl GenericClient) -> Result<Option<Encrypted>> {
     let sql = "SELECT secret, sealed_with FROM gatepost.server_secrets WHERE name = 'root'";
     let row = conn.query_typed_opt(sql, &[])?;
     // A secret that is NULL is one that does not open.
-    let sealed = |row: &postgres::Row| Sealed {
+    let encrypted = |row: &postgres::Row| Encrypted {
         bytes: row.try_get::<_, Option<Vec<u8>>>(0).ok().flatten().unwrap_or_default(),
         with: row.try_get(1).ok().flatten(),
     };
-    Ok(row.as_ref().map(sealed))
+    Ok(row.as_ref().map(encrypted))
 }
 
 /// Of several instances that start together one stores its own, and all use that.
-fn make(database: &Database, seals: &Seals) -> Result<Sealed> {
-    let new = seals.seal(PLACE, &*Zeroizing::new(rand::random::<[u8; BYTES]>()))?;
+fn make(database: &Database, encryption: &EncryptionKeys) -> Result<Encrypted> {
+    let new = encryption.encrypt(PLACE, &*Zeroizing::new(rand::random::<[u8; BYTES]>()))?;
     database.with_transaction(|tx| {
         let sql = "INSERT INTO gatepost.server_secrets (name, secret, sealed_with)
                    VALUES ('root', $1, $2) ON CONFLICT DO NOTHING";
@@ -121,11 +121,11 @@ fn make(database: &Database, seals: &Seals) -> Result<Sealed> {
     })
 }
 
-/// Replaces how the secret is sealed, unless somebody has changed it since it was read.
+/// Replaces how the secret is encrypted, unless somebody has changed it since it was read.
 ///
 /// # Errors
 /// The faults of the database.
-pub(crate) fn reseal(tx: &mut Transaction<'_>, old: &Sealed, new: &Sealed) -> Result<()> {
+pub(crate) fn reencrypt(tx: &mut Transaction<'_>, old: &Encrypted, new: &Encrypted) -> Result<()> {
     let sql = "UPDATE gatepost.server_secrets SET secret = $1, sealed_with = $2
                WHERE name = 'root' AND secret = $3";
     tx.execute_typed(

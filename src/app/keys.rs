@@ -18,9 +18,9 @@ pub(crate) mod store;
 use crate::config::{Algorithm, Config};
 use crate::db::{self, Database};
 use crate::error::{Error, Result};
+use crate::tokens::encryption::EncryptionKeys;
 use crate::tokens::key::Key;
 use crate::tokens::refresh::RefreshKey;
-use crate::tokens::seal::Seals;
 use crate::tokens::{Clock, Keys, Scheduled};
 use judge::{Floor, Judged};
 use new::NewKey;
@@ -74,7 +74,7 @@ impl Loaded {
 
 /// Holds the keys of the last reading.
 pub(super) struct Ring {
-    seals: Seals,
+    encryption: EncryptionKeys,
     loaded: RwLock<Option<Loaded>>,
     /// When they were asked for last; locked while they are being read.
     asked: Mutex<Option<Instant>>,
@@ -87,17 +87,17 @@ impl Ring {
     /// [`Error::Internal`], which would be a fault of ours.
     pub(super) fn new(config: &Config) -> Result<Self> {
         let secrets = [&config.tokens.encryption_key, &config.tokens.encryption_key_previous];
-        let seals = Seals::new(secrets.into_iter().flatten())?;
+        let encryption = EncryptionKeys::new(secrets.into_iter().flatten())?;
         Ok(Self {
-            seals,
+            encryption,
             loaded: RwLock::new(None),
             asked: Mutex::new(None),
             said: Mutex::new(None),
         })
     }
 
-    pub(super) fn seals(&self) -> &Seals {
-        &self.seals
+    pub(super) fn encryption(&self) -> &EncryptionKeys {
+        &self.encryption
     }
 
     /// The keys of the last reading, if there was one.
@@ -108,11 +108,11 @@ impl Ring {
     /// Reads for the first time. Several threads may do this together.
     ///
     /// # Errors
-    /// The faults of the database; [`Error::Startup`] when stored keys are sealed with an
+    /// The faults of the database; [`Error::Startup`] when stored keys are encrypted with an
     /// encryption key that we do not have, or not protected by the one that we have.
     pub(super) fn load(&self, database: &Database, config: &Config) -> Result<Loaded> {
         let before = self.get();
-        let (loaded, complaint) = load(database, config, &self.seals, before.as_ref())?;
+        let (loaded, complaint) = load(database, config, &self.encryption, before.as_ref())?;
         self.say(complaint.as_deref(), |complaint| {
             format!(
                 "passed over in the database: {complaint}; `gatepost signing-key list` shows them, `gatepost \
@@ -172,11 +172,11 @@ impl Ring {
 /// The faults of the database.
 pub(crate) fn read(
     database: &Database,
-    seals: &Seals,
+    encryption: &EncryptionKeys,
     floor: Floor,
 ) -> Result<(store::Found, Judged)> {
     let found = database.read(|conn| store::read(conn))?;
-    let judged = Judged::of(&found, seals, floor);
+    let judged = Judged::of(&found, encryption, floor);
     Ok((found, judged))
 }
 
@@ -184,17 +184,17 @@ pub(crate) fn read(
 fn load(
     database: &Database,
     config: &Config,
-    seals: &Seals,
+    encryption: &EncryptionKeys,
     before: Option<&Loaded>,
 ) -> Result<(Loaded, Option<String>)> {
     let floor = before.map(|loaded| loaded.floor).unwrap_or_default();
     for _ in 0..ATTEMPTS {
         let at = Instant::now();
-        let (found, judged) = read(database, seals, floor)?;
-        judged.stand(seals)?;
+        let (found, judged) = read(database, encryption, floor)?;
+        judged.stand(encryption)?;
         let plan = Plan::of(&judged.rows, config);
         if plan.is_empty() && judged.floor_stands {
-            if before.is_none() && judged.are_sealed_otherwise(&found, seals) {
+            if before.is_none() && judged.are_encrypted_otherwise(&found, encryption) {
                 log::warn!(
                     "keys in the database are still encrypted with tokens.encryption_key_previous; \
                      run `gatepost signing-key reencrypt`"
@@ -203,7 +203,7 @@ fn load(
             let complaint = judged.complaint();
             return Ok((build(judged, at, config, before)?, complaint));
         }
-        carry_out(database, config, seals, &judged, &plan)?;
+        carry_out(database, config, encryption, &judged, &plan)?;
     }
     Err(Error::Internal("other instances keep making keys under our hands".to_owned()))
 }
@@ -211,17 +211,17 @@ fn load(
 fn carry_out(
     database: &Database,
     config: &Config,
-    seals: &Seals,
+    encryption: &EncryptionKeys,
     judged: &Judged,
     plan: &Plan,
 ) -> Result<()> {
     // Made outside of the transaction, which may be run more than once.
-    let signing = plan.signing.map(|turn| NewKey::signing(config, seals, turn)).transpose()?;
-    let refresh = plan.refresh.map(|turn| NewKey::refresh(seals, turn)).transpose()?;
-    let floor = judged.floor.stored(seals).filter(|_| !judged.floor_stands);
+    let signing = plan.signing.map(|turn| NewKey::signing(config, encryption, turn)).transpose()?;
+    let refresh = plan.refresh.map(|turn| NewKey::refresh(encryption, turn)).transpose()?;
+    let floor = judged.floor.stored(encryption).filter(|_| !judged.floor_stands);
     let erased = judged.rows.signing.iter().filter(|row| plan.erased.contains(&row.generation));
     let erased: Vec<(&SigningRow, Option<Vec<u8>>)> =
-        erased.map(|row| (row, vouch(seals, row, false))).collect();
+        erased.map(|row| (row, vouch(encryption, row, false))).collect();
     database.with_transaction(|tx| {
         if let Some(floor) = &floor {
             store::insert_floor(tx, floor)?;
@@ -240,9 +240,9 @@ fn carry_out(
 }
 
 /// The code of a row with, or from now on without, its private half.
-pub(crate) fn vouch(seals: &Seals, row: &SigningRow, signs: bool) -> Option<Vec<u8>> {
+pub(crate) fn vouch(encryption: &EncryptionKeys, row: &SigningRow, signs: bool) -> Option<Vec<u8>> {
     let (name, algorithm) = ((row.generation, row.kid.as_str()), row.algorithm.name());
-    seals.vouch(&codes::signing(name, algorithm, &row.public, row.signs_from, signs))
+    encryption.vouch(&codes::signing(name, algorithm, &row.public, row.signs_from, signs))
 }
 
 fn build(judged: Judged, at: Instant, config: &Config, before: Option<&Loaded>) -> Result<Loaded> {

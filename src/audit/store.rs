@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 
 /// An entry as admins see it.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct AuditEntry {
     /// Its number; gaps mean nothing.
     pub id: i64,

@@ -15,6 +15,7 @@ const BATCH: i64 = 5_000;
 
 /// What a verification saw.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Verified {
     /// Sealed rows that are as they were written.
     pub sealed: usize,

@@ -79,14 +79,16 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
         ["lock" | "unlock", login] => {
             let app = open()?;
             let id = find(&app, login)?.id;
-            let change = Change { locked: Some(words[0] == "lock"), ..Change::default() };
+            let mut change = Change::default();
+            change.locked = Some(words[0] == "lock");
             users::change(&app, &caller, id, &change)?
         }
         ["expire", login, time] => {
-            let expires_at = Some(parse_end(time)?);
+            let mut change = Change::default();
+            change.expires_at = Some(parse_end(time)?);
             let app = open()?;
             let id = find(&app, login)?.id;
-            users::change(&app, &caller, id, &Change { expires_at, ..Change::default() })?
+            users::change(&app, &caller, id, &change)?
         }
         ["delete", login] => {
             let app = open()?;

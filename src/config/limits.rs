@@ -6,6 +6,7 @@ use std::time::Duration;
 /// failure, up to the time in which one failure is forgotten; then guesses come through as fast as
 /// they are forgotten, and no faster.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Limits {
     /// Whether anything is counted at all. Default `true`. `false` is for a program that limits
     /// by itself.

@@ -69,6 +69,7 @@ impl fmt::Display for Origin {
 
 /// A configuration with the place each value came from.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Loaded {
     /// The settings themselves, validated.
     pub config: Config,

@@ -43,6 +43,7 @@ impl From<Cursor> for Position {
 
 /// One session in the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Revocation {
     /// The session, as in the claim `sid` of its access tokens.
     pub sid: SessionRef,
@@ -53,6 +54,7 @@ pub struct Revocation {
 
 /// What an access token of a session that goes on must say to be good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct StillGood {
     /// At least this.
     pub token_version: i64,
@@ -62,6 +64,7 @@ pub struct StillGood {
 
 /// A list, before it is signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RevocationList {
     /// `tokens.issuer` and `/revocations`: who takes tokens of the issuer alone does not take this
     /// for one.

@@ -9,6 +9,7 @@ const MAX_USER_AGENT: usize = 200;
 
 /// What a login gives, and each refresh after it.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct LoggedIn {
     /// The user who logged in.
     pub user_id: UserId,
@@ -30,6 +31,7 @@ impl std::fmt::Debug for LoggedIn {
 
 /// A session as the API shows one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Session {
     /// The session's number.
     pub id: SessionId,

@@ -1,7 +1,7 @@
-//! Sealing anew: under another encryption key, or for the first time.
+//! Encrypting anew: under another encryption key, or for the first time.
 //!
 //! For the first time means that nobody has vouched for what lies there, so an operator does, by
-//! running this once, and is told what was taken over. Where anything is sealed or vouched for
+//! running this once, and is told what was taken over. Where anything is encrypted or vouched for
 //! already, a row that is not was put there by somebody else, and is refused.
 
 use crate::access::Caller;
@@ -11,22 +11,22 @@ use crate::app::keys::codes;
 use crate::app::keys::judge::{Judged, key_of, listed};
 use crate::app::keys::new::{refresh_place, signing_place};
 use crate::app::keys::refused::{Place, Refused, Why};
-use crate::app::keys::store::{self, FloorFound, Found, Resealed};
+use crate::app::keys::store::{self, FloorFound, Found, Reencrypted};
 use crate::audit::{Action, Event, Writer};
 use crate::config::Algorithm;
 use crate::error::{Error, Result};
-use crate::tokens::seal::{Closed, Sealed, Seals};
+use crate::tokens::encryption::{Encrypted, EncryptionKeys, NotDecrypted};
 use zeroize::Zeroizing;
 
-/// A generation, its secret as it is and will be sealed, and the code.
-type RefreshKey = (i64, (Sealed, Sealed), Option<Vec<u8>>);
+/// A generation, its secret as it is and will be encrypted, and the code.
+type RefreshKey = (i64, (Encrypted, Encrypted), Option<Vec<u8>>);
 
 /// What is about to be written.
 #[derive(Default)]
 struct Work {
-    signing: Vec<Resealed>,
+    signing: Vec<Reencrypted>,
     refresh: Vec<RefreshKey>,
-    root: Option<(Sealed, Sealed)>,
+    root: Option<(Encrypted, Encrypted)>,
     floor: Option<FloorFound>,
     /// Generations of public keys that nobody can vouch for.
     dropped: Vec<i64>,
@@ -34,18 +34,18 @@ struct Work {
     lines: Vec<String>,
 }
 
-/// Seals anew, under `tokens.encryption_key`, all keys that are sealed with
-/// `tokens.encryption_key_previous`. Where nothing in the database was ever sealed, seals
-/// everything; where keys are sealed and nothing vouches for their rows yet, which an earlier
+/// Encrypts anew, under `tokens.encryption_key`, all keys that are encrypted with
+/// `tokens.encryption_key_previous`. Where nothing in the database was ever encrypted, encrypts
+/// everything; where keys are encrypted and nothing vouches for their rows yet, which an earlier
 /// release left, vouches for them. Returns what it did, a line for each key with its name.
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] without `tokens.encryption_key`; [`Error::Startup`] for keys that are
-/// sealed with neither that nor `tokens.encryption_key_previous`, and for keys that are not sealed
+/// encrypted with neither that nor `tokens.encryption_key_previous`, and for keys that are not encrypted
 /// among others that are; the faults of the database. Nothing was changed then.
 pub fn reencrypt(app: &App) -> Result<Vec<String>> {
-    let seals = app.seals();
-    if seals.name().is_none() {
+    let encryption = app.encryption();
+    if encryption.name().is_none() {
         return Err(Error::parameter("tokens.encryption_key", "is not set"));
     }
     let (found, judged) = app.judge_keys()?;
@@ -55,26 +55,26 @@ pub fn reencrypt(app: &App) -> Result<Vec<String>> {
         return Err(keyed::broken());
     }
     let mut work = Work::default();
-    work.root(&found, seals, app)?;
+    work.root(&found, encryption, app)?;
     for row in &judged.rows.signing {
-        work.signing_key(&found, row.at, seals)?;
+        work.signing_key(&found, row.at, encryption)?;
     }
     for row in &judged.rows.refresh {
-        work.refresh_key(&found, row.at, seals)?;
+        work.refresh_key(&found, row.at, encryption)?;
     }
     for row in judged.refused.iter().filter(|row| is_due(row)) {
         match row.place {
-            // Beside sealed keys, a public one that nothing vouches for may be anybody's.
+            // Beside encrypted keys, a public one that nothing vouches for may be anybody's.
             Place::Signing(at) if judged.opened && is_public(&found, at) => {
                 work.dropped.extend(found.signing.get(at).and_then(|row| row.generation));
                 work.lines.push(format!("{}: removed, since nothing vouches for it", row.name));
             }
-            Place::Signing(at) => work.signing_key(&found, at, seals)?,
-            Place::Refresh(at) => work.refresh_key(&found, at, seals)?,
+            Place::Signing(at) => work.signing_key(&found, at, encryption)?,
+            Place::Refresh(at) => work.refresh_key(&found, at, encryption)?,
             Place::Root => (),
         }
     }
-    work.floor = judged.floor.stored(seals).filter(|_| !judged.floor_stands);
+    work.floor = judged.floor.stored(encryption).filter(|_| !judged.floor_stands);
     write(app, &work)?;
     Ok(work.lines)
 }
@@ -102,20 +102,20 @@ fn refuse_planted(judged: &Judged) -> Result<()> {
 }
 
 impl Work {
-    fn root(&mut self, found: &Found, seals: &Seals, app: &App) -> Result<()> {
+    fn root(&mut self, found: &Found, encryption: &EncryptionKeys, app: &App) -> Result<()> {
         let Some(old) = &found.root else { return Ok(()) };
-        if old.with.as_deref() == seals.name() {
+        if old.with.as_deref() == encryption.name() {
             return Ok(());
         }
-        let secret = opened(keyed::PLACE, old, seals)?;
-        // The row about this in the audit log is under it, before it can be read as sealed.
+        let secret = opened(keyed::PLACE, old, encryption)?;
+        // The row about this in the audit log is under it, before it can be read as encrypted.
         app.adopt_root(Root::of(&secret));
-        self.root = Some((old.clone(), seals.seal(keyed::PLACE, &secret)?));
+        self.root = Some((old.clone(), encryption.encrypt(keyed::PLACE, &secret)?));
         self.lines.push("root secret".to_owned());
         Ok(())
     }
 
-    fn signing_key(&mut self, found: &Found, at: usize, seals: &Seals) -> Result<()> {
+    fn signing_key(&mut self, found: &Found, at: usize, encryption: &EncryptionKeys) -> Result<()> {
         let Some(row) = found.signing.get(at) else { return Ok(()) };
         let (Some(generation), Some(kid), Some(name), Some(signs_from)) =
             (row.generation, row.kid.as_deref(), row.algorithm.as_deref(), row.signs_from)
@@ -123,28 +123,32 @@ impl Work {
             return Ok(());
         };
         let place = signing_place(kid);
-        let private = row.private.as_ref().map(|old| opened(&place, old, seals)).transpose()?;
+        let private =
+            row.private.as_ref().map(|old| opened(&place, old, encryption)).transpose()?;
         let bytes = private.as_ref().map(|it| it.as_slice());
         let key = key_of(Algorithm::named(name), bytes, row.public.as_deref(), kid);
         let Ok(key) = key else { return Ok(()) };
         let public = key.public_bytes().unwrap_or_default().to_vec();
         let code = codes::signing((generation, kid), name, &public, signs_from, bytes.is_some());
-        let is_sealed = row.private.as_ref().is_none_or(|it| it.with.as_deref() == seals.name());
-        if is_sealed && stands(seals, &code, row.mac.as_ref()) {
+        let is_encrypted =
+            row.private.as_ref().is_none_or(|it| it.with.as_deref() == encryption.name());
+        if is_encrypted && stands(encryption, &code, row.mac.as_ref()) {
             return Ok(());
         }
-        let sealed = match (&row.private, private) {
-            (Some(old), Some(_)) if is_sealed => Some((old.clone(), old.clone())),
-            (Some(old), Some(private)) => Some((old.clone(), seals.seal(&place, &private)?)),
+        let encrypted = match (&row.private, private) {
+            (Some(old), Some(_)) if is_encrypted => Some((old.clone(), old.clone())),
+            (Some(old), Some(private)) => {
+                Some((old.clone(), encryption.encrypt(&place, &private)?))
+            }
             _ => None,
         };
-        let (kid, mac) = (kid.to_owned(), seals.vouch(&code));
+        let (kid, mac) = (kid.to_owned(), encryption.vouch(&code));
         self.lines.push(format!("signing key {kid}"));
-        self.signing.push(Resealed { generation, kid, public, private: sealed, mac });
+        self.signing.push(Reencrypted { generation, kid, public, private: encrypted, mac });
         Ok(())
     }
 
-    fn refresh_key(&mut self, found: &Found, at: usize, seals: &Seals) -> Result<()> {
+    fn refresh_key(&mut self, found: &Found, at: usize, encryption: &EncryptionKeys) -> Result<()> {
         let Some(row) = found.refresh.get(at) else { return Ok(()) };
         let (Some(generation), Some(old), Some(used_from)) =
             (row.generation, &row.secret, row.used_from)
@@ -152,48 +156,52 @@ impl Work {
             return Ok(());
         };
         let place = refresh_place(generation);
-        let is_sealed = old.with.as_deref() == seals.name();
+        let is_encrypted = old.with.as_deref() == encryption.name();
         let code = codes::refresh(generation, &old.bytes, used_from);
-        if is_sealed && stands(seals, &code, row.mac.as_ref()) {
+        if is_encrypted && stands(encryption, &code, row.mac.as_ref()) {
             return Ok(());
         }
-        let new = if is_sealed {
+        let new = if is_encrypted {
             old.clone()
         } else {
-            seals.seal(&place, &opened(&place, old, seals)?)?
+            encryption.encrypt(&place, &opened(&place, old, encryption)?)?
         };
-        let mac = seals.vouch(&codes::refresh(generation, &new.bytes, used_from));
+        let mac = encryption.vouch(&codes::refresh(generation, &new.bytes, used_from));
         self.lines.push(format!("refresh key {generation}"));
         self.refresh.push((generation, (old.clone(), new), mac));
         Ok(())
     }
 }
 
-/// What is sealed there, or lies there plainly.
-fn opened(place: &str, sealed: &Sealed, seals: &Seals) -> Result<Zeroizing<Vec<u8>>> {
-    match seals.open(place, sealed) {
+/// What is encrypted there, or lies there plainly.
+fn opened(
+    place: &str,
+    encrypted: &Encrypted,
+    encryption: &EncryptionKeys,
+) -> Result<Zeroizing<Vec<u8>>> {
+    match encryption.decrypt(place, encrypted) {
         Ok(bytes) => Ok(bytes),
-        Err(Closed::Plain) => Ok(Zeroizing::new(sealed.bytes.clone())),
+        Err(NotDecrypted::Plain) => Ok(Zeroizing::new(encrypted.bytes.clone())),
         Err(_) => Err(Error::Internal(format!("{place} opened a moment ago"))),
     }
 }
 
 /// Whether the encryption key in force has vouched for it.
-fn stands(seals: &Seals, code: &[Vec<u8>], mac: Option<&Vec<u8>>) -> bool {
-    mac.is_some_and(|mac| seals.vouched_by(code, mac) == seals.name())
+fn stands(encryption: &EncryptionKeys, code: &[Vec<u8>], mac: Option<&Vec<u8>>) -> bool {
+    mac.is_some_and(|mac| encryption.vouched_by(code, mac) == encryption.name())
 }
 
 fn write(app: &App, work: &Work) -> Result<()> {
     let audit = Writer::new(app, &Caller::Trusted)?;
     app.database_for_repair()?.with_transaction(|tx| {
         for row in &work.signing {
-            store::reseal_signing_key(tx, row)?;
+            store::reencrypt_signing_key(tx, row)?;
         }
         for (generation, secrets, mac) in &work.refresh {
-            store::reseal_refresh_key(tx, *generation, secrets, mac.as_ref())?;
+            store::reencrypt_refresh_key(tx, *generation, secrets, mac.as_ref())?;
         }
         if let Some((old, new)) = &work.root {
-            keyed::reseal(tx, old, new)?;
+            keyed::reencrypt(tx, old, new)?;
         }
         if let Some(floor) = &work.floor {
             store::insert_floor(tx, floor)?;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The claims of an access token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Payload")]
+#[non_exhaustive]
 pub struct Claims {
     /// The user's id.
     pub user_id: i64,

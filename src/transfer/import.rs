@@ -19,6 +19,7 @@ const MAX_LINE: usize = 32 * 1024;
 
 /// What an import did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Imported {
     /// Lines read, without blank ones.
     pub lines: u64,

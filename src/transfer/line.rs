@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 
 /// What is wrong with a line. Never holds anything of a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fault {
     /// The line, counted from 1.
     pub line: u64,

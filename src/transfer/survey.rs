@@ -17,6 +17,7 @@ const MAX_KINDS: usize = 64;
 
 /// What an import would do, and the first logins after it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Survey {
     /// What an import would do now.
     pub outcome: Imported,
@@ -28,6 +29,7 @@ pub struct Survey {
 
 /// A kind of hash at one cost.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct HashKind {
     /// The kind, and its parameters.
     pub name: String,

@@ -16,6 +16,7 @@ use crate::tokens::SessionRef;
 
 /// What is to be changed of a user; what is `None` stays as it is.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct Change<'a> {
     /// The new password. Every access token issued before is refused from then on, and all sessions
     /// of the user end but the one in which the user does this: that one can be refreshed.

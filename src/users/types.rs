@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// A user as the API shows one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct User {
     /// The user's number.
     pub id: UserId,

@@ -20,12 +20,12 @@ pub(crate) fn signing(
     ]
 }
 
-/// Of a refresh key, with its secret as it is sealed.
-pub(crate) fn refresh(generation: i64, sealed: &[u8], used_from: i64) -> Vec<Vec<u8>> {
+/// Of a refresh key, with its secret as it is encrypted.
+pub(crate) fn refresh(generation: i64, encrypted: &[u8], used_from: i64) -> Vec<Vec<u8>> {
     vec![
         b"refresh key".to_vec(),
         generation.to_be_bytes().to_vec(),
-        sealed.to_vec(),
+        encrypted.to_vec(),
         used_from.to_be_bytes().to_vec(),
     ]
 }

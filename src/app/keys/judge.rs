@@ -3,7 +3,7 @@
 //! Where there is an encryption key, a row counts if a code under that key vouches for all that
 //! decides what it is used for, and its secret opens. Whoever can write rows without that key can
 //! take keys away and bring none in. A row that does not count is named and passed over, so that a
-//! single one stops nobody. What stops a start is a secret that is not sealed, or keys that nothing
+//! single one stops nobody. What stops a start is a secret that is not encrypted, or keys that nothing
 //! vouches for yet: then an operator has to say whether they are the service's own.
 
 use super::codes;
@@ -15,9 +15,9 @@ use crate::app::keyed;
 use crate::config::Algorithm;
 use crate::error::{Error, Result};
 use crate::tokens::Scheduled;
+use crate::tokens::encryption::{Encrypted, EncryptionKeys, NotDecrypted};
 use crate::tokens::key::Key;
 use crate::tokens::refresh::RefreshKey;
-use crate::tokens::seal::{Closed, Sealed, Seals};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
@@ -38,9 +38,9 @@ impl Floor {
     }
 
     /// As it is stored under the encryption key in force; without one there is none.
-    pub(crate) fn stored(self, seals: &Seals) -> Option<FloorFound> {
+    pub(crate) fn stored(self, encryption: &EncryptionKeys) -> Option<FloorFound> {
         let Self { signing, refresh } = self;
-        let mac = seals.vouch(&codes::floor(signing, refresh))?;
+        let mac = encryption.vouch(&codes::floor(signing, refresh))?;
         Some(FloorFound { mac, signing, refresh })
     }
 }
@@ -63,31 +63,31 @@ pub(crate) struct Judged {
 
 impl Judged {
     /// Judges rows, where generations below `remembered` are known to be replaced.
-    pub(crate) fn of(found: &Found, seals: &Seals, remembered: Floor) -> Self {
+    pub(crate) fn of(found: &Found, encryption: &EncryptionKeys, remembered: Floor) -> Self {
         let floors = found.floors.iter().filter_map(|row| {
             let floor = Floor { signing: row.signing, refresh: row.refresh };
             let parts = codes::floor(row.signing, row.refresh);
-            Some((floor, seals.vouched_by(&parts, &row.mac)?))
+            Some((floor, encryption.vouched_by(&parts, &row.mac)?))
         });
         let floors: Vec<(Floor, &str)> = floors.collect();
         let floor = floors.iter().fold(remembered, |all, (floor, _)| all.or_above(*floor));
-        let stands = |(it, by): &(Floor, &str)| *it == floor && Some(*by) == seals.name();
+        let stands = |(it, by): &(Floor, &str)| *it == floor && Some(*by) == encryption.name();
         let mut judged = Self {
             rows: Rows { now: found.now, floor: (floor.signing, floor.refresh), ..Rows::default() },
             signing: Vec::new(),
             refresh: Vec::new(),
             refused: Vec::new(),
             floor,
-            floor_stands: seals.name().is_none() || floors.iter().any(stands),
+            floor_stands: encryption.name().is_none() || floors.iter().any(stands),
             vouched: !floors.is_empty(),
             opened: !floors.is_empty(),
         };
-        judged.root(found, seals);
+        judged.root(found, encryption);
         for (at, row) in found.signing.iter().enumerate() {
-            judged.signing_key(at, row, seals);
+            judged.signing_key(at, row, encryption);
         }
         for (at, row) in found.refresh.iter().enumerate() {
-            judged.refresh_key(at, row, seals);
+            judged.refresh_key(at, row, encryption);
         }
         // Once there are codes, a row without one has lost it.
         for row in judged.refused.iter_mut().filter(|row| row.why == Why::Unvouched) {
@@ -98,27 +98,32 @@ impl Judged {
         judged
     }
 
-    /// Whether a key that counts is sealed with another than the encryption key in force.
-    pub(crate) fn are_sealed_otherwise(&self, found: &Found, seals: &Seals) -> bool {
+    /// Whether a key that counts is encrypted with another than the encryption key in force.
+    pub(crate) fn are_encrypted_otherwise(
+        &self,
+        found: &Found,
+        encryption: &EncryptionKeys,
+    ) -> bool {
         let signing = self.rows.signing.iter().filter_map(|row| found.signing.get(row.at));
         let private = signing.filter_map(|row| row.private.as_ref());
         let refresh = self.rows.refresh.iter().filter_map(|row| found.refresh.get(row.at));
         let mut all = private.chain(refresh.filter_map(|row| row.secret.as_ref()));
-        all.any(|sealed| sealed.with.as_deref() != seals.name())
+        all.any(|encrypted| encrypted.with.as_deref() != encryption.name())
     }
 
     /// Whether the service can begin with these keys.
     ///
     /// # Errors
     /// [`Error::Startup`], which names the rows that stand against it, and the command.
-    pub(crate) fn stand(&self, seals: &Seals) -> Result<()> {
+    pub(crate) fn stand(&self, encryption: &EncryptionKeys) -> Result<()> {
         self.are_ours()?;
         if let Some(Why::Changed | Why::Foreign(_)) = self.of_root() {
             return Err(keyed::broken());
         }
         let is = |row: &&Refused| matches!(row.why, Why::Plain | Why::Unvouched);
         let due: Vec<&Refused> = self.refused.iter().filter(is).collect();
-        let Some(due) = listed(&due, Refused::to_string).filter(|_| seals.name().is_some()) else {
+        let Some(due) = listed(&due, Refused::to_string).filter(|_| encryption.name().is_some())
+        else {
             return Ok(());
         };
         Err(Error::Startup(format!(
@@ -139,7 +144,7 @@ impl Judged {
             _ => None,
         });
         match foreign {
-            Some(name) if !self.opened => Err(keyed::sealed_otherwise(name)),
+            Some(name) if !self.opened => Err(keyed::encrypted_otherwise(name)),
             _ => Ok(()),
         }
     }
@@ -158,17 +163,17 @@ impl Judged {
         self.refused.push(Refused { place, name, why });
     }
 
-    fn root(&mut self, found: &Found, seals: &Seals) {
+    fn root(&mut self, found: &Found, encryption: &EncryptionKeys) {
         let Some(root) = &found.root else { return };
-        match seals.open(keyed::PLACE, root) {
+        match encryption.decrypt(keyed::PLACE, root) {
             Ok(_) => self.opened = true,
             Err(closed) => self.refuse(Place::Root, "the root secret".to_owned(), closed.into()),
         }
     }
 
-    fn signing_key(&mut self, at: usize, row: &SigningFound, seals: &Seals) {
+    fn signing_key(&mut self, at: usize, row: &SigningFound, encryption: &EncryptionKeys) {
         self.rows.occupied.0.extend(row.generation);
-        match self.signing_row(at, row, seals) {
+        match self.signing_row(at, row, encryption) {
             Ok(Some((row, key))) => {
                 self.signing.push(Scheduled { key, signs_from: row.signs_from });
                 self.rows.signing.push(row);
@@ -187,7 +192,7 @@ impl Judged {
         &mut self,
         at: usize,
         row: &SigningFound,
-        seals: &Seals,
+        encryption: &EncryptionKeys,
     ) -> std::result::Result<Option<(SigningRow, Key)>, Why> {
         let (Some(generation), Some(kid), Some(name), Some(signs_from)) =
             (row.generation, row.kid.as_deref(), row.algorithm.as_deref(), row.signs_from)
@@ -197,12 +202,12 @@ impl Judged {
         is_in_range(generation, signs_from)?;
         let algorithm = Algorithm::named(name);
         let (public, signs) = (row.public.as_deref(), row.private.is_some());
-        let vouched = seals.name().is_none() || {
+        let vouched = encryption.name().is_none() || {
             let public = public.unwrap_or_default();
             let parts = codes::signing((generation, kid), name, public, signs_from, signs);
-            row.mac.as_ref().is_some_and(|mac| seals.vouched_by(&parts, mac).is_some())
+            row.mac.as_ref().is_some_and(|mac| encryption.vouched_by(&parts, mac).is_some())
         };
-        if vouched && seals.name().is_some() {
+        if vouched && encryption.name().is_some() {
             (self.vouched, self.opened) = (true, true);
             if generation < self.floor.signing {
                 return Err(Why::Replaced);
@@ -211,7 +216,7 @@ impl Judged {
                 return Ok(None);
             }
         }
-        let (private, is_plain) = open(&signing_place(kid), row.private.as_ref(), seals)?;
+        let (private, is_plain) = open(&signing_place(kid), row.private.as_ref(), encryption)?;
         let key = key_of(algorithm, private.as_ref().map(|it| it.as_slice()), public, kid)?;
         if is_plain {
             return Err(Why::Plain);
@@ -230,9 +235,9 @@ impl Judged {
         Ok(Some((row, key)))
     }
 
-    fn refresh_key(&mut self, at: usize, row: &RefreshFound, seals: &Seals) {
+    fn refresh_key(&mut self, at: usize, row: &RefreshFound, encryption: &EncryptionKeys) {
         self.rows.occupied.1.extend(row.generation);
-        match self.refresh_row(at, row, seals) {
+        match self.refresh_row(at, row, encryption) {
             Ok((row, key)) => {
                 self.refresh.push((key, row.used_from));
                 self.rows.refresh.push(row);
@@ -248,7 +253,7 @@ impl Judged {
         &mut self,
         at: usize,
         row: &RefreshFound,
-        seals: &Seals,
+        encryption: &EncryptionKeys,
     ) -> std::result::Result<(RefreshRow, RefreshKey), Why> {
         let (Some(generation), Some(secret), Some(used_from)) =
             (row.generation, &row.secret, row.used_from)
@@ -256,17 +261,17 @@ impl Judged {
             return Err(Why::Malformed);
         };
         is_in_range(generation, used_from)?;
-        let (opened, is_plain) = open(&refresh_place(generation), Some(secret), seals)?;
+        let (opened, is_plain) = open(&refresh_place(generation), Some(secret), encryption)?;
         let opened = opened.ok_or(Why::Malformed)?;
         let key = RefreshKey::stored(generation, &opened).map_err(|_| Why::Malformed)?;
         if is_plain {
             return Err(Why::Plain);
         }
         self.opened = true;
-        if seals.name().is_some() {
+        if encryption.name().is_some() {
             let parts = codes::refresh(generation, &secret.bytes, used_from);
             let mac = row.mac.as_ref().ok_or(Why::Unvouched)?;
-            seals.vouched_by(&parts, mac).ok_or(Why::Changed)?;
+            encryption.vouched_by(&parts, mac).ok_or(Why::Changed)?;
             self.vouched = true;
             if generation < self.floor.refresh {
                 return Err(Why::Replaced);
@@ -279,15 +284,19 @@ impl Judged {
     }
 }
 
-/// What a row held, if anything, and whether it was not sealed though there is a key.
+/// What a row held, if anything, and whether it was not encrypted though there is a key.
 type Opened = (Option<Zeroizing<Vec<u8>>>, bool);
 
 /// Opens what is there, or takes it as it lies there.
-fn open(place: &str, sealed: Option<&Sealed>, seals: &Seals) -> std::result::Result<Opened, Why> {
-    let Some(sealed) = sealed else { return Ok((None, false)) };
-    match seals.open(place, sealed) {
+fn open(
+    place: &str,
+    encrypted: Option<&Encrypted>,
+    encryption: &EncryptionKeys,
+) -> std::result::Result<Opened, Why> {
+    let Some(encrypted) = encrypted else { return Ok((None, false)) };
+    match encryption.decrypt(place, encrypted) {
         Ok(bytes) => Ok((Some(bytes), false)),
-        Err(Closed::Plain) => Ok((Some(Zeroizing::new(sealed.bytes.clone())), true)),
+        Err(NotDecrypted::Plain) => Ok((Some(Zeroizing::new(encrypted.bytes.clone())), true)),
         Err(closed) => Err(closed.into()),
     }
 }

@@ -1,6 +1,6 @@
 //! Rows that do not count, and why.
 
-use crate::tokens::seal::Closed;
+use crate::tokens::encryption::NotDecrypted;
 use std::fmt;
 
 /// Which row.
@@ -16,11 +16,11 @@ pub(crate) enum Place {
 /// Why a row does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// It is right, and not sealed though there is an encryption key.
+    /// It is right, and not encrypted though there is an encryption key.
     Plain,
     /// It opens, and nothing vouches for its generation and its turn: from before there were codes.
     Unvouched,
-    /// It is sealed with another encryption key, of this name.
+    /// It is encrypted with another encryption key, of this name.
     Foreign(String),
     /// Its code is missing or is not that of its content, or its secret does not open.
     Changed,
@@ -35,7 +35,7 @@ impl fmt::Display for Why {
         match self {
             Self::Plain => f.write_str("is not encrypted"),
             Self::Unvouched => f.write_str("has no code yet"),
-            Self::Foreign(name) => write!(f, "is sealed with another encryption key ({name:?})"),
+            Self::Foreign(name) => write!(f, "is encrypted with another encryption key ({name:?})"),
             Self::Changed => f.write_str("is not as the service wrote it"),
             Self::Replaced => f.write_str("was replaced as compromised"),
             Self::Malformed => f.write_str("is malformed"),
@@ -58,12 +58,12 @@ impl fmt::Display for Refused {
     }
 }
 
-impl From<Closed> for Why {
-    fn from(closed: Closed) -> Self {
+impl From<NotDecrypted> for Why {
+    fn from(closed: NotDecrypted) -> Self {
         match closed {
-            Closed::Plain => Self::Plain,
-            Closed::Foreign(name) => Self::Foreign(name),
-            Closed::Broken => Self::Changed,
+            NotDecrypted::Plain => Self::Plain,
+            NotDecrypted::Foreign(name) => Self::Foreign(name),
+            NotDecrypted::Broken => Self::Changed,
         }
     }
 }

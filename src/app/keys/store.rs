@@ -7,7 +7,7 @@
 use super::new::NewKey;
 use crate::error::Result;
 use crate::moment::Moment;
-use crate::tokens::seal::Sealed;
+use crate::tokens::encryption::Encrypted;
 use postgres::types::{FromSql, Type};
 use postgres::{Client, Row, Transaction};
 
@@ -19,14 +19,14 @@ pub(crate) struct Found {
     pub(crate) refresh: Vec<RefreshFound>,
     pub(crate) floors: Vec<FloorFound>,
     /// The root secret of keyed hashes, which is read by `keyed` and only looked at here.
-    pub(crate) root: Option<Sealed>,
+    pub(crate) root: Option<Encrypted>,
 }
 
 pub(crate) struct SigningFound {
     pub(crate) generation: Option<i64>,
     pub(crate) kid: Option<String>,
     pub(crate) algorithm: Option<String>,
-    pub(crate) private: Option<Sealed>,
+    pub(crate) private: Option<Encrypted>,
     pub(crate) public: Option<Vec<u8>>,
     pub(crate) signs_from: Option<i64>,
     pub(crate) mac: Option<Vec<u8>>,
@@ -34,7 +34,7 @@ pub(crate) struct SigningFound {
 
 pub(crate) struct RefreshFound {
     pub(crate) generation: Option<i64>,
-    pub(crate) secret: Option<Sealed>,
+    pub(crate) secret: Option<Encrypted>,
     pub(crate) used_from: Option<i64>,
     pub(crate) mac: Option<Vec<u8>>,
 }
@@ -51,8 +51,8 @@ fn get<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Option<T> {
     row.try_get::<_, Option<T>>(at).ok().flatten()
 }
 
-fn sealed(row: &Row, bytes: usize, with: usize) -> Option<Sealed> {
-    get(row, bytes).map(|bytes| Sealed { bytes, with: get(row, with) })
+fn encrypted(row: &Row, bytes: usize, with: usize) -> Option<Encrypted> {
+    get(row, bytes).map(|bytes| Encrypted { bytes, with: get(row, with) })
 }
 
 /// When a signing key's turn comes. The nearest time that there is where it is none: the key still
@@ -88,7 +88,7 @@ pub(crate) fn read(conn: &mut Client) -> Result<Found> {
     let root = conn
         .query_typed(sql, &[])?
         .first()
-        .map(|row| Sealed { bytes: get(row, 0).unwrap_or_default(), with: get(row, 1) });
+        .map(|row| Encrypted { bytes: get(row, 0).unwrap_or_default(), with: get(row, 1) });
     let sql = "SELECT (extract(epoch FROM now()) * 1000)::BIGINT";
     let now = conn.query_typed_one(sql, &[])?.get(0);
     let sql = "SELECT generation, left(kid, 100), left(algorithm, 20),
@@ -100,7 +100,7 @@ pub(crate) fn read(conn: &mut Client) -> Result<Found> {
         generation: get(row, 0),
         kid: get(row, 1),
         algorithm: get(row, 2),
-        private: sealed(row, 3, 4),
+        private: encrypted(row, 3, 4),
         public: get(row, 5),
         signs_from: signs_from(row, 6),
         mac: get(row, 7),
@@ -111,7 +111,7 @@ pub(crate) fn read(conn: &mut Client) -> Result<Found> {
                FROM gatepost.refresh_keys ORDER BY generation";
     let refresh = |row: &Row| RefreshFound {
         generation: get(row, 0),
-        secret: sealed(row, 1, 2),
+        secret: encrypted(row, 1, 2),
         used_from: used_from(row, 3),
         mac: get(row, 4),
     };
@@ -133,8 +133,8 @@ pub(crate) fn insert_signing_key(tx: &mut Transaction<'_>, new: &NewKey) -> Resu
             (&new.generation, Type::INT8),
             (&new.kid, Type::TEXT),
             (&new.algorithm.name(), Type::TEXT),
-            (&new.sealed.bytes, Type::BYTEA),
-            (&new.sealed.with, Type::TEXT),
+            (&new.encrypted.bytes, Type::BYTEA),
+            (&new.encrypted.with, Type::TEXT),
             (&new.public, Type::BYTEA),
             (&new.from, Type::INT8),
             (&new.mac, Type::BYTEA),
@@ -152,8 +152,8 @@ pub(crate) fn insert_refresh_key(tx: &mut Transaction<'_>, new: &NewKey) -> Resu
         sql,
         &[
             (&new.generation, Type::INT8),
-            (&new.sealed.bytes, Type::BYTEA),
-            (&new.sealed.with, Type::TEXT),
+            (&new.encrypted.bytes, Type::BYTEA),
+            (&new.encrypted.with, Type::TEXT),
             (&new.from, Type::INT8),
             (&new.mac, Type::BYTEA),
         ],
@@ -215,17 +215,17 @@ pub(crate) fn remove_all(tx: &mut Transaction<'_>) -> Result<()> {
 }
 
 /// What is written into a row of [`SigningFound`] instead of what it holds.
-pub(crate) struct Resealed {
+pub(crate) struct Reencrypted {
     pub(crate) generation: i64,
     pub(crate) kid: String,
     pub(crate) public: Vec<u8>,
     /// The private half as it was and as it is from now on.
-    pub(crate) private: Option<(Sealed, Sealed)>,
+    pub(crate) private: Option<(Encrypted, Encrypted)>,
     pub(crate) mac: Option<Vec<u8>>,
 }
 
-/// Replaces how a key is sealed, unless somebody has changed its private half since it was read.
-pub(crate) fn reseal_signing_key(tx: &mut Transaction<'_>, row: &Resealed) -> Result<()> {
+/// Replaces how a key is encrypted, unless somebody has changed its private half since it was read.
+pub(crate) fn reencrypt_signing_key(tx: &mut Transaction<'_>, row: &Reencrypted) -> Result<()> {
     let sql = "UPDATE gatepost.signing_keys
                SET private_key = $4, sealed_with = $5, public_key = $6, mac = $7
                WHERE generation = $1 AND kid = $2 AND private_key IS NOT DISTINCT FROM $3";
@@ -246,11 +246,11 @@ pub(crate) fn reseal_signing_key(tx: &mut Transaction<'_>, row: &Resealed) -> Re
     Ok(())
 }
 
-/// As [`reseal_signing_key`].
-pub(crate) fn reseal_refresh_key(
+/// As [`reencrypt_signing_key`].
+pub(crate) fn reencrypt_refresh_key(
     tx: &mut Transaction<'_>,
     generation: i64,
-    (old, new): &(Sealed, Sealed),
+    (old, new): &(Encrypted, Encrypted),
     mac: Option<&Vec<u8>>,
 ) -> Result<()> {
     let sql = "UPDATE gatepost.refresh_keys SET secret = $3, sealed_with = $4, mac = $5

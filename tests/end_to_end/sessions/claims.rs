@@ -124,7 +124,8 @@ fn two_who_change_each_other_at_once_do_not_deadlock() {
         for round in 0..60 {
             barrier.wait();
             if round % 2 == 0 {
-                let change = Change { expires_at: Some(None), ..Change::default() };
+                let mut change = Change::default();
+                change.expires_at = Some(None);
                 gatepost::users::change(app, caller, whom, &change).unwrap();
             } else {
                 gatepost::users::set_admin(app, caller, whom, true).unwrap();

@@ -78,7 +78,8 @@ impl World {
                 state.version.begin(next);
             }
         }
-        let change = Change { locked: Some(locked), ..Change::default() };
+        let mut change = Change::default();
+        change.locked = Some(locked);
         let outcome = gatepost::users::change(&self.app, &Caller::Trusted, account.id, &change);
         let done = self.is_done(if locked { "lock" } else { "unlock" }, &outcome);
         let mut state = account.state();
@@ -107,8 +108,8 @@ impl World {
             state.version.begin(next);
         }
         let current = session.is_some().then_some(&current);
-        let change =
-            Change { password: Some(&new), current_password: current, ..Change::default() };
+        let mut change = Change::default();
+        (change.password, change.current_password) = (Some(&new), current);
         let outcome = gatepost::users::change(&self.app, &caller, account.id, &change);
         let done = self.is_done(if own { "own password" } else { "password" }, &outcome);
         let mut state = account.state();
