@@ -308,5 +308,4 @@ fn keep_alive(fields: &[Field<'_>], version: Version) -> bool {
 }
 
 #[cfg(test)]
-#[path = "framing_tests.rs"]
 mod tests;

@@ -229,5 +229,4 @@ pub(super) fn write_body(out: &mut Vec<u8>, coding: Coding, piece: &[u8], done: 
 }
 
 #[cfg(test)]
-#[path = "reply_tests.rs"]
 mod tests;
