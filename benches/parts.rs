@@ -17,9 +17,9 @@ use std::hint::black_box;
 
 /// 6,000 iterations, a hundredth of a password's.
 fn kernel(criterion: &mut Criterion) {
-    for lanes in 1..=benchmark::lanes() {
-        criterion.bench_function(&format!("kernel, {lanes} at once"), |bencher| {
-            let mut hashes = vec![[0; 32]; lanes];
+    for slots in 1..=benchmark::slots() {
+        criterion.bench_function(&format!("kernel, {slots} at once"), |bencher| {
+            let mut hashes = vec![[0; 32]; slots];
             bencher.iter(|| benchmark::derive(PASSWORD.as_bytes(), &[7; 16], 6_000, &mut hashes));
         });
     }

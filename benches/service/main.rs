@@ -98,18 +98,18 @@ fn reads(table: &mut Table, service: &Process, pgbench: &PgBench, token: &str, e
 
 fn logins(table: &mut Table, service: &Process, extent: &Extent) {
     table.section("POST /, 600,000 iterations, against the kernel alone on all cores");
-    // A client alone waits for one hash at a time, which the kernel alone does with one lane.
-    for (clients, lanes, threads) in [(1, 1, 1), (8, 3, cores()), (64, 3, cores())] {
+    // A client alone waits for one hash at a time, which the kernel alone does with one slot.
+    for (clients, slots, threads) in [(1, 1, 1), (8, 3, cores()), (64, 3, cores())] {
         let (mut ours, mut kernel) = (Vec::new(), Vec::new());
         for round in 1..=extent.rounds {
             progress(&format!("logins of {clients} clients, {round} of {}", extent.rounds));
-            kernel.push(peers::kernel(lanes, threads, extent.seconds));
+            kernel.push(peers::kernel(slots, threads, extent.seconds));
             ours.push(Load::log_in(USERS).run(service, clients, extent.seconds));
         }
         let rates: Vec<f64> = ours.iter().map(|figures| figures.rate).collect();
         table.line(&format!("{clients} clients, logins/s"), rates.clone());
         table.line("    p99, ms", ours.iter().map(|figures| figures.p99_ms).collect());
-        table.line(&format!("    kernel, {lanes} at once a thread, hashes/s"), kernel.clone());
+        table.line(&format!("    kernel, {slots} at once a thread, hashes/s"), kernel.clone());
         table.ratios("    logins : hashes", &rates, &kernel);
     }
 }
