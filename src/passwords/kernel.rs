@@ -58,6 +58,12 @@ impl Kernel {
         }
     }
 
+    /// A stand-in, for tests of those who use a kernel.
+    #[cfg(test)]
+    pub(super) fn of(derive: Derive) -> Self {
+        Self { fast: Some(derive), failed_self_check: false }
+    }
+
     /// Computes every job, [`slots`](Self::slots) of them at once, and calls `between` every quarter
     /// of a millisecond or so of it. By the crate, whose loop cannot be left, only between jobs.
     pub(crate) fn derive(&self, jobs: &mut [Job<'_>], between: &dyn Fn()) {
