@@ -5,14 +5,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/end_to_end/support/cluster.rs"]
-mod cluster;
 #[path = "shared/site.rs"]
 mod site;
 
-use cluster::Cluster;
 use gatepost::{App, Caller, Cursor, Login, Page, Password, Profile, UserId};
+use gatepost_test_support::Cluster;
 use postgres::NoTls;
 use site::PASSWORD;
 use std::sync::Mutex;

@@ -3,15 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/end_to_end/support/cluster.rs"]
-mod cluster;
 #[path = "shared/site.rs"]
 mod site;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gatepost::front_door::framing::{Limits, parse};
 use gatepost::{App, Caller, Login, Password, Profile, benchmark};
+use gatepost_test_support::Cluster;
 use site::PASSWORD;
 use std::hint::black_box;
 
@@ -27,7 +25,7 @@ fn kernel(criterion: &mut Criterion) {
 
 /// Verified anew each time, and remembered.
 fn tokens(criterion: &mut Criterion) {
-    let cluster = cluster::Cluster::start();
+    let cluster = Cluster::start();
     let mut config = site::prepare(&cluster, Profile::Testing);
     let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
     for (name, verified_tokens) in [("verified anew", 0), ("remembered", 1024)] {

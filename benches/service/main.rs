@@ -9,9 +9,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../../tests/end_to_end/support/cluster.rs"]
-mod cluster;
 mod load;
 mod peers;
 mod process;
@@ -20,6 +17,7 @@ mod report;
 mod site;
 
 use gatepost::Profile;
+use gatepost_test_support::Cluster;
 use load::Load;
 use peers::PgBench;
 use process::Process;
@@ -44,7 +42,7 @@ fn main() {
         if quick { Extent { rounds: 3, seconds: 2 } } else { Extent { rounds: 9, seconds: 5 } };
     peers::need("wrk");
     progress("starting a private PostgreSQL and filling it");
-    let cluster = cluster::Cluster::start_durable();
+    let cluster = Cluster::start_durable();
     let site = process::Site::prepare(&cluster, Profile::Development, USERS);
     let mut table = Table::default();
 

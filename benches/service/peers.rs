@@ -1,6 +1,6 @@
 //! What Gatepost is held against: PostgreSQL without it, and its own kernel without the rest.
 
-use crate::cluster::Cluster;
+use gatepost_test_support::Cluster;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

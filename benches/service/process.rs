@@ -1,8 +1,8 @@
 //! The release binary as a process of its own.
 
-use crate::cluster::Cluster;
 use crate::site::{self, PASSWORD};
 use gatepost::{App, Caller, Login, Password, Profile, Secret};
+use gatepost_test_support::Cluster;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};

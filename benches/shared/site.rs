@@ -1,7 +1,7 @@
 //! A database for a benchmark, made and migrated as an operator would, and the settings to use it.
 
-use crate::cluster::Cluster;
 use gatepost::{Config, Profile, Secret, database};
+use gatepost_test_support::Cluster;
 
 /// The password of both roles, and of every user.
 pub(crate) const PASSWORD: &str = "correct horse battery";

@@ -1,12 +1,12 @@
 //! The database away, back, in the way, or behind.
 
-use crate::support::cluster::Cluster;
 use crate::support::program::{Home, Running};
 use crate::support::{
     APP_PASSWORD, CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, bootstrap, client, config,
     conninfo, new_database, problem,
 };
 use gatepost::{Config, Error, Profile, Secret, Service, database};
+use gatepost_test_support::Cluster;
 use postgres::NoTls;
 use reqwest::Method;
 use serde_json::json;
