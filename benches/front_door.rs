@@ -14,15 +14,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
-#[expect(dead_code, reason = "other benchmarks use more of it")]
-#[path = "../tests/end_to_end/support/cluster.rs"]
-mod cluster;
 #[path = "shared/site.rs"]
 mod site;
 
 use gatepost::domain::{Login, UserId};
 use gatepost::passwords::Password;
 use gatepost::{App, Caller, Config, Profile, Service};
+use gatepost_test_support::Cluster;
 use site::PASSWORD;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -47,7 +45,7 @@ fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick");
     let (rounds, seconds) = if quick { (3, 2) } else { (11, 5) };
 
-    let cluster = cluster::Cluster::start();
+    let cluster = Cluster::start();
     let service = Service::start(config(&cluster)).unwrap();
     let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
     let alice =
@@ -98,7 +96,7 @@ fn main() {
     });
 }
 
-fn config(cluster: &cluster::Cluster) -> Config {
+fn config(cluster: &Cluster) -> Config {
     let mut config = site::prepare(cluster, Profile::Testing);
     config.server.listen = "127.0.0.1:0".parse().unwrap();
     // No run is to end in the middle of reconnecting.

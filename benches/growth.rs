@@ -5,17 +5,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/end_to_end/support/cluster.rs"]
-mod cluster;
 #[path = "shared/site.rs"]
 mod site;
 
-use cluster::Cluster;
 use gatepost::domain::{Login, Page, UserId};
 use gatepost::passwords::Password;
 use gatepost::revocations::Cursor;
 use gatepost::{App, Caller, Profile};
+use gatepost_test_support::Cluster;
 use postgres::NoTls;
 use site::PASSWORD;
 use std::sync::Mutex;

@@ -3,7 +3,7 @@
 //! `cargo bench --bench hashing`, with `-- --quick` for a tenth of the iterations. With `-- --bounds`
 //! it prints what the costliest hash of each kind takes, of those that an import takes.
 
-use gatepost::benchmark::{costliest_hashes, derive, failed_self_check, lanes, verify};
+use gatepost::benchmark::{costliest_hashes, derive, failed_self_check, slots, verify};
 use std::process::Command;
 use std::time::Instant;
 
@@ -41,7 +41,7 @@ fn main() {
         way("kernel, two at once", |n| Some(by_kernel::<2>(n))),
         way("kernel, three at once", |n| Some(by_kernel::<3>(n))),
     ];
-    println!("{iterations} iterations, {ROUNDS} rounds; this machine's lanes: {}", lanes());
+    println!("{iterations} iterations, {ROUNDS} rounds; hashes at once: {}", slots());
     for round in 1..=ROUNDS {
         eprint!("\rround {round}");
         for way in &mut ways {

@@ -3,9 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/end_to_end/support/cluster.rs"]
-mod cluster;
 #[path = "shared/site.rs"]
 mod site;
 
@@ -14,14 +11,15 @@ use gatepost::domain::Login;
 use gatepost::front_door::framing::{Limits, parse};
 use gatepost::passwords::Password;
 use gatepost::{App, Caller, Profile, benchmark};
+use gatepost_test_support::Cluster;
 use site::PASSWORD;
 use std::hint::black_box;
 
 /// 6,000 iterations, a hundredth of a password's.
 fn kernel(criterion: &mut Criterion) {
-    for lanes in 1..=benchmark::lanes() {
-        criterion.bench_function(&format!("kernel, {lanes} at once"), |bencher| {
-            let mut hashes = vec![[0; 32]; lanes];
+    for slots in 1..=benchmark::slots() {
+        criterion.bench_function(&format!("kernel, {slots} at once"), |bencher| {
+            let mut hashes = vec![[0; 32]; slots];
             bencher.iter(|| benchmark::derive(PASSWORD.as_bytes(), &[7; 16], 6_000, &mut hashes));
         });
     }
@@ -29,7 +27,7 @@ fn kernel(criterion: &mut Criterion) {
 
 /// Verified anew each time, and remembered.
 fn tokens(criterion: &mut Criterion) {
-    let cluster = cluster::Cluster::start();
+    let cluster = Cluster::start();
     let mut config = site::prepare(&cluster, Profile::Testing);
     let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
     for (name, verified_tokens) in [("verified anew", 0), ("remembered", 1024)] {

@@ -6,10 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/end_to_end/support/cluster.rs"]
-mod cluster;
-
+use gatepost_test_support::Cluster;
 use postgres::types::Type;
 use postgres::{Client, NoTls};
 use std::time::Instant;
@@ -20,7 +17,7 @@ const SQL: &str =
     "SELECT id, login, admin, created_at, token_version FROM users WHERE id IN ($1, $2)";
 
 fn main() {
-    let cluster = cluster::Cluster::start();
+    let cluster = Cluster::start();
     let mut client = cluster.admin("postgres").connect(NoTls).unwrap();
     client
         .batch_execute(

@@ -42,9 +42,9 @@ pub fn is_common(password: &str) -> bool {
     common::is_common(password)
 }
 
-/// How many passwords the kernel takes at once.
-pub fn lanes() -> usize {
-    Kernel::detect().lanes()
+/// How many passwords the kernel computes at once.
+pub fn slots() -> usize {
+    Kernel::detect().slots()
 }
 
 /// Whether the kernel computed something wrong and the crate stands in for it.

@@ -307,14 +307,10 @@ pub(crate) fn complete(connect: &mut postgres::Config, settings: &config::Databa
 }
 
 #[cfg(test)]
-#[expect(dead_code, reason = "the end-to-end tests use more of it")]
-#[path = "../tests/end_to_end/support/cluster.rs"]
-mod cluster;
-
-#[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{Config, Profile};
+    use gatepost_test_support::Cluster;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     fn count(database: &Database) -> i64 {
@@ -328,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_transaction_commits_on_ok_and_rolls_back_on_err_and_on_panic() {
-        let cluster = cluster::Cluster::start();
+        let cluster = Cluster::start();
         let mut settings = Config::new(Profile::Testing).database;
         settings.pool_size = 1;
         let database = Database::open(cluster.admin("postgres"), &settings);

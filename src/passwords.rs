@@ -9,8 +9,11 @@ pub(crate) mod breached;
 pub(crate) mod common;
 pub(crate) mod cost;
 mod foreign;
+mod form;
+mod hashing_threads;
 pub(crate) mod kernel;
-mod lane;
+mod not_a_hash;
+mod password;
 mod patterns;
 mod pepper;
 mod phc;
@@ -21,85 +24,17 @@ use crate::activity::{self, Activity};
 use crate::config;
 use crate::error::{Error, Result};
 pub use breached::{Built, build_breach_list};
-use caseless::Caseless;
 use foreign::{Digest, Foreign};
+use form::Form;
+use hashing_threads::{Bounds, HashingThreads};
 use kernel::HASH_BYTES;
-use lane::{Bounds, Lane};
+pub use password::Password;
 use pepper::Peppers;
 use phc::{Own, SALT_BYTES};
 pub(crate) use policy::Policy;
 use std::sync::Arc;
-use stored::Form;
 pub(crate) use stored::PasswordHash;
 use subtle::ConstantTimeEq;
-use unicode_normalization::UnicodeNormalization;
-use zeroize::Zeroizing;
-
-/// Most bytes of a password after normalisation: enough for any passphrase, and a bound on what
-/// one login can make us compute.
-const MAX_BYTES: usize = 1024;
-
-/// A password as somebody typed it, normalised once (NFKC, as NIST SP 800-63B-4 section 3.1.1.2
-/// asks), so that it is the same from every keyboard. It cannot be printed, and its memory is
-/// overwritten when it goes.
-pub struct Password {
-    normalised: Zeroizing<String>,
-    /// As it came, where that is not the same: for hashes of services that did not normalise.
-    received: Option<Zeroizing<String>>,
-}
-
-impl Password {
-    /// Takes a password in. It is never cut, trimmed or otherwise changed but by NFKC.
-    ///
-    /// # Errors
-    /// [`Error::InvalidRequest`] when it is empty, holds a NUL, or has over 1,024 bytes (UTF-8,
-    /// after normalisation).
-    pub fn parse(text: &str) -> Result<Self> {
-        if text.is_empty() {
-            return Err(Error::parameter("password", "must not be empty"));
-        }
-        if text.contains('\0') {
-            return Err(Error::parameter("password", "must not contain a NUL character"));
-        }
-        // One allocation that normalisation cannot outgrow: no copies stay behind half-made.
-        let mut normalised = Zeroizing::new(String::with_capacity(MAX_BYTES + 4));
-        for c in text.nfkc() {
-            normalised.push(c);
-            if normalised.len() > MAX_BYTES {
-                return Err(Error::parameter("password", "must have at most 1024 bytes"));
-            }
-        }
-        let received = (*normalised != text).then(|| Zeroizing::new(text.to_owned()));
-        Ok(Self { normalised, received })
-    }
-
-    /// In a form in which spellings that differ only in case or width are the same.
-    fn folded(&self) -> Zeroizing<String> {
-        fold(&self.normalised)
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.normalised.as_bytes()
-    }
-
-    fn received(&self) -> &[u8] {
-        self.received.as_ref().unwrap_or(&self.normalised).as_bytes()
-    }
-}
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Password(…)")
-    }
-}
-
-/// Case-folded and normalised.
-fn fold(text: &str) -> Zeroizing<String> {
-    // Folding makes at most three characters of one.
-    let mut folded = Zeroizing::new(String::with_capacity(3 * text.len()));
-    folded.extend(text.nfkc().default_case_fold().nfkc());
-    folded
-}
 
 /// Whether a password was the right one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +50,7 @@ pub(crate) enum Verdict {
 
 /// Hashes and verifies at the configured strength.
 pub(crate) struct Hasher {
-    lane: Lane,
+    threads: HashingThreads,
     iterations: u32,
     peppers: Peppers,
     /// Stands in for the hash of a login that nobody has.
@@ -145,8 +80,8 @@ impl Hasher {
             // The other half of the callers is for whoever asks for less.
             most_costly: (callers / 2).max(1),
         };
-        let lane = Lane::start(bounds, activity)?;
-        Ok(Self { lane, iterations, peppers, nobody })
+        let threads = HashingThreads::start(bounds, activity)?;
+        Ok(Self { threads, iterations, peppers, nobody })
     }
 
     /// Hashes a new password.
@@ -211,10 +146,10 @@ impl Hasher {
         let right = match foreign {
             // What the kernel computes anyway, and faster than the crate.
             Foreign::Pbkdf2 { digest: Digest::Sha256, iterations, salt, hash } => {
-                let computed = self.lane.derive(password.received(), salt, *iterations)?;
+                let computed = self.threads.derive(password.received(), salt, *iterations)?;
                 computed.ct_eq(hash).into()
             }
-            other => self.lane.verify(password.received(), other)?,
+            other => self.threads.verify(password.received(), other)?,
         };
         Ok(if right { Verdict::RightButWeak } else { Verdict::Wrong })
     }
@@ -228,7 +163,7 @@ impl Hasher {
     pub(crate) fn check(&self, stored: &PasswordHash) -> std::result::Result<(), String> {
         match &stored.form {
             Form::Own(own) | Form::Alike(own) => self.peppers.check(own.pepper),
-            Form::Foreign(foreign) => self.lane.check_budget(foreign),
+            Form::Foreign(foreign) => self.threads.check_budget(foreign),
         }
     }
 
@@ -240,7 +175,7 @@ impl Hasher {
     ) -> Result<[u8; HASH_BYTES]> {
         #[cfg(test)]
         tests::DERIVED.set(tests::DERIVED.get() + iterations);
-        self.lane.derive(password, &salt, iterations)
+        self.threads.derive(password, &salt, iterations)
     }
 }
 

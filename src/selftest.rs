@@ -16,106 +16,30 @@
 
 mod accounts;
 mod client;
+mod kind;
+mod progress;
 mod report;
 mod statistics;
 
 use crate::app::{App, Sharing};
 use crate::config::{Config, ForwardedHeader, Listen};
-use crate::domain::Login;
 use crate::error::{Error, Result};
 use crate::http::{PrivateDir, Request};
 use crate::service::Service;
 use accounts::{Logins, answer, random_word, with_accounts};
 use client::{Answer, Client};
+use kind::{Kind, Times};
+pub use progress::{Progress, Tries};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 pub use report::Timing;
-use statistics::Difference;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Rounds before those that count: connections are opened, statements prepared, caches filled.
 const WARM_UP: u32 = 20;
-
-/// How many tries of each kind. The error of a comparison falls with the root of their number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tries(u32);
-
-impl Tries {
-    /// As many as the project promises the result for.
-    pub const DEFAULT: Self = Self(2_000);
-
-    /// Takes a number from outside.
-    ///
-    /// # Errors
-    /// [`Error::InvalidRequest`] outside of 50 to 100,000: fewer could not show anything, and more
-    /// take minutes to compare.
-    pub fn parse(tries: u32) -> Result<Self> {
-        if (50..=100_000).contains(&tries) {
-            Ok(Self(tries))
-        } else {
-            Err(Error::parameter("tries", "must be 50 to 100000"))
-        }
-    }
-
-    /// The number.
-    pub fn get(self) -> u32 {
-        self.0
-    }
-}
-
-/// What is under way.
-#[derive(Debug)]
-pub enum Progress<'a> {
-    /// These accounts are about to be made, and deleted at the end.
-    Accounts([&'a Login; 2]),
-    /// So many tries of each kind are done, and the rest will take so long.
-    Tried(u32, Duration),
-    /// All tries are done and are being compared.
-    Comparing,
-    /// This account could not be deleted.
-    LeftBehind(&'a Login, &'a Error),
-}
-
-/// What a login is refused for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// The password is wrong.
-    Known,
-    /// The same once more: whatever there is between these two is noise.
-    Control,
-    /// Nobody has the login.
-    Unknown,
-    /// The account is locked, and the password wrong.
-    Locked,
-}
-
-impl Kind {
-    const ALL: [Self; 4] = [Self::Known, Self::Control, Self::Unknown, Self::Locked];
-
-    /// Which are compared. The first is the control.
-    const PAIRS: [(Self, Self); 4] = [
-        (Self::Control, Self::Known),
-        (Self::Unknown, Self::Known),
-        (Self::Locked, Self::Known),
-        (Self::Locked, Self::Unknown),
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Known => "known",
-            Self::Control => "known again",
-            Self::Unknown => "unknown",
-            Self::Locked => "locked",
-        }
-    }
-}
-
-/// The nanoseconds of each kind, in the order of [`Kind::ALL`]; those of one round stand at the
-/// same place.
-type Times = [Vec<u64>; 4];
 
 /// Measures refused logins of known, unknown and locked accounts and compares them. `watch` is told
 /// of the progress; when it breaks, nothing more is tried, and the outcome is `None`. The accounts
@@ -177,10 +101,10 @@ fn for_measuring(mut config: Config, socket: PathBuf) -> Config {
 fn measure(
     client: &mut Client,
     logins: &Logins,
-    Tries(tries): Tries,
+    tries: Tries,
     watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Option<Times>> {
-    let mut random = SmallRng::from_rng(&mut rand::rng());
+    let (tries, mut random) = (tries.get(), SmallRng::from_rng(&mut rand::rng()));
     let mut times: Times = Kind::ALL.map(|_| Vec::with_capacity(tries as usize));
     let (mut order, mut first) = ([0, 1, 2, 3], None);
     let mut begin = Instant::now();

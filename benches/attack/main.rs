@@ -11,9 +11,6 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
 mod client;
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../../tests/end_to_end/support/cluster.rs"]
-mod cluster;
 mod flood;
 #[expect(dead_code, reason = "the benchmark of the service uses more of it")]
 #[path = "../service/process.rs"]
@@ -24,8 +21,8 @@ mod report;
 mod site;
 
 use client::Client;
-use cluster::Cluster;
 use gatepost::Profile;
+use gatepost_test_support::Cluster;
 use process::{Process, Site};
 use report::{Table, progress};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

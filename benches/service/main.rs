@@ -9,9 +9,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../../tests/end_to_end/support/cluster.rs"]
-mod cluster;
 mod load;
 mod peers;
 mod process;
@@ -20,6 +17,7 @@ mod report;
 mod site;
 
 use gatepost::Profile;
+use gatepost_test_support::Cluster;
 use load::Load;
 use peers::PgBench;
 use process::Process;
@@ -44,7 +42,7 @@ fn main() {
         if quick { Extent { rounds: 3, seconds: 2 } } else { Extent { rounds: 9, seconds: 5 } };
     peers::need("wrk");
     progress("starting a private PostgreSQL and filling it");
-    let cluster = cluster::Cluster::start_durable();
+    let cluster = Cluster::start_durable();
     let site = process::Site::prepare(&cluster, Profile::Development, USERS);
     let mut table = Table::default();
 
@@ -98,18 +96,18 @@ fn reads(table: &mut Table, service: &Process, pgbench: &PgBench, token: &str, e
 
 fn logins(table: &mut Table, service: &Process, extent: &Extent) {
     table.section("POST /, 600,000 iterations, against the kernel alone on all cores");
-    // A client alone waits for one hash at a time, which the kernel alone does with one lane.
-    for (clients, lanes, threads) in [(1, 1, 1), (8, 3, cores()), (64, 3, cores())] {
+    // A client alone waits for one hash at a time, which the kernel alone does with one slot.
+    for (clients, slots, threads) in [(1, 1, 1), (8, 3, cores()), (64, 3, cores())] {
         let (mut ours, mut kernel) = (Vec::new(), Vec::new());
         for round in 1..=extent.rounds {
             progress(&format!("logins of {clients} clients, {round} of {}", extent.rounds));
-            kernel.push(peers::kernel(lanes, threads, extent.seconds));
+            kernel.push(peers::kernel(slots, threads, extent.seconds));
             ours.push(Load::log_in(USERS).run(service, clients, extent.seconds));
         }
         let rates: Vec<f64> = ours.iter().map(|figures| figures.rate).collect();
         table.line(&format!("{clients} clients, logins/s"), rates.clone());
         table.line("    p99, ms", ours.iter().map(|figures| figures.p99_ms).collect());
-        table.line(&format!("    kernel, {lanes} at once a thread, hashes/s"), kernel.clone());
+        table.line(&format!("    kernel, {slots} at once a thread, hashes/s"), kernel.clone());
         table.ratios("    logins : hashes", &rates, &kernel);
     }
 }

@@ -1,6 +1,6 @@
 //! What Gatepost is held against: PostgreSQL without it, and its own kernel without the rest.
 
-use crate::cluster::Cluster;
+use gatepost_test_support::Cluster;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -77,16 +77,16 @@ impl PgBench {
 }
 
 /// The hashing kernel without a service around it: hashes per second of so many threads.
-pub(crate) fn kernel(lanes: usize, threads: usize, seconds: u64) -> f64 {
+pub(crate) fn kernel(slots: usize, threads: usize, seconds: u64) -> f64 {
     let (begin, end) = (Instant::now(), Duration::from_secs(seconds));
     let count = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 while begin.elapsed() < end {
-                    let mut hashes = vec![[0; 32]; lanes];
+                    let mut hashes = vec![[0; 32]; slots];
                     gatepost::benchmark::derive(b"correct horse", &[7; 16], 600_000, &mut hashes);
-                    count.fetch_add(lanes as u64, Ordering::Relaxed);
+                    count.fetch_add(slots as u64, Ordering::Relaxed);
                 }
             });
         }

@@ -1,11 +1,11 @@
 //! The release binary as a process of its own.
 
-use crate::cluster::Cluster;
 use crate::site::{self, PASSWORD};
 use gatepost::domain::Login;
 use gatepost::passwords::Password;
 use gatepost::secret::Secret;
 use gatepost::{App, Caller, Profile};
+use gatepost_test_support::Cluster;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};

@@ -1,8 +1,8 @@
 //! A database for a benchmark, made and migrated as an operator would, and the settings to use it.
 
-use crate::cluster::Cluster;
 use gatepost::secret::Secret;
 use gatepost::{Config, Profile, database};
+use gatepost_test_support::Cluster;
 
 /// The password of both roles, and of every user.
 pub(crate) const PASSWORD: &str = "correct horse battery";

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mio::Token;
 
 use super::connection::{Connection, State};
-use super::crowd::{Place, Room};
+use super::connection_limits::{Place, Room};
 use super::event_loop::{ACCEPT_AGAIN, EventLoop};
 use super::exchange::is_out_of_descriptors;
 use super::forwarded::{counted_as, is_listed};
@@ -68,15 +68,15 @@ impl EventLoop {
 
     /// Descriptors ran out: whoever has been idle longest gives one back.
     pub(super) fn make_way(&mut self) {
-        if let Some(longest_idle) = self.crowd.longest_idle() {
+        if let Some(longest_idle) = self.connection_limits.longest_idle() {
             self.close(longest_idle);
         }
     }
 
     /// All hold too much, since somebody of this network holds more: the fullest give way.
     pub(super) fn relieve(&mut self, grower: Network) {
-        while self.crowd.holds_too_much()
-            && let Some(heaviest) = self.crowd.heaviest(grower)
+        while self.connection_limits.holds_too_much()
+            && let Some(heaviest) = self.connection_limits.heaviest(grower)
         {
             self.overload.warn(self.now, "clients make us hold too much, some hear 503");
             self.take_back(heaviest);
@@ -93,7 +93,7 @@ impl EventLoop {
             }
             State::Waiting(request) => {
                 if let Some(ticket) = request.ticket {
-                    self.lanes[request.lane as usize].waiting.remove(ticket);
+                    self.pools[request.lane as usize].waiting.remove(ticket);
                 }
                 self.with_client(token, |client, cx| client.answer_request(refusal, cx));
             }
@@ -103,14 +103,14 @@ impl EventLoop {
         self.work.push_back(token);
         let Some(client) = self.clients.get_mut(token) else { return };
         let (network, held) = (client.network, client.held());
-        self.crowd.set_held(token, &mut client.place, network, held);
+        self.connection_limits.set_held(token, &mut client.place, network, held);
     }
 
     fn admit(&mut self, stream: Stream, peer: IpAddr, is_tcp: bool) {
         let listed = is_listed(peer, &self.settings.trusted_proxies);
         let exempt = peer.is_loopback() || listed;
         let address = (!exempt).then(|| counted_as(peer));
-        let room = self.crowd.room_for(address);
+        let room = self.connection_limits.room_for(address);
         match room {
             Room::Yes => {}
             Room::After(longest_idle) => self.close(longest_idle),
@@ -128,14 +128,14 @@ impl EventLoop {
             Err(error) => return self.trouble.warn(self.now, &format!("TLS: {error}")),
         };
         let network = if listed { Network::of_proxy(peer) } else { Network::of(peer) };
-        let place = self.crowd.enter(address, refused);
+        let place = self.connection_limits.enter(address, refused);
         self.settle_in(stream, peer, network, place);
     }
 
     fn settle_in(&mut self, mut stream: Stream, peer: IpAddr, network: Network, mut place: Place) {
         let (token, refused) = (self.clients.next_token(), place.refused);
         if let Err(error) = stream.register(self.poll.registry(), token) {
-            self.crowd.leave(token, &mut place);
+            self.connection_limits.leave(token, &mut place);
             return self.trouble.warn(self.now, &format!("cannot watch a connection: {error}"));
         }
         let client = Connection::new(stream, peer, network, place, self.now);
@@ -145,7 +145,7 @@ impl EventLoop {
             self.with_client(token, |client, cx| client.refuse(refusal, cx));
         }
         self.drive(token);
-        if let Some(other) = self.crowd.excess_handshake(network) {
+        if let Some(other) = self.connection_limits.excess_handshake(network) {
             self.close(other);
         }
     }

@@ -3,9 +3,9 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::SystemTime;
 
-use super::framing::Version;
 use super::problem::{Problem, Refusal};
 use super::reply::connection_line;
+use super::request_line::Version;
 
 /// What a client waits for that said `Expect: 100-continue`.
 pub(super) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

@@ -158,5 +158,4 @@ const fn is_token(byte: u8) -> bool {
 }
 
 #[cfg(test)]
-#[path = "chunked_tests.rs"]
 mod tests;

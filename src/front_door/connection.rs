@@ -10,17 +10,18 @@ use std::time::Instant;
 
 use mio::Token;
 
-use super::Hooks;
 use super::answer::{self, CONTINUE, Recipient, RequestIds};
-use super::crowd::Place;
+use super::connection_limits::Place;
 use super::forwarded::{client_address, say_if_unlisted};
 use super::framing::{self, Decision, Limits};
+use super::lane::Hooks;
+use super::nonblocking::{Handshake, is_not_now};
 use super::outgoing::Outgoing;
 use super::problem::Refusal;
 use super::reply::Coding;
 use super::request::{Receiving, Request};
 use super::settings::Settings;
-use super::stream::{Handshake, Stream, is_not_now};
+use super::stream::Stream;
 use crate::shares::Network;
 
 /// Reads in a row before others have their turn.

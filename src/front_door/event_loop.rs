@@ -13,17 +13,17 @@ use mio::{Events, Poll, Token, Waker};
 
 use super::answer::RequestIds;
 use super::connection::{Connection, Context, State, Step};
-use super::crowd::Crowd;
+use super::connection_limits::ConnectionLimits;
 use super::deadlines::Deadlines;
 use super::framing::Limits;
+use super::lane::{Hooks, Lane, Upstreams};
+use super::lifecycle::Lifecycle;
 use super::listener::Listener;
-use super::quiet::Quiet;
+use super::log_throttle::LogThrottle;
 use super::settings::Settings;
 use super::slots::{Kind, Slots, fixed, index, kind};
-use super::stopping::Shared;
 use super::upstream::Pool;
 use super::waiting::WaitingList;
-use super::{Hooks, Lane, Upstreams};
 use crate::shares::Successes;
 
 /// Bytes of one read, shared by all.
@@ -46,8 +46,8 @@ pub(super) struct EventLoop {
     pub(super) ids: RequestIds,
     pub(super) listeners: Vec<Listener>,
     pub(super) clients: Slots<Connection>,
-    pub(super) lanes: [Pool; 2],
-    pub(super) crowd: Crowd,
+    pub(super) pools: [Pool; 2],
+    pub(super) connection_limits: ConnectionLimits,
     pub(super) successes: Successes,
     pub(super) deadlines: Deadlines,
     pub(super) work: VecDeque<Token>,
@@ -58,10 +58,10 @@ pub(super) struct EventLoop {
     pub(super) stop_at: Option<Instant>,
     pub(super) draining: bool,
     pub(super) cut_off: usize,
-    pub(super) overload: Quiet,
-    pub(super) trouble: Quiet,
+    pub(super) overload: LogThrottle,
+    pub(super) trouble: LogThrottle,
     said_unlisted: bool,
-    pub(super) shared: Arc<Shared>,
+    pub(super) lifecycle: Arc<Lifecycle>,
     #[cfg(feature = "tls")]
     pub(super) certificates: Option<Arc<super::tls::Certificates>>,
     #[cfg(feature = "tls")]
@@ -74,13 +74,13 @@ impl EventLoop {
         mut listeners: Vec<Listener>,
         upstreams: Upstreams,
         hooks: Hooks,
-        shared: Arc<Shared>,
+        lifecycle: Arc<Lifecycle>,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         for (at, listener) in listeners.iter_mut().enumerate() {
             listener.register(poll.registry(), fixed(Kind::Listener, at))?;
         }
-        let lanes = [
+        let pools = [
             Pool::new(
                 Kind::Ordinary,
                 upstreams.ordinary,
@@ -103,8 +103,8 @@ impl EventLoop {
             ids: RequestIds::new(),
             listeners,
             clients: Slots::new(Kind::Client),
-            lanes,
-            crowd: Crowd::new(&settings),
+            pools,
+            connection_limits: ConnectionLimits::new(&settings),
             successes: Successes::default(),
             deadlines: Deadlines::default(),
             work: VecDeque::new(),
@@ -115,10 +115,10 @@ impl EventLoop {
             stop_at: None,
             draining: false,
             cut_off: 0,
-            overload: Quiet::default(),
-            trouble: Quiet::default(),
+            overload: LogThrottle::default(),
+            trouble: LogThrottle::default(),
             said_unlisted: false,
-            shared,
+            lifecycle,
             #[cfg(feature = "tls")]
             certificates: None,
             #[cfg(feature = "tls")]
@@ -262,18 +262,18 @@ impl EventLoop {
     /// Brings deadlines and counts in line with the state that a client is in now.
     fn settle(&mut self, token: Token) {
         let Some(client) = self.clients.get_mut(token) else { return };
-        let lanes = &self.lanes;
+        let pools = &self.pools;
         let due = client.due(&self.settings, self.draining, |request| {
-            lanes[request.lane as usize].waiting_deadline
+            pools[request.lane as usize].waiting_deadline
         });
         self.deadlines.change(token, &mut client.deadline, Some(due));
         let idle = matches!(client.state, State::Idle);
         let shaking = matches!(client.state, State::Handshaking);
-        self.crowd.set_idle(token, &mut client.place, idle);
+        self.connection_limits.set_idle(token, &mut client.place, idle);
         let network = client.network;
-        self.crowd.set_handshake(token, &mut client.place, network, shaking);
+        self.connection_limits.set_handshake(token, &mut client.place, network, shaking);
         let held = client.held();
-        if self.crowd.set_held(token, &mut client.place, network, held) {
+        if self.connection_limits.set_held(token, &mut client.place, network, held) {
             self.relieve(network);
         }
     }
@@ -282,11 +282,11 @@ impl EventLoop {
     pub(super) fn close(&mut self, token: Token) {
         let Some(mut client) = self.clients.remove(token) else { return };
         self.deadlines.change(token, &mut client.deadline, None);
-        self.crowd.leave(token, &mut client.place);
+        self.connection_limits.leave(token, &mut client.place);
         if let State::Waiting(request) = &client.state
             && let Some(ticket) = request.ticket
         {
-            self.lanes[request.lane as usize].waiting.remove(ticket);
+            self.pools[request.lane as usize].waiting.remove(ticket);
         }
         if let Some((lane, upstream)) = client.upstream() {
             self.abandon(lane, upstream);

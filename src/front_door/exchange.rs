@@ -7,13 +7,13 @@ use std::io;
 
 use mio::Token;
 
-use super::Lane;
 use super::connection::State;
 use super::event_loop::EventLoop;
+use super::lane::Lane;
+use super::nonblocking::is_not_now;
 use super::problem::{Cause, Refusal};
 use super::reply::ReplyHead;
 use super::slots::{Kind, fixed};
-use super::stream::is_not_now;
 use super::upstream::Role;
 
 /// Reads of a reply in a row before others have their turn.
@@ -27,7 +27,7 @@ impl EventLoop {
             return;
         };
         let (lane, network, bytes) = (request.lane, request.network, request.bytes.len());
-        let pool = &mut self.lanes[lane as usize];
+        let pool = &mut self.pools[lane as usize];
         if pool.has_idle() && pool.waiting.is_empty() {
             self.give(lane, token);
             // If that connection was lost, the request waits, and another one may be idle.
@@ -56,8 +56,8 @@ impl EventLoop {
 
     /// Gives waiting requests to idle connections, in order.
     fn assign(&mut self, lane: Lane) {
-        while self.lanes[lane as usize].has_idle() {
-            let Some(client) = self.lanes[lane as usize].waiting.pop() else { return };
+        while self.pools[lane as usize].has_idle() {
+            let Some(client) = self.pools[lane as usize].waiting.pop() else { return };
             self.give(lane, client);
             self.work.push_back(client);
         }
@@ -67,7 +67,7 @@ impl EventLoop {
         let Some(client) = self.clients.get_mut(token) else { return };
         let Some(request) = client.take_waiting() else { return };
         let (bytes, to_head) = (std::mem::take(&mut request.bytes), request.head_request);
-        let Some((upstream, sent)) = self.lanes[lane as usize].send(token, bytes, to_head) else {
+        let Some((upstream, sent)) = self.pools[lane as usize].send(token, bytes, to_head) else {
             return;
         };
         client.begin_exchange(upstream, self.now);
@@ -77,7 +77,7 @@ impl EventLoop {
     }
 
     pub(super) fn on_upstream_event(&mut self, lane: Lane, token: Token, readable: bool) {
-        let Some(upstream) = self.lanes[lane as usize].connections.get_mut(token) else { return };
+        let Some(upstream) = self.pools[lane as usize].connections.get_mut(token) else { return };
         upstream.readable |= readable;
         // When writing fails there may still be a reply to read; reading finds the end by itself.
         let _ = upstream.flush();
@@ -87,7 +87,7 @@ impl EventLoop {
     /// Reads from a private connection as long as its client has room.
     pub(super) fn pump(&mut self, lane: Lane, token: Token) {
         for _ in 0..READS_IN_A_ROW {
-            let Some(upstream) = self.lanes[lane as usize].connections.get_mut(token) else {
+            let Some(upstream) = self.pools[lane as usize].connections.get_mut(token) else {
                 return;
             };
             if !upstream.readable {
@@ -126,7 +126,7 @@ impl EventLoop {
         token: Token,
         count: usize,
     ) -> Result<(), super::reply::Malformed> {
-        let Some(upstream) = self.lanes[lane as usize].connections.get_mut(token) else {
+        let Some(upstream) = self.pools[lane as usize].connections.get_mut(token) else {
             return Ok(());
         };
         if upstream.role == Role::Idle {
@@ -159,7 +159,7 @@ impl EventLoop {
             self.lose(lane, token);
             self.assign(lane);
         } else if piece.done {
-            let proved = self.lanes[lane as usize].release(token);
+            let proved = self.pools[lane as usize].release(token);
             self.assign(lane);
             if proved {
                 self.grow(lane);
@@ -170,13 +170,13 @@ impl EventLoop {
 
     /// Nobody waits for this reply any more; what comes is read and thrown away.
     pub(super) fn abandon(&mut self, lane: Lane, upstream: Token) {
-        self.lanes[lane as usize].abandon(upstream);
+        self.pools[lane as usize].abandon(upstream);
         self.work.push_back(upstream);
     }
 
     /// A private connection is lost. Its request goes to another one if that is harmless.
     fn lose(&mut self, lane: Lane, token: Token) {
-        let pool = &mut self.lanes[lane as usize];
+        let pool = &mut self.pools[lane as usize];
         let Some(mut upstream) = pool.remove(token, self.poll.registry()) else { return };
         self.grow_later(lane);
         let Role::Serving(token) = upstream.role else { return };
@@ -191,7 +191,7 @@ impl EventLoop {
             let network = request.network;
             client.return_request(bytes, self.now);
             if let Some(request) = client.take_waiting() {
-                let waiting = &mut self.lanes[lane as usize].waiting;
+                let waiting = &mut self.pools[lane as usize].waiting;
                 request.ticket = Some(waiting.put_back(token, network, length));
             }
         } else if client.has_begun() {
@@ -206,20 +206,20 @@ impl EventLoop {
 
     /// Opens the next private connection, or tries again later.
     pub(super) fn grow(&mut self, lane: Lane) {
-        if let Err(error) = self.lanes[lane as usize].grow(self.poll.registry()) {
+        if let Err(error) = self.pools[lane as usize].grow(self.poll.registry()) {
             self.trouble.warn(self.now, &format!("cannot reach tiny_http: {error}"));
             if is_out_of_descriptors(&error) {
                 self.make_way();
             }
-            if self.lanes[lane as usize].has_gone(&error) {
-                self.shared.report("tiny_http no longer accepts private connections");
+            if self.pools[lane as usize].has_gone(&error) {
+                self.lifecycle.report("tiny_http no longer accepts private connections");
             }
             self.grow_later(lane);
         }
     }
 
     fn grow_later(&mut self, lane: Lane) {
-        let pool = &mut self.lanes[lane as usize];
+        let pool = &mut self.pools[lane as usize];
         if pool.retry_at.is_none() {
             let at = Some(self.now + pool.next_retry());
             self.deadlines.change(fixed(Kind::Clock, lane as usize), &mut pool.retry_at, at);
@@ -227,7 +227,7 @@ impl EventLoop {
     }
 
     pub(super) fn grow_again(&mut self, lane: Lane) {
-        self.lanes[lane as usize].retry_at = None;
+        self.pools[lane as usize].retry_at = None;
         self.grow(lane);
     }
 }

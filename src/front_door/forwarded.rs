@@ -133,5 +133,4 @@ pub(super) fn counted_as(address: IpAddr) -> IpAddr {
 pub(super) const LOCAL_PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 #[cfg(test)]
-#[path = "forwarded_tests.rs"]
 mod tests;

@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 
 use super::problem::{Cause, Refusal};
-use super::request_line::{is_authority, request_line, target_forms};
+use super::request_line::{Version, is_authority, request_line, target_forms};
 
 /// The sizes beyond which a request is refused.
 #[derive(Clone, Copy, Debug)]
@@ -24,15 +24,6 @@ pub struct Limits {
     pub fields: usize,
     /// Bytes of the body after decoding.
     pub body_bytes: usize,
-}
-
-/// The two versions that are spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// HTTP/1.0
-    Http10,
-    /// HTTP/1.1
-    Http11,
 }
 
 /// How the end of the body is found.
@@ -308,5 +299,4 @@ fn keep_alive(fields: &[Field<'_>], version: Version) -> bool {
 }
 
 #[cfg(test)]
-#[path = "framing_tests.rs"]
 mod tests;

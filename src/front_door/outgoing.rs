@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::time::Instant;
 
-use super::stream::{Stream, is_not_now};
+use super::nonblocking::is_not_now;
+use super::stream::Stream;
 
 /// What is left to write.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use mio::Token;
 
-use super::Lane;
 use super::connection::{Connection, Context, Exchange, State, Step};
+use super::lane::Lane;
 use super::reply::{self, ReplyHead};
 use super::request::Request;
 

@@ -4,7 +4,7 @@
 //! tiny_http writes is refused, and the private connection is given up.
 
 use super::chunked::Decoder;
-use super::framing::Version;
+use super::request_line::Version;
 
 /// Bytes of a reply's head; beyond them the reply is refused.
 const HEAD_BYTES: usize = 32 * 1024;
@@ -229,5 +229,4 @@ pub(super) fn write_body(out: &mut Vec<u8>, coding: Coding, piece: &[u8], done: 
 }
 
 #[cfg(test)]
-#[path = "reply_tests.rs"]
 mod tests;

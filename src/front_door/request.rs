@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use super::canonical;
 use super::chunked::Decoder;
-use super::framing::{BodyLength, Head, Version};
+use super::framing::{BodyLength, Head};
+use super::lane::{Hooks, Lane};
 use super::problem::Refusal;
-use super::{Hooks, Lane};
+use super::request_line::Version;
 use crate::shares::{Network, Ticket};
 
 /// What must be known to forward a request and to relay its reply.

@@ -2,8 +2,16 @@
 
 use std::borrow::Cow;
 
-use super::framing::Version;
 use super::problem::{Cause, Refusal};
+
+/// The two versions that are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
 
 /// Splits the request line at exactly two single spaces.
 pub(super) fn request_line(head: &[u8]) -> Result<(&str, &str, Version), Refusal> {

@@ -6,22 +6,14 @@ use std::net::Shutdown;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
+use super::nonblocking::Handshake;
+
 /// The kinds of client sockets.
 pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
     #[cfg(feature = "tls")]
     Tls(Box<super::tls::TlsStream>),
-}
-
-/// How far a handshake is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS has a handshake"))]
-pub(super) enum Handshake {
-    Pending,
-    Done,
-    /// Somebody speaks plain HTTP to a TLS port; from now on it is spoken back.
-    Plaintext,
 }
 
 impl Stream {
@@ -101,9 +93,4 @@ impl Write for Stream {
             Self::Tls(stream) => stream.flush(),
         }
     }
-}
-
-/// Whether the error only means "not now".
-pub(super) fn is_not_now(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

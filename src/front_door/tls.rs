@@ -1,4 +1,4 @@
-//! TLS 1.2 and 1.3 by rustls: the certificate, its renewal, and one client's session.
+//! TLS 1.2 and 1.3 by rustls: the certificate, how it is read again, and one client's session.
 //!
 //! A new certificate is for new connections; established ones keep theirs, so nobody is dropped.
 //! One that does not load is reported and the old one stays.
@@ -14,11 +14,9 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
-use super::event_loop::{CHECK_TLS, EventLoop};
+use super::nonblocking::{Handshake, is_not_now};
 use super::pem_file::{self, Kind};
 use super::settings::TlsFiles;
-use super::slots::{self, fixed};
-use super::stream::{Handshake, is_not_now};
 use crate::secret::path_to_show;
 
 /// Bytes that rustls may hold for a client that does not read; the rest stays with us.
@@ -224,26 +222,5 @@ impl Write for TlsStream {
             self.session.write_tls(&mut self.socket)?;
         }
         Ok(())
-    }
-}
-
-impl EventLoop {
-    pub(super) fn check_certificates_later(&mut self) {
-        if self.certificates.is_some() {
-            let at = self.now + self.settings.tls_check_interval;
-            self.deadlines.change(fixed(slots::Kind::Clock, CHECK_TLS), &mut self.tls_at, Some(at));
-        }
-    }
-
-    pub(super) fn check_certificates(&mut self) {
-        self.tls_at = None;
-        match self.certificates.as_ref().map(|certificates| certificates.reload_if_changed()) {
-            Some(Ok(true)) => log::info!("front door: the certificate was renewed"),
-            Some(Err(error)) => {
-                log::warn!("front door: the new certificate is not used: {error}");
-            }
-            _ => {}
-        }
-        self.check_certificates_later();
     }
 }

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 
+use super::nonblocking::is_not_now;
 use super::reply::Reply;
 use super::slots::{Kind, Slots};
-use super::stream::is_not_now;
 use super::waiting::WaitingList;
 
 /// What a new private connection asks for, to prove that a thread serves it. Any answer will do,

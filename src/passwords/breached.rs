@@ -11,29 +11,19 @@
 //! another over it stays in use, whole, until the next start.
 
 mod build;
+mod format;
 
 pub use build::{Built, build_breach_list};
 
 use crate::error::{Error, Result};
-use sha1::{Digest, Sha1};
+use format::{FINGERPRINT_BYTES, Fingerprint, HEAD_BYTES, MAGIC, fingerprint};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// How a list begins: a name, and the version of the format.
-const MAGIC: [u8; 16] = *b"gatepost-pwned\0\x01";
-
-/// Magic, number of entries (big-endian, 64 bits), zeros.
-const HEAD_BYTES: usize = 32;
-
-/// The beginning of a SHA-1.
-type Entry = [u8; 8];
-
-const ENTRY_BYTES: usize = size_of::<Entry>();
-
 /// Entries that one read brings: a page of most systems.
-const PAGE: usize = 4096 / ENTRY_BYTES;
+const PAGE: usize = 4096 / FINGERPRINT_BYTES;
 
 /// After so many guesses that did not decide the file is not as evenly spread as SHA-1 is, and
 /// halving is sure.
@@ -41,12 +31,6 @@ const GUESSES: u32 = 16;
 
 /// Entries, evenly spread over the file, whose order is checked at the start.
 const SAMPLES: u64 = 1_000;
-
-fn entry(password: &[u8]) -> Entry {
-    let mut entry = [0; ENTRY_BYTES];
-    entry.copy_from_slice(&Sha1::digest(password)[..ENTRY_BYTES]);
-    entry
-}
 
 /// An opened list.
 #[derive(Debug)]
@@ -84,15 +68,15 @@ impl BreachList {
         let mut count = [0; 8];
         count.copy_from_slice(&head[MAGIC.len()..MAGIC.len() + 8]);
         let count = u64::from_be_bytes(count);
-        let bytes = count.checked_mul(ENTRY_BYTES as u64);
+        let bytes = count.checked_mul(FINGERPRINT_BYTES as u64);
         if bytes.and_then(|bytes| bytes.checked_add(HEAD_BYTES as u64)) != Some(length) {
             return Err(fault("cut short, or with more than its head says; build it again"));
         }
         let list = Self { path: path.to_owned(), file, count };
-        let mut before = Entry::default();
+        let mut before = Fingerprint::default();
         for number in (0..count).step_by(usize::try_from(count / SAMPLES + 1).unwrap_or(usize::MAX))
         {
-            let mut found = [Entry::default()];
+            let mut found = [Fingerprint::default()];
             list.read(number, &mut found)?;
             if found[0] < before {
                 return Err(fault("not sorted; build it again"));
@@ -107,18 +91,18 @@ impl BreachList {
     /// # Errors
     /// [`Error::Internal`] when the file cannot be read.
     pub(crate) fn contains(&self, password: &[u8]) -> Result<bool> {
-        self.find(&entry(password))
+        self.find(&fingerprint(password))
             .map_err(|e| Error::Internal(format!("breach list {}: {e}", self.path.display())))
     }
 
-    fn find(&self, wanted: &Entry) -> io::Result<bool> {
+    fn find(&self, wanted: &Fingerprint) -> io::Result<bool> {
         // The wanted one is among the entries from `low` to before `high`, whose values are within
         // `least` and `most`, if it is there at all.
         let (mut low, mut high) = (0, self.count);
         let (mut least, mut most) = (0, u64::MAX);
         let value = u64::from_be_bytes(*wanted);
         let mut guesses = 0;
-        let mut page = [Entry::default(); PAGE];
+        let mut page = [Fingerprint::default(); PAGE];
         while low < high {
             let guess = if guesses < GUESSES {
                 let share = u128::from(value - least) * u128::from(high - low);
@@ -148,8 +132,8 @@ impl BreachList {
         Ok(false)
     }
 
-    fn read(&self, first: u64, entries: &mut [Entry]) -> io::Result<()> {
-        let at = HEAD_BYTES as u64 + first * ENTRY_BYTES as u64;
+    fn read(&self, first: u64, entries: &mut [Fingerprint]) -> io::Result<()> {
+        let at = HEAD_BYTES as u64 + first * FINGERPRINT_BYTES as u64;
         self.file.read_exact_at(entries.as_flattened_mut(), at)
     }
 }

@@ -19,7 +19,8 @@
 //! most; Werkzeug's million with SHA-512, which is nobody's default, costs three fifths.
 
 use super::foreign::{Digest, Foreign};
-use super::stored::{Form, NotAHash};
+use super::form::Form;
+use super::not_a_hash::NotAHash;
 use crate::config::MAX_ITERATIONS;
 
 /// Two seconds, of what comes in. A login with a wrong password costs it in full, so it is how long

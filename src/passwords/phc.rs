@@ -3,8 +3,8 @@
 //! `$pbkdf2-sha256$i=600000,l=32,keyid=ID$SALT$HASH`, the hash under that pepper.
 
 use super::kernel::HASH_BYTES;
+use super::not_a_hash::NotAHash;
 use super::pepper::KeyId;
-use super::stored::NotAHash;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use std::fmt;

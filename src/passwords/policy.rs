@@ -4,7 +4,8 @@
 
 use super::breached::BreachList;
 use super::common::is_common;
-use super::{Password, fold, patterns};
+use super::password::{Password, fold};
+use super::patterns;
 use crate::config;
 use crate::error::{Error, Result};
 

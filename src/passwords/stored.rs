@@ -6,7 +6,8 @@
 //! ours, and so it is exported. No other kind of hash begins with that word.
 
 use super::cost;
-use super::foreign::Foreign;
+use super::form::Form;
+use super::not_a_hash::NotAHash;
 use super::phc::{self, Own};
 use std::fmt;
 use std::str::FromStr;
@@ -17,28 +18,6 @@ use std::str::FromStr;
 pub(crate) struct PasswordHash {
     text: String,
     pub(super) form: Form,
-}
-
-/// Whose it is.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum Form {
-    Own(Own),
-    /// In our format, without a pepper; made from a password that may not have been normalised.
-    Alike(Own),
-    Foreign(Foreign),
-}
-
-impl Form {
-    pub(super) fn kind(&self) -> String {
-        match self {
-            Self::Own(own) => {
-                let pepper = own.pepper.map_or(String::new(), |id| format!(",keyid={id}"));
-                format!("Gatepost's own i={}{pepper}", own.iterations)
-            }
-            Self::Alike(own) => format!("pbkdf2-sha256 i={}, as ours", own.iterations),
-            Self::Foreign(foreign) => foreign.to_string(),
-        }
-    }
 }
 
 /// Stands before a hash in our format that may not be ours.
@@ -140,22 +119,6 @@ impl fmt::Debug for PasswordHash {
 impl fmt::Display for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
-    }
-}
-
-/// Why a text is not a hash that can be verified. Never holds anything of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NotAHash(String);
-
-impl NotAHash {
-    pub(super) fn new(cause: impl Into<String>) -> Self {
-        Self(cause.into())
-    }
-}
-
-impl fmt::Display for NotAHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

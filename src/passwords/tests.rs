@@ -44,7 +44,7 @@ fn a_wrong_password_costs_the_same_whoever_it_is_for() {
 /// A hash in our format that an import brought, of this password byte for byte.
 fn alike(text: &str, iterations: u32) -> PasswordHash {
     let salt = [7; SALT_BYTES];
-    let hash = with(1).lane.derive(text.as_bytes(), &salt, iterations).unwrap();
+    let hash = with(1).threads.derive(text.as_bytes(), &salt, iterations).unwrap();
     let own: PasswordHash = Own { iterations, pepper: None, salt, hash }.into();
     PasswordHash::from_elsewhere(&own.to_string()).unwrap()
 }

@@ -1,6 +1,6 @@
 //! The accounts that are measured, and what is answered to whom: to logins of them, and nothing else.
 
-use super::Progress;
+use super::progress::Progress;
 use crate::access::Caller;
 use crate::app::App;
 use crate::domain::{Login, Timestamp};

@@ -1,7 +1,7 @@
 //! What the measurement has found, in figures and in words.
 
-use super::{Difference, Kind, Times};
-use crate::selftest::statistics::{correct, percentile};
+use super::kind::{Kind, Times};
+use super::statistics::{Difference, correct, percentile};
 use std::fmt;
 
 /// The chance of a false alarm that is accepted, for all comparisons together.

@@ -1,8 +1,8 @@
 //! The command line: help, exit codes, configuration, and a PostgreSQL that is not private.
 
-use crate::support::cluster::Cluster;
 use crate::support::program::{Home, Running, failure, run, success};
 use crate::support::{APP_PASSWORD, OWNER_PASSWORD, PASSWORD, conninfo};
+use gatepost_test_support::Cluster;
 use reqwest::blocking::Client;
 use serde_json::json;
 use std::io::{Read, Write};

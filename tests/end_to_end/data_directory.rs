@@ -1,8 +1,8 @@
 //! The files below the data directory: who may open them, and what happens when the server's OS
 //! user, or somebody else, has put something else in their place.
 
-use crate::support::cluster::os_user;
 use crate::support::program::{Home, failure, success};
+use gatepost_test_support::os_user;
 use std::fs::{File, Permissions, set_permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,5 @@
 //! The database away, back, in the way, or behind.
 
-use crate::support::cluster::Cluster;
 use crate::support::program::{Home, Running};
 use crate::support::{
     APP_PASSWORD, CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, bootstrap, client, config,
@@ -8,6 +7,7 @@ use crate::support::{
 };
 use gatepost::secret::Secret;
 use gatepost::{Config, Error, Profile, Service, database};
+use gatepost_test_support::Cluster;
 use postgres::NoTls;
 use reqwest::Method;
 use serde_json::json;

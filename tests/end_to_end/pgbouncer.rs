@@ -1,9 +1,9 @@
 //! A service that reaches PostgreSQL through pgbouncer in transaction mode, where one session's
 //! statements run on many connections.
 
-use crate::support::cluster::{Cluster, os_user};
 use crate::support::{APP_PASSWORD, PASSWORD, TestServer, bootstrap, client, config};
 use gatepost::Service;
+use gatepost_test_support::{Cluster, os_user};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};

@@ -1,8 +1,8 @@
 //! The private PostgreSQL: made, kept, found again after any end, and never left running.
 
 use crate::support::PASSWORD;
-use crate::support::cluster::os_user;
 use crate::support::program::{Home, Running, failure, success};
+use gatepost_test_support::os_user;
 use reqwest::blocking::Client;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};

@@ -1,11 +1,11 @@
 //! A server of the operator's own: making roles and database, and a service that meets what is not
 //! as it should be.
 
-use crate::support::cluster::Cluster;
 use crate::support::program::{Home, Running, failure, run, success};
 use crate::support::{
     APP_PASSWORD, CLUSTER, OWNER_PASSWORD, PASSWORD, bootstrap, conninfo, new_database,
 };
+use gatepost_test_support::Cluster;
 use postgres::NoTls;
 use reqwest::blocking::Client;
 use serde_json::json;

@@ -1,10 +1,10 @@
 //! A start that cannot go well: what is said then, what is left behind, and that the next one can.
 
-use crate::support::cluster::os_user;
 use crate::support::program::{Home, Running, failure, run, success};
 use crate::support::{CLUSTER, OWNER_PASSWORD, config, conninfo, new_database};
 use gatepost::secret::Secret;
 use gatepost::{Config, Error, Profile, Service, database};
+use gatepost_test_support::os_user;
 use postgres::NoTls;
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};

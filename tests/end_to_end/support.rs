@@ -1,14 +1,12 @@
 //! What the tests share: one cluster a process, a database and a service of its own a test.
 
-#[expect(dead_code, reason = "the benchmarks use more of it")]
-pub(crate) mod cluster;
 pub(crate) mod program;
 
-use cluster::Cluster;
 use gatepost::domain::Login;
 use gatepost::passwords::Password;
 use gatepost::secret::Secret;
 use gatepost::{App, Caller, Config, Profile, Service, database};
+use gatepost_test_support::Cluster;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use postgres::NoTls;
 use reqwest::Method;

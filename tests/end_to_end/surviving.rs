@@ -1,9 +1,9 @@
 //! What happens around a service: power cuts, signals to everybody, children without parents, idle
 //! connections that somebody closes.
 
-use crate::support::cluster::os_user;
 use crate::support::program::{Home, Running, run, success};
 use crate::support::{APP_PASSWORD, CLUSTER, PASSWORD, conninfo, new_database};
+use gatepost_test_support::os_user;
 use postgres::NoTls;
 use reqwest::blocking::Client;
 use serde_json::json;

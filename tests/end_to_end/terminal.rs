@@ -1,8 +1,8 @@
 //! What is asked for at a terminal.
 
-use crate::support::cluster::Cluster;
 use crate::support::program::Home;
 use crate::support::{PASSWORD, conninfo};
+use gatepost_test_support::Cluster;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 use std::ffi::OsString;

@@ -2,7 +2,7 @@
 //! count (`HASH:COUNT`), as the well-known corpora are handed out. Sorted on disk, so that its
 //! memory does not grow with the list.
 
-use super::{ENTRY_BYTES, Entry, HEAD_BYTES, MAGIC, entry};
+use super::format::{FINGERPRINT_BYTES, Fingerprint, HEAD_BYTES, MAGIC, fingerprint};
 use crate::error::{Error, Result};
 use crate::lines::Lines;
 use crate::sorter::Sorter;
@@ -53,7 +53,7 @@ pub fn build_breach_list(
                 let text = format!("{}:{number}: longer than {MAX_LINE} bytes", input.display());
                 return Err(Error::File(text));
             };
-            if let Some((entry, count)) = entry_and_count(line) {
+            if let Some((entry, count)) = fingerprint_and_count(line) {
                 uncounted += u64::from(count.is_none());
                 if count.is_none_or(|count| count >= min_count) {
                     sorter.push(entry).map_err(at(dir))?;
@@ -75,14 +75,14 @@ fn at(path: &Path) -> impl Fn(io::Error) -> Error {
 }
 
 /// The entry of a line, unless it is empty, and its count, where it has one.
-fn entry_and_count(line: &[u8]) -> Option<(Entry, Option<u64>)> {
+fn fingerprint_and_count(line: &[u8]) -> Option<(Fingerprint, Option<u64>)> {
     if line.is_empty() {
         return None;
     }
-    Some(hash_and_count(line).unwrap_or_else(|| (entry(line), None)))
+    Some(hash_and_count(line).unwrap_or_else(|| (fingerprint(line), None)))
 }
 
-fn hash_and_count(line: &[u8]) -> Option<(Entry, Option<u64>)> {
+fn hash_and_count(line: &[u8]) -> Option<(Fingerprint, Option<u64>)> {
     let (hash, rest) = line.split_at_checked(40)?;
     if !hash.iter().all(u8::is_ascii_hexdigit) {
         return None;
@@ -92,12 +92,12 @@ fn hash_and_count(line: &[u8]) -> Option<(Entry, Option<u64>)> {
         [b':', digits @ ..] => Some(std::str::from_utf8(digits).ok()?.trim().parse().ok()?),
         _ => return None,
     };
-    let digits = std::str::from_utf8(&hash[..2 * ENTRY_BYTES]).ok()?;
+    let digits = std::str::from_utf8(&hash[..2 * FINGERPRINT_BYTES]).ok()?;
     Some((u64::from_str_radix(digits, 16).ok()?.to_be_bytes(), count))
 }
 
 /// Writes beside the output and renames: who has the old list open keeps it, whole.
-fn write(sorter: Sorter<ENTRY_BYTES>, output: &Path) -> io::Result<u64> {
+fn write(sorter: Sorter<FINGERPRINT_BYTES>, output: &Path) -> io::Result<u64> {
     let mut name = output.as_os_str().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let beside = PathBuf::from(name);
@@ -112,7 +112,7 @@ fn write(sorter: Sorter<ENTRY_BYTES>, output: &Path) -> io::Result<u64> {
     written
 }
 
-fn write_to(sorter: Sorter<ENTRY_BYTES>, path: &Path) -> io::Result<u64> {
+fn write_to(sorter: Sorter<FINGERPRINT_BYTES>, path: &Path) -> io::Result<u64> {
     let mut out = BufWriter::with_capacity(1 << 16, File::create(path)?);
     out.write_all(&[0; HEAD_BYTES])?;
     let (mut count, mut before) = (0_u64, None);

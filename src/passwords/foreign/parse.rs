@@ -9,7 +9,7 @@
 //! | Django | `pbkdf2_sha256$N$SALT$HASH`, `pbkdf2_sha1$`; `argon2$`, `bcrypt$`, `bcrypt_sha256$` before the above; `scrypt$N$SALT$r$p$HASH` |
 
 use super::{Digest, Foreign, MAX_FIELD, MAX_LANES};
-use crate::passwords::stored::NotAHash;
+use crate::passwords::not_a_hash::NotAHash;
 use argon2::{Algorithm, Version};
 use base64::Engine;
 use base64::alphabet::{self, Alphabet};

@@ -1,13 +1,14 @@
 //! PBKDF2 around the SHA instructions: keys and salts become the states that the loop starts
-//! from, and jobs of any number and length take turns in its three lanes.
+//! from, and jobs of any number and length take turns in its three slots.
 //!
 //! Everything derived from a password lives in one heap allocation of its own that is never moved
 //! and is overwritten when its job is done.
 
+use super::chain::Chain;
+use super::job::{HASH_BYTES, IN_A_ROW, Job, SLOTS};
 use super::sha_ni::ShaNi;
-use super::{HASH_BYTES, IN_A_ROW, Job, LANES};
 use sha2::block_api::compress256;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Bytes of a block of SHA-256.
 const BLOCK: usize = 64;
@@ -24,30 +25,20 @@ const START: [u32; 8] = [
     0x5be0_cd19,
 ];
 
-/// One password's computation between two iterations.
-pub(super) struct Chain {
-    /// HMAC's states after the key, inside and outside.
-    pub(super) inner: [u32; 8],
-    pub(super) outer: [u32; 8],
-    /// The last iteration's HMAC (RFC 8018's U), and the exclusive or of all so far (its T).
-    pub(super) last: [u32; 8],
-    pub(super) sum: [u32; 8],
-}
-
-/// A job in a lane.
+/// A job in a slot.
 struct Running<'a> {
     chain: Box<Chain>,
     left: u32,
     out: &'a mut [u8; HASH_BYTES],
 }
 
-/// Computes the jobs, as many at once as there are lanes; the next takes the lane of the first to
+/// Computes the jobs, as many at once as there are slots; the next takes the slot of the first to
 /// be done. Calls `between` after some iterations, as long as there are more.
 pub(super) fn derive(sha_ni: ShaNi, jobs: &mut [Job<'_>], between: &dyn Fn()) {
     let mut waiting = jobs.iter_mut();
-    let mut running = Vec::with_capacity(LANES);
+    let mut running = Vec::with_capacity(SLOTS);
     loop {
-        running.extend(waiting.by_ref().take(LANES - running.len()).map(Running::start));
+        running.extend(waiting.by_ref().take(SLOTS - running.len()).map(Running::start));
         let Some(shortest) = running.iter().map(|job| job.left).min() else { return };
         let shortest = shortest.min(IN_A_ROW);
         match running.as_mut_slice() {
@@ -56,7 +47,7 @@ pub(super) fn derive(sha_ni: ShaNi, jobs: &mut [Job<'_>], between: &dyn Fn()) {
             [a, b, c] => {
                 sha_ni.advance([&mut *a.chain, &mut *b.chain, &mut *c.chain], shortest);
             }
-            _ => unreachable!("there are {LANES} lanes"),
+            _ => unreachable!("there are {SLOTS} slots"),
         }
         running.retain_mut(|job| job.pass(shortest));
         if !running.is_empty() {
@@ -89,14 +80,6 @@ impl<'a> Running<'a> {
             to_bytes(&self.chain.sum, self.out);
         }
         self.left > 0
-    }
-}
-
-impl Drop for Chain {
-    fn drop(&mut self) {
-        for state in [&mut self.inner, &mut self.outer, &mut self.last, &mut self.sum] {
-            state.zeroize();
-        }
     }
 }
 

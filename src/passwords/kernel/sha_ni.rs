@@ -9,7 +9,7 @@
 //! Limits: what the registers last held is not wiped; the code that runs next overwrites it. The
 //! stack that the compiler spills to is wiped as well as one can from outside the frame.
 
-use super::interleaved::Chain;
+use super::chain::Chain;
 use core::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_castps_si128, _mm_castsi128_ps, _mm_extract_epi32,
     _mm_set_epi32, _mm_sha256msg1_epu32, _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32,
@@ -41,7 +41,7 @@ const K: [[u32; 4]; 16] = [
 /// so the padding is one bit, zeros, and the length of 96 bytes in bits.
 const PADDING: [[u32; 4]; 2] = [[0x8000_0000, 0, 0, 0], [0, 0, 0, 96 * 8]];
 
-/// A state as the instructions want it, the first letter in the highest lane.
+/// A state as the instructions want it, the first letter in the highest word.
 #[derive(Clone, Copy)]
 struct State {
     abef: __m128i,
@@ -65,9 +65,9 @@ impl ShaNi {
     }
 
     /// Takes every chain the same number of iterations further.
-    pub(super) fn advance<const LANES: usize>(
+    pub(super) fn advance<const SLOTS: usize>(
         self,
-        mut chains: [&mut Chain; LANES],
+        mut chains: [&mut Chain; SLOTS],
         iterations: u32,
     ) {
         if self.avx {
@@ -102,51 +102,51 @@ fn wipe_stack() {
 }
 
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn advance<const LANES: usize>(chains: &mut [&mut Chain; LANES], iterations: u32) {
+fn advance<const SLOTS: usize>(chains: &mut [&mut Chain; SLOTS], iterations: u32) {
     let inner = chains.each_ref().map(|chain| load(&chain.inner));
     let outer = chains.each_ref().map(|chain| load(&chain.outer));
     let mut last = chains.each_ref().map(|chain| load(&chain.last));
     let mut sum = chains.each_ref().map(|chain| load(&chain.sum));
     for _ in 0..iterations {
-        // A loop, so that there is one call, which the compiler then inlines for any lanes.
+        // A loop, so that there is one call, which the compiler then inlines for any number of slots.
         for from in [&inner, &outer] {
             last = compress(from, &last);
         }
-        for lane in 0..LANES {
-            sum[lane].abef = _mm_xor_si128(sum[lane].abef, last[lane].abef);
-            sum[lane].cdgh = _mm_xor_si128(sum[lane].cdgh, last[lane].cdgh);
+        for slot in 0..SLOTS {
+            sum[slot].abef = _mm_xor_si128(sum[slot].abef, last[slot].abef);
+            sum[slot].cdgh = _mm_xor_si128(sum[slot].cdgh, last[slot].cdgh);
         }
     }
-    for (lane, chain) in chains.iter_mut().enumerate() {
-        store(last[lane], &mut chain.last);
-        store(sum[lane], &mut chain.sum);
+    for (slot, chain) in chains.iter_mut().enumerate() {
+        store(last[slot], &mut chain.last);
+        store(sum[slot], &mut chain.sum);
     }
 }
 
-/// In every lane, the state after `from` and one block: the digest `message` and its padding.
+/// In every slot, the state after `from` and one block: the digest `message` and its padding.
 #[inline]
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn compress<const LANES: usize>(from: &[State; LANES], message: &[State; LANES]) -> [State; LANES] {
+fn compress<const SLOTS: usize>(from: &[State; SLOTS], message: &[State; SLOTS]) -> [State; SLOTS] {
     let mut state = *from;
     // Words of the message schedule, four to a register: at group g, w[g % 4] is that group's.
-    let mut w = [[words(PADDING[0]); 4]; LANES];
-    for lane in 0..LANES {
-        w[lane][0] = first_half(message[lane]);
-        w[lane][1] = second_half(message[lane]);
-        w[lane][3] = words(PADDING[1]);
+    let mut w = [[words(PADDING[0]); 4]; SLOTS];
+    for slot in 0..SLOTS {
+        w[slot][0] = first_half(message[slot]);
+        w[slot][1] = second_half(message[slot]);
+        w[slot][3] = words(PADDING[1]);
     }
     macro_rules! four_rounds {
         ($($group:literal)*) => {$(
-            // The same step of every lane before the next step: measured faster than lane by lane.
-            let mut wk = [words(K[$group]); LANES];
-            for lane in 0..LANES {
-                let State { abef, cdgh } = &mut state[lane];
-                wk[lane] = _mm_add_epi32(wk[lane], w[lane][$group % 4]);
-                *cdgh = _mm_sha256rnds2_epu32(*cdgh, *abef, wk[lane]);
+            // The same step of every slot before the next step: measured faster than slot by slot.
+            let mut wk = [words(K[$group]); SLOTS];
+            for slot in 0..SLOTS {
+                let State { abef, cdgh } = &mut state[slot];
+                wk[slot] = _mm_add_epi32(wk[slot], w[slot][$group % 4]);
+                *cdgh = _mm_sha256rnds2_epu32(*cdgh, *abef, wk[slot]);
             }
-            for lane in 0..LANES {
-                let State { abef, cdgh } = &mut state[lane];
-                let high = _mm_shuffle_epi32::<0x0e>(wk[lane]);
+            for slot in 0..SLOTS {
+                let State { abef, cdgh } = &mut state[slot];
+                let high = _mm_shuffle_epi32::<0x0e>(wk[slot]);
                 *abef = _mm_sha256rnds2_epu32(*abef, *cdgh, high);
             }
             if $group < 12 {
@@ -166,14 +166,14 @@ fn compress<const LANES: usize>(from: &[State; LANES], message: &[State; LANES])
         )*};
     }
     four_rounds!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-    for lane in 0..LANES {
-        state[lane].abef = _mm_add_epi32(state[lane].abef, from[lane].abef);
-        state[lane].cdgh = _mm_add_epi32(state[lane].cdgh, from[lane].cdgh);
+    for slot in 0..SLOTS {
+        state[slot].abef = _mm_add_epi32(state[slot].abef, from[slot].abef);
+        state[slot].cdgh = _mm_add_epi32(state[slot].cdgh, from[slot].cdgh);
     }
     state
 }
 
-/// Four words of a message, the first in the lowest lane.
+/// Four words of a message, the first in the lowest word.
 #[inline]
 #[target_feature(enable = "sse2")]
 fn words([a, b, c, d]: [u32; 4]) -> __m128i {

@@ -1,4 +1,4 @@
-//! The fast way against published vectors and, over lengths, lanes and their positions, against
+//! The fast way against published vectors and, over lengths, slots and their positions, against
 //! the `pbkdf2` crate; and the check at the start against kernels that are wrong.
 //!
 //! On a machine without SHA instructions the crate is compared with itself.
@@ -93,17 +93,17 @@ fn published_vectors() {
 }
 
 #[test]
-fn every_length_in_every_lane() {
+fn every_length_in_every_slot() {
     let mut rng = StdRng::seed_from_u64(1);
     let kernel = unchecked();
-    for lanes in 1..=LANES {
-        for lane in 0..lanes {
+    for slots in 1..=SLOTS {
+        for slot in 0..slots {
             for length in 0..=200 {
-                let mut cases = vec![Case::random(&mut rng); lanes];
+                let mut cases = vec![Case::random(&mut rng); slots];
                 cases.fill_with(|| Case::random(&mut rng));
-                cases[lane].password = random_bytes(&mut rng, length);
+                cases[slot].password = random_bytes(&mut rng, length);
                 if length <= 130 {
-                    cases[lane].salt = random_bytes(&mut rng, length);
+                    cases[slot].salt = random_bytes(&mut rng, length);
                 }
                 assert_equal_to_the_crate(&kernel, &cases);
             }
@@ -112,13 +112,13 @@ fn every_length_in_every_lane() {
 }
 
 #[test]
-fn every_number_of_iterations_in_every_lane() {
+fn every_number_of_iterations_in_every_slot() {
     let mut rng = StdRng::seed_from_u64(2);
-    for lanes in 1..=LANES {
-        for lane in 0..lanes {
+    for slots in 1..=SLOTS {
+        for slot in 0..slots {
             for iterations in (1..=50).chain([2_000, 2_001, 2_002, 4_003]) {
-                let mut cases: Vec<_> = (0..lanes).map(|_| Case::random(&mut rng)).collect();
-                cases[lane].iterations = iterations;
+                let mut cases: Vec<_> = (0..slots).map(|_| Case::random(&mut rng)).collect();
+                cases[slot].iterations = iterations;
                 assert_equal_to_the_crate(&unchecked(), &cases);
             }
         }
@@ -151,7 +151,7 @@ fn a_long_job_can_be_interrupted_and_goes_on() {
     let (mut hash, interruptions) = ([0; HASH_BYTES], std::cell::Cell::new(0));
     kernel.derive(&mut [case.job(&mut hash)], &|| interruptions.set(interruptions.get() + 1));
     assert_eq!(hash, derive(&kernel, std::slice::from_ref(&case))[0]);
-    let expected = if kernel.fast.is_some() { 15_000 / IN_A_ROW - 1 } else { 1 };
+    let expected = if kernel.fast.is_some() { 15_000 / job::IN_A_ROW - 1 } else { 1 };
     assert_eq!(interruptions.get(), expected);
 }
 
@@ -159,7 +159,7 @@ fn a_long_job_can_be_interrupted_and_goes_on() {
 fn this_machine_passes_the_self_check() {
     let kernel = Kernel::detect();
     assert!(!kernel.failed_self_check());
-    assert_eq!(kernel.lanes(), if fast().is_some() { 3 } else { 1 });
+    assert_eq!(kernel.slots(), if fast().is_some() { 3 } else { 1 });
 }
 
 #[test]
@@ -167,15 +167,15 @@ fn the_self_check_notices_a_wrong_kernel_and_the_crate_takes_over() {
     let right = |jobs: &mut [Job<'_>]| jobs.iter_mut().for_each(derive_by_crate);
     let kernel = Kernel::checked(Some(Box::new(move |jobs, _| right(jobs))));
     assert!(!kernel.failed_self_check());
-    assert_eq!(kernel.lanes(), 3);
+    assert_eq!(kernel.slots(), 3);
 
     let mut wrong: Vec<(String, Derive)> = Vec::new();
-    for lane in 0..LANES {
+    for slot in 0..SLOTS {
         let one_bit = move |jobs: &mut [Job<'_>], _: &dyn Fn()| {
             right(jobs);
-            jobs.iter_mut().skip(lane).step_by(LANES).for_each(|job| job.out[31] ^= 1);
+            jobs.iter_mut().skip(slot).step_by(SLOTS).for_each(|job| job.out[31] ^= 1);
         };
-        wrong.push((format!("a bit in lane {lane}"), Box::new(one_bit)));
+        wrong.push((format!("a bit in slot {slot}"), Box::new(one_bit)));
     }
     let swapped = move |jobs: &mut [Job<'_>], _: &dyn Fn()| {
         right(jobs);
@@ -183,9 +183,9 @@ fn the_self_check_notices_a_wrong_kernel_and_the_crate_takes_over() {
             std::mem::swap(a.out, b.out);
         }
     };
-    wrong.push(("two lanes swapped".into(), Box::new(swapped)));
+    wrong.push(("two slots swapped".into(), Box::new(swapped)));
     let forgetful = move |jobs: &mut [Job<'_>], _: &dyn Fn()| {
-        let first = LANES.min(jobs.len());
+        let first = SLOTS.min(jobs.len());
         right(&mut jobs[..first]);
     };
     wrong.push(("only the first three".into(), Box::new(forgetful)));
@@ -200,7 +200,7 @@ fn the_self_check_notices_a_wrong_kernel_and_the_crate_takes_over() {
     for (what, derive) in wrong {
         let kernel = Kernel::checked(Some(derive));
         assert!(kernel.failed_self_check(), "{what}");
-        assert_eq!(kernel.lanes(), 1);
+        assert_eq!(kernel.slots(), 1);
         let cases = [64, 65, 80].map(|n| Case::new(&"x".repeat(n), "salt", 3));
         assert_equal_to_the_crate(&kernel, &cases);
     }

@@ -6,12 +6,12 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 /// One kind of warning.
 #[derive(Debug, Default)]
-pub(super) struct Quiet {
+pub(super) struct LogThrottle {
     last: Option<Instant>,
     suppressed: u64,
 }
 
-impl Quiet {
+impl LogThrottle {
     /// Logs the text, or counts it for the next time.
     pub(super) fn warn(&mut self, now: Instant, text: &str) {
         if self.last.is_some_and(|last| now.saturating_duration_since(last) < INTERVAL) {

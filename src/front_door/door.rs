@@ -1,101 +1,20 @@
-//! The front door: the only part of Gatepost that a client's bytes reach unchecked.
-//!
-//! One thread with `mio` owns all client sockets, and holds every limit and deadline. tiny_http,
-//! which has none, gets complete and canonical requests over a few persistent private Unix sockets
-//! (`upstream`), one set for each lane, and its replies are relayed in order. A slow or hostile
-//! client costs some bytes in a buffer, never a thread.
-//!
-//! Top to bottom: `event_loop` waits and calls; `accepting` lets clients in; `connection` is one
-//! client (`relaying` and `lateness` are parts of it); `exchange` brings a request to an `upstream`
-//! and the reply back; `stopping` ends it all.
-//! Beside them stand pure parts: `framing`, `request_line` and `chunked` (where a request ends), `canonical` and
-//! `reply` (what is written), `forwarded` (who the client is), `problem` (all own answers).
-//!
-//! What is bounded here and could belong to whoever takes it first is shared out by the clients'
-//! networks (`crate::shares`): the places in the waiting lists, the bytes of half-sent requests, the
-//! TLS handshakes. Until a request's head is read, its connection counts for the peer; from then on
-//! for the client that a listed proxy names.
-//!
-//! Limits of the design: HTTP/1.0 and HTTP/1.1 only; request bodies are held whole, so they are
-//! small; one thread does the TLS of all clients.
-
-mod accepting;
-mod answer;
-pub mod canonical;
-pub mod chunked;
-mod connection;
-mod crowd;
-mod deadlines;
-mod event_loop;
-mod exchange;
-pub mod forwarded;
-pub mod framing;
-mod lateness;
-mod listener;
-mod outgoing;
-#[cfg(feature = "tls")]
-mod pem_file;
-mod problem;
-mod quiet;
-mod relaying;
-mod reply;
-mod request;
-mod request_line;
-mod settings;
-mod slots;
-mod stopping;
-mod stream;
-#[cfg(feature = "tls")]
-mod tls;
-mod upstream;
-mod waiting;
+//! The door as its owner holds it: starts the event loop's thread, and stops it.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mio::Waker;
 
-pub use self::canonical::{CLIENT_FIELD, REQUEST_ID_FIELD};
-pub use self::listener::{Address, Listener};
-pub use self::problem::{Cause, Problem, Refusal};
-pub use self::settings::Settings;
-pub use self::stopping::End;
-pub use self::upstream::PROBE_TARGET;
-
-use self::event_loop::EventLoop;
-use self::stopping::Shared;
-
-/// Which workers answer a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// Everything that takes well under a millisecond of CPU.
-    Ordinary,
-    /// Whatever hashes a password.
-    Hashing,
-}
-
-/// The private Unix sockets on which one `tiny_http::Server` each listens. Their directory must
-/// be closed to other users.
-#[derive(Clone, Debug)]
-pub struct Upstreams {
-    /// For `Lane::Ordinary`.
-    pub ordinary: PathBuf,
-    /// For `Lane::Hashing`.
-    pub hashing: PathBuf,
-}
-
-/// What the door asks the layers above it. Both are called in the event loop and must be quick;
-/// a panic in them ends the door.
-#[derive(Clone, Copy, Debug)]
-pub struct Hooks {
-    /// The lane of a method, a path (without the query) and a complete body.
-    pub lane: fn(method: &str, path: &str, body: &[u8]) -> Lane,
-    /// The JSON of a problem document.
-    pub problem: fn(&Problem) -> Vec<u8>,
-}
+use super::event_loop::EventLoop;
+use super::lane::{Hooks, Upstreams};
+use super::lifecycle::{End, Lifecycle};
+use super::listener::{Address, Listener};
+use super::settings::Settings;
+use super::stopping;
+#[cfg(feature = "tls")]
+use super::tls;
 
 /// Whether certificate and key, where they are configured, load.
 ///
@@ -113,7 +32,7 @@ pub(crate) fn check_tls(settings: &Settings) -> io::Result<()> {
 #[derive(Debug)]
 pub struct Door {
     addresses: Vec<Address>,
-    shared: Arc<Shared>,
+    lifecycle: Arc<Lifecycle>,
     waker: Arc<Waker>,
     thread: Mutex<Option<JoinHandle<()>>>,
     #[cfg(feature = "tls")]
@@ -140,9 +59,9 @@ impl Door {
         #[cfg(feature = "tls")]
         let certificates =
             settings.tls_files().map(tls::Certificates::load).transpose()?.map(Arc::new);
-        let shared = Arc::new(Shared::default());
+        let lifecycle = Arc::new(Lifecycle::default());
         let event_loop =
-            EventLoop::new(settings, listeners, upstreams, hooks, Arc::clone(&shared))?;
+            EventLoop::new(settings, listeners, upstreams, hooks, Arc::clone(&lifecycle))?;
         #[cfg(feature = "tls")]
         let event_loop = event_loop.with_certificates(certificates.clone());
         let waker = event_loop.waker()?;
@@ -151,7 +70,7 @@ impl Door {
             .spawn(move || stopping::run_to_the_end(event_loop))?;
         Ok(Self {
             addresses,
-            shared,
+            lifecycle,
             waker,
             thread: Mutex::new(Some(thread)),
             #[cfg(feature = "tls")]
@@ -175,10 +94,10 @@ impl Door {
     /// sent, and cuts off after the deadline. Called again from elsewhere, the earlier deadline
     /// counts, so a second signal stops at once with `Duration::ZERO`.
     pub fn stop(&self, deadline: Duration) -> End {
-        self.shared.ask_to_stop(Instant::now() + deadline);
+        self.lifecycle.ask_to_stop(Instant::now() + deadline);
         // Only fails when the loop is gone, and then there is an end already.
         let _ = self.waker.wake();
-        let end = self.shared.wait_for_end();
+        let end = self.lifecycle.wait_for_end();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
@@ -191,14 +110,14 @@ impl Door {
     /// process should say so and exit non-zero.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
-        self.shared.failure()
+        self.lifecycle.failure()
     }
 
     /// Waits until the door has ended or must be ended (`failure`), but no longer than the
     /// timeout.
     #[must_use]
     pub fn wait(&self, timeout: Duration) -> Option<End> {
-        self.shared.wait(timeout)
+        self.lifecycle.wait(timeout)
     }
 
     /// Reads certificate and key again, for new connections, and says whether there are any. The

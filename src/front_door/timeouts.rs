@@ -83,7 +83,7 @@ impl EventLoop {
         let upstream = client.upstream();
         match &client.state {
             State::Waiting(request) => {
-                let pool = &mut self.lanes[request.lane as usize];
+                let pool = &mut self.pools[request.lane as usize];
                 if let Some(ticket) = request.ticket {
                     pool.waiting.remove(ticket);
                 }

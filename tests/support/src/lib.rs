@@ -1,13 +1,17 @@
 //! A PostgreSQL for tests: made in a temporary directory, without durability, and gone with the
 //! process that made it, however that ends.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-pub(crate) struct Cluster {
+/// A cluster that runs. It is stopped and removed when it is dropped.
+#[derive(Debug)]
+pub struct Cluster {
     bin: PathBuf,
     dir: PathBuf,
     port: u16,
@@ -26,17 +30,17 @@ rm -rf \"$2\"";
 
 impl Cluster {
     /// Makes a cluster and starts it, on a Unix socket only.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         Self::start_with(0, false)
     }
 
     /// The same with a TCP port on loopback too.
-    pub(crate) fn start_on(port: u16) -> Self {
+    pub fn start_on(port: u16) -> Self {
         Self::start_with(port, false)
     }
 
     /// The same with PostgreSQL's durability, for measurements.
-    pub(crate) fn start_durable() -> Self {
+    pub fn start_durable() -> Self {
         Self::start_with(0, true)
     }
 
@@ -62,7 +66,7 @@ impl Cluster {
     }
 
     /// Starts the server again after [`stop`](Self::stop).
-    pub(crate) fn run(&mut self) {
+    pub fn run(&mut self) {
         let listen =
             if self.port == 0 { "listen_addresses=" } else { "listen_addresses=127.0.0.1" };
         let server = self
@@ -96,7 +100,7 @@ impl Cluster {
     }
 
     /// Stops the server and keeps the data.
-    pub(crate) fn stop(&mut self) {
+    pub fn stop(&mut self) {
         if let Some((mut server, mut watchdog)) = self.running.take() {
             let pid = server.id().to_string();
             assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
@@ -119,22 +123,23 @@ impl Cluster {
         command
     }
 
-    pub(crate) fn socket_port(&self) -> u16 {
+    /// The port that the socket is named after.
+    pub fn socket_port(&self) -> u16 {
         if self.port == 0 { 5432 } else { self.port }
     }
 
     /// Where the server binaries are, and `pgbench` beside them.
-    pub(crate) fn bin(&self) -> &Path {
+    pub fn bin(&self) -> &Path {
         &self.bin
     }
 
     /// The directory of the socket.
-    pub(crate) fn dir(&self) -> &Path {
+    pub fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// How to connect as the superuser.
-    pub(crate) fn admin(&self, database: &str) -> postgres::Config {
+    pub fn admin(&self, database: &str) -> postgres::Config {
         let mut config = postgres::Config::new();
         config.host_path(&self.dir).port(self.socket_port()).user("postgres").dbname(database);
         config
@@ -149,7 +154,7 @@ impl Drop for Cluster {
 }
 
 /// PostgreSQL refuses to run as root; the package's own user runs it then.
-pub(crate) fn os_user() -> Option<(u32, u32)> {
+pub fn os_user() -> Option<(u32, u32)> {
     let id = |arguments: &[&str]| -> u32 {
         let output = Command::new("id").args(arguments).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()

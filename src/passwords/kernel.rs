@@ -15,40 +15,22 @@
 //! [`sha_ni`] knows, and in the crate's own states.
 
 #[cfg(target_arch = "x86_64")]
+mod chain;
+#[cfg(target_arch = "x86_64")]
 mod interleaved;
+mod job;
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "calls code compiled for instructions not every processor has")]
 mod sha_ni;
 #[cfg(test)]
 mod tests;
 
+use job::SLOTS;
+pub(crate) use job::{HASH_BYTES, Job};
 use pbkdf2::pbkdf2_hmac;
 use sha2::Sha256;
 use std::fmt;
 use std::sync::OnceLock;
-
-/// Bytes of a hash: one block of PBKDF2's output.
-pub(crate) const HASH_BYTES: usize = 32;
-
-/// Passwords computed at once. A fourth was measured to gain a twelfth more on each password, and
-/// would make the others wait for it.
-const LANES: usize = 3;
-
-/// Iterations in a row: a quarter of a millisecond or so with all lanes taken.
-#[cfg(any(target_arch = "x86_64", test))]
-const IN_A_ROW: u32 = 1_500;
-
-/// A hash to compute.
-pub(crate) struct Job<'a> {
-    /// Of any length.
-    pub(crate) password: &'a [u8],
-    /// Of any length.
-    pub(crate) salt: &'a [u8],
-    /// At least 1; 0 counts as 1, as in the `pbkdf2` crate.
-    pub(crate) iterations: u32,
-    /// Where the hash goes.
-    pub(crate) out: &'a mut [u8; HASH_BYTES],
-}
 
 /// Computes jobs, and calls its second argument now and then.
 type DeriveFn = dyn Fn(&mut [Job<'_>], &dyn Fn()) + Send + Sync;
@@ -76,7 +58,13 @@ impl Kernel {
         }
     }
 
-    /// Computes every job, [`lanes`](Self::lanes) of them at once, and calls `between` every quarter
+    /// A stand-in, for tests of those who use a kernel.
+    #[cfg(test)]
+    pub(super) fn of(derive: Derive) -> Self {
+        Self { fast: Some(derive), failed_self_check: false }
+    }
+
+    /// Computes every job, [`slots`](Self::slots) of them at once, and calls `between` every quarter
     /// of a millisecond or so of it. By the crate, whose loop cannot be left, only between jobs.
     pub(crate) fn derive(&self, jobs: &mut [Job<'_>], between: &dyn Fn()) {
         match &self.fast {
@@ -89,8 +77,8 @@ impl Kernel {
     }
 
     /// How many jobs [`derive`](Self::derive) takes at once: 3, or 1 by the crate.
-    pub(crate) fn lanes(&self) -> usize {
-        if self.fast.is_some() { LANES } else { 1 }
+    pub(crate) fn slots(&self) -> usize {
+        if self.fast.is_some() { SLOTS } else { 1 }
     }
 
     /// Whether this machine's fast way computed something else than the crate and is not used:
@@ -103,7 +91,7 @@ impl Kernel {
 impl fmt::Debug for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kernel")
-            .field("lanes", &self.lanes())
+            .field("slots", &self.slots())
             .field("failed_self_check", &self.failed_self_check)
             .finish()
     }
@@ -124,13 +112,13 @@ fn derive_by_crate(job: &mut Job<'_>) {
     pbkdf2_hmac::<Sha256>(job.password, job.salt, job.iterations, job.out);
 }
 
-/// Whether this computes what the `pbkdf2` crate does, for as many jobs as there are lanes and
-/// fewer and more: each lane meets every kind of password (empty, short, a block, longer) and
+/// Whether this computes what the `pbkdf2` crate does, for as many jobs as there are slots and
+/// fewer and more: each slot meets every kind of password (empty, short, a block, longer) and
 /// salts over one block and under, and jobs end at different times.
 fn self_check(derive: &DeriveFn) -> bool {
     let bytes: [u8; 100] = std::array::from_fn(|n| n as u8 ^ 0xa5);
     let lengths = [0, 13, 64, 65, 100];
-    (1..=LANES + 2).all(|count| {
+    (1..=SLOTS + 2).all(|count| {
         (0..lengths.len()).all(|shift| {
             let job = |n: usize, out| Job {
                 password: &bytes[..lengths[(n + shift) % lengths.len()]],

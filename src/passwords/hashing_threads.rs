@@ -7,7 +7,11 @@
 //! hash that a library computes cannot be interrupted: it gives way by its priority alone.
 
 mod queue;
+mod slow_hash;
+#[cfg(test)]
+mod tests;
 
+use super::cost;
 use super::foreign::Foreign;
 use super::kernel::{HASH_BYTES, Job, Kernel};
 use crate::activity::Activity;
@@ -51,7 +55,7 @@ pub(super) struct Bounds {
 }
 
 /// The threads. Dropping it ends them.
-pub(super) struct Lane {
+pub(super) struct HashingThreads {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -65,14 +69,21 @@ struct Shared {
     wake: Condvar,
 }
 
-impl Lane {
+impl HashingThreads {
     /// Starts the threads, which give way to `activity`.
     ///
     /// # Errors
     /// [`Error::Startup`] when one cannot be started.
     pub(super) fn start(bounds: Bounds, activity: Arc<Activity>) -> Result<Self> {
+        Self::start_with(Kernel::detect(), bounds, activity)
+    }
+
+    fn start_with(
+        kernel: &'static Kernel,
+        bounds: Bounds,
+        activity: Arc<Activity>,
+    ) -> Result<Self> {
         let Bounds { threads, budget, usual, most_costly } = bounds;
-        let kernel = Kernel::detect();
         if kernel.failed_self_check() {
             log::warn!(
                 "this machine computed a wrong SHA-256 with its own instructions; hashing without \
@@ -82,16 +93,16 @@ impl Lane {
         let queue = Mutex::new(Queue::new(threads, usual, most_costly));
         let wake = Condvar::new();
         let shared = Arc::new(Shared { kernel, activity, budget, queue, wake });
-        let mut lane = Self { shared, threads: Vec::new() };
+        let mut started = Self { shared, threads: Vec::new() };
         for number in 0..threads {
-            let shared = Arc::clone(&lane.shared);
+            let shared = Arc::clone(&started.shared);
             let thread = std::thread::Builder::new()
                 .name(format!("hash-{number}"))
                 .spawn(move || shared.work())
                 .map_err(|e| Error::startup(format!("cannot start a thread: {e}")))?;
-            lane.threads.push(thread);
+            started.threads.push(thread);
         }
-        Ok(lane)
+        Ok(started)
     }
 
     /// Computes one hash and waits for it.
@@ -141,7 +152,7 @@ impl Lane {
     }
 }
 
-impl Drop for Lane {
+impl Drop for HashingThreads {
     fn drop(&mut self) {
         self.shared.lock().closed = true;
         self.shared.wake.notify_all();
@@ -192,7 +203,10 @@ impl Shared {
                 out,
             })
             .collect();
-        self.kernel.derive(&mut jobs, &|| self.give_way());
+        let expected = jobs.iter().map(|job| cost::of_iterations(job.iterations)).sum();
+        slow_hash::watch(Duration::from_nanos(expected), || {
+            self.kernel.derive(&mut jobs, &|| self.give_way());
+        });
         drop(jobs);
         self.done(0, costly);
         for (waiting, hash) in taken.iter().zip(hashes) {
@@ -226,7 +240,7 @@ impl Shared {
         let mut queue = self.lock();
         queue.idle += 1;
         loop {
-            if let Some(taken) = queue.take(self.kernel.lanes(), self.budget) {
+            if let Some(taken) = queue.take(self.kernel.slots(), self.budget) {
                 queue.idle -= 1;
                 return Some(taken);
             }
@@ -235,126 +249,5 @@ impl Shared {
             }
             queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use pbkdf2::pbkdf2_hmac;
-    use sha2::Sha256;
-
-    const SALT_BYTES: usize = 16;
-    const BUDGET: usize = 1 << 20;
-
-    fn start(threads: usize, activity: Arc<Activity>) -> Lane {
-        let bounds = Bounds { threads, budget: BUDGET, usual: 1_000, most_costly: 4 };
-        Lane::start(bounds, activity).unwrap()
-    }
-
-    fn memory_hard(kib: u32) -> Foreign {
-        let text = format!("$argon2id$v=19$m={kib},t=1,p=1$c29tZXNhbHQ$AFQeApHkE9rBoyI8+cqHXw");
-        text.parse().unwrap()
-    }
-
-    fn cheap() -> Foreign {
-        "pbkdf2_sha1$1$saltsaltsalt$AwqfYeoLQyExMNseD8jAJAm/tec=".parse().unwrap()
-    }
-
-    #[test]
-    fn everybody_gets_the_own_hash() {
-        let lane = start(2, Arc::default());
-        std::thread::scope(|scope| {
-            for caller in 0..12_u8 {
-                let lane = &lane;
-                scope.spawn(move || {
-                    for n in 0..20_u8 {
-                        let password = vec![caller; usize::from(n) * 7];
-                        let (salt, iterations) = ([n; SALT_BYTES], 1 + u32::from(caller) * 13);
-                        let hash = lane.derive(&password, &salt, iterations).unwrap();
-                        let mut expected = [0; HASH_BYTES];
-                        pbkdf2_hmac::<Sha256>(&password, &salt, iterations, &mut expected);
-                        assert_eq!(hash, expected);
-                    }
-                });
-            }
-        });
-    }
-
-    #[test]
-    fn a_lane_ends_when_it_is_dropped() {
-        drop(start(3, Arc::default()));
-    }
-
-    #[test]
-    fn a_hash_is_computed_though_others_are_answered_all_the_time() {
-        let activity = Arc::new(Activity::default());
-        let _answering = activity.begin();
-        let lane = start(1, Arc::clone(&activity));
-        let hash = lane.derive(b"password", &[7; SALT_BYTES], 40_000).unwrap();
-        let mut expected = [0; HASH_BYTES];
-        pbkdf2_hmac::<Sha256>(b"password", &[7; SALT_BYTES], 40_000, &mut expected);
-        assert_eq!(hash, expected);
-    }
-
-    #[test]
-    fn the_network_of_the_client_decides_whose_turn_it_is() {
-        let bounds = Bounds { threads: 1, budget: BUDGET, usual: 10_000_000, most_costly: 4 };
-        let lane = Lane::start(bounds, Arc::default()).unwrap();
-        let order = Mutex::new(Vec::new());
-        let ask = |address: &'static str, iterations| {
-            let derive = || lane.derive(b"password", &[7; SALT_BYTES], iterations).unwrap();
-            client::for_client(address.parse().ok(), derive);
-            order.lock().unwrap().push(address);
-        };
-        let wait_for = |waiting| {
-            while lane.shared.lock().len() != waiting {
-                std::thread::yield_now();
-            }
-        };
-        std::thread::scope(|scope| {
-            // It is taken before the others are there.
-            let wait_for_idle = |idle| {
-                while lane.shared.lock().idle != idle {
-                    std::thread::yield_now();
-                }
-            };
-            wait_for_idle(1);
-            scope.spawn(|| ask("192.0.2.1", 4_000_000));
-            wait_for_idle(0);
-            for n in 1..=12 {
-                scope.spawn(|| ask("192.0.2.2", 300_000));
-                wait_for(n);
-            }
-            scope.spawn(|| ask("198.51.100.1", 300_000));
-            wait_for(13);
-        });
-        let place = order.lock().unwrap().iter().position(|address| *address == "198.51.100.1");
-        assert!(place.unwrap() < 8, "{order:?}");
-    }
-
-    #[test]
-    fn whoever_waits_for_memory_gets_it() {
-        let lane = start(3, Arc::default());
-        std::thread::scope(|scope| {
-            for caller in 0..9_u32 {
-                let lane = &lane;
-                scope.spawn(move || {
-                    for n in 0..10 {
-                        let kib = if (caller + n).is_multiple_of(3) { 1024 } else { 300 };
-                        assert_eq!(lane.verify(b"x", &memory_hard(kib)), Ok(false));
-                        assert_eq!(lane.verify(b"x", &cheap()), Ok(false));
-                    }
-                });
-            }
-        });
-        assert_eq!(lane.shared.lock().in_use, 0);
-    }
-
-    #[test]
-    fn a_hash_that_needs_more_than_the_budget_is_refused_with_both_numbers() {
-        let lane = start(1, Arc::default());
-        let Err(Error::Internal(text)) = lane.verify(b"x", &memory_hard(1025)) else { panic!() };
-        assert!(text.contains("needs 1049600 bytes") && text.contains("is 1048576"), "{text}");
     }
 }

@@ -5,7 +5,7 @@ mod framing;
 mod leaving;
 mod limits;
 mod listening;
-#[path = "../../../fuzz/oracles.rs"]
+#[path = "../../fuzz/oracles.rs"]
 mod oracles;
 mod proxies;
 mod replies;

@@ -147,7 +147,7 @@ impl Queue {
     }
 
     /// What can be done now: the next in turn, with a fair share of its like if it is one of ours.
-    pub(super) fn take(&mut self, lanes: usize, budget: usize) -> Option<Taken> {
+    pub(super) fn take(&mut self, slots: usize, budget: usize) -> Option<Taken> {
         let room = budget.saturating_sub(self.in_use);
         let may_run = !self.costly_runs && !self.costly.is_empty();
         let due = may_run && self.threads > 1 && self.passed >= PASSED;
@@ -158,7 +158,7 @@ impl Queue {
             (Some(costly), None) => self.take_costly(costly),
             (Some(costly), Some(_)) if due => self.take_costly(costly),
             (_, first) => {
-                let taken = self.take_usual(first?, lanes, room);
+                let taken = self.take_usual(first?, slots, room);
                 self.passed = if may_run { self.passed + 1 } else { 0 };
                 taken
             }
@@ -174,7 +174,7 @@ impl Queue {
         })
     }
 
-    fn take_usual(&mut self, first: Ticket, lanes: usize, room: usize) -> Option<Taken> {
+    fn take_usual(&mut self, first: Ticket, slots: usize, room: usize) -> Option<Taken> {
         let work = match self.waiting.serve(first)? {
             Waiting::Foreign(check) => {
                 self.in_use += check.hash.memory();
@@ -182,7 +182,7 @@ impl Queue {
             }
             Waiting::Pbkdf2(one) => {
                 let left = self.waiting.held().count + 1;
-                let share = left.div_ceil(self.idle.max(1)).min(lanes);
+                let share = left.div_ceil(self.idle.max(1)).min(slots);
                 let mut taken = vec![one];
                 while taken.len() < share
                     && let Some(next) = self.first(room, false)
@@ -216,5 +216,4 @@ impl Queue {
 }
 
 #[cfg(test)]
-#[path = "queue_tests.rs"]
 mod tests;

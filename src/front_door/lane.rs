@@ -1,0 +1,34 @@
+//! The two classes of requests, which workers answer each, and how the layers above are asked.
+
+use std::path::PathBuf;
+
+use super::problem::Problem;
+
+/// Which workers answer a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Everything that takes well under a millisecond of CPU.
+    Ordinary,
+    /// Whatever hashes a password.
+    Hashing,
+}
+
+/// The private Unix sockets on which one `tiny_http::Server` each listens. Their directory must
+/// be closed to other users.
+#[derive(Clone, Debug)]
+pub struct Upstreams {
+    /// For `Lane::Ordinary`.
+    pub ordinary: PathBuf,
+    /// For `Lane::Hashing`.
+    pub hashing: PathBuf,
+}
+
+/// What the door asks the layers above it. Both are called in the event loop and must be quick;
+/// a panic in them ends the door.
+#[derive(Clone, Copy, Debug)]
+pub struct Hooks {
+    /// The lane of a method, a path (without the query) and a complete body.
+    pub lane: fn(method: &str, path: &str, body: &[u8]) -> Lane,
+    /// The JSON of a problem document.
+    pub problem: fn(&Problem) -> Vec<u8>,
+}

@@ -1,0 +1,18 @@
+//! What a call on a socket that never blocks says instead of waiting.
+
+use std::io;
+
+/// How far a handshake is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS has a handshake"))]
+pub(super) enum Handshake {
+    Pending,
+    Done,
+    /// Somebody speaks plain HTTP to a TLS port; from now on it is spoken back.
+    Plaintext,
+}
+
+/// Whether the error only means "not now".
+pub(super) fn is_not_now(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}

@@ -1,0 +1,65 @@
+//! Warns once in a process when a hash takes much longer than it should.
+//!
+//! A debug build of a program that embeds Gatepost does not optimise it, and one registration then
+//! takes seconds. Nothing else says why.
+//!
+//! The measure is the processor time of the thread, so a busy machine does not matter. A release build
+//! says nothing: there it is the machine that is slow.
+
+use rustix::time::{ClockId, clock_gettime};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How many times what it should cost a hash must take. `cost` counts a slow core already, and a build
+/// without optimisation is slower than that by far.
+const SLOWER: u32 = 2;
+
+/// The least processor time that is worth a warning.
+const LEAST: Duration = Duration::from_millis(500);
+
+static SAID: AtomicBool = AtomicBool::new(false);
+
+/// Computes hashes that should take so long on a slow core, and warns when they take much longer.
+pub(super) fn watch<T>(expected: Duration, compute: impl FnOnce() -> T) -> T {
+    let begin = processor_time();
+    let computed = compute();
+    let spent = processor_time().saturating_sub(begin);
+    if cfg!(debug_assertions) && is_slow(expected, spent) && !SAID.swap(true, Ordering::Relaxed) {
+        log::warn!(
+            "hashing took {spent:.1?} of processor time, where a slow machine takes {expected:.1?}. \
+             This is a debug build, and Gatepost is probably not optimised in it. Put \
+             `[profile.dev.package.\"*\"]` and below it `opt-level = 2` into the Cargo.toml of \
+             your workspace"
+        );
+    }
+    computed
+}
+
+fn is_slow(expected: Duration, spent: Duration) -> bool {
+    spent > LEAST.max(SLOWER * expected)
+}
+
+/// What this thread has computed so far.
+pub(super) fn processor_time() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_slow_at_twice_its_cost_and_never_under_half_a_second() {
+        let ms = Duration::from_millis;
+        for (expected, spent, slow) in [
+            (480, 900, false),
+            (480, 1_000, true),
+            (1, 450, false),
+            (1, 550, true),
+            (1_440, 2_800, false),
+            (1_440, 2_900, true),
+        ] {
+            assert_eq!(is_slow(ms(expected), ms(spent)), slow, "{spent} of {expected}");
+        }
+    }
+}

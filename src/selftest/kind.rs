@@ -1,0 +1,39 @@
+//! The kinds of refused logins that are compared.
+
+/// What a login is refused for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The password is wrong.
+    Known,
+    /// The same once more: whatever there is between these two is noise.
+    Control,
+    /// Nobody has the login.
+    Unknown,
+    /// The account is locked, and the password wrong.
+    Locked,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 4] = [Self::Known, Self::Control, Self::Unknown, Self::Locked];
+
+    /// Which are compared. The first is the control.
+    pub(super) const PAIRS: [(Self, Self); 4] = [
+        (Self::Control, Self::Known),
+        (Self::Unknown, Self::Known),
+        (Self::Locked, Self::Known),
+        (Self::Locked, Self::Unknown),
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Known => "known",
+            Self::Control => "known again",
+            Self::Unknown => "unknown",
+            Self::Locked => "locked",
+        }
+    }
+}
+
+/// The nanoseconds of each kind, in the order of [`Kind::ALL`]; those of one round stand at the
+/// same place.
+pub(super) type Times = [Vec<u64>; 4];
