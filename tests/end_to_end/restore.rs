@@ -149,7 +149,7 @@ fn what_a_restored_backup_brings_back_is_over_after_the_command() {
     assert_eq!(words[5], "-", "{keys}");
     assert!(!keys.contains(key.expose()));
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.contains("all sessions are over") && !text.contains("hs256"), "{text}");
+    assert!(text.contains("all sessions have ended") && !text.contains("hs256"), "{text}");
     for tokens in [&before, &lost] {
         problem(server.refresh(&tokens.refresh), 400, "invalid_grant");
         let target = format!("/user?id={alice}");
