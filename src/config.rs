@@ -544,11 +544,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_lists_every_setting() {
-        let readme = include_str!("../README.md");
+    fn the_page_on_settings_lists_every_setting() {
+        let page = include_str!("../docs/settings.md");
         for setting in table() {
             let name = format!("`{}.{}`", setting.section, setting.key);
-            assert!(readme.contains(&name), "README.md does not mention {name}");
+            assert!(page.contains(&name), "docs/settings.md does not mention {name}");
         }
     }
 

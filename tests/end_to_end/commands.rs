@@ -153,7 +153,7 @@ fn settings_that_cannot_work_are_named_before_anything_starts() {
 }
 
 #[test]
-fn an_operator_sets_up_a_server_of_their_own_as_the_readme_says() {
+fn an_operator_sets_up_a_server_of_their_own_as_the_page_on_operations_says() {
     let cluster = Cluster::start();
     let home = Home::new();
     let file = |name: &str, text: &str| {

@@ -226,16 +226,16 @@ fn codes_in_the_source() -> Vec<String> {
 }
 
 #[test]
-fn the_codes_of_errors_in_the_source_and_in_the_readme() {
+fn the_codes_of_errors_in_the_source_and_in_the_documents() {
     let mut golden: Vec<&str> = CODES.iter().map(|(_, code)| *code).collect();
     golden.sort_unstable();
     golden.dedup();
     assert_eq!(codes_in_the_source(), golden);
-    let readme = include_str!("../../README.md");
+    let page = include_str!("../../docs/api.md");
     // Only the command line gives names to anything.
     for (status, code) in CODES.iter().filter(|(_, code)| *code != "name_taken") {
         let row = format!("| {status} | `{code}` |");
-        assert!(readme.contains(&row), "README.md has no row {row}");
+        assert!(page.contains(&row), "docs/api.md has no row {row}");
     }
 }
 

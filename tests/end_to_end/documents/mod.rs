@@ -1,5 +1,11 @@
-//! What the documents say of the tests.
+//! What the documents say: their links and names, their commands, and the tests that they name.
 
+mod answers;
+mod names;
+mod pages;
+mod scripts;
+
+use pages::{Page, root};
 use std::path::Path;
 
 /// The text of every source file below a directory.
@@ -15,11 +21,10 @@ fn sources(dir: &Path, into: &mut String) {
 
 #[test]
 fn every_test_that_the_page_on_security_names_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut all = String::new();
-    sources(&root.join("src"), &mut all);
-    sources(&root.join("tests"), &mut all);
-    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    sources(&root().join("src"), &mut all);
+    sources(&root().join("tests"), &mut all);
+    let page = Page::read("docs/security.md").text;
     let quoted = page.split('`').skip(1).step_by(2);
     let named: Vec<&str> = quoted.filter_map(|text| Some(text.rsplit_once("::")?.1)).collect();
     assert!(named.len() > 50, "{named:?}");
@@ -28,10 +33,30 @@ fn every_test_that_the_page_on_security_names_exists() {
     }
 }
 
+#[test]
+fn every_test_that_contributing_names_exists() {
+    let mut all = String::new();
+    sources(&root().join("tests"), &mut all);
+    let quoted = Page::read("CONTRIBUTING.md").quoted();
+    // What has no underscore is a module.
+    let named = quoted.iter().filter_map(|text| Some(text.rsplit_once("::")?.1));
+    let named: Vec<&str> = named.filter(|name| name.contains('_')).collect();
+    assert!(named.len() >= 9, "{named:?}");
+    for test in named {
+        assert!(all.contains(&format!("fn {test}()")), "there is no test {test}");
+    }
+}
+
+#[test]
+fn the_readme_is_short() {
+    let length = Page::read("README.md").text.chars().count();
+    assert!(length <= 9_000, "README.md has {length} characters: move something to docs/");
+}
+
 /// A file that no `mod` names is compiled by nobody, and its tests are silently not run.
 #[test]
 fn every_file_of_tests_is_compiled_in() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/end_to_end");
+    let dir = root().join("tests/end_to_end");
     let main = std::fs::read_to_string(dir.join("main.rs")).unwrap();
     for entry in std::fs::read_dir(&dir).unwrap().map(Result::unwrap) {
         let path = entry.path();

@@ -1,0 +1,46 @@
+# The commands of CONTRIBUTING.md under short names. `just` is not required.
+
+# Lists them.
+default:
+    @just --list
+
+# The service, in development.
+run *ARGUMENTS:
+    cargo run -- {{ARGUMENTS}}
+
+# All tests.
+test:
+    cargo test
+
+# Tests of the library's inside.
+unit *FILTER:
+    cargo test --lib {{FILTER}}
+
+# End-to-end tests.
+e2e *FILTER:
+    cargo test --test end_to_end {{FILTER}}
+
+# Whether everything compiles.
+check:
+    cargo check --all-targets
+
+# Format and lints.
+lint:
+    cargo fmt
+    cargo clippy --all-targets -- -D warnings
+
+# Writes docs/settings.md anew.
+settings:
+    UPDATE=1 cargo test --lib settings_reference
+
+# One benchmark.
+bench NAME *ARGUMENTS:
+    cargo bench --bench {{NAME}} {{ARGUMENTS}}
+
+# One fuzz target.
+fuzz TARGET *ARGUMENTS:
+    cargo +nightly fuzz run {{TARGET}} {{ARGUMENTS}}
+
+# What decides whether a change lands.
+gate:
+    .ci/run

@@ -1,0 +1,123 @@
+//! What the documents name exists: links, files, commands and their options.
+
+use super::pages::{Page, root};
+use crate::support::program::{Home, success};
+use std::collections::BTreeMap;
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut count = 0;
+    for page in Page::all() {
+        for link in page.links().into_iter().filter(|link| !link.contains("://")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let path = match file {
+                "" => root().join(&page.name),
+                file => page.dir().join(file),
+            };
+            assert!(path.exists(), "{}: the link {link} leads nowhere", page.name);
+            if !anchor.is_empty() {
+                let name = path.canonicalize().unwrap();
+                let name = name.strip_prefix(root().canonicalize().unwrap()).unwrap();
+                let anchors = Page::read(name.to_str().unwrap()).anchors();
+                assert!(anchors.iter().any(|a| a == anchor), "{}: no heading {link}", page.name);
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 40, "{count} links were found");
+}
+
+/// Whether words in backticks are meant as the path of a file here, and not as an example.
+fn is_path(text: &str) -> bool {
+    const TOP: [&str; 9] =
+        ["src", "tests", "sql", "config", "docs", "benches", "fuzz", "examples", ".ci"];
+    let example = text.contains(['<', '*', '{', '…', ' ', '=']);
+    let below = text.split_once('/').is_some_and(|(first, _)| TOP.contains(&first));
+    let beside = !text.contains('/') && text.ends_with(".md");
+    !example && (below || beside)
+}
+
+#[test]
+fn every_file_that_a_document_names_exists() {
+    let mut count = 0;
+    for page in Page::all() {
+        for text in page.quoted().into_iter().filter(|text| is_path(text)) {
+            let beside = page.dir().join(&text).exists();
+            assert!(beside || root().join(&text).exists(), "{} names {text}", page.name);
+            count += 1;
+        }
+    }
+    assert!(count > 40, "{count} files were found");
+}
+
+/// Where words of a shell end a command or let the next one begin.
+const BETWEEN: [&str; 8] = ["&&", "||", "|", "(", ")", ";", "{", "}"];
+
+/// The commands of `gatepost` in a piece of shell: their words, without `gatepost` itself.
+fn commands(shell: &str) -> Vec<Vec<String>> {
+    let mut shell = shell.replace("cargo run -q -- ", "gatepost ").replace("\\\n", " ");
+    for separator in ["(", ")", ";", "|"] {
+        shell = shell.replace(separator, &format!(" {separator} "));
+    }
+    let (mut found, mut starts, mut inside) = (Vec::<Vec<String>>::new(), true, false);
+    for word in shell.split_whitespace() {
+        if BETWEEN.contains(&word) || word.starts_with('>') {
+            (starts, inside) = (true, false);
+        } else if inside {
+            found.last_mut().unwrap().push(word.to_owned());
+        } else if starts && word == "gatepost" {
+            found.push(Vec::new());
+            inside = true;
+        } else {
+            // An assignment or `sudo -u USER` before a command.
+            starts =
+                word.contains('=') || matches!(word, "sudo" | "-u" | "postgres" | "then" | "$");
+        }
+    }
+    found
+}
+
+/// Checks a command's words against what the program says of itself.
+fn check(words: &[String], help: &mut impl FnMut(&str) -> String, place: &str) {
+    let is_name = |word: &&String| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    let names: Vec<&String> =
+        words.iter().take_while(is_name).take_while(|word| !word.starts_with('-')).collect();
+    let topic = names.first().map_or("", |name| name.as_str());
+    let text = help(topic);
+    if let Some(sub) = names.get(1).filter(|_| topic != "help") {
+        let listed = text.contains(&format!("gatepost {topic} {sub}"));
+        assert!(listed, "{place}: there is no command {topic} {sub}");
+    }
+    let options = words.iter().filter(|word| word.starts_with("--") && word.len() > 2);
+    for option in options {
+        let option = option.split('=').next().unwrap();
+        let known = text.contains(option) || help("").contains(option);
+        assert!(known, "{place}: gatepost {topic} has no option {option}");
+    }
+}
+
+#[test]
+fn every_command_that_a_document_names_exists() {
+    let (home, mut texts) = (Home::new(), BTreeMap::new());
+    let mut help = |topic: &str| -> String {
+        let asked = || {
+            let words = [topic, "--help"];
+            success(&home.run(if topic.is_empty() { &words[1..] } else { &words }, ""))
+        };
+        texts.entry(topic.to_owned()).or_insert_with(asked).clone()
+    };
+    let mut count = 0;
+    // What the changelog tells of may be gone.
+    for page in Page::all().iter().filter(|page| page.name != "CHANGELOG.md") {
+        let steps = page.steps();
+        let shown = steps.iter().map(|step| (step.command.clone(), step.place.clone()));
+        let quoted = page.quoted().into_iter().map(|text| (text, page.name.clone()));
+        for (shell, place) in shown.chain(quoted) {
+            for words in commands(&shell) {
+                check(&words, &mut help, &place);
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 60, "{count} commands were found");
+}
