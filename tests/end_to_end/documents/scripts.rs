@@ -6,8 +6,8 @@
 
 use super::answers::{is_as_shown, normal};
 use super::pages::{Page, Step};
-use crate::support::cluster::Cluster;
 use crate::support::program::Home;
+use gatepost_test_support::Cluster;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
