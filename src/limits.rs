@@ -103,11 +103,11 @@ pub(crate) fn of_login(app: &App, login: &Login) -> Result<Counters> {
     let limits = &app.config().limits;
     Ok(Counters {
         enabled: limits.enabled,
-        who: counter(&key, Kind::Login, &[name]),
-        place: network.map(|network| counter(&key, Kind::Network, &[&network])),
+        account: counter(&key, Kind::Login, &[name]),
+        network: network.map(|network| counter(&key, Kind::Network, &[&network])),
         pair: network.map(|network| counter(&key, Kind::Pair, &[name, &network])),
-        who_rule: (limits.account_failures, limits.account_forget).into(),
-        place_rule: (limits.network_failures, limits.network_forget).into(),
+        account_rule: (limits.account_failures, limits.account_forget).into(),
+        network_rule: (limits.network_failures, limits.network_forget).into(),
         first_wait: store::millis(limits.first_wait),
         beyond: beyond(app),
     })
@@ -125,11 +125,11 @@ pub(crate) fn registration(app: &App) -> Result<()> {
     let rule = (limits.registrations, limits.registration_forget).into();
     let counters = Counters {
         enabled: limits.enabled,
-        who: counter(&app.keyed("limits")?, Kind::Registration, &[&network]),
-        place: None,
+        account: counter(&app.keyed("limits")?, Kind::Registration, &[&network]),
+        network: None,
         pair: None,
-        who_rule: rule,
-        place_rule: rule,
+        account_rule: rule,
+        network_rule: rule,
         first_wait: store::millis(limits.first_wait),
         beyond: beyond(app),
     };

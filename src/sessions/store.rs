@@ -2,7 +2,7 @@
 
 use super::grace::Retired;
 use super::types::{Device, Session};
-use crate::access::standing::{Rows, Standing, active, live};
+use crate::access::standing::{CallerRows, CallerStanding, active, live};
 use crate::audit::AuditOutcome;
 use crate::config::Sessions;
 use crate::db::Connection;
@@ -19,7 +19,7 @@ use std::time::Duration;
 // Whoever takes several sessions takes them in the order of their ids, and whoever takes a user and
 // a session takes the user first. So nobody deadlocks.
 
-/// Rows that one statement of a sweep changes: it holds their locks for some milliseconds.
+/// CallerRows that one statement of a sweep changes: it holds their locks for some milliseconds.
 pub(super) const SWEPT_AT_ONCE: u64 = 500;
 
 /// What a login is checked against. Hash and token version are of one reading of the row, so that
@@ -86,7 +86,7 @@ pub(super) fn credentials(
     }
     let sql = concat!(
         admit_attempt!(),
-        "SELECT who_until, place_until, known, known_today, wait_ms, ",
+        "SELECT account_until, network_until, known, known_today, wait_ms, ",
         credentials!("$10", "$11", "outcome")
     );
     let parameters = [&counters.parameters()[..], &whose].concat();
@@ -436,8 +436,8 @@ pub(super) fn revoke_tokens(
 }
 
 /// A page of sessions, with what decides whether the caller may see it.
-pub(super) struct Listed {
-    pub(super) standing: Option<Standing>,
+pub(super) struct ListedSessions {
+    pub(super) standing: Option<CallerStanding>,
     pub(super) user_exists: bool,
     pub(super) sessions: Vec<Session>,
     pub(super) more: bool,
@@ -445,10 +445,10 @@ pub(super) struct Listed {
 
 pub(super) fn list(
     conn: &mut Connection,
-    caller: Option<Rows>,
+    caller: Option<CallerRows>,
     user: UserId,
     page: Page,
-) -> Result<Listed> {
+) -> Result<ListedSessions> {
     let sql = concat!(
         "SELECT u.admin, u.token_version, ",
         live!("$2", "$7"),
@@ -485,9 +485,12 @@ pub(super) fn list(
     let size = usize::try_from(page.size()).unwrap_or(usize::MAX);
     let more = sessions.len() > size;
     sessions.truncate(size);
-    let standing =
-        |row: &&Row| Standing { admin: row.get(0), token_version: row.get(1), live: row.get(2) };
-    Ok(Listed {
+    let standing = |row: &&Row| CallerStanding {
+        admin: row.get(0),
+        token_version: row.get(1),
+        live: row.get(2),
+    };
+    Ok(ListedSessions {
         standing: caller.and_then(|rows| of(rows.user)).map(standing),
         user_exists: of(user.get()).is_some(),
         sessions,
