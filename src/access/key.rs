@@ -118,7 +118,7 @@ pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Res
 }
 
 /// What of a key's row decides over its rights.
-struct Found {
+struct FoundApiKey {
     id: i64,
     scopes: Scopes,
     /// Whether the last use on record is long enough ago to write down another.
@@ -147,19 +147,23 @@ macro_rules! find {
     };
 }
 
-fn find(conn: &mut impl GenericClient, key: PresentedApiKey) -> Result<Option<Found>> {
+fn find(conn: &mut impl GenericClient, key: PresentedApiKey) -> Result<Option<FoundApiKey>> {
     found(conn, find!(""), key)
 }
 
 /// The same, and it stays so until the transaction ends. Others who use the key at the same time
 /// do not wait for each other; only who revokes it does.
-fn lock(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Option<Found>> {
+fn lock(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Option<FoundApiKey>> {
     found(tx, find!("FOR KEY SHARE"), key)
 }
 
-fn found(conn: &mut impl GenericClient, sql: &str, key: PresentedApiKey) -> Result<Option<Found>> {
+fn found(
+    conn: &mut impl GenericClient,
+    sql: &str,
+    key: PresentedApiKey,
+) -> Result<Option<FoundApiKey>> {
     let row = conn.query_typed_opt(sql, &[(&key.hash(), Type::BYTEA)])?;
-    Ok(row.map(|row| Found {
+    Ok(row.map(|row| FoundApiKey {
         id: row.get(0),
         scopes: Scopes::stored(row.get(1)),
         unrecorded: row.get(2),
@@ -168,7 +172,7 @@ fn found(conn: &mut impl GenericClient, sql: &str, key: PresentedApiKey) -> Resu
 
 /// Writes down that the key was used, once a minute at most. Where another request is doing so
 /// at this moment, nothing is written and nothing waits. Returns the key's scopes.
-fn record_use(conn: &mut impl GenericClient, found: Found) -> Result<Scopes> {
+fn record_use(conn: &mut impl GenericClient, found: FoundApiKey) -> Result<Scopes> {
     if found.unrecorded {
         let sql = concat!(
             "UPDATE gatepost.api_keys SET last_used_at = now() WHERE id =

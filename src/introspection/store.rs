@@ -9,7 +9,7 @@ use postgres::types::Type;
 use postgres::{GenericClient, Transaction};
 
 /// A session that lives, and its user.
-pub(super) struct Row {
+pub(super) struct TokenRow {
     pub(super) session: SessionRef,
     pub(super) key_generation: i64,
     pub(super) counter: i64,
@@ -38,22 +38,26 @@ macro_rules! find {
     };
 }
 
-pub(super) fn find(conn: &mut impl GenericClient, session: SessionRef) -> Result<Option<Row>> {
+pub(super) fn find(conn: &mut impl GenericClient, session: SessionRef) -> Result<Option<TokenRow>> {
     found(conn, find!(""), session)
 }
 
 /// The same, and it stays so until the transaction ends. The user comes before the session, as
 /// wherever both are locked.
-pub(super) fn lock(tx: &mut Transaction<'_>, session: SessionRef) -> Result<Option<Row>> {
+pub(super) fn lock(tx: &mut Transaction<'_>, session: SessionRef) -> Result<Option<TokenRow>> {
     found(tx, find!(" FOR SHARE OF u FOR UPDATE OF s"), session)
 }
 
-fn found(conn: &mut impl GenericClient, sql: &str, session: SessionRef) -> Result<Option<Row>> {
+fn found(
+    conn: &mut impl GenericClient,
+    sql: &str,
+    session: SessionRef,
+) -> Result<Option<TokenRow>> {
     let (id, identity) = (session.id(), session.identity().as_slice());
     let row = conn.query_typed_opt(sql, &[(&id, Type::INT8), (&identity, Type::BYTEA)])?;
     let seconds =
         |moment: Moment| u64::try_from(moment.micros(("session", id)) / 1_000_000).unwrap_or(0);
-    Ok(row.map(|row| Row {
+    Ok(row.map(|row| TokenRow {
         session,
         key_generation: row.get(0),
         counter: row.get(1),
