@@ -17,9 +17,9 @@ use crate::audit::{Action, Event, Writer};
 use crate::config::{Algorithm, Config};
 use crate::domain::Timestamp;
 use crate::error::{Error, Result};
+use crate::moment::millis;
 use crate::sessions;
 pub use reencrypt::reencrypt;
-use std::time::Duration;
 
 /// A signing key as `gatepost keys list` shows one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ fn state(row: &SigningRow, rows: &KeyRows, config: &Config) -> SigningKeyState {
 /// the one, unless its turn lies further ahead than that, since the clock was ahead when it was made.
 ///
 /// # Errors
-/// [`Error::InvalidRequest`] with HS256, whose secret is the operator's; the faults of the
+/// [`Error::Configuration`] with HS256, whose secret is the operator's; the faults of the
 /// database.
 pub fn rotate(app: &App) -> Result<SigningKey> {
     let algorithm = own_algorithm(app)?;
@@ -208,10 +208,9 @@ fn above_all(judged: Judged, found: &store::FoundKeys) -> KeyRows {
 
 fn own_algorithm(app: &App) -> Result<Algorithm> {
     match app.config().tokens.algorithm {
-        Algorithm::Hs256 => Err(Error::parameter(
-            "tokens.algorithm",
-            "is HS256, whose key is the setting tokens.hs256_secret",
-        )),
+        Algorithm::Hs256 => Err(Error::Configuration(vec![
+            "tokens.algorithm: is HS256, whose key is the setting tokens.hs256_secret".to_owned(),
+        ])),
         algorithm => Ok(algorithm),
     }
 }
@@ -231,8 +230,4 @@ fn newest(app: &App, algorithm: Algorithm) -> Result<SigningKey> {
     let own = keys.into_iter().filter(is_own);
     own.max_by_key(|key| key.generation)
         .ok_or_else(|| Error::Internal("the new key is not there".to_owned()))
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

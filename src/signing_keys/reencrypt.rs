@@ -40,13 +40,13 @@ struct Work {
 /// release left, vouches for them. Returns what it did, a line for each key with its name.
 ///
 /// # Errors
-/// [`Error::InvalidRequest`] without `tokens.encryption_key`; [`Error::Startup`] for keys that are
+/// [`Error::Configuration`] without `tokens.encryption_key`; [`Error::Startup`] for keys that are
 /// encrypted with neither that nor `tokens.encryption_key_previous`, and for keys that are not encrypted
 /// among others that are; the faults of the database. Nothing was changed then.
 pub fn reencrypt(app: &App) -> Result<Vec<String>> {
     let encryption = app.encryption();
     if encryption.name().is_none() {
-        return Err(Error::parameter("tokens.encryption_key", "is not set"));
+        return Err(Error::Configuration(vec!["tokens.encryption_key: is not set".to_owned()]));
     }
     let (found, judged) = app.judge_keys()?;
     judged.are_ours()?;
