@@ -34,6 +34,16 @@ macro_rules! active {
     };
 }
 
+/// The SQL of whether a session lives, in rows of this name if there is one.
+macro_rules! session_lives {
+    () => {
+        "ended_at IS NULL AND expires_at > now()"
+    };
+    ($name:literal) => {
+        concat!($name, ".ended_at IS NULL AND ", $name, ".expires_at > now()")
+    };
+}
+
 /// The SQL of [`CallerStanding::live`]: of the user in a row `u`, and of the session whose id and identity
 /// these parameters are.
 macro_rules! live {
@@ -44,14 +54,16 @@ macro_rules! live {
             $session,
             " AND s.identity = ",
             $identity,
-            " AND s.user_id = u.id AND s.ended_at IS NULL AND s.expires_at > now()) AND ",
+            " AND s.user_id = u.id AND ",
+            $crate::access::standing::session_lives!("s"),
+            ") AND ",
             $crate::access::standing::active!(),
             ")"
         )
     };
 }
 
-pub(crate) use {active, live};
+pub(crate) use {active, live, session_lives};
 
 /// Locks users until the transaction ends, in the order of their ids. What was read before does not
 /// count any more: this may have waited.

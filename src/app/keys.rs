@@ -5,7 +5,7 @@
 //! key, the next one, erasing the private half of one that signs no more, removing one whose
 //! tokens are over. Each of these is safe to be done by several at once.
 //!
-//! KeyRows are believed only as far as `judge` says. What begins with keys that it cannot vouch for
+//! Rows are believed only as far as `judge` says. What begins with keys that it cannot vouch for
 //! does not begin; what has keys already keeps them, and says so once.
 
 pub(crate) mod codes;

@@ -1,6 +1,6 @@
 //! The SQL of introspection.
 
-use crate::access::standing::active;
+use crate::access::standing::{active, session_lives};
 use crate::domain::UserId;
 use crate::error::Result;
 use crate::moment::Moment;
@@ -32,7 +32,8 @@ macro_rules! find {
                     u.id, u.login, u.admin, u.token_version, ",
             active!(),
             " FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
-             WHERE s.id = $1 AND s.identity = $2 AND s.ended_at IS NULL AND s.expires_at > now()",
+             WHERE s.id = $1 AND s.identity = $2 AND ",
+            session_lives!("s"),
             $lock
         )
     };

@@ -1,4 +1,4 @@
-//! KeyRows that do not count, and why.
+//! Rows that do not count, and why.
 
 use crate::tokens::encryption::NotDecrypted;
 use std::fmt;
