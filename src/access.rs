@@ -1,6 +1,6 @@
-//! Who may do what. A token proves who asks; what that user may do, the user's row says, now, and
-//! whether the token is still good, its session's row. A key proves that a
-//! program asks; what it may do, the key's row says.
+//! Who may do what. A token proves who asks. What that user may do, the user's row says now; whether
+//! the token is still good, its session's row says. An API key proves that a program asks; what that
+//! may do, the key's row says.
 
 mod api;
 pub(crate) mod key;
@@ -36,7 +36,7 @@ impl Caller {
     /// operation finds out.
     ///
     /// # Errors
-    /// [`Error::TokenInvalid`], [`Error::KeyInvalid`]; the faults of the database while the keys are
+    /// [`Error::TokenInvalid`], [`Error::ApiKeyInvalid`]; the faults of the database while the keys are
     /// not loaded yet.
     pub fn bearer(app: &App, token: &str) -> Result<Self> {
         if PresentedApiKey::is_meant(token) {
@@ -153,7 +153,7 @@ pub(crate) fn read_as<T>(
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; for a key
-/// [`Error::KeyInvalid`], [`Error::KeyForbidden`], [`Error::ScopeMissing`]; the faults of the
+/// [`Error::ApiKeyInvalid`], [`Error::ApiKeyForbidden`], [`Error::ScopeMissing`]; the faults of the
 /// database.
 pub(crate) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Result<()> {
     match caller {
@@ -217,7 +217,7 @@ fn judge(claims: &Claims, right: Right, standing: Option<CallerStanding>) -> Res
 
 fn judge_key(scopes: &Scopes, right: Right) -> Result<()> {
     match right.scope() {
-        None => Err(Error::KeyForbidden),
+        None => Err(Error::ApiKeyForbidden),
         Some(scope) if scopes.contain(scope) => Ok(()),
         Some(scope) => Err(Error::ScopeMissing(scope.name())),
     }
@@ -233,5 +233,5 @@ fn spare_admins(
     // No session has the number 0; only the user's row matters here.
     let rows = CallerRows { user: id.get(), session: SessionRef::new(0, Default::default()) };
     let admin = standing(rows)?.is_some_and(|standing| standing.admin);
-    if admin { Err(Error::KeyForbidden) } else { Ok(()) }
+    if admin { Err(Error::ApiKeyForbidden) } else { Ok(()) }
 }

@@ -35,14 +35,14 @@ pub enum Error {
     /// A token that is malformed, foreign, expired, or older than its user's last change.
     TokenInvalid,
     /// An API key that is malformed, unknown or revoked.
-    KeyInvalid,
+    ApiKeyInvalid,
     /// The same where it was shown as OAuth's clients do, as the secret of a client (RFC 6749,
     /// 2.3.1).
     ClientInvalid,
     /// A valid token without the right to do this.
     Forbidden,
     /// A valid API key, and something that no key may do.
-    KeyForbidden,
+    ApiKeyForbidden,
     /// It would leave no admin who is active, and only the program itself may do that.
     LastAdmin,
     /// A valid API key without this scope.
@@ -54,9 +54,9 @@ pub enum Error {
     /// No session that lives has this id.
     NoSuchSession,
     /// Another API key, which is not revoked, has this name.
-    KeyNameTaken,
+    ApiKeyNameTaken,
     /// No API key that is not revoked has this name or id.
-    NoSuchKey,
+    NoSuchApiKey,
     /// The database cannot be reached, or did not answer in its time. Nothing was changed; the
     /// same call may succeed later.
     Unavailable(String),
@@ -125,10 +125,10 @@ impl fmt::Display for Error {
             }
             Self::TokenMissing => f.write_str("an access token is needed"),
             Self::TokenInvalid => f.write_str("the access token is not valid, or no longer"),
-            Self::KeyInvalid | Self::ClientInvalid => {
+            Self::ApiKeyInvalid | Self::ClientInvalid => {
                 f.write_str("the API key is not valid, or no longer")
             }
-            Self::KeyForbidden => f.write_str("no API key gives the right to do this"),
+            Self::ApiKeyForbidden => f.write_str("no API key gives the right to do this"),
             Self::Forbidden => f.write_str("this access token does not give the right to do this"),
             Self::LastAdmin => f.write_str("this would leave no admin who is active"),
             Self::ScopeMissing(scope) => write!(f, "this API key lacks the scope {scope}"),
@@ -138,8 +138,8 @@ impl fmt::Display for Error {
             ),
             Self::NoSuchUser => f.write_str("no such user"),
             Self::NoSuchSession => f.write_str("no such session"),
-            Self::KeyNameTaken => f.write_str("another API key has this name; revoke it first"),
-            Self::NoSuchKey => f.write_str("no such API key, or it is revoked already"),
+            Self::ApiKeyNameTaken => f.write_str("another API key has this name; revoke it first"),
+            Self::NoSuchApiKey => f.write_str("no such API key, or it is revoked already"),
             Self::Unavailable(cause) => write!(f, "the database is not available: {cause}"),
             Self::ConnectionLost(cause) => write!(f, "the database connection was lost: {cause}"),
             Self::ReadOnly(cause) => write!(f, "the database is read-only: {cause}"),

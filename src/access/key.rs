@@ -67,14 +67,14 @@ impl PresentedApiKey {
     /// Takes a key from outside.
     ///
     /// # Errors
-    /// [`Error::KeyInvalid`] when it does not have the form of one, or the checksum is wrong.
+    /// [`Error::ApiKeyInvalid`] when it does not have the form of one, or the checksum is wrong.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let split = text.len().checked_sub(CHECKSUM).ok_or(Error::KeyInvalid)?;
+        let split = text.len().checked_sub(CHECKSUM).ok_or(Error::ApiKeyInvalid)?;
         let ours = text.starts_with(PREFIX)
             && text.len() == PREFIX.len() + RANDOM + CHECKSUM
             && text[PREFIX.len()..].bytes().all(|byte| byte.is_ascii_alphanumeric())
             && text[split..].chars().eq(checksum(&text[..split]));
-        if ours { Ok(Self(Sha256::digest(text).into())) } else { Err(Error::KeyInvalid) }
+        if ours { Ok(Self(Sha256::digest(text).into())) } else { Err(Error::ApiKeyInvalid) }
     }
 
     /// The hash.
@@ -100,10 +100,10 @@ pub(crate) fn id_of(conn: &mut Client, key: PresentedApiKey) -> Result<Option<i6
 /// What a key allows.
 ///
 /// # Errors
-/// [`Error::KeyInvalid`] when there is no such key, or it is revoked; the faults of the
+/// [`Error::ApiKeyInvalid`] when there is no such key, or it is revoked; the faults of the
 /// database.
 pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<Scopes> {
-    let found = find(conn, key)?.ok_or(Error::KeyInvalid)?;
+    let found = find(conn, key)?.ok_or(Error::ApiKeyInvalid)?;
     record_use(conn, found)
 }
 
@@ -113,7 +113,7 @@ pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<Scopes> 
 /// # Errors
 /// As [`scopes`].
 pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Scopes> {
-    let found = lock(tx, key)?.ok_or(Error::KeyInvalid)?;
+    let found = lock(tx, key)?.ok_or(Error::ApiKeyInvalid)?;
     record_use(tx, found)
 }
 
