@@ -18,14 +18,14 @@
 WITH known AS (
     SELECT seen_at FROM gatepost.known_networks
     WHERE network = $3 AND seen_at > now() - interval '90 days'
-), who AS (
+), account AS (
     SELECT CASE WHEN EXISTS (SELECT FROM known) THEN $3 ELSE $1 END AS key
 ), counts AS (
-    SELECT key, false AS is_place,
+    SELECT key, false AS is_network,
            CASE WHEN retry_at <= clock_timestamp() + $5 * interval '1 ms' THEN retry_at END AS retry_at,
            least($4 + $9, round(extract(epoch FROM greatest(forgotten_at - now(), '0')) * 1000 / $5))
                AS failures
-    FROM gatepost.attempts JOIN who USING (key)
+    FROM gatepost.attempts JOIN account USING (key)
     UNION ALL
     SELECT key, true,
            CASE WHEN retry_at <= clock_timestamp() + $7 * interval '1 ms' THEN retry_at END,
@@ -33,38 +33,38 @@ WITH known AS (
     FROM gatepost.attempts WHERE key = $2 AND NOT EXISTS (SELECT FROM known)
 ), waiting AS (
     SELECT max(retry_at) AS until FROM counts WHERE retry_at > now()
-), full_place AS (
-    SELECT key, failures FROM counts WHERE is_place AND failures >= $6
-), full_who AS (
-    SELECT key, failures FROM counts WHERE NOT is_place AND failures >= $4
-), place_counted AS (
+), full_network AS (
+    SELECT key, failures FROM counts WHERE is_network AND failures >= $6
+), full_account AS (
+    SELECT key, failures FROM counts WHERE NOT is_network AND failures >= $4
+), network_counted AS (
     UPDATE gatepost.attempts AS a SET
         forgotten_at = least(greatest(forgotten_at, now()) + $7 * interval '1 ms',
                              now() + ($6 + $9) * $7 * interval '1 ms'),
         retry_at = now() + least($7, $8 * power(2, least(failures + 1 - $6, 30))) * interval '1 ms'
-    FROM full_place, waiting
-    WHERE a.key = full_place.key AND until IS NULL
+    FROM full_network, waiting
+    WHERE a.key = full_network.key AND until IS NULL
         AND (a.retry_at <= now() OR a.retry_at > clock_timestamp() + $7 * interval '1 ms')
     RETURNING a.retry_at
-), who_counted AS (
+), account_counted AS (
     UPDATE gatepost.attempts AS a SET
         forgotten_at = least(greatest(forgotten_at, now()) + $5 * interval '1 ms',
                              now() + ($4 + $9) * $5 * interval '1 ms'),
         retry_at = now() + least($5, $8 * power(2, least(failures + 1 - $4, 30))) * interval '1 ms'
-    FROM full_who, waiting
-    WHERE a.key = full_who.key AND until IS NULL
+    FROM full_account, waiting
+    WHERE a.key = full_account.key AND until IS NULL
         AND (a.retry_at <= now() OR a.retry_at > clock_timestamp() + $5 * interval '1 ms')
-        AND (NOT EXISTS (SELECT FROM full_place) OR EXISTS (SELECT FROM place_counted))
+        AND (NOT EXISTS (SELECT FROM full_network) OR EXISTS (SELECT FROM network_counted))
     RETURNING a.retry_at
 ), outcome AS (
-    SELECT (SELECT retry_at FROM who_counted) AS who_until,
-           (SELECT retry_at FROM place_counted) AS place_until,
+    SELECT (SELECT retry_at FROM account_counted) AS account_until,
+           (SELECT retry_at FROM network_counted) AS network_until,
            EXISTS (SELECT FROM known) AS known,
            EXISTS (SELECT FROM known WHERE seen_at > now() - interval '1 day') AS known_today,
            CASE WHEN until IS NOT NULL THEN ceil(extract(epoch FROM until - now()) * 1000)::bigint
                 -- Another attempt has just taken the place: as a first wait.
-                WHEN EXISTS (SELECT FROM full_place) AND NOT EXISTS (SELECT FROM place_counted)
-                    OR EXISTS (SELECT FROM full_who) AND NOT EXISTS (SELECT FROM who_counted)
+                WHEN EXISTS (SELECT FROM full_network) AND NOT EXISTS (SELECT FROM network_counted)
+                    OR EXISTS (SELECT FROM full_account) AND NOT EXISTS (SELECT FROM account_counted)
                 THEN $8
            END AS wait_ms
     FROM waiting

@@ -1,6 +1,6 @@
 -- An attempt failed that was not counted when it was admitted.
 --
--- $1  key of who, or NULL        $3  failures before the first wait     $7  the first wait, in ms
+-- $1  key of the account, or NULL  $3  failures before the first wait     $7  the first wait, in ms
 -- $2  key of the network, or NULL  $4  how long one is remembered, in ms
 --                                $5, $6  the same two of a network   $8  failures remembered
 --                                                                        beyond $3 and $5
@@ -11,7 +11,7 @@
 WITH lazily AS MATERIALIZED (
     -- The count need not be on disk: a crash of PostgreSQL may forget the last moment's.
     SELECT set_config('synchronous_commit', 'off', true)
-), place AS (
+), network_counted AS (
     INSERT INTO gatepost.attempts AS a (key, forgotten_at, retry_at)
     SELECT $2, now() + $6 * interval '1 ms', 'epoch' FROM lazily WHERE $2 IS NOT NULL
     ON CONFLICT (key) DO UPDATE SET
@@ -28,7 +28,7 @@ WITH lazily AS MATERIALIZED (
 )
 INSERT INTO gatepost.attempts AS a (key, forgotten_at, retry_at)
 SELECT $1, now() + $4 * interval '1 ms', 'epoch' FROM lazily
-WHERE $1 IS NOT NULL AND (SELECT count(*) FROM place) >= 0
+WHERE $1 IS NOT NULL AND (SELECT count(*) FROM network_counted) >= 0
 ON CONFLICT (key) DO UPDATE SET
     forgotten_at = least(greatest(a.forgotten_at, now()) + $4 * interval '1 ms',
                          now() + ($3 + $8) * $4 * interval '1 ms'),

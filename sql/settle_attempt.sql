@@ -1,23 +1,23 @@
 -- An attempt succeeded: takes back what was counted when it was admitted, and remembers the
 -- network.
 --
--- $1, $3  key of who and until when the count lets others wait, or NULL where nothing was counted
+-- $1, $3  key of the account and until when the count lets others wait, or NULL where nothing was counted
 -- $2, $4  the same of the network                $5, $6  how long a failure is remembered, in ms
 -- $7  key of login and network, or NULL          $8  the user, or NULL to remember no network
 -- $9  networks kept of a user besides this one
 --
 -- The failures of others stay counted. The network's row comes first, as in admit_attempt.sql.
-WITH place AS (
+WITH network_settled AS (
     UPDATE gatepost.attempts SET
         forgotten_at = forgotten_at - $6 * interval '1 ms',
         retry_at = CASE WHEN retry_at = $4 THEN 'epoch' ELSE retry_at END
     WHERE key = $2 AND $4 IS NOT NULL
     RETURNING key
-), who AS (
+), account_settled AS (
     UPDATE gatepost.attempts SET
         forgotten_at = forgotten_at - $5 * interval '1 ms',
         retry_at = CASE WHEN retry_at = $3 THEN 'epoch' ELSE retry_at END
-    WHERE key = $1 AND $3 IS NOT NULL AND (SELECT count(*) FROM place) >= 0
+    WHERE key = $1 AND $3 IS NOT NULL AND (SELECT count(*) FROM network_settled) >= 0
     RETURNING key
 ), surplus AS (
     DELETE FROM gatepost.known_networks

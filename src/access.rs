@@ -1,6 +1,6 @@
-//! Who may do what. A token proves who asks; what that user may do, the user's row says, now, and
-//! whether the token is still good, its session's row. A key proves that a
-//! program asks; what it may do, the key's row says.
+//! Who may do what. A token proves who asks. What that user may do, the user's row says now; whether
+//! the token is still good, its session's row says. An API key proves that a program asks; what that
+//! may do, the key's row says.
 
 mod api;
 pub(crate) mod key;
@@ -15,7 +15,7 @@ use crate::tokens::{Claims, SessionRef};
 use key::PresentedApiKey;
 use postgres::{Client, Transaction};
 pub use scope::{Scope, Scopes};
-use standing::{Rows, Standing};
+use standing::{CallerRows, CallerStanding};
 
 /// On whose behalf an operation is done.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ impl Caller {
     /// operation finds out.
     ///
     /// # Errors
-    /// [`Error::TokenInvalid`], [`Error::KeyInvalid`]; the faults of the database while the keys are
+    /// [`Error::TokenInvalid`], [`Error::ApiKeyInvalid`]; the faults of the database while the keys are
     /// not loaded yet.
     pub fn bearer(app: &App, token: &str) -> Result<Self> {
         if PresentedApiKey::is_meant(token) {
@@ -50,11 +50,11 @@ impl Caller {
     ///
     /// # Errors
     /// [`Error::TokenMissing`].
-    pub(crate) fn rows(&self) -> Result<Option<Rows>> {
+    pub(crate) fn rows(&self) -> Result<Option<CallerRows>> {
         match self {
             Self::Trusted | Self::ApiKey(_) => Ok(None),
             Self::Anonymous => Err(Error::TokenMissing),
-            Self::Bearer(claims) => Ok(Some(Rows::of(claims))),
+            Self::Bearer(claims) => Ok(Some(CallerRows::of(claims))),
         }
     }
 
@@ -134,11 +134,11 @@ pub(crate) fn read_as<T>(
     conn: &mut Connection,
     caller: &Caller,
     right: Right,
-    read: impl FnOnce(&mut Connection, Option<Rows>) -> Result<(Option<Standing>, T)>,
+    read: impl FnOnce(&mut Connection, Option<CallerRows>) -> Result<(Option<CallerStanding>, T)>,
 ) -> Result<T> {
     match caller {
         Caller::Bearer(claims) => {
-            let (standing, value) = read(conn, Some(Rows::of(claims)))?;
+            let (standing, value) = read(conn, Some(CallerRows::of(claims)))?;
             judge(claims, right, standing)?;
             Ok(value)
         }
@@ -153,13 +153,15 @@ pub(crate) fn read_as<T>(
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; for a key
-/// [`Error::KeyInvalid`], [`Error::KeyForbidden`], [`Error::ScopeMissing`]; the faults of the
+/// [`Error::ApiKeyInvalid`], [`Error::ApiKeyForbidden`], [`Error::ScopeMissing`]; the faults of the
 /// database.
 pub(crate) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Result<()> {
     match caller {
         Caller::Trusted => Ok(()),
         Caller::Anonymous => Err(Error::TokenMissing),
-        Caller::Bearer(claims) => judge(claims, right, standing::read(conn, Rows::of(claims))?),
+        Caller::Bearer(claims) => {
+            judge(claims, right, standing::read(conn, CallerRows::of(claims))?)
+        }
         Caller::ApiKey(key) => {
             judge_key(&key::scopes(conn, *key)?, right)?;
             spare_admins(right, |rows| standing::read(conn, rows))
@@ -182,8 +184,8 @@ pub(crate) fn authorize_change(
         Caller::Trusted => Ok(()),
         Caller::Anonymous => Err(Error::TokenMissing),
         Caller::Bearer(claims) => {
-            let rows = Rows::of(claims);
-            let is_admin = |it: Option<Standing>| it.is_some_and(|standing| standing.admin);
+            let rows = CallerRows::of(claims);
+            let is_admin = |it: Option<CallerStanding>| it.is_some_and(|standing| standing.admin);
             let other = right.whom().map(UserId::get).filter(|id| *id != rows.user);
             // Who is an admin only since the token was issued is asked for first.
             let both = other.is_some() && (claims.admin || is_admin(standing::read(tx, rows)?));
@@ -205,7 +207,7 @@ pub(crate) fn authorize_change(
     }
 }
 
-fn judge(claims: &Claims, right: Right, standing: Option<Standing>) -> Result<()> {
+fn judge(claims: &Claims, right: Right, standing: Option<CallerStanding>) -> Result<()> {
     let standing = standing
         .filter(|it| it.live && it.token_version == claims.token_version)
         .ok_or(Error::TokenInvalid)?;
@@ -215,7 +217,7 @@ fn judge(claims: &Claims, right: Right, standing: Option<Standing>) -> Result<()
 
 fn judge_key(scopes: &Scopes, right: Right) -> Result<()> {
     match right.scope() {
-        None => Err(Error::KeyForbidden),
+        None => Err(Error::ApiKeyForbidden),
         Some(scope) if scopes.contain(scope) => Ok(()),
         Some(scope) => Err(Error::ScopeMissing(scope.name())),
     }
@@ -225,11 +227,11 @@ fn judge_key(scopes: &Scopes, right: Right) -> Result<()> {
 /// admins takes the service from them.
 fn spare_admins(
     right: Right,
-    standing: impl FnOnce(Rows) -> Result<Option<Standing>>,
+    standing: impl FnOnce(CallerRows) -> Result<Option<CallerStanding>>,
 ) -> Result<()> {
     let (Right::Change(id) | Right::Lock(id)) = right else { return Ok(()) };
     // No session has the number 0; only the user's row matters here.
-    let rows = Rows { user: id.get(), session: SessionRef::new(0, Default::default()) };
+    let rows = CallerRows { user: id.get(), session: SessionRef::new(0, Default::default()) };
     let admin = standing(rows)?.is_some_and(|standing| standing.admin);
-    if admin { Err(Error::KeyForbidden) } else { Ok(()) }
+    if admin { Err(Error::ApiKeyForbidden) } else { Ok(()) }
 }

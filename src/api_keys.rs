@@ -20,7 +20,7 @@ pub use types::{ApiKey, ApiKeyName, ApiKeyRef};
 /// Makes a key. It is returned here and never again: only its hash is kept.
 ///
 /// # Errors
-/// [`Error::KeyNameTaken`], [`Error::TokenMissing`], [`Error::TokenInvalid`],
+/// [`Error::ApiKeyNameTaken`], [`Error::TokenMissing`], [`Error::TokenInvalid`],
 /// [`Error::Forbidden`]; the faults of the database.
 pub fn create(
     app: &App,
@@ -56,14 +56,14 @@ pub fn list(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
 /// Revokes a key. From then on it is refused, and no change is under way that it allowed.
 ///
 /// # Errors
-/// [`Error::NoSuchKey`] when there is none, or it is revoked already; [`Error::TokenMissing`],
+/// [`Error::NoSuchApiKey`] when there is none, or it is revoked already; [`Error::TokenMissing`],
 /// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
 pub fn revoke(app: &App, caller: &Caller, which: &ApiKeyRef) -> Result<ApiKey> {
     let (audit, database) = (Writer::new(app, caller)?, app.database()?);
     database.read(|conn| authorize(conn, caller, Right::Admin))?;
     database.with_transaction(|tx| {
         // The key before the user, as changes that are made with a key take them.
-        let revoked = store::revoke(tx, which)?.ok_or(Error::NoSuchKey)?;
+        let revoked = store::revoke(tx, which)?.ok_or(Error::NoSuchApiKey)?;
         authorize_change(tx, caller, Right::Admin)?;
         let detail = format!("key {}", revoked.id);
         audit.record(tx, &Event::new(Action::RevokeApiKey, None).with_detail(&detail))?;

@@ -11,7 +11,7 @@ pub(crate) mod set_back;
 use crate::activity::{Activity, Answering};
 use crate::config::{Config, Profile};
 use crate::db::managed::Managed;
-use crate::db::migrate::{self, Standing};
+use crate::db::migrate::{self, SchemaStanding};
 use crate::db::{self, Database};
 use crate::error::{Error, Result};
 use crate::passwords::{Hasher, Password, PasswordHash, Policy, Verdict};
@@ -19,7 +19,7 @@ use crate::room;
 use crate::tokens::encryption::EncryptionKeys;
 use crate::tokens::refresh::RefreshKey;
 use crate::tokens::{Claims, Keys};
-use keys::{Loaded, Ring};
+use keys::{KeyCache, Loaded};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub struct App {
     hasher: Hasher,
     policy: Policy,
     activity: Arc<Activity>,
-    ring: Ring,
+    key_cache: KeyCache,
     root: OnceLock<keyed::Root>,
     /// Attempts counted by this instance since it swept.
     counted: AtomicU32,
@@ -130,7 +130,7 @@ impl App {
             hasher: Hasher::new(&config.passwords, threads, callers, Arc::clone(&activity))?,
             policy: Policy::open(&config.passwords)?,
             activity,
-            ring: Ring::new(&config)?,
+            key_cache: KeyCache::new(&config)?,
             root: OnceLock::new(),
             counted: AtomicU32::new(0),
             journal: journal::Journal::new(),
@@ -168,8 +168,8 @@ impl App {
     ///
     /// # Errors
     /// As [`database_for_repair`](Self::database_for_repair).
-    pub(crate) fn judge_keys(&self) -> Result<(keys::store::Found, keys::judge::Judged)> {
-        let floor = self.ring.get().map(|loaded| loaded.floor()).unwrap_or_default();
+    pub(crate) fn judge_keys(&self) -> Result<(keys::store::FoundKeys, keys::judge::Judged)> {
+        let floor = self.key_cache.get().map(|loaded| loaded.floor()).unwrap_or_default();
         keys::read(self.database_for_repair()?, self.encryption(), floor)
     }
 
@@ -190,7 +190,7 @@ impl App {
         if !keys.lack_key_of(token) {
             return keys.verify(token);
         }
-        self.ring.look_again(&self.database, &self.config);
+        self.key_cache.look_again(&self.database, &self.config);
         self.keys()?.verify(token)
     }
 
@@ -202,7 +202,7 @@ impl App {
         if let Some(key) = self.loaded()?.refresh_key(generation) {
             return Ok(Some(key.clone()));
         }
-        self.ring.look_again(&self.database, &self.config);
+        self.key_cache.look_again(&self.database, &self.config);
         Ok(self.loaded()?.refresh_key(generation).cloned())
     }
 
@@ -254,7 +254,7 @@ impl App {
 
     /// What keys are encrypted with in the database.
     pub(crate) fn encryption(&self) -> &EncryptionKeys {
-        self.ring.encryption()
+        self.key_cache.encryption()
     }
 
     /// Reads the keys again now, and does what is due with them. It happens by itself every
@@ -265,34 +265,34 @@ impl App {
     /// key that is not configured. The keys that are there stay in force then.
     pub fn reload_keys(&self) -> Result<()> {
         self.database()?;
-        self.ring.load(&self.database, &self.config).map(drop)
+        self.key_cache.load(&self.database, &self.config).map(drop)
     }
 
     /// Reads the keys again if the last reading is older than this. A fault is logged.
     pub(crate) fn tend_keys(&self, age: Duration) {
-        if self.ring.get().is_some() {
-            self.ring.reload(&self.database, &self.config, age);
+        if self.key_cache.get().is_some() {
+            self.key_cache.reload(&self.database, &self.config, age);
         }
     }
 
     /// Reads the keys again because something shows that the database holds others by now, once a
     /// second at most. A fault is logged.
     pub(crate) fn look_again_for_keys(&self) {
-        self.ring.look_again(&self.database, &self.config);
+        self.key_cache.look_again(&self.database, &self.config);
     }
 
     fn loaded(&self) -> Result<Loaded> {
-        let Some(loaded) = self.ring.get() else {
+        let Some(loaded) = self.key_cache.get() else {
             self.check_schema()?;
-            return self.ring.load(&self.database, &self.config);
+            return self.key_cache.load(&self.database, &self.config);
         };
         // A service has a thread that does this in time; whoever only embeds us has not.
         let late = self.config.tokens.key_check_interval * 2;
         if !loaded.is_older_than(late) {
             return Ok(loaded);
         }
-        self.ring.reload(&self.database, &self.config, late);
-        Ok(self.ring.get().unwrap_or(loaded))
+        self.key_cache.reload(&self.database, &self.config, late);
+        Ok(self.key_cache.get().unwrap_or(loaded))
     }
 
     /// Asks the database for its schema's version.
@@ -300,12 +300,13 @@ impl App {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::SchemaBehind`].
     pub(crate) fn check_schema(&self) -> Result<()> {
-        let at_start = self.ring.get().is_none();
+        let at_start = self.key_cache.get().is_none();
         if at_start {
             self.database.read(|conn| migrate::check_database(conn))?;
         }
         self.judge_role()?;
-        if self.database.read(|conn| migrate::standing(conn))? == Standing::Newer && at_start {
+        if self.database.read(|conn| migrate::standing(conn))? == SchemaStanding::Newer && at_start
+        {
             log::warn!("the database's schema is newer than this program; running on");
         }
         Ok(())

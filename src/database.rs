@@ -3,7 +3,7 @@
 
 use crate::config::{Config, Profile};
 use crate::db::managed::Managed;
-use crate::db::migrate::Standing;
+use crate::db::migrate::SchemaStanding;
 use crate::db::{self, bootstrap, migrate};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -109,8 +109,10 @@ pub fn check(config: &Config) -> Result<Vec<String>> {
         }
     }
     lines.push(match migrate::standing(&mut client)? {
-        Standing::Current => "the schema is as this program needs it".to_owned(),
-        Standing::Newer => "the schema is newer than this program, which runs on it".to_owned(),
+        SchemaStanding::Current => "the schema is as this program needs it".to_owned(),
+        SchemaStanding::Newer => {
+            "the schema is newer than this program, which runs on it".to_owned()
+        }
     });
     Ok(lines)
 }

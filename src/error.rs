@@ -34,14 +34,14 @@ pub enum Error {
     /// The access token is malformed, foreign, expired or revoked.
     TokenInvalid,
     /// The API key is malformed, unknown or revoked.
-    KeyInvalid,
-    /// As [`Error::KeyInvalid`], for a key that was sent as a client secret in HTTP Basic (RFC 6749,
+    ApiKeyInvalid,
+    /// As [`Error::ApiKeyInvalid`], for a key that was sent as a client secret in HTTP Basic (RFC 6749,
     /// 2.3.1).
     ClientInvalid,
     /// The token is valid, and its user may not do this.
     Forbidden,
     /// The API key is valid, and no API key may do this.
-    KeyForbidden,
+    ApiKeyForbidden,
     /// The change would leave no active admin. Only a trusted caller may do that.
     LastAdmin,
     /// The API key is valid and lacks this scope.
@@ -53,9 +53,9 @@ pub enum Error {
     /// No active session has this id.
     NoSuchSession,
     /// Another API key has this name and is not revoked.
-    KeyNameTaken,
+    ApiKeyNameTaken,
     /// No API key has this name or id, or it is revoked.
-    NoSuchKey,
+    NoSuchApiKey,
     /// The database cannot be reached or did not answer in time. Nothing was changed; try again later.
     Unavailable(String),
     /// The connection to the database was lost in use. If that was during a commit, the outcome is
@@ -123,10 +123,10 @@ impl fmt::Display for Error {
             }
             Self::TokenMissing => f.write_str("an access token is needed"),
             Self::TokenInvalid => f.write_str("the access token is invalid, expired or revoked"),
-            Self::KeyInvalid | Self::ClientInvalid => {
+            Self::ApiKeyInvalid | Self::ClientInvalid => {
                 f.write_str("the API key is invalid or revoked")
             }
-            Self::KeyForbidden => f.write_str("no API key gives the right to do this"),
+            Self::ApiKeyForbidden => f.write_str("no API key gives the right to do this"),
             Self::Forbidden => f.write_str("this access token does not give the right to do this"),
             Self::LastAdmin => f.write_str("this would leave no active admin"),
             Self::ScopeMissing(scope) => write!(f, "this API key lacks the scope {scope}"),
@@ -136,8 +136,8 @@ impl fmt::Display for Error {
             ),
             Self::NoSuchUser => f.write_str("no such user"),
             Self::NoSuchSession => f.write_str("no such session"),
-            Self::KeyNameTaken => f.write_str("another API key has this name; revoke it first"),
-            Self::NoSuchKey => f.write_str("no such API key, or it has been revoked"),
+            Self::ApiKeyNameTaken => f.write_str("another API key has this name; revoke it first"),
+            Self::NoSuchApiKey => f.write_str("no such API key, or it has been revoked"),
             Self::Unavailable(cause) => write!(f, "the database is not available: {cause}"),
             Self::ConnectionLost(cause) => write!(f, "the database connection was lost: {cause}"),
             Self::ReadOnly(cause) => write!(f, "the database is read-only: {cause}"),

@@ -20,7 +20,7 @@ use crate::sessions;
 use crate::tokens::refresh::Ticket;
 use crate::tokens::{Claims, SessionRef};
 use serde::Serialize;
-use store::Row;
+use store::TokenRow;
 
 /// What is known of a token that is good at this moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -79,7 +79,7 @@ impl Genuine {
     }
 
     /// Whether it is good, given the row of its session, which lives.
-    fn is_good(&self, row: &Row) -> bool {
+    fn is_good(&self, row: &TokenRow) -> bool {
         match self {
             Self::Access(claims) => {
                 claims.user_id == row.user_id.get() && claims.token_version == row.token_version
@@ -92,13 +92,13 @@ impl Genuine {
 
     /// What shows that the database was set back, if this does: a number that the session, in its
     /// row, has not reached.
-    fn sign(&self, row: &Row) -> Option<String> {
+    fn sign(&self, row: &TokenRow) -> Option<String> {
         let Self::Refresh(ticket) = self else { return None };
         let ahead = ticket.generation == row.key_generation && ticket.counter > row.counter;
         ahead.then(|| sessions::sign_of(row.session, ticket.counter, row.counter))
     }
 
-    fn describe(self, row: Row, issuer: &str) -> Introspection {
+    fn describe(self, row: TokenRow, issuer: &str) -> Introspection {
         let (iat, exp, token_type, jti) = match self {
             Self::Access(claims) => (claims.iat, claims.exp, "Bearer", Some(claims.jti)),
             Self::Refresh(_) => (row.last_used_at, row.expires_at, "refresh_token", None),

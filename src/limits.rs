@@ -39,6 +39,7 @@ use crate::client;
 use crate::db;
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
+use crate::moment::millis;
 use postgres::Transaction;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -103,12 +104,12 @@ pub(crate) fn of_login(app: &App, login: &Login) -> Result<Counters> {
     let limits = &app.config().limits;
     Ok(Counters {
         enabled: limits.enabled,
-        who: counter(&key, Kind::Login, &[name]),
-        place: network.map(|network| counter(&key, Kind::Network, &[&network])),
+        account: counter(&key, Kind::Login, &[name]),
+        network: network.map(|network| counter(&key, Kind::Network, &[&network])),
         pair: network.map(|network| counter(&key, Kind::Pair, &[name, &network])),
-        who_rule: (limits.account_failures, limits.account_forget).into(),
-        place_rule: (limits.network_failures, limits.network_forget).into(),
-        first_wait: store::millis(limits.first_wait),
+        account_rule: (limits.account_failures, limits.account_forget).into(),
+        network_rule: (limits.network_failures, limits.network_forget).into(),
+        first_wait: millis(limits.first_wait),
         beyond: beyond(app),
     })
 }
@@ -125,12 +126,12 @@ pub(crate) fn registration(app: &App) -> Result<()> {
     let rule = (limits.registrations, limits.registration_forget).into();
     let counters = Counters {
         enabled: limits.enabled,
-        who: counter(&app.keyed("limits")?, Kind::Registration, &[&network]),
-        place: None,
+        account: counter(&app.keyed("limits")?, Kind::Registration, &[&network]),
+        network: None,
         pair: None,
-        who_rule: rule,
-        place_rule: rule,
-        first_wait: store::millis(limits.first_wait),
+        account_rule: rule,
+        network_rule: rule,
+        first_wait: millis(limits.first_wait),
         beyond: beyond(app),
     };
     Attempt::admit(app, counters)?.failed(app, |_| Ok(()))
@@ -285,7 +286,7 @@ fn sweep_now_and_then(app: &App) {
 
 impl From<(u32, Duration)> for store::Rule {
     fn from((failures, forget): (u32, Duration)) -> Self {
-        Self { failures: failures.into(), forget: store::millis(forget) }
+        Self { failures: failures.into(), forget: millis(forget) }
     }
 }
 

@@ -41,6 +41,31 @@ pub(crate) fn parameter(time: OffsetDateTime) -> SystemTime {
     if nanos < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance }
 }
 
+/// A duration in milliseconds, as statements take one.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Writes a time of UTC as RFC 3339 does, to the second.
+pub(crate) fn write_seconds(time: OffsetDateTime) -> String {
+    let (date, clock) = (time.date(), time.time());
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        date.year(),
+        u8::from(date.month()),
+        date.day(),
+        clock.hour(),
+        clock.minute(),
+        clock.second()
+    )
+}
+
+/// The same to the microsecond.
+pub(crate) fn write_micros(time: OffsetDateTime) -> String {
+    let seconds = write_seconds(time);
+    format!("{}.{:06}Z", seconds.trim_end_matches('Z'), time.microsecond())
+}
+
 /// Whose a time is, for the log: what kind of row, and its number.
 pub(crate) type Whose = (&'static str, i64);
 

@@ -10,16 +10,16 @@ use crate::access::Caller;
 use crate::app::App;
 use crate::app::keys::judge::{Floor, Judged};
 use crate::app::keys::new::NewKey;
-use crate::app::keys::plan::{Rows, SigningRow, Turn};
-use crate::app::keys::refused::Place;
-use crate::app::keys::store::{self, SigningFound};
+use crate::app::keys::plan::{KeyRows, SigningRow, Turn};
+use crate::app::keys::refused::KeyPlace;
+use crate::app::keys::store::{self, FoundSigningKey};
 use crate::audit::{Action, Event, Writer};
 use crate::config::{Algorithm, Config};
 use crate::domain::Timestamp;
 use crate::error::{Error, Result};
+use crate::moment::millis;
 use crate::sessions;
 pub use reencrypt::reencrypt;
-use std::time::Duration;
 
 /// A signing key as `gatepost signing-key list` shows one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +73,8 @@ pub enum SigningKeyState {
 /// The faults of the database.
 pub fn list(app: &App) -> Result<Vec<SigningKey>> {
     let (found, judged) = app.judge_keys()?;
-    let shown = |(at, row): (usize, &SigningFound)| {
-        let fault = judged.refused.iter().find(|refused| refused.place == Place::Signing(at));
+    let shown = |(at, row): (usize, &FoundSigningKey)| {
+        let fault = judged.refused.iter().find(|refused| refused.place == KeyPlace::Signing(at));
         let own = judged.rows.signing.iter().find(|own| own.at == at);
         SigningKey {
             generation: row.generation,
@@ -94,7 +94,7 @@ pub fn list(app: &App) -> Result<Vec<SigningKey>> {
     Ok(found.signing.iter().enumerate().map(shown).collect())
 }
 
-fn state(row: &SigningRow, rows: &Rows, config: &Config) -> SigningKeyState {
+fn state(row: &SigningRow, rows: &KeyRows, config: &Config) -> SigningKeyState {
     match rows.followed(row, config) {
         Some(next) if next <= rows.now => SigningKeyState::Old,
         _ if row.signs_from > rows.now && !rows.stands_in(row) => SigningKeyState::Next,
@@ -108,7 +108,7 @@ fn state(row: &SigningRow, rows: &Rows, config: &Config) -> SigningKeyState {
 /// the one, unless its turn lies further ahead than that, since the clock was ahead when it was made.
 ///
 /// # Errors
-/// [`Error::InvalidRequest`] with HS256, whose secret is the operator's; the faults of the
+/// [`Error::Configuration`] with HS256, whose secret is the operator's; the faults of the
 /// database.
 pub fn rotate(app: &App) -> Result<SigningKey> {
     let algorithm = own_algorithm(app)?;
@@ -194,7 +194,7 @@ const AHEAD: i64 = 86_400_000;
 /// The rows, with floors above every generation that any row has and that may be one: a row that
 /// does not count today may under another encryption key. One that is far ahead of the clock was
 /// planted, and a floor above it, which nobody can lower, could leave no number for the keys to come.
-fn above_all(judged: Judged, found: &store::Found) -> Rows {
+fn above_all(judged: Judged, found: &store::FoundKeys) -> KeyRows {
     let latest = judged.rows.now.saturating_add(AHEAD);
     let above = |floor: i64, generations: &mut dyn Iterator<Item = i64>| {
         let greatest = generations.filter(|number| (0..=latest).contains(number)).max();
@@ -203,20 +203,19 @@ fn above_all(judged: Judged, found: &store::Found) -> Rows {
     let signing = &mut found.signing.iter().filter_map(|row| row.generation);
     let refresh = &mut found.refresh.iter().filter_map(|row| row.generation);
     let floor = judged.rows.floor;
-    Rows { floor: (above(floor.0, signing), above(floor.1, refresh)), ..judged.rows }
+    KeyRows { floor: (above(floor.0, signing), above(floor.1, refresh)), ..judged.rows }
 }
 
 fn own_algorithm(app: &App) -> Result<Algorithm> {
     match app.config().tokens.algorithm {
-        Algorithm::Hs256 => Err(Error::parameter(
-            "tokens.algorithm",
-            "is HS256, whose key is the setting tokens.hs256_secret",
-        )),
+        Algorithm::Hs256 => Err(Error::Configuration(vec![
+            "tokens.algorithm: is HS256, whose key is the setting tokens.hs256_secret".to_owned(),
+        ])),
         algorithm => Ok(algorithm),
     }
 }
 
-fn new_keys(app: &App, rows: &Rows, from: i64) -> Result<(NewKey, NewKey)> {
+fn new_keys(app: &App, rows: &KeyRows, from: i64) -> Result<(NewKey, NewKey)> {
     let turn = Turn { generation: rows.next_signing_generation(), from };
     let signing = NewKey::signing(app.config(), app.encryption(), turn)?;
     let turn = Turn { generation: rows.next_refresh_generation(), from };
@@ -231,8 +230,4 @@ fn newest(app: &App, algorithm: Algorithm) -> Result<SigningKey> {
     let own = keys.into_iter().filter(is_own);
     own.max_by_key(|key| key.generation)
         .ok_or_else(|| Error::Internal("the new key is not there".to_owned()))
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

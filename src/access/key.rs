@@ -67,14 +67,14 @@ impl PresentedApiKey {
     /// Takes a key from outside.
     ///
     /// # Errors
-    /// [`Error::KeyInvalid`] when it does not have the form of one, or the checksum is wrong.
+    /// [`Error::ApiKeyInvalid`] when it does not have the form of one, or the checksum is wrong.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let split = text.len().checked_sub(CHECKSUM).ok_or(Error::KeyInvalid)?;
+        let split = text.len().checked_sub(CHECKSUM).ok_or(Error::ApiKeyInvalid)?;
         let ours = text.starts_with(PREFIX)
             && text.len() == PREFIX.len() + RANDOM + CHECKSUM
             && text[PREFIX.len()..].bytes().all(|byte| byte.is_ascii_alphanumeric())
             && text[split..].chars().eq(checksum(&text[..split]));
-        if ours { Ok(Self(Sha256::digest(text).into())) } else { Err(Error::KeyInvalid) }
+        if ours { Ok(Self(Sha256::digest(text).into())) } else { Err(Error::ApiKeyInvalid) }
     }
 
     /// The hash.
@@ -100,10 +100,10 @@ pub(crate) fn id_of(conn: &mut Client, key: PresentedApiKey) -> Result<Option<i6
 /// What a key allows.
 ///
 /// # Errors
-/// [`Error::KeyInvalid`] when there is no such key, or it is revoked; the faults of the
+/// [`Error::ApiKeyInvalid`] when there is no such key, or it is revoked; the faults of the
 /// database.
 pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<Scopes> {
-    let found = find(conn, key)?.ok_or(Error::KeyInvalid)?;
+    let found = find(conn, key)?.ok_or(Error::ApiKeyInvalid)?;
     record_use(conn, found)
 }
 
@@ -113,12 +113,12 @@ pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<Scopes> 
 /// # Errors
 /// As [`scopes`].
 pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Scopes> {
-    let found = lock(tx, key)?.ok_or(Error::KeyInvalid)?;
+    let found = lock(tx, key)?.ok_or(Error::ApiKeyInvalid)?;
     record_use(tx, found)
 }
 
 /// What of a key's row decides over its rights.
-struct Found {
+struct FoundApiKey {
     id: i64,
     scopes: Scopes,
     /// Whether the last use on record is long enough ago to write down another.
@@ -147,19 +147,23 @@ macro_rules! find {
     };
 }
 
-fn find(conn: &mut impl GenericClient, key: PresentedApiKey) -> Result<Option<Found>> {
+fn find(conn: &mut impl GenericClient, key: PresentedApiKey) -> Result<Option<FoundApiKey>> {
     found(conn, find!(""), key)
 }
 
 /// The same, and it stays so until the transaction ends. Others who use the key at the same time
 /// do not wait for each other; only who revokes it does.
-fn lock(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Option<Found>> {
+fn lock(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Option<FoundApiKey>> {
     found(tx, find!("FOR KEY SHARE"), key)
 }
 
-fn found(conn: &mut impl GenericClient, sql: &str, key: PresentedApiKey) -> Result<Option<Found>> {
+fn found(
+    conn: &mut impl GenericClient,
+    sql: &str,
+    key: PresentedApiKey,
+) -> Result<Option<FoundApiKey>> {
     let row = conn.query_typed_opt(sql, &[(&key.hash(), Type::BYTEA)])?;
-    Ok(row.map(|row| Found {
+    Ok(row.map(|row| FoundApiKey {
         id: row.get(0),
         scopes: Scopes::stored(row.get(1)),
         unrecorded: row.get(2),
@@ -168,7 +172,7 @@ fn found(conn: &mut impl GenericClient, sql: &str, key: PresentedApiKey) -> Resu
 
 /// Writes down that the key was used, once a minute at most. Where another request is doing so
 /// at this moment, nothing is written and nothing waits. Returns the key's scopes.
-fn record_use(conn: &mut impl GenericClient, found: Found) -> Result<Scopes> {
+fn record_use(conn: &mut impl GenericClient, found: FoundApiKey) -> Result<Scopes> {
     if found.unrecorded {
         let sql = concat!(
             "UPDATE gatepost.api_keys SET last_used_at = now() WHERE id =

@@ -7,12 +7,12 @@ use postgres::{GenericClient, Transaction};
 
 /// The rows that a token points to: a user's, and a session's.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rows {
+pub(crate) struct CallerRows {
     pub(crate) user: i64,
     pub(crate) session: SessionRef,
 }
 
-impl Rows {
+impl CallerRows {
     pub(super) fn of(claims: &Claims) -> Self {
         Self { user: claims.user_id, session: claims.sid }
     }
@@ -20,7 +20,7 @@ impl Rows {
 
 /// What those rows say.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Standing {
+pub(crate) struct CallerStanding {
     pub(crate) admin: bool,
     pub(crate) token_version: i64,
     /// Whether the session is this user's, and not over, and the account is active.
@@ -34,7 +34,17 @@ macro_rules! active {
     };
 }
 
-/// The SQL of [`Standing::live`]: of the user in a row `u`, and of the session whose id and identity
+/// The SQL of whether a session lives, in rows of this name if there is one.
+macro_rules! session_lives {
+    () => {
+        "ended_at IS NULL AND expires_at > now()"
+    };
+    ($name:literal) => {
+        concat!($name, ".ended_at IS NULL AND ", $name, ".expires_at > now()")
+    };
+}
+
+/// The SQL of [`CallerStanding::live`]: of the user in a row `u`, and of the session whose id and identity
 /// these parameters are.
 macro_rules! live {
     ($session:literal, $identity:literal) => {
@@ -44,14 +54,16 @@ macro_rules! live {
             $session,
             " AND s.identity = ",
             $identity,
-            " AND s.user_id = u.id AND s.ended_at IS NULL AND s.expires_at > now()) AND ",
+            " AND s.user_id = u.id AND ",
+            $crate::access::standing::session_lives!("s"),
+            ") AND ",
             $crate::access::standing::active!(),
             ")"
         )
     };
 }
 
-pub(crate) use {active, live};
+pub(crate) use {active, live, session_lives};
 
 /// Locks users until the transaction ends, in the order of their ids. What was read before does not
 /// count any more: this may have waited.
@@ -62,7 +74,10 @@ pub(super) fn lock(tx: &mut Transaction<'_>, ids: &[Option<i64>]) -> Result<()> 
 }
 
 /// What decides over the rights of whoever shows a token that points to these rows.
-pub(super) fn read(conn: &mut impl GenericClient, rows: Rows) -> Result<Option<Standing>> {
+pub(super) fn read(
+    conn: &mut impl GenericClient,
+    rows: CallerRows,
+) -> Result<Option<CallerStanding>> {
     let sql = concat!(
         "SELECT admin, token_version, ",
         live!("$2", "$3"),
@@ -73,5 +88,9 @@ pub(super) fn read(conn: &mut impl GenericClient, rows: Rows) -> Result<Option<S
         sql,
         &[(&rows.user, Type::INT8), (&session, Type::INT8), (&identity, Type::BYTEA)],
     )?;
-    Ok(row.map(|row| Standing { admin: row.get(0), token_version: row.get(1), live: row.get(2) }))
+    Ok(row.map(|row| CallerStanding {
+        admin: row.get(0),
+        token_version: row.get(1),
+        live: row.get(2),
+    }))
 }

@@ -28,7 +28,7 @@ pub(super) fn insert(
     );
     match inserted {
         Ok(row) => Ok(api_key(&row)),
-        Err(error) if violates(&error, "api_keys_name_key") => Err(Error::KeyNameTaken),
+        Err(error) if violates(&error, "api_keys_name_key") => Err(Error::ApiKeyNameTaken),
         Err(error) => Err(error.into()),
     }
 }

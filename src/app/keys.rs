@@ -73,7 +73,7 @@ impl Loaded {
 }
 
 /// Holds the keys of the last reading.
-pub(super) struct Ring {
+pub(super) struct KeyCache {
     encryption: EncryptionKeys,
     loaded: RwLock<Option<Loaded>>,
     /// When they were asked for last; locked while they are being read.
@@ -82,7 +82,7 @@ pub(super) struct Ring {
     said: Mutex<Option<String>>,
 }
 
-impl Ring {
+impl KeyCache {
     /// # Errors
     /// [`Error::Internal`], which would be a fault of ours.
     pub(super) fn new(config: &Config) -> Result<Self> {
@@ -174,7 +174,7 @@ pub(crate) fn read(
     database: &Database,
     encryption: &EncryptionKeys,
     floor: Floor,
-) -> Result<(store::Found, Judged)> {
+) -> Result<(store::FoundKeys, Judged)> {
     let found = database.read(|conn| store::read(conn))?;
     let judged = Judged::of(&found, encryption, floor);
     Ok((found, judged))

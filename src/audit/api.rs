@@ -12,7 +12,7 @@ const MOST: i64 = 100;
 
 /// A page of the log.
 #[derive(Serialize)]
-struct Listed<'a> {
+struct AuditPage<'a> {
     entries: &'a [AuditEntry],
     page_size: i64,
 }
@@ -28,7 +28,7 @@ pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
         return Err(Error::parameter("page_size", "must be from 1 to 100"));
     }
     let (entries, more) = super::entries(app, &caller, before, size)?;
-    let response = Response::json(200, &Listed { entries: &entries, page_size: size });
+    let response = Response::json(200, &AuditPage { entries: &entries, page_size: size });
     Ok(match entries.last().filter(|_| more) {
         Some(last) => response.next(&format!("page_size={size}&before={}", last.id)),
         None => response,

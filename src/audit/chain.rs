@@ -9,7 +9,7 @@ pub(super) const BEGINNING: [u8; 32] = [0; 32];
 
 /// A row as it is written, without the id, which the database gives.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
+pub(super) struct AuditRow {
     pub(super) at: OffsetDateTime,
     pub(super) actor: String,
     pub(super) actor_id: Option<i64>,
@@ -27,7 +27,7 @@ fn optional(part: Option<&[u8]>) -> Vec<u8> {
     part.map_or_else(Vec::new, |part| [&[1], part].concat())
 }
 
-impl Row {
+impl AuditRow {
     pub(super) fn mac(&self, key: &Key) -> [u8; 32] {
         let number =
             |number: Option<i64>| optional(number.map(i64::to_be_bytes).as_ref().map(|b| &b[..]));
@@ -53,7 +53,7 @@ pub(super) type Macs = Vec<(i64, Vec<u8>)>;
 
 /// A seal without its hash.
 #[derive(Clone, Debug)]
-pub(super) struct Content<'a> {
+pub(super) struct SealContent<'a> {
     pub(super) number: i64,
     pub(super) sealed_at: OffsetDateTime,
     pub(super) last_id: i64,
@@ -61,7 +61,7 @@ pub(super) struct Content<'a> {
     pub(super) rows: &'a [(i64, Vec<u8>)],
 }
 
-impl Content<'_> {
+impl SealContent<'_> {
     pub(super) fn mac(&self, key: &Key, before: &[u8]) -> [u8; 32] {
         let rows: Vec<u8> = self
             .rows

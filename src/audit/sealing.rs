@@ -5,7 +5,7 @@
 //! rows are committed, so a row may turn up behind others that are sealed already. It is looked
 //! for as long as a transaction of ours can last.
 
-use super::chain::{self, Content};
+use super::chain::{self, SealContent};
 use super::head::Head;
 use super::writer::write_counted;
 use super::{set_back, store};
@@ -62,7 +62,7 @@ fn seal(app: &App) -> Result<usize> {
         let last_id = last.as_ref().map_or(0, |seal| seal.last_id).max(*greatest);
         let number = last.as_ref().map_or(0, |seal| seal.number).checked_add(1);
         let number = number.ok_or_else(|| Error::Internal("no number is left".to_owned()))?;
-        let content = Content { number, sealed_at, last_id, rows: &rows };
+        let content = SealContent { number, sealed_at, last_id, rows: &rows };
         let made = store::insert_seal(tx, &content, &content.mac(&key, before))?;
         Ok(if made { rows.len() } else { 0 })
     })

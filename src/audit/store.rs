@@ -1,6 +1,6 @@
 //! The SQL of the audit log.
 
-use super::chain::{self, Row};
+use super::chain::{self, AuditRow};
 use super::head::Head;
 use crate::domain::Timestamp;
 use crate::error::Result;
@@ -71,7 +71,7 @@ fn seal(row: &postgres::Row) -> SealRow {
     }
 }
 
-pub(super) fn insert(tx: &mut Transaction<'_>, row: &Row, mac: &[u8]) -> Result<()> {
+pub(super) fn insert(tx: &mut Transaction<'_>, row: &AuditRow, mac: &[u8]) -> Result<()> {
     let sql = "INSERT INTO gatepost.audit (at, actor, actor_id, action, user_id, login_hash,
                                            address, outcome, detail, nonce, mac)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
@@ -193,13 +193,16 @@ pub(super) fn macs_after(
 }
 
 /// Rows of these ids with their hashes.
-pub(super) fn rows(conn: &mut impl GenericClient, ids: &[i64]) -> Result<Vec<(i64, Row, Vec<u8>)>> {
+pub(super) fn rows(
+    conn: &mut impl GenericClient,
+    ids: &[i64],
+) -> Result<Vec<(i64, AuditRow, Vec<u8>)>> {
     let sql = "SELECT id, at, actor, actor_id, action, user_id, login_hash, address, outcome,
                       detail, nonce, mac
                FROM gatepost.audit WHERE id = ANY($1)";
     let rows = conn.query_typed(sql, &[(&ids, Type::INT8_ARRAY)])?;
     let read = |row: &postgres::Row| {
-        let content = Row {
+        let content = AuditRow {
             at: time(row, 1, ("audit row", lenient(row, 0))),
             actor: lenient(row, 2),
             actor_id: lenient(row, 3),
@@ -218,7 +221,7 @@ pub(super) fn rows(conn: &mut impl GenericClient, ids: &[i64]) -> Result<Vec<(i6
 
 pub(super) fn insert_seal(
     tx: &mut Transaction<'_>,
-    content: &chain::Content<'_>,
+    content: &chain::SealContent<'_>,
     mac: &[u8],
 ) -> Result<bool> {
     let sql = "INSERT INTO gatepost.audit_seals (number, sealed_at, rows, last_id, mac)

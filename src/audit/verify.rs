@@ -1,6 +1,6 @@
 //! Verifying: does the log still say what was written?
 
-use super::chain::{self, Content};
+use super::chain::{self, SealContent};
 use super::event::Action;
 use super::head::Head;
 use super::store::{self, SealRow};
@@ -113,7 +113,7 @@ impl Run<'_> {
         if let Some(rows) = complete {
             let before = self.before.as_ref().map_or(&chain::BEGINNING[..], |head| &head.mac);
             let (number, sealed_at, last_id) = (seal.number, seal.sealed_at, seal.last_id);
-            let content = Content { number, sealed_at, last_id, rows: &rows };
+            let content = SealContent { number, sealed_at, last_id, rows: &rows };
             let fits = content.mac(&self.chain_key, before)[..] == seal.mac[..];
             if !fits && seal.number == expected {
                 self.verified.may_be_restored |= self.before_at.is_some_and(|at| at > sealed_at);

@@ -45,7 +45,7 @@ impl<'a> Writer<'a> {
         self.app.journal().row_begins();
         let login_hash =
             event.unknown.map(|login| key.hash(&[b"login", login.canonical().as_bytes()]).to_vec());
-        let row = chain::Row {
+        let row = chain::AuditRow {
             at: chain::now(),
             actor: self.actor.0.to_owned(),
             actor_id: self.actor.1,

@@ -117,7 +117,7 @@ const LOCK: &str = "
 
 /// How a database's schema stands against this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum SchemaStanding {
     /// As this program knows it.
     Current,
     /// Newer: a later release has migrated. Migrations first expand, so this one runs on.
@@ -128,7 +128,7 @@ pub(crate) enum Standing {
 ///
 /// # Errors
 /// [`Error::SchemaBehind`] when the schema is older or missing; the faults of the connection.
-pub(crate) fn standing(client: &mut Client) -> Result<Standing> {
+pub(crate) fn standing(client: &mut Client) -> Result<SchemaStanding> {
     let sql = "SELECT max(version) FROM gatepost.migrations";
     let found: Option<i64> = match client.query_typed_one(sql, &[]) {
         Ok(row) => row.get(0),
@@ -144,8 +144,8 @@ pub(crate) fn standing(client: &mut Client) -> Result<Standing> {
         found if found < known => Err(Error::SchemaBehind(format!(
             "the database's schema is at version {found}, this program needs {known}; {MIGRATE}"
         ))),
-        found if found > known => Ok(Standing::Newer),
-        _ => Ok(Standing::Current),
+        found if found > known => Ok(SchemaStanding::Newer),
+        _ => Ok(SchemaStanding::Current),
     }
 }
 

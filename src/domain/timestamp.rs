@@ -62,9 +62,7 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (date, time) = (self.0.date(), self.0.time());
-        write!(f, "{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())?;
-        write!(f, "T{:02}:{:02}:{:02}Z", time.hour(), time.minute(), time.second())
+        f.write_str(&moment::write_seconds(self.0))
     }
 }
 

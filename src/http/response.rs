@@ -5,12 +5,8 @@
 
 use crate::db;
 use crate::error::{self, Error};
-use crate::front_door;
+use crate::front_door::{self, Cause};
 use serde::Serialize;
-
-/// Seconds after which a client may try again when the database is away: about as long as the
-/// pool takes to find it back.
-const RETRY_AFTER: &str = "2";
 
 /// A response.
 pub(crate) struct Response {
@@ -115,15 +111,17 @@ impl Response {
             Error::InvalidGrant => (BAD_REQUEST, "invalid_grant"),
             Error::TokenMissing
             | Error::TokenInvalid
-            | Error::KeyInvalid
+            | Error::ApiKeyInvalid
             | Error::ClientInvalid => (UNAUTHORIZED, "unauthenticated"),
-            Error::Forbidden | Error::KeyForbidden | Error::ScopeMissing(_) => {
+            Error::Forbidden | Error::ApiKeyForbidden | Error::ScopeMissing(_) => {
                 (FORBIDDEN, "forbidden")
             }
             Error::ForbiddenOrigin => (FORBIDDEN, "forbidden_origin"),
             Error::LastAdmin => (FORBIDDEN, "last_admin"),
-            Error::NoSuchUser | Error::NoSuchSession | Error::NoSuchKey => (NOT_FOUND, "not_found"),
-            Error::KeyNameTaken => (BAD_REQUEST, "name_taken"),
+            Error::NoSuchUser | Error::NoSuchSession | Error::NoSuchApiKey => {
+                (NOT_FOUND, "not_found")
+            }
+            Error::ApiKeyNameTaken => (BAD_REQUEST, "name_taken"),
             Error::Overloaded(_) => (OVERLOADED, "overloaded"),
             Error::Unavailable(_)
             | Error::ConnectionLost(_)
@@ -146,11 +144,10 @@ impl Response {
             Error::TooManyAttempts(wait) => {
                 response.header("Retry-After", error::seconds(*wait).to_string())
             }
-            // As the front door says for its waiting lists.
-            Error::Overloaded(_) => response.header("Retry-After", "1"),
+            Error::Overloaded(_) => response.retry_after(Cause::Overloaded),
             // RFC 6750, section 3: no error code when no token was presented.
             Error::TokenMissing => response.header("WWW-Authenticate", "Bearer"),
-            Error::TokenInvalid | Error::KeyInvalid => {
+            Error::TokenInvalid | Error::ApiKeyInvalid => {
                 response.header("WWW-Authenticate", "Bearer error=\"invalid_token\"")
             }
             // RFC 6749, 5.2: of the scheme that the client has tried.
@@ -172,7 +169,15 @@ impl Response {
     fn unavailable(request_id: &str) -> Self {
         let detail = "the service cannot use its database at the moment";
         Self::problem((503, "Service Unavailable"), "unavailable", detail, request_id)
-            .header("Retry-After", RETRY_AFTER)
+            .retry_after(Cause::Unavailable)
+    }
+
+    /// When to try again, as the front door's own answers of this cause say.
+    fn retry_after(self, cause: Cause) -> Self {
+        match cause.retry_after() {
+            Some(seconds) => self.header("Retry-After", seconds.to_string()),
+            None => self,
+        }
     }
 
     /// A fault of ours.

@@ -24,7 +24,7 @@ pub(crate) fn introspect(app: &App, request: &Request) -> Result<Response> {
     let caller = Caller::of_client(app, request)?;
     let token = Zeroizing::new(request.form()?.text("token")?);
     let token = super::introspect(app, &caller, &token).map_err(|error| match error {
-        Error::KeyInvalid if request.is_basic() => Error::ClientInvalid,
+        Error::ApiKeyInvalid if request.is_basic() => Error::ClientInvalid,
         other => other,
     })?;
     Ok(Response::json(200, &Answer { active: token.is_some(), token }))

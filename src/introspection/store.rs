@@ -1,6 +1,6 @@
 //! The SQL of introspection.
 
-use crate::access::standing::active;
+use crate::access::standing::{active, session_lives};
 use crate::domain::UserId;
 use crate::error::Result;
 use crate::moment::Moment;
@@ -9,7 +9,7 @@ use postgres::types::Type;
 use postgres::{GenericClient, Transaction};
 
 /// A session that lives, and its user.
-pub(super) struct Row {
+pub(super) struct TokenRow {
     pub(super) session: SessionRef,
     pub(super) key_generation: i64,
     pub(super) counter: i64,
@@ -32,28 +32,33 @@ macro_rules! find {
                     u.id, u.login, u.admin, u.token_version, ",
             active!(),
             " FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
-             WHERE s.id = $1 AND s.identity = $2 AND s.ended_at IS NULL AND s.expires_at > now()",
+             WHERE s.id = $1 AND s.identity = $2 AND ",
+            session_lives!("s"),
             $lock
         )
     };
 }
 
-pub(super) fn find(conn: &mut impl GenericClient, session: SessionRef) -> Result<Option<Row>> {
+pub(super) fn find(conn: &mut impl GenericClient, session: SessionRef) -> Result<Option<TokenRow>> {
     found(conn, find!(""), session)
 }
 
 /// The same, and it stays so until the transaction ends. The user comes before the session, as
 /// wherever both are locked.
-pub(super) fn lock(tx: &mut Transaction<'_>, session: SessionRef) -> Result<Option<Row>> {
+pub(super) fn lock(tx: &mut Transaction<'_>, session: SessionRef) -> Result<Option<TokenRow>> {
     found(tx, find!(" FOR SHARE OF u FOR UPDATE OF s"), session)
 }
 
-fn found(conn: &mut impl GenericClient, sql: &str, session: SessionRef) -> Result<Option<Row>> {
+fn found(
+    conn: &mut impl GenericClient,
+    sql: &str,
+    session: SessionRef,
+) -> Result<Option<TokenRow>> {
     let (id, identity) = (session.id(), session.identity().as_slice());
     let row = conn.query_typed_opt(sql, &[(&id, Type::INT8), (&identity, Type::BYTEA)])?;
     let seconds =
         |moment: Moment| u64::try_from(moment.micros(("session", id)) / 1_000_000).unwrap_or(0);
-    Ok(row.map(|row| Row {
+    Ok(row.map(|row| TokenRow {
         session,
         key_generation: row.get(0),
         counter: row.get(1),

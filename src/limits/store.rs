@@ -27,11 +27,13 @@ pub(crate) struct Rule {
 #[derive(Clone, Debug)]
 pub(crate) struct Counters {
     pub(super) enabled: bool,
-    pub(super) who: Vec<u8>,
-    pub(super) place: Option<Vec<u8>>,
+    /// The key of the login; for registrations, which have none, that of the network.
+    pub(super) account: Vec<u8>,
+    pub(super) network: Option<Vec<u8>>,
+    /// The key of login and network together.
     pub(super) pair: Option<Vec<u8>>,
-    pub(super) who_rule: Rule,
-    pub(super) place_rule: Rule,
+    pub(super) account_rule: Rule,
+    pub(super) network_rule: Rule,
     pub(super) first_wait: i64,
     /// How many failures are remembered beyond those before the first wait.
     pub(super) beyond: i64,
@@ -40,8 +42,8 @@ pub(crate) struct Counters {
 /// Whether an attempt may be made, and what was counted of it by then.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    who_until: Option<SystemTime>,
-    place_until: Option<SystemTime>,
+    account_until: Option<SystemTime>,
+    network_until: Option<SystemTime>,
     known: bool,
     known_today: bool,
     wait: Option<Duration>,
@@ -51,13 +53,13 @@ impl Counters {
     /// The nine parameters of [`admit_attempt!`], in their order.
     pub(crate) fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 9] {
         [
-            (&self.who, Type::BYTEA),
-            (&self.place, Type::BYTEA),
+            (&self.account, Type::BYTEA),
+            (&self.network, Type::BYTEA),
             (&self.pair, Type::BYTEA),
-            (&self.who_rule.failures, Type::INT8),
-            (&self.who_rule.forget, Type::INT8),
-            (&self.place_rule.failures, Type::INT8),
-            (&self.place_rule.forget, Type::INT8),
+            (&self.account_rule.failures, Type::INT8),
+            (&self.account_rule.forget, Type::INT8),
+            (&self.network_rule.failures, Type::INT8),
+            (&self.network_rule.forget, Type::INT8),
             (&self.first_wait, Type::INT8),
             (&self.beyond, Type::INT8),
         ]
@@ -68,26 +70,33 @@ impl Counters {
         self.enabled
     }
 
-    /// The keys under which an attempt counts: who, and the network. From a known one nobody has
-    /// to wait for the network's sake, but a failure counts for it.
+    /// The keys under which an attempt counts: that of the account, or of its pair with a known
+    /// network; and that of the network. From a known one nobody has to wait for the network's sake,
+    /// but a failure counts for it.
     fn keys(&self, outcome: &Admission) -> (Option<&Vec<u8>>, Option<&Vec<u8>>) {
-        let who = if outcome.known { self.pair.as_ref() } else { Some(&self.who) };
-        (who, self.place.as_ref())
+        let account = if outcome.known { self.pair.as_ref() } else { Some(&self.account) };
+        (account, self.network.as_ref())
     }
 }
 
 impl Admission {
     /// Of an attempt that nobody counts.
     pub(crate) fn uncounted() -> Self {
-        Self { who_until: None, place_until: None, known: false, known_today: false, wait: None }
+        Self {
+            account_until: None,
+            network_until: None,
+            known: false,
+            known_today: false,
+            wait: None,
+        }
     }
 
-    /// Reads the first five columns: `who_until, place_until, known, known_today, wait_ms`.
+    /// Reads the first five columns: `account_until, network_until, known, known_today, wait_ms`.
     pub(crate) fn of(row: &Row) -> Self {
         let wait: Option<i64> = row.get(4);
         Self {
-            who_until: row.get(0),
-            place_until: row.get(1),
+            account_until: row.get(0),
+            network_until: row.get(1),
             known: row.get(2),
             known_today: row.get(3),
             wait: wait.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0))),
@@ -102,7 +111,7 @@ impl Admission {
     /// Whether a success leaves anything to be written: a count to be taken back, or a network
     /// that was not known, or not seen for a day.
     pub(super) fn is_to_be_settled(&self, remember: bool) -> bool {
-        let counted = self.who_until.is_some() || self.place_until.is_some();
+        let counted = self.account_until.is_some() || self.network_until.is_some();
         counted || (remember && !self.known_today)
     }
 }
@@ -110,7 +119,7 @@ impl Admission {
 pub(super) fn admit(conn: &mut Connection, counters: &Counters) -> Result<Admission> {
     let sql = concat!(
         admit_attempt!(),
-        "SELECT who_until, place_until, known, known_today, wait_ms FROM outcome"
+        "SELECT account_until, network_until, known, known_today, wait_ms FROM outcome"
     );
     let rows = conn.query_prepared(sql, &counters.parameters())?;
     let row = rows.first().ok_or_else(|| Error::Internal("no outcome".to_owned()))?;
@@ -123,19 +132,19 @@ pub(super) fn fail(
     counters: &Counters,
     outcome: &Admission,
 ) -> Result<()> {
-    let (who, place) = counters.keys(outcome);
-    let who = who.filter(|_| outcome.who_until.is_none());
-    let place = place.filter(|_| outcome.place_until.is_none());
-    let (w, p) = (&counters.who_rule, &counters.place_rule);
+    let (account, network) = counters.keys(outcome);
+    let account = account.filter(|_| outcome.account_until.is_none());
+    let network = network.filter(|_| outcome.network_until.is_none());
+    let (account_rule, network_rule) = (&counters.account_rule, &counters.network_rule);
     tx.query_typed(
         include_str!("../../sql/fail_attempt.sql"),
         &[
-            (&who, Type::BYTEA),
-            (&place, Type::BYTEA),
-            (&w.failures, Type::INT8),
-            (&w.forget, Type::INT8),
-            (&p.failures, Type::INT8),
-            (&p.forget, Type::INT8),
+            (&account, Type::BYTEA),
+            (&network, Type::BYTEA),
+            (&account_rule.failures, Type::INT8),
+            (&account_rule.forget, Type::INT8),
+            (&network_rule.failures, Type::INT8),
+            (&network_rule.forget, Type::INT8),
             (&counters.first_wait, Type::INT8),
             (&counters.beyond, Type::INT8),
         ],
@@ -152,17 +161,17 @@ pub(super) fn settle(
     user: Option<UserId>,
     others: i64,
 ) -> Result<()> {
-    let (who, place) = counters.keys(outcome);
+    let (account, network) = counters.keys(outcome);
     let user = user.map(UserId::get);
     tx.query_typed(
         include_str!("../../sql/settle_attempt.sql"),
         &[
-            (&who, Type::BYTEA),
-            (&place, Type::BYTEA),
-            (&outcome.who_until, Type::TIMESTAMPTZ),
-            (&outcome.place_until, Type::TIMESTAMPTZ),
-            (&counters.who_rule.forget, Type::INT8),
-            (&counters.place_rule.forget, Type::INT8),
+            (&account, Type::BYTEA),
+            (&network, Type::BYTEA),
+            (&outcome.account_until, Type::TIMESTAMPTZ),
+            (&outcome.network_until, Type::TIMESTAMPTZ),
+            (&counters.account_rule.forget, Type::INT8),
+            (&counters.network_rule.forget, Type::INT8),
             (&counters.pair, Type::BYTEA),
             (&user, Type::INT8),
             (&others, Type::INT8),
@@ -200,7 +209,7 @@ pub(super) fn sweep(tx: &mut Transaction<'_>, most: usize) -> Result<()> {
 pub(super) fn forgive(tx: &mut Transaction<'_>, counters: &Counters, user: UserId) -> Result<()> {
     let sql = "DELETE FROM gatepost.attempts WHERE key = $1 OR key = ANY (ARRAY(
                    SELECT network FROM gatepost.known_networks WHERE user_id = $2))";
-    tx.execute_typed(sql, &[(&counters.who, Type::BYTEA), (&user.get(), Type::INT8)])?;
+    tx.execute_typed(sql, &[(&counters.account, Type::BYTEA), (&user.get(), Type::INT8)])?;
     Ok(())
 }
 
@@ -214,9 +223,4 @@ pub(super) fn forget_networks(
                WHERE user_id = $1 AND network IS DISTINCT FROM $2";
     tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&kept, Type::BYTEA)])?;
     Ok(())
-}
-
-/// A duration in milliseconds.
-pub(super) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -63,7 +63,7 @@ pub(crate) fn log_out(app: &App, request: &Request) -> Result<Response> {
 
 /// A page of sessions.
 #[derive(Serialize)]
-struct Listed<'a> {
+struct SessionsPage<'a> {
     sessions: &'a [Session],
     page_num: i64,
     page_size: i64,
@@ -78,7 +78,8 @@ pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     parameters.end()?;
     let (sessions, more) = super::list(app, &caller, user, page)?;
     let last = sessions.last().filter(|_| more).map(|session| session.id.get());
-    let body = Listed { sessions: &sessions, page_num: page.number(), page_size: page.size() };
+    let body =
+        SessionsPage { sessions: &sessions, page_num: page.number(), page_size: page.size() };
     let whose = user.map_or(String::new(), |id| format!("user_id={}&", id.get()));
     Ok(with_next(Response::json(200, &body), &whose, page, last))
 }

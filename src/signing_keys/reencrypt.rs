@@ -10,8 +10,8 @@ use crate::app::keyed::{self, Root};
 use crate::app::keys::codes;
 use crate::app::keys::judge::{Judged, key_of, listed};
 use crate::app::keys::new::{refresh_place, signing_place};
-use crate::app::keys::refused::{Place, Refused, Why};
-use crate::app::keys::store::{self, FloorFound, Found, Reencrypted};
+use crate::app::keys::refused::{KeyPlace, RefusedKey, Why};
+use crate::app::keys::store::{self, FoundFloor, FoundKeys, Reencrypted};
 use crate::audit::{Action, Event, Writer};
 use crate::config::Algorithm;
 use crate::error::{Error, Result};
@@ -27,7 +27,7 @@ struct Work {
     signing: Vec<Reencrypted>,
     refresh: Vec<RefreshKey>,
     root: Option<(Encrypted, Encrypted)>,
-    floor: Option<FloorFound>,
+    floor: Option<FoundFloor>,
     /// Generations of public keys that nobody can vouch for.
     dropped: Vec<i64>,
     /// What to say of it, a line each.
@@ -40,13 +40,13 @@ struct Work {
 /// release left, vouches for them. Returns what it did, a line for each key with its name.
 ///
 /// # Errors
-/// [`Error::InvalidRequest`] without `tokens.encryption_key`; [`Error::Startup`] for keys that are
+/// [`Error::Configuration`] without `tokens.encryption_key`; [`Error::Startup`] for keys that are
 /// encrypted with neither that nor `tokens.encryption_key_previous`, and for keys that are not encrypted
 /// among others that are; the faults of the database. Nothing was changed then.
 pub fn reencrypt(app: &App) -> Result<Vec<String>> {
     let encryption = app.encryption();
     if encryption.name().is_none() {
-        return Err(Error::parameter("tokens.encryption_key", "is not set"));
+        return Err(Error::Configuration(vec!["tokens.encryption_key: is not set".to_owned()]));
     }
     let (found, judged) = app.judge_keys()?;
     judged.are_ours()?;
@@ -65,13 +65,13 @@ pub fn reencrypt(app: &App) -> Result<Vec<String>> {
     for row in judged.refused.iter().filter(|row| is_due(row)) {
         match row.place {
             // Beside encrypted keys, a public one that nothing vouches for may be anybody's.
-            Place::Signing(at) if judged.opened && is_public(&found, at) => {
+            KeyPlace::Signing(at) if judged.opened && is_public(&found, at) => {
                 work.dropped.extend(found.signing.get(at).and_then(|row| row.generation));
                 work.lines.push(format!("{}: removed, since nothing vouches for it", row.name));
             }
-            Place::Signing(at) => work.signing_key(&found, at, encryption)?,
-            Place::Refresh(at) => work.refresh_key(&found, at, encryption)?,
-            Place::Root => (),
+            KeyPlace::Signing(at) => work.signing_key(&found, at, encryption)?,
+            KeyPlace::Refresh(at) => work.refresh_key(&found, at, encryption)?,
+            KeyPlace::Root => (),
         }
     }
     work.floor = judged.floor.stored(encryption).filter(|_| !judged.floor_stands);
@@ -79,16 +79,17 @@ pub fn reencrypt(app: &App) -> Result<Vec<String>> {
     Ok(work.lines)
 }
 
-fn is_due(row: &Refused) -> bool {
+fn is_due(row: &RefusedKey) -> bool {
     matches!(row.why, Why::Plain | Why::Unvouched)
 }
 
-fn is_public(found: &Found, at: usize) -> bool {
+fn is_public(found: &FoundKeys, at: usize) -> bool {
     found.signing.get(at).is_some_and(|row| row.private.is_none())
 }
 
 fn refuse_planted(judged: &Judged) -> Result<()> {
-    let plain: Vec<&Refused> = judged.refused.iter().filter(|row| row.why == Why::Plain).collect();
+    let plain: Vec<&RefusedKey> =
+        judged.refused.iter().filter(|row| row.why == Why::Plain).collect();
     let names = listed(&plain, |row| row.name.clone());
     let Some(names) = names.filter(|_| judged.opened) else { return Ok(()) };
     let cure = match judged.of_root() {
@@ -102,7 +103,7 @@ fn refuse_planted(judged: &Judged) -> Result<()> {
 }
 
 impl Work {
-    fn root(&mut self, found: &Found, encryption: &EncryptionKeys, app: &App) -> Result<()> {
+    fn root(&mut self, found: &FoundKeys, encryption: &EncryptionKeys, app: &App) -> Result<()> {
         let Some(old) = &found.root else { return Ok(()) };
         if old.with.as_deref() == encryption.name() {
             return Ok(());
@@ -115,7 +116,12 @@ impl Work {
         Ok(())
     }
 
-    fn signing_key(&mut self, found: &Found, at: usize, encryption: &EncryptionKeys) -> Result<()> {
+    fn signing_key(
+        &mut self,
+        found: &FoundKeys,
+        at: usize,
+        encryption: &EncryptionKeys,
+    ) -> Result<()> {
         let Some(row) = found.signing.get(at) else { return Ok(()) };
         let (Some(generation), Some(kid), Some(name), Some(signs_from)) =
             (row.generation, row.kid.as_deref(), row.algorithm.as_deref(), row.signs_from)
@@ -148,7 +154,12 @@ impl Work {
         Ok(())
     }
 
-    fn refresh_key(&mut self, found: &Found, at: usize, encryption: &EncryptionKeys) -> Result<()> {
+    fn refresh_key(
+        &mut self,
+        found: &FoundKeys,
+        at: usize,
+        encryption: &EncryptionKeys,
+    ) -> Result<()> {
         let Some(row) = found.refresh.get(at) else { return Ok(()) };
         let (Some(generation), Some(old), Some(used_from)) =
             (row.generation, &row.secret, row.used_from)

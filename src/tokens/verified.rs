@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 use std::sync::{Mutex, PoisonError};
 
 /// The tokens, by the SHA-256 of their text.
-pub(super) struct Verified(Box<[Mutex<Option<Entry>>]>);
+pub(super) struct Verified(Box<[Mutex<Option<VerifiedToken>>]>);
 
-struct Entry {
+struct VerifiedToken {
     hash: [u8; 32],
     claims: Claims,
 }
@@ -39,17 +39,17 @@ impl Verified {
         let hash: [u8; 32] = Sha256::digest(token).into();
         let number = hash.iter().take(4).fold(0, |number, byte| number << 8 | usize::from(*byte));
         let place = &self.0[number % self.0.len()];
-        let known = |entry: &&Entry| entry.hash == hash;
+        let known = |entry: &&VerifiedToken| entry.hash == hash;
         if let Some(entry) = lock(place).as_ref().filter(known) {
             return Ok(entry.claims.clone());
         }
         let claims = verify()?;
-        *lock(place) = Some(Entry { hash, claims: claims.clone() });
+        *lock(place) = Some(VerifiedToken { hash, claims: claims.clone() });
         Ok(claims)
     }
 }
 
-fn lock(place: &Mutex<Option<Entry>>) -> std::sync::MutexGuard<'_, Option<Entry>> {
+fn lock(place: &Mutex<Option<VerifiedToken>>) -> std::sync::MutexGuard<'_, Option<VerifiedToken>> {
     place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -186,9 +186,9 @@ pub(super) fn write(user: &Existing) -> Result<String> {
         password_hash: &user.password_hash,
         hashed_by: PasswordHash::is_own(&user.password_hash).then_some(US),
         admin: user.admin,
-        created_at: show(user.created_at),
+        created_at: moment::write_micros(user.created_at),
         locked: user.locked,
-        expires_at: user.expires_at.map(show),
+        expires_at: user.expires_at.map(moment::write_micros),
     };
     let text = serde_json::to_string(&outgoing)
         .map_err(|e| Error::Internal(format!("a user's line: {e}")))?;
@@ -226,26 +226,12 @@ fn visible(text: &str) -> String {
     visible
 }
 
-fn show(time: OffsetDateTime) -> String {
-    let (date, clock) = (time.date(), time.time());
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
-        date.year(),
-        u8::from(date.month()),
-        date.day(),
-        clock.hour(),
-        clock.minute(),
-        clock.second(),
-        clock.microsecond()
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn moment(text: &str) -> Option<String> {
-        time("t", Some(&Value::String(text.to_owned()))).ok().flatten().map(show)
+    fn written(text: &str) -> Option<String> {
+        time("t", Some(&Value::String(text.to_owned()))).ok().flatten().map(moment::write_micros)
     }
 
     #[test]
@@ -256,10 +242,10 @@ mod tests {
             ("2026-01-31T18:00:00.1239999Z", "2026-01-31T18:00:00.123999Z"),
             ("2026-01-31T18:00:00.5+05:30", "2026-01-31T12:30:00.500000Z"),
         ] {
-            assert_eq!(moment(text).as_deref(), Some(shown));
+            assert_eq!(written(text).as_deref(), Some(shown));
         }
         for text in ["2026-01-31", "2026-01-31 18:00:00", "2026-01-31T18:00:00", "1800000000", ""] {
-            assert_eq!(moment(text), None, "{text}");
+            assert_eq!(written(text), None, "{text}");
         }
     }
 

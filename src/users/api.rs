@@ -29,7 +29,7 @@ pub(crate) fn register(app: &App, request: &Request) -> Result<Response> {
 
 /// A page of users.
 #[derive(Serialize)]
-struct Listed<'a> {
+struct UsersPage<'a> {
     users: &'a [User],
     page_num: i64,
     page_size: i64,
@@ -43,7 +43,7 @@ pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     parameters.end()?;
     let (users, more) = super::list(app, &caller, page)?;
     let last = users.last().filter(|_| more).map(|user| user.id.get());
-    let body = Listed { users: &users, page_num: page.number(), page_size: page.size() };
+    let body = UsersPage { users: &users, page_num: page.number(), page_size: page.size() };
     Ok(with_next(Response::json(200, &body), "", page, last))
 }
 

@@ -1,7 +1,7 @@
 //! The SQL of users.
 
 use super::types::User;
-use crate::access::standing::{Rows, Standing, live};
+use crate::access::standing::{CallerRows, CallerStanding, live};
 use crate::db::{Connection, violates};
 use crate::domain::{Login, Page, Timestamp, UserId};
 use crate::error::{Error, Result};
@@ -59,14 +59,14 @@ pub(super) fn insert(
 }
 
 /// A page of users and whether there are more.
-pub(super) type Listed = (Vec<User>, bool);
+pub(super) type ListedUsers = (Vec<User>, bool);
 
 /// A page, with the standing of the user `caller`.
 pub(super) fn list(
     conn: &mut Connection,
-    caller: Option<Rows>,
+    caller: Option<CallerRows>,
     page: Page,
-) -> Result<(Option<Standing>, Listed)> {
+) -> Result<(Option<CallerStanding>, ListedUsers)> {
     let sql = concat!(
         "SELECT ",
         user!(),
@@ -105,9 +105,9 @@ pub(super) fn list(
 /// One user, with the standing of the user `caller`, who may be the same.
 pub(super) fn find(
     conn: &mut Connection,
-    caller: Option<Rows>,
+    caller: Option<CallerRows>,
     id: UserId,
-) -> Result<(Option<Standing>, Option<User>)> {
+) -> Result<(Option<CallerStanding>, Option<User>)> {
     let sql = concat!(
         "SELECT ",
         user!(),
@@ -129,8 +129,8 @@ pub(super) fn find(
 }
 
 /// The standing in a row that begins as [`user`]'s does.
-fn standing_of(row: &Row) -> Standing {
-    Standing { admin: row.get(2), token_version: row.get(6), live: row.get(7) }
+fn standing_of(row: &Row) -> CallerStanding {
+    CallerStanding { admin: row.get(2), token_version: row.get(6), live: row.get(7) }
 }
 
 pub(super) fn find_by_login(conn: &mut Client, login: &Login) -> Result<Option<User>> {

@@ -54,7 +54,7 @@ fn a_revoked_key_is_refused_by_every_instance_on_its_next_request() {
     problem(on_second(), 401, "unauthenticated");
     problem(server.get("/users", &secret), 401, "unauthenticated");
     let again = gatepost::api_keys::revoke(server.app(), &Caller::Trusted, &ApiKeyRef::Name(name));
-    assert_eq!(again, Err(Error::NoSuchKey));
+    assert_eq!(again, Err(Error::NoSuchApiKey));
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_name_belongs_to_one_key_until_that_is_revoked() {
     let (name, scopes) = (ApiKeyName::parse("shop").unwrap(), Scopes::parse("register").unwrap());
     let create = || gatepost::api_keys::create(server.app(), &Caller::Trusted, &name, &scopes);
     let first = create().unwrap().0;
-    assert_eq!(create().map(drop), Err(Error::KeyNameTaken));
+    assert_eq!(create().map(drop), Err(Error::ApiKeyNameTaken));
     revoke(&server, &name);
     let second = create().unwrap().0;
     assert_ne!(first.id, second.id);
@@ -186,19 +186,19 @@ fn no_key_makes_keys_or_admins() {
     assert!(!format!("{caller:?}").contains(&secret[3..12]));
     let (app, scopes) = (server.app(), Scopes::parse("introspect").unwrap());
     let (login, password) = (Login::parse("root").unwrap(), Password::parse(PASSWORD).unwrap());
-    assert_eq!(gatepost::users::set_admin(app, &caller, id, true), Err(Error::KeyForbidden));
+    assert_eq!(gatepost::users::set_admin(app, &caller, id, true), Err(Error::ApiKeyForbidden));
     assert_eq!(
         gatepost::users::register_admin(app, &caller, &login, &password),
-        Err(Error::KeyForbidden)
+        Err(Error::ApiKeyForbidden)
     );
     let other = ApiKeyName::parse("other").unwrap();
     assert_eq!(
         gatepost::api_keys::create(app, &caller, &other, &scopes).map(drop),
-        Err(Error::KeyForbidden)
+        Err(Error::ApiKeyForbidden)
     );
-    assert_eq!(gatepost::api_keys::list(app, &caller), Err(Error::KeyForbidden));
+    assert_eq!(gatepost::api_keys::list(app, &caller), Err(Error::ApiKeyForbidden));
     let which = ApiKeyRef::Name(name);
-    assert_eq!(gatepost::api_keys::revoke(app, &caller, &which), Err(Error::KeyForbidden));
+    assert_eq!(gatepost::api_keys::revoke(app, &caller, &which), Err(Error::ApiKeyForbidden));
     assert_eq!(gatepost::api_keys::list(app, &Caller::Anonymous), Err(Error::TokenMissing));
     // The service's own role cannot give a key more than it was made with.
     let widen = "UPDATE gatepost.api_keys SET scopes = 'users:write'";

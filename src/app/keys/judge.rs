@@ -8,9 +8,9 @@
 
 use super::codes;
 use super::new::{refresh_place, signing_place};
-use super::plan::{RefreshRow, Rows, SigningRow};
-use super::refused::{Place, Refused, Why};
-use super::store::{FloorFound, Found, RefreshFound, SigningFound};
+use super::plan::{KeyRows, RefreshRow, SigningRow};
+use super::refused::{KeyPlace, RefusedKey, Why};
+use super::store::{FoundFloor, FoundKeys, FoundRefreshKey, FoundSigningKey};
 use crate::app::keyed;
 use crate::config::Algorithm;
 use crate::error::{Error, Result};
@@ -38,20 +38,20 @@ impl Floor {
     }
 
     /// As it is stored under the encryption key in force; without one there is none.
-    pub(crate) fn stored(self, encryption: &EncryptionKeys) -> Option<FloorFound> {
+    pub(crate) fn stored(self, encryption: &EncryptionKeys) -> Option<FoundFloor> {
         let Self { signing, refresh } = self;
         let mac = encryption.vouch(&codes::floor(signing, refresh))?;
-        Some(FloorFound { mac, signing, refresh })
+        Some(FoundFloor { mac, signing, refresh })
     }
 }
 
 /// All rows, judged.
 pub(crate) struct Judged {
     /// Those that count, and those among them that are keys for us.
-    pub(crate) rows: Rows,
+    pub(crate) rows: KeyRows,
     pub(crate) signing: Vec<Scheduled>,
     pub(crate) refresh: Vec<(RefreshKey, i64)>,
-    pub(crate) refused: Vec<Refused>,
+    pub(crate) refused: Vec<RefusedKey>,
     pub(crate) floor: Floor,
     /// Whether the database holds that floor under the encryption key in force.
     pub(crate) floor_stands: bool,
@@ -63,7 +63,7 @@ pub(crate) struct Judged {
 
 impl Judged {
     /// Judges rows, where generations below `remembered` are known to be replaced.
-    pub(crate) fn of(found: &Found, encryption: &EncryptionKeys, remembered: Floor) -> Self {
+    pub(crate) fn of(found: &FoundKeys, encryption: &EncryptionKeys, remembered: Floor) -> Self {
         let floors = found.floors.iter().filter_map(|row| {
             let floor = Floor { signing: row.signing, refresh: row.refresh };
             let parts = codes::floor(row.signing, row.refresh);
@@ -73,7 +73,11 @@ impl Judged {
         let floor = floors.iter().fold(remembered, |all, (floor, _)| all.or_above(*floor));
         let stands = |(it, by): &(Floor, &str)| *it == floor && Some(*by) == encryption.name();
         let mut judged = Self {
-            rows: Rows { now: found.now, floor: (floor.signing, floor.refresh), ..Rows::default() },
+            rows: KeyRows {
+                now: found.now,
+                floor: (floor.signing, floor.refresh),
+                ..KeyRows::default()
+            },
             signing: Vec::new(),
             refresh: Vec::new(),
             refused: Vec::new(),
@@ -101,7 +105,7 @@ impl Judged {
     /// Whether a key that counts is encrypted with another than the encryption key in force.
     pub(crate) fn are_encrypted_otherwise(
         &self,
-        found: &Found,
+        found: &FoundKeys,
         encryption: &EncryptionKeys,
     ) -> bool {
         let signing = self.rows.signing.iter().filter_map(|row| found.signing.get(row.at));
@@ -120,9 +124,9 @@ impl Judged {
         if let Some(Why::Changed | Why::Foreign(_)) = self.of_root() {
             return Err(keyed::broken());
         }
-        let is = |row: &&Refused| matches!(row.why, Why::Plain | Why::Unvouched);
-        let due: Vec<&Refused> = self.refused.iter().filter(is).collect();
-        let Some(due) = listed(&due, Refused::to_string).filter(|_| encryption.name().is_some())
+        let is = |row: &&RefusedKey| matches!(row.why, Why::Plain | Why::Unvouched);
+        let due: Vec<&RefusedKey> = self.refused.iter().filter(is).collect();
+        let Some(due) = listed(&due, RefusedKey::to_string).filter(|_| encryption.name().is_some())
         else {
             return Ok(());
         };
@@ -151,27 +155,27 @@ impl Judged {
 
     /// Why the root secret does not count, if so.
     pub(crate) fn of_root(&self) -> Option<&Why> {
-        self.refused.iter().find(|row| row.place == Place::Root).map(|row| &row.why)
+        self.refused.iter().find(|row| row.place == KeyPlace::Root).map(|row| &row.why)
     }
 
     /// The rows that do not count, for the log; `None` when all do.
     pub(crate) fn complaint(&self) -> Option<String> {
-        listed(&self.refused.iter().collect::<Vec<_>>(), Refused::to_string)
+        listed(&self.refused.iter().collect::<Vec<_>>(), RefusedKey::to_string)
     }
 
-    fn refuse(&mut self, place: Place, name: String, why: Why) {
-        self.refused.push(Refused { place, name, why });
+    fn refuse(&mut self, place: KeyPlace, name: String, why: Why) {
+        self.refused.push(RefusedKey { place, name, why });
     }
 
-    fn root(&mut self, found: &Found, encryption: &EncryptionKeys) {
+    fn root(&mut self, found: &FoundKeys, encryption: &EncryptionKeys) {
         let Some(root) = &found.root else { return };
         match encryption.decrypt(keyed::PLACE, root) {
             Ok(_) => self.opened = true,
-            Err(closed) => self.refuse(Place::Root, "the root secret".to_owned(), closed.into()),
+            Err(closed) => self.refuse(KeyPlace::Root, "the root secret".to_owned(), closed.into()),
         }
     }
 
-    fn signing_key(&mut self, at: usize, row: &SigningFound, encryption: &EncryptionKeys) {
+    fn signing_key(&mut self, at: usize, row: &FoundSigningKey, encryption: &EncryptionKeys) {
         self.rows.occupied.0.extend(row.generation);
         match self.signing_row(at, row, encryption) {
             Ok(Some((row, key))) => {
@@ -183,7 +187,11 @@ impl Judged {
             Err(why) => {
                 let generation = row.generation.map_or("NULL".to_owned(), |it| it.to_string());
                 let kid = row.kid.as_deref().unwrap_or("NULL");
-                self.refuse(Place::Signing(at), format!("signing key {generation} {kid:?}"), why);
+                self.refuse(
+                    KeyPlace::Signing(at),
+                    format!("signing key {generation} {kid:?}"),
+                    why,
+                );
             }
         }
     }
@@ -191,7 +199,7 @@ impl Judged {
     fn signing_row(
         &mut self,
         at: usize,
-        row: &SigningFound,
+        row: &FoundSigningKey,
         encryption: &EncryptionKeys,
     ) -> std::result::Result<Option<(SigningRow, Key)>, Why> {
         let (Some(generation), Some(kid), Some(name), Some(signs_from)) =
@@ -235,7 +243,7 @@ impl Judged {
         Ok(Some((row, key)))
     }
 
-    fn refresh_key(&mut self, at: usize, row: &RefreshFound, encryption: &EncryptionKeys) {
+    fn refresh_key(&mut self, at: usize, row: &FoundRefreshKey, encryption: &EncryptionKeys) {
         self.rows.occupied.1.extend(row.generation);
         match self.refresh_row(at, row, encryption) {
             Ok((row, key)) => {
@@ -244,7 +252,7 @@ impl Judged {
             }
             Err(why) => {
                 let generation = row.generation.map_or("NULL".to_owned(), |it| it.to_string());
-                self.refuse(Place::Refresh(at), format!("refresh key {generation}"), why);
+                self.refuse(KeyPlace::Refresh(at), format!("refresh key {generation}"), why);
             }
         }
     }
@@ -252,7 +260,7 @@ impl Judged {
     fn refresh_row(
         &mut self,
         at: usize,
-        row: &RefreshFound,
+        row: &FoundRefreshKey,
         encryption: &EncryptionKeys,
     ) -> std::result::Result<(RefreshRow, RefreshKey), Why> {
         let (Some(generation), Some(secret), Some(used_from)) =
@@ -327,7 +335,7 @@ fn is_in_range(generation: i64, from: i64) -> std::result::Result<(), Why> {
 }
 
 /// Some rows by name; of more than so many only the number, since anybody may have planted them.
-pub(crate) fn listed(rows: &[&Refused], name: impl Fn(&Refused) -> String) -> Option<String> {
+pub(crate) fn listed(rows: &[&RefusedKey], name: impl Fn(&RefusedKey) -> String) -> Option<String> {
     const NAMED: usize = 20;
     let named = rows.iter().take(NAMED).map(|row| name(row));
     let named = named.collect::<Vec<_>>().join("; ");

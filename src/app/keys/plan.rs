@@ -1,12 +1,13 @@
 //! What is due with the keys, seen from their rows. Nothing here touches anything.
 
 use crate::config::{Algorithm, Config};
+use crate::moment::millis;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The rows that count, and when they were read.
 #[derive(Debug, Default)]
-pub(crate) struct Rows {
+pub(crate) struct KeyRows {
     pub(crate) now: i64,
     pub(crate) signing: Vec<SigningRow>,
     pub(crate) refresh: Vec<RefreshRow>,
@@ -37,7 +38,7 @@ pub(crate) struct RefreshRow {
     pub(crate) used_from: i64,
 }
 
-impl Rows {
+impl KeyRows {
     pub(crate) fn next_signing_generation(&self) -> i64 {
         let own = self.signing.iter().map(|row| row.generation);
         next_generation(own.max(), self.floor.0, &self.occupied.0)
@@ -108,7 +109,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn of(rows: &Rows, config: &Config) -> Self {
+    pub(crate) fn of(rows: &KeyRows, config: &Config) -> Self {
         let (now, tokens) = (rows.now, &config.tokens);
         let is = |row: &SigningRow, after: Duration| {
             superseded(row, rows, config).is_some_and(|at| at.saturating_add(millis(after)) <= now)
@@ -134,13 +135,13 @@ impl Plan {
 
 /// When a key stops to sign. One of another algorithm than the configured fades out: another instance
 /// may still be configured for it, and that one would have made the next in time.
-fn superseded(row: &SigningRow, rows: &Rows, config: &Config) -> Option<i64> {
+fn superseded(row: &SigningRow, rows: &KeyRows, config: &Config) -> Option<i64> {
     let interval = config.tokens.key_rotation;
     let fades = row.algorithm != config.tokens.algorithm && !interval.is_zero();
     rows.followed(row, config).or(fades.then(|| row.signs_from.saturating_add(millis(interval))))
 }
 
-fn next_signing_key(rows: &Rows, config: &Config) -> Option<Turn> {
+fn next_signing_key(rows: &KeyRows, config: &Config) -> Option<Turn> {
     let algorithm = config.tokens.algorithm;
     if algorithm == Algorithm::Hs256 {
         return None;
@@ -157,7 +158,7 @@ fn next_signing_key(rows: &Rows, config: &Config) -> Option<Turn> {
     }
 }
 
-fn next_refresh_key(rows: &Rows, config: &Config) -> Option<Turn> {
+fn next_refresh_key(rows: &KeyRows, config: &Config) -> Option<Turn> {
     let generation = rows.next_refresh_generation();
     match rows.refresh.iter().map(|row| row.used_from).max() {
         Some(latest) => next(latest, rows.now, config).map(|from| Turn { generation, from }),
@@ -176,7 +177,7 @@ fn next(latest: i64, now: i64, config: &Config) -> Option<i64> {
     (due <= soonest).then_some(soonest)
 }
 
-fn over_refresh_keys(rows: &Rows, config: &Config) -> Vec<i64> {
+fn over_refresh_keys(rows: &KeyRows, config: &Config) -> Vec<i64> {
     let kept = millis(config.sessions.lifetime + REFRESH_MARGIN);
     let is_over = |generation: i64| {
         let later = rows.refresh.iter().filter(|other| other.generation > generation);
@@ -184,10 +185,6 @@ fn over_refresh_keys(rows: &Rows, config: &Config) -> Vec<i64> {
         next.is_some_and(|used_from| used_from.saturating_add(kept) <= rows.now)
     };
     rows.refresh.iter().map(|row| row.generation).filter(|it| is_over(*it)).collect()
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -209,8 +206,8 @@ mod tests {
         SigningRow { at: 0, generation, kid, algorithm, signs, public, signs_from }
     }
 
-    fn rows(now: i64, signing: Vec<SigningRow>, refresh: Vec<RefreshRow>) -> Rows {
-        Rows { now, signing, refresh, ..Rows::default() }
+    fn rows(now: i64, signing: Vec<SigningRow>, refresh: Vec<RefreshRow>) -> KeyRows {
+        KeyRows { now, signing, refresh, ..KeyRows::default() }
     }
 
     /// What is due at this time, with refresh keys that need nothing.

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// Which row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum KeyPlace {
     /// Of this place among the signing keys that were found.
     Signing(usize),
     /// Of this place among the refresh keys that were found.
@@ -45,14 +45,14 @@ impl fmt::Display for Why {
 
 /// A row that does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
-    pub(crate) place: Place,
+pub(crate) struct RefusedKey {
+    pub(crate) place: KeyPlace,
     /// What to call it, escaped.
     pub(crate) name: String,
     pub(crate) why: Why,
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for RefusedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.name, self.why)
     }

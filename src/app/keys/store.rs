@@ -12,17 +12,17 @@ use postgres::types::{FromSql, Type};
 use postgres::{Client, Row, Transaction};
 
 /// All rows of keys, and when they were read.
-pub(crate) struct Found {
+pub(crate) struct FoundKeys {
     /// Milliseconds since 1970-01-01 UTC by the database's clock, as all times here.
     pub(crate) now: i64,
-    pub(crate) signing: Vec<SigningFound>,
-    pub(crate) refresh: Vec<RefreshFound>,
-    pub(crate) floors: Vec<FloorFound>,
+    pub(crate) signing: Vec<FoundSigningKey>,
+    pub(crate) refresh: Vec<FoundRefreshKey>,
+    pub(crate) floors: Vec<FoundFloor>,
     /// The root secret of keyed hashes, which is read by `keyed` and only looked at here.
     pub(crate) root: Option<Encrypted>,
 }
 
-pub(crate) struct SigningFound {
+pub(crate) struct FoundSigningKey {
     pub(crate) generation: Option<i64>,
     pub(crate) kid: Option<String>,
     pub(crate) algorithm: Option<String>,
@@ -32,7 +32,7 @@ pub(crate) struct SigningFound {
     pub(crate) mac: Option<Vec<u8>>,
 }
 
-pub(crate) struct RefreshFound {
+pub(crate) struct FoundRefreshKey {
     pub(crate) generation: Option<i64>,
     pub(crate) secret: Option<Encrypted>,
     pub(crate) used_from: Option<i64>,
@@ -40,7 +40,7 @@ pub(crate) struct RefreshFound {
 }
 
 /// A floor: generations below it are not accepted.
-pub(crate) struct FloorFound {
+pub(crate) struct FoundFloor {
     pub(crate) mac: Vec<u8>,
     pub(crate) signing: i64,
     pub(crate) refresh: i64,
@@ -75,11 +75,11 @@ fn millis(micros: i64) -> i64 {
 
 /// Reads everything. The floors first: what is read after them may be newer than they are, which
 /// hides no key, while older keys under a newer floor would look as if none were left.
-pub(crate) fn read(conn: &mut Client) -> Result<Found> {
+pub(crate) fn read(conn: &mut Client) -> Result<FoundKeys> {
     let sql = "SELECT mac, signing, refresh FROM gatepost.key_floors";
     let floor = |row: &Row| {
         let (mac, signing, refresh) = (get(row, 0)?, get(row, 1)?, get(row, 2)?);
-        Some(FloorFound { mac, signing, refresh })
+        Some(FoundFloor { mac, signing, refresh })
     };
     let floors = conn.query_typed(sql, &[])?.iter().filter_map(floor).collect();
     let sql = "SELECT substring(secret FROM 1 FOR 200), left(sealed_with, 100)
@@ -96,7 +96,7 @@ pub(crate) fn read(conn: &mut Client) -> Result<Found> {
                       substring(public_key FROM 1 FOR 200), signs_from,
                       substring(mac FROM 1 FOR 200)
                FROM gatepost.signing_keys ORDER BY generation";
-    let signing = |row: &Row| SigningFound {
+    let signing = |row: &Row| FoundSigningKey {
         generation: get(row, 0),
         kid: get(row, 1),
         algorithm: get(row, 2),
@@ -109,14 +109,14 @@ pub(crate) fn read(conn: &mut Client) -> Result<Found> {
     let sql = "SELECT generation, substring(secret FROM 1 FOR 200), left(sealed_with, 100),
                       used_from, substring(mac FROM 1 FOR 200)
                FROM gatepost.refresh_keys ORDER BY generation";
-    let refresh = |row: &Row| RefreshFound {
+    let refresh = |row: &Row| FoundRefreshKey {
         generation: get(row, 0),
         secret: encrypted(row, 1, 2),
         used_from: used_from(row, 3),
         mac: get(row, 4),
     };
     let refresh = conn.query_typed(sql, &[])?.iter().map(refresh).collect();
-    Ok(Found { now, signing, refresh, floors, root })
+    Ok(FoundKeys { now, signing, refresh, floors, root })
 }
 
 /// Stores a key, unless another instance has stored one of this generation.
@@ -162,7 +162,7 @@ pub(crate) fn insert_refresh_key(tx: &mut Transaction<'_>, new: &NewKey) -> Resu
 }
 
 /// Stores a floor.
-pub(crate) fn insert_floor(tx: &mut Transaction<'_>, floor: &FloorFound) -> Result<()> {
+pub(crate) fn insert_floor(tx: &mut Transaction<'_>, floor: &FoundFloor) -> Result<()> {
     let sql = "INSERT INTO gatepost.key_floors (mac, signing, refresh) VALUES ($1, $2, $3)
                ON CONFLICT DO NOTHING";
     tx.execute_typed(
@@ -214,7 +214,7 @@ pub(crate) fn remove_all(tx: &mut Transaction<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What is written into a row of [`SigningFound`] instead of what it holds.
+/// What is written into a row of [`FoundSigningKey`] instead of what it holds.
 pub(crate) struct Reencrypted {
     pub(crate) generation: i64,
     pub(crate) kid: String,

@@ -58,7 +58,7 @@ fn private_keys_lie_encrypted_in_the_database_and_the_encryption_key_can_be_chan
     Tokens::of(last.refresh(&tokens.refresh));
     assert!(matches!(
         gatepost::signing_keys::reencrypt(server.app()),
-        Err(Error::InvalidRequest(_))
+        Err(Error::Configuration(_))
     ));
 }
 

@@ -41,7 +41,7 @@ fn the_secret_of_hs256_is_never_published() {
     assert_eq!(header(&server.token("alice"))["alg"], "HS256");
     let url = server.url("/.well-known/jwks.json");
     assert_eq!(client().get(url).send().unwrap().text().unwrap(), "{\"keys\":[]}\n");
-    assert!(matches!(gatepost::signing_keys::rotate(server.app()), Err(Error::InvalidRequest(_))));
+    assert!(matches!(gatepost::signing_keys::rotate(server.app()), Err(Error::Configuration(_))));
 }
 
 #[test]

@@ -1,0 +1,166 @@
+//! The SQL of ending sessions, of revoking their tokens, and of removing those that are over.
+
+use super::listing::session;
+use crate::access::standing::session_lives;
+use crate::domain::{SessionId, UserId};
+use crate::error::Result;
+use crate::moment::millis;
+use crate::sessions::types::Session;
+use crate::tokens::{IDENTITY_BYTES, SessionRef};
+use postgres::Transaction;
+use postgres::types::Type;
+use std::time::Duration;
+
+/// Rows that one statement of a sweep changes: it holds their locks for some milliseconds.
+pub(crate) const SWEPT_AT_ONCE: u64 = 500;
+
+/// The SQL that ends sessions: from now on they are listed as revoked, and their rows stay for as many
+/// milliseconds as this parameter says, for as long as an access token of them may be about.
+macro_rules! ended {
+    ($kept:literal) => {
+        concat!(
+            "SET ended_at = now(), revoked_at = clock_timestamp(),
+                 expires_at = now() + ",
+            $kept,
+            " * interval '1 millisecond'"
+        )
+    };
+}
+
+/// Ends the oldest sessions of a user that has more than so many.
+pub(crate) fn end_oldest(
+    tx: &mut Transaction<'_>,
+    user_id: i64,
+    most: u32,
+    access_ttl: Duration,
+) -> Result<()> {
+    let sql = concat!(
+        "UPDATE gatepost.sessions ",
+        ended!("$3"),
+        " WHERE id IN (
+              SELECT id FROM gatepost.sessions
+              WHERE user_id = $1 AND ",
+        session_lives!(),
+        " AND id <=
+                  (SELECT id FROM gatepost.sessions
+                   WHERE user_id = $1 AND ",
+        session_lives!(),
+        " ORDER BY id DESC OFFSET $2 LIMIT 1)
+              ORDER BY id FOR UPDATE)"
+    );
+    let (most, kept) = (i64::from(most), millis(access_ttl));
+    tx.execute_typed(sql, &[(&user_id, Type::INT8), (&most, Type::INT8), (&kept, Type::INT8)])?;
+    Ok(())
+}
+
+/// Whose session it is, if it lives.
+pub(crate) fn owner(tx: &mut Transaction<'_>, id: SessionId) -> Result<Option<UserId>> {
+    let sql = concat!("SELECT user_id FROM gatepost.sessions WHERE id = $1 AND ", session_lives!());
+    let row = tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?;
+    Ok(row.map(|row| UserId::stored(row.get(0))))
+}
+
+/// Ends a session, of this identity if one is given. Its row stays for as long as an access token
+/// of it may be about.
+pub(crate) fn end(
+    tx: &mut Transaction<'_>,
+    id: SessionId,
+    identity: Option<&[u8; IDENTITY_BYTES]>,
+    access_ttl: Duration,
+) -> Result<Option<Session>> {
+    let sql = concat!(
+        "UPDATE gatepost.sessions s ",
+        ended!("$2"),
+        " FROM gatepost.sessions old
+         WHERE s.id = $1 AND old.id = s.id AND s.identity = coalesce($3, s.identity) AND ",
+        session_lives!("s"),
+        " RETURNING s.id, s.user_id, s.created_at, s.last_used_at, old.expires_at,
+                    s.address, s.user_agent"
+    );
+    let (kept, identity) = (millis(access_ttl), identity.map(<[u8; IDENTITY_BYTES]>::as_slice));
+    let row = tx.query_typed_opt(
+        sql,
+        &[(&id.get(), Type::INT8), (&kept, Type::INT8), (&identity, Type::BYTEA)],
+    )?;
+    Ok(row.as_ref().map(|row| session(row, 0)))
+}
+
+/// Ends all sessions of a user but `keep`: also one that is over, since a refresh that began before
+/// may be about to prolong it.
+pub(crate) fn end_all(
+    tx: &mut Transaction<'_>,
+    user: UserId,
+    keep: Option<SessionRef>,
+    access_ttl: Duration,
+) -> Result<()> {
+    let sql = concat!(
+        "UPDATE gatepost.sessions ",
+        ended!("$3"),
+        " WHERE id IN (
+              SELECT id FROM gatepost.sessions
+              WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2
+              ORDER BY id FOR UPDATE)"
+    );
+    let (keep, kept) = (keep.map(|session| session.id()), millis(access_ttl));
+    tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&keep, Type::INT8), (&kept, Type::INT8)])?;
+    Ok(())
+}
+
+/// Ends some of the sessions of earlier keys behind this id. Returns the last of them.
+pub(crate) fn end_some(
+    tx: &mut Transaction<'_>,
+    generation: i64,
+    after: i64,
+    access_ttl: Duration,
+) -> Result<Option<i64>> {
+    let sql = concat!(
+        "WITH ended AS (
+             UPDATE gatepost.sessions ",
+        ended!("$4"),
+        " WHERE id IN (SELECT id FROM gatepost.sessions
+                       WHERE id > $1 AND key_generation < $2 AND ",
+        session_lives!(),
+        " ORDER BY id LIMIT $3 FOR UPDATE)
+             RETURNING id)
+         SELECT max(id) FROM ended"
+    );
+    let (most, kept) = (i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX), millis(access_ttl));
+    let row = tx.query_typed_one(
+        sql,
+        &[
+            (&after, Type::INT8),
+            (&generation, Type::INT8),
+            (&most, Type::INT8),
+            (&kept, Type::INT8),
+        ],
+    )?;
+    Ok(row.get(0))
+}
+
+/// Says that access tokens of this session, or of all that the user has, are revoked though it
+/// goes on. Those that have rested for longer than tokens live, or are over, are among them: a refresh
+/// that is under way holds its session, and this must wait for it.
+pub(crate) fn revoke_tokens(
+    tx: &mut Transaction<'_>,
+    user: UserId,
+    session: Option<SessionRef>,
+) -> Result<()> {
+    let sql = "UPDATE gatepost.sessions SET revoked_at = clock_timestamp()
+               WHERE id IN (
+                   SELECT id FROM gatepost.sessions
+                   WHERE user_id = $1 AND ($2 IS NULL OR id = $2) AND ended_at IS NULL
+                   ORDER BY id FOR UPDATE)";
+    let session = session.map(|session| session.id());
+    tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&session, Type::INT8)])?;
+    Ok(())
+}
+
+/// Removes some of the sessions that are over. Those that another instance is removing are left
+/// to it.
+pub(crate) fn sweep(tx: &mut Transaction<'_>) -> Result<u64> {
+    let sql = "DELETE FROM gatepost.sessions WHERE id IN
+                   (SELECT id FROM gatepost.sessions WHERE expires_at <= now()
+                    ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)";
+    let most = i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX);
+    Ok(tx.execute_typed(sql, &[(&most, Type::INT8)])?)
+}

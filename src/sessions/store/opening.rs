@@ -1,0 +1,152 @@
+//! The SQL of logging in: what a login is checked against, and opening a session.
+
+use crate::access::standing::active;
+use crate::audit::AuditOutcome;
+use crate::config::Sessions;
+use crate::db::Connection;
+use crate::domain::Login;
+use crate::error::{Error, Result};
+use crate::limits::{Admission, Counters, admit_attempt};
+use crate::moment::millis;
+use crate::passwords::PasswordHash;
+use crate::sessions::types::Device;
+use crate::tokens::{SessionRef, Subject};
+use postgres::types::{ToSql, Type};
+use postgres::{Row, Transaction};
+
+/// What a login is checked against. Hash and token version are of one reading of the row, so that
+/// a password change in between makes the login one that came too late.
+pub(crate) struct Credentials {
+    pub(crate) subject: Subject,
+    pub(crate) hash: PasswordHash,
+    pub(crate) locked: bool,
+    pub(crate) expired: bool,
+}
+
+impl Credentials {
+    /// Why the right password opens no session, if so.
+    pub(crate) fn refusal(&self) -> Option<(AuditOutcome, Error)> {
+        if self.locked {
+            return Some((AuditOutcome::Locked, Error::AccountLocked));
+        }
+        self.expired.then_some((AuditOutcome::Expired, Error::AccountExpired))
+    }
+}
+
+/// The columns of [`Credentials`], and whence they come. A login that nobody has reads a row and a
+/// hash too, its neighbour's row and the hash of nobody: the microseconds that it would be spared
+/// were measured. Nothing of the neighbour is returned.
+macro_rules! credentials {
+    ($login:literal, $nobody:literal, $from:literal) => {
+        concat!(
+            "CASE WHEN login_canonical = ",
+            $login,
+            " THEN id END, admin, token_version, locked,
+             coalesce(expires_at <= now(), false),
+             CASE WHEN login_canonical = ",
+            $login,
+            " THEN password_hash ELSE ",
+            $nobody,
+            " END
+             FROM ",
+            $from,
+            " LEFT JOIN LATERAL (
+                 SELECT * FROM gatepost.users WHERE login_canonical >= ",
+            $login,
+            "
+                 ORDER BY login_canonical LIMIT 1
+             ) AS nearest ON true"
+        )
+    };
+}
+
+/// Asks whether the attempt may be made, and reads the credentials, in one round trip. `nobody` is
+/// the hash that is read where nobody has the login.
+pub(crate) fn credentials(
+    conn: &mut Connection,
+    login: &Login,
+    counters: &Counters,
+    nobody: &PasswordHash,
+) -> Result<(Admission, Option<Credentials>)> {
+    let (canonical, nobody) = (login.canonical(), nobody.to_string());
+    let whose: [(&(dyn ToSql + Sync), Type); 2] = [(&canonical, Type::TEXT), (&nobody, Type::TEXT)];
+    let none = || Error::Internal("no outcome".to_owned());
+    if !counters.is_enabled() {
+        let sql = concat!("SELECT ", credentials!("$1", "$2", "(VALUES (1)) AS one"));
+        let rows = conn.query_prepared(sql, &whose)?;
+        return Ok((Admission::uncounted(), read(rows.first().ok_or_else(none)?, 0)?));
+    }
+    let sql = concat!(
+        admit_attempt!(),
+        "SELECT account_until, network_until, known, known_today, wait_ms, ",
+        credentials!("$10", "$11", "outcome")
+    );
+    let parameters = [&counters.parameters()[..], &whose].concat();
+    let rows = conn.query_prepared(sql, &parameters)?;
+    let row = rows.first().ok_or_else(none)?;
+    Ok((Admission::of(row), read(row, 5)?))
+}
+
+/// The credentials in a row, from this column on, if they are somebody's.
+fn read(row: &Row, at: usize) -> Result<Option<Credentials>> {
+    let id: Option<i64> = row.get(at);
+    let hash = PasswordHash::stored(row.get(at + 5)).map_err(|cause| {
+        Error::Internal(format!("the password hash of user {}: {cause}", id.unwrap_or(0)))
+    })?;
+    let Some(user_id) = id else { return Ok(None) };
+    let subject = Subject { user_id, admin: row.get(at + 1), token_version: row.get(at + 2) };
+    Ok(Some(Credentials { subject, hash, locked: row.get(at + 3), expired: row.get(at + 4) }))
+}
+
+/// Replaces the stored hash, only where it is still the one that was verified: otherwise a
+/// password that was changed in between would come back.
+pub(crate) fn replace_hash(
+    tx: &mut Transaction<'_>,
+    verified: &Credentials,
+    new: &str,
+) -> Result<()> {
+    let sql = "UPDATE gatepost.users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+    let (id, old) = (verified.subject.user_id, verified.hash.to_string());
+    tx.execute_typed(sql, &[(&id, Type::INT8), (&old, Type::TEXT), (&new, Type::TEXT)])?;
+    Ok(())
+}
+
+/// Opens a session, unless the password was changed or the user locked or deleted since the
+/// credentials were read, or the account is over. A change that is under way is waited for, and one
+/// that comes later waits for us and then finds the session. So what the row says here, and not what
+/// it said when the password was verified, is what tokens may claim.
+pub(crate) fn open(
+    tx: &mut Transaction<'_>,
+    verified: &Credentials,
+    key_generation: i64,
+    settings: &Sessions,
+    device: &Device,
+) -> Result<Option<(Subject, SessionRef)>> {
+    let (subject, identity) = (verified.subject, SessionRef::new_identity());
+    let sql = concat!(
+        "WITH owner AS (
+             SELECT id, admin FROM gatepost.users u WHERE id = $1 AND token_version = $2 AND ",
+        active!(),
+        " FOR SHARE)
+         INSERT INTO gatepost.sessions
+             (user_id, identity, key_generation, expires_at, address, user_agent)
+         SELECT id, $7, $3, now() + $4 * interval '1 millisecond', $5, $6 FROM owner
+         RETURNING id, (SELECT admin FROM owner)"
+    );
+    let row = tx.query_typed_opt(
+        sql,
+        &[
+            (&subject.user_id, Type::INT8),
+            (&subject.token_version, Type::INT8),
+            (&key_generation, Type::INT8),
+            (&millis(settings.idle_timeout.min(settings.lifetime)), Type::INT8),
+            (&device.address, Type::TEXT),
+            (&device.user_agent, Type::TEXT),
+            (&identity.as_slice(), Type::BYTEA),
+        ],
+    )?;
+    Ok(row.map(|row| {
+        let subject = Subject { admin: row.get(1), ..subject };
+        (subject, SessionRef::new(row.get(0), identity))
+    }))
+}

@@ -1,0 +1,173 @@
+//! The SQL of refreshing: a session's row is held while it is decided what a refresh token deserves.
+
+use crate::access::standing::{active, session_lives};
+use crate::config::Sessions;
+use crate::error::Result;
+use crate::moment::millis;
+use crate::sessions::grace::Retired;
+use crate::tokens::refresh::Ticket;
+use crate::tokens::{SessionRef, Subject};
+use postgres::types::Type;
+use postgres::{Row, Transaction};
+use std::time::Duration;
+
+/// A session that lives, whose row is held until the transaction ends.
+pub(crate) struct Locked {
+    pub(crate) user_id: i64,
+    pub(crate) counter: i64,
+    pub(crate) retired: Retired,
+    /// Milliseconds since 1970-01-01 UTC, by the clock that also gave the retirements; when the row
+    /// was held, so that no retirement is later unless the clock was set back.
+    pub(crate) now: i64,
+    /// How long until its last refresh is forgotten.
+    pub(crate) refreshes_last: Duration,
+}
+
+/// Locks the session's row. The user's is left to the next statement, which sees what was committed
+/// until this one had the lock.
+pub(crate) fn lock(tx: &mut Transaction<'_>, ticket: Ticket) -> Result<Option<Locked>> {
+    let sql = concat!(
+        "SELECT s.user_id, s.counter, s.retired,
+                floor(extract(epoch FROM clock_timestamp()) * 1000)::BIGINT,
+                floor(extract(epoch FROM s.refreshes_forgotten_at - clock_timestamp()) * 1000)::BIGINT
+         FROM gatepost.sessions s
+         WHERE s.id = $1 AND s.identity = $3 AND s.key_generation = $2 AND ",
+        session_lives!("s"),
+        " FOR UPDATE"
+    );
+    let (id, identity) = (ticket.session.id(), ticket.session.identity().as_slice());
+    let row = tx.query_typed_opt(
+        sql,
+        &[(&id, Type::INT8), (&ticket.generation, Type::INT8), (&identity, Type::BYTEA)],
+    )?;
+    Ok(row.map(|row| Locked {
+        user_id: row.get(0),
+        counter: row.get(1),
+        retired: Retired::from_bytes(row.get(2)),
+        now: row.get(3),
+        refreshes_last: duration(row.get(4)),
+    }))
+}
+
+/// Whether this session never was, by what the database knows: no session was ever given its number, or
+/// another one has it. A server that crashed or a standby that took over may have gone on beyond the
+/// last number that was given, never before it.
+pub(crate) fn is_unheard_of(tx: &mut Transaction<'_>, session: SessionRef) -> Result<bool> {
+    let sql = "SELECT $1 > CASE WHEN is_called THEN last_value ELSE last_value - 1 END
+                   OR EXISTS (SELECT FROM gatepost.sessions WHERE id = $1 AND identity <> $2)
+               FROM gatepost.sessions_id_seq";
+    let (id, identity) = (session.id(), session.identity().as_slice());
+    let row = tx.query_typed_one(sql, &[(&id, Type::INT8), (&identity, Type::BYTEA)])?;
+    Ok(row.get(0))
+}
+
+/// Whom a refresh issues a token to, if the account is active, and how long the session lives
+/// unless it is used.
+///
+/// The user's row is not locked: with many refreshes of one account somebody would always share the
+/// lock, and whoever changes the account would wait for ever. It is read by a statement that begins
+/// when the session's row is held. A change of the user takes the rows of all of the user's sessions
+/// before it is committed: either that was before, and is seen here, or it waits for us, and then
+/// revokes what we issue.
+pub(crate) type Refreshed = Option<(Subject, Duration)>;
+
+fn refreshed(row: Option<&Row>) -> Refreshed {
+    row.map(|row| {
+        let subject = Subject { user_id: row.get(0), admin: row.get(1), token_version: row.get(2) };
+        (subject, duration(row.get(3)))
+    })
+}
+
+/// What [`refreshed`] reads, in its order.
+macro_rules! refreshed {
+    () => {
+        " RETURNING u.id, u.admin, u.token_version,
+                    (extract(epoch FROM
+                              least(s.expires_at, TIMESTAMPTZ '9999-12-31 23:59:59+00') - now())
+                     * 1000)::BIGINT"
+    };
+}
+
+/// The SQL of `refreshes_forgotten_at` after one more refresh, with these parameters: in how many
+/// milliseconds that is forgotten, and in how many at most all of them are. What takes longer was
+/// stored before the clock was set back.
+macro_rules! counted {
+    ($forget:literal, $longest:literal) => {
+        concat!(
+            "refreshes_forgotten_at = ",
+            $forget,
+            " * interval '1 millisecond' + greatest(now(),
+                 CASE WHEN refreshes_forgotten_at <= clock_timestamp() + ",
+            $longest,
+            " * interval '1 millisecond' THEN refreshes_forgotten_at END)"
+        )
+    };
+}
+
+/// How the refreshes of a session are counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Counting {
+    /// The time in which one is forgotten.
+    pub(crate) forget: Duration,
+    /// The longest time in which all are.
+    pub(crate) longest: Duration,
+}
+
+/// Puts the next refresh token in the place of the good one.
+pub(crate) fn advance(
+    tx: &mut Transaction<'_>,
+    session: i64,
+    retired: &Retired,
+    settings: &Sessions,
+    counting: Counting,
+) -> Result<Refreshed> {
+    let sql = concat!(
+        "UPDATE gatepost.sessions s
+         SET counter = counter + 1, retired = $2, last_used_at = now(), ",
+        counted!("$5", "$6"),
+        ",
+             expires_at = least(now() + $3 * interval '1 millisecond',
+                                greatest(s.created_at, TIMESTAMPTZ 'epoch')
+                                + $4 * interval '1 millisecond')
+         FROM gatepost.users u WHERE s.id = $1 AND u.id = s.user_id AND ",
+        active!(),
+        refreshed!()
+    );
+    let row = tx.query_typed_opt(
+        sql,
+        &[
+            (&session, Type::INT8),
+            (&retired.to_bytes(), Type::BYTEA),
+            (&millis(settings.idle_timeout), Type::INT8),
+            (&millis(settings.lifetime), Type::INT8),
+            (&millis(counting.forget), Type::INT8),
+            (&millis(counting.longest), Type::INT8),
+        ],
+    )?;
+    Ok(refreshed(row.as_ref()))
+}
+
+/// Counts a refresh that changed nothing else.
+pub(crate) fn count_refresh(
+    tx: &mut Transaction<'_>,
+    session: i64,
+    counting: Counting,
+) -> Result<Refreshed> {
+    let sql = concat!(
+        "UPDATE gatepost.sessions s SET ",
+        counted!("$2", "$3"),
+        " FROM gatepost.users u WHERE s.id = $1 AND u.id = s.user_id AND ",
+        active!(),
+        refreshed!()
+    );
+    let (forget, longest) = (millis(counting.forget), millis(counting.longest));
+    let row = tx.query_typed_opt(
+        sql,
+        &[(&session, Type::INT8), (&forget, Type::INT8), (&longest, Type::INT8)],
+    )?;
+    Ok(refreshed(row.as_ref()))
+}
+
+fn duration(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
