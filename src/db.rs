@@ -75,8 +75,8 @@ impl Database {
         let watch = Arc::new(Watch::default());
         Self {
             pool: pool::build(connect, settings, Arc::clone(&watch)),
-            wait: settings.pool_wait,
-            attempts: settings.transaction_attempts,
+            wait: settings.tuning.pool_wait,
+            attempts: settings.tuning.transaction_attempts,
             watch,
         }
     }
@@ -125,7 +125,7 @@ impl Database {
     /// Runs the closure in a transaction: commits on `Ok`, rolls back on `Err` and on panic.
     ///
     /// Runs the whole closure again when other transactions got in its way (SQLSTATE 40001 and
-    /// 40P01), up to `database.transaction_attempts` times in all, with a growing pause. When
+    /// 40P01), up to `database.tuning.transaction_attempts` times in all, with a growing pause. When
     /// the connection is lost during COMMIT, the outcome is unknown, and nothing is run again:
     /// that is [`Error::ConnectionLost`].
     pub(crate) fn with_transaction<T>(
@@ -293,10 +293,10 @@ pub(crate) fn complete(connect: &mut postgres::Config, settings: &config::Databa
         connect.dbname(DATABASE);
     }
     if connect.get_connect_timeout().is_none() {
-        connect.connect_timeout(settings.connect_timeout);
+        connect.connect_timeout(settings.tuning.connect_timeout);
     }
     if connect.get_tcp_user_timeout().is_none() {
-        connect.tcp_user_timeout(settings.tcp_user_timeout);
+        connect.tcp_user_timeout(settings.tuning.tcp_user_timeout);
     }
     if connect.get_application_name().is_none() {
         connect.application_name("gatepost");

@@ -273,7 +273,7 @@ pub(crate) fn end_of_earlier_keys(app: &App, generation: i64) -> Result<()> {
 }
 
 /// Removes the sessions that are over and returns how many there were. The service does this every
-/// `sessions.sweep_interval`; a program that only embeds the operations may want to. Several may do
+/// `sessions.tuning.sweep_interval`; a program that only embeds the operations may want to. Several may do
 /// it together.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ pub(super) const HELP: &str = "\
 Usage: gatepost keys list                  List the signing keys in the database
        gatepost keys rotate                Make the next one, which signs after tokens.key_publication
        gatepost keys rotate --compromised  Replace all of them now: all tokens and sessions are over
-       gatepost keys reencrypt             Encrypt them under tokens.encryption_key, and print which
+       gatepost keys reencrypt             Encrypt them under encryption.key, and print which
 
 Works beside a running service, on the private PostgreSQL too, and without one. A key is shown as
 name, algorithm, `next`, `signing` or `old`, the time from which it signs, and `encrypted`, `plain`
@@ -17,7 +17,7 @@ write, or not so, is `unusable`; why, and its number, stand behind it. Rotating 
 it. Where the clock was ahead when the only key was made, that one signs all the same; rotating then
 makes one whose turn comes in time, and the other is over with it.
 
-With tokens.encryption_key everything must be encrypted. reencrypt takes plain keys over where nothing
+With encryption.key everything must be encrypted. reencrypt takes plain keys over where nothing
 in the database was ever encrypted; elsewhere they were planted or restored, and it refuses.
 ";
 

@@ -120,7 +120,7 @@ impl Loaded {
         let line = |setting: &Setting| {
             let place = (setting.section, setting.key);
             (
-                format!("{}.{}", setting.section, setting.key),
+                setting.name(),
                 (setting.show)(&self.config),
                 self.origins.get(&place).cloned().unwrap_or(Origin::Default),
             )

@@ -33,19 +33,19 @@ struct Work {
     lines: Vec<String>,
 }
 
-/// Seals anew, under `tokens.encryption_key`, all keys that are sealed with
-/// `tokens.encryption_key_previous`. Where nothing in the database was ever sealed, seals
+/// Seals anew, under `encryption.key`, all keys that are sealed with
+/// `encryption.previous_key`. Where nothing in the database was ever sealed, seals
 /// everything; where keys are sealed and nothing vouches for their rows yet, which an earlier
 /// release left, vouches for them. Returns what it did, a line for each key with its name.
 ///
 /// # Errors
-/// [`Error::InvalidRequest`] without `tokens.encryption_key`; [`Error::Startup`] for keys that are
-/// sealed with neither that nor `tokens.encryption_key_previous`, and for keys that are not sealed
+/// [`Error::InvalidRequest`] without `encryption.key`; [`Error::Startup`] for keys that are
+/// sealed with neither that nor `encryption.previous_key`, and for keys that are not sealed
 /// among others that are; the faults of the database. Nothing was changed then.
 pub fn reencrypt_keys(app: &App) -> Result<Vec<String>> {
     let seals = app.seals();
     if seals.name().is_none() {
-        return Err(Error::parameter("tokens.encryption_key", "is not set"));
+        return Err(Error::parameter("encryption.key", "is not set"));
     }
     let (found, judged) = app.judge_keys()?;
     judged.are_ours()?;

@@ -2,6 +2,7 @@
 
 #[expect(dead_code, reason = "the benchmarks use more of it")]
 pub(crate) mod cluster;
+pub(crate) mod embedded;
 pub(crate) mod program;
 
 use cluster::Cluster;

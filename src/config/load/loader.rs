@@ -4,7 +4,7 @@
 
 use super::platform::is_of_platform;
 use super::{CONFIG_VARIABLE, Loaded, Origin, PREFIX};
-use crate::config::{Config, Profile, Setting, table};
+use crate::config::{Config, Profile, Setting, retired, table};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::collections::BTreeMap;
@@ -102,8 +102,10 @@ impl Loader {
                 && (setting.key == key || (setting.secret && Some(setting.key) == twin))
         });
         let Some(setting) = found else {
-            let hint = self.hint(section);
-            return self.faults.push(format!("{origin}: unknown setting {section}.{key}; {hint}"));
+            let fault = retired::message(section, key).unwrap_or_else(|| {
+                format!("unknown setting {section}.{key}; {}", self.hint(section))
+            });
+            return self.faults.push(format!("{origin}: {fault}"));
         };
         let place = (setting.section, setting.key);
         if self.loaded.origins.get(&place).is_some_and(|earlier| same_layer(earlier, &origin)) {

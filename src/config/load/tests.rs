@@ -149,8 +149,32 @@ fn the_built_in_files_are_valid() {
         loader.file("built in", EMBEDDED[profile as usize]);
         if profile == Profile::Production {
             loader.loaded.config.database.private = true;
-            loader.loaded.config.tokens.encryption_key = Some(Secret::new("x".repeat(32)));
+            loader.loaded.config.encryption.key = Some(Secret::new("x".repeat(32)));
         }
         loader.finish().unwrap();
+    }
+}
+
+#[test]
+fn an_old_name_is_refused_with_what_became_of_it() {
+    let text = faults(
+        "[server]\nhead_deadline = \"1s\"\nlinger_bytes = 1\n",
+        &[
+            ("GATEPOST_SERVER_STOP_DEADLINE", "1s"),
+            ("GATEPOST_TOKENS_ENCRYPTION_KEY_FILE", "/does/not/matter"),
+            ("GATEPOST_DATABASE_POOL_WAIT", "1s"),
+        ],
+    );
+    for part in [
+        ":2: server.head_deadline is now server.header_timeout",
+        ":3: server.linger_bytes is no longer a setting: it is 1048576",
+        "environment GATEPOST_SERVER_STOP_DEADLINE: server.stop_deadline is now \
+         server.shutdown_timeout",
+        "environment GATEPOST_TOKENS_ENCRYPTION_KEY_FILE: tokens.encryption_key_file is now \
+         encryption.key_file",
+        "environment GATEPOST_DATABASE_POOL_WAIT: database.pool_wait is no longer a setting: \
+         it is 2s",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing in:\n{text}");
     }
 }
