@@ -327,6 +327,20 @@ mod tests {
     }
 
     #[test]
+    fn the_time_limits_of_a_connection_string_hold() {
+        let settings = Config::new(Profile::Testing).database;
+        let limits = |text: &str| {
+            let mut connect: postgres::Config = text.parse().unwrap();
+            complete(&mut connect, &settings);
+            (connect.get_connect_timeout().copied(), connect.get_tcp_user_timeout().copied())
+        };
+        let seconds = |n| Some(Duration::from_secs(n));
+        assert_eq!(limits("host=h"), (seconds(2), seconds(3)));
+        let own = "host=h connect_timeout=7 tcp_user_timeout=9";
+        assert_eq!(limits(own), (seconds(7), seconds(9)));
+    }
+
+    #[test]
     fn a_transaction_commits_on_ok_and_rolls_back_on_err_and_on_panic() {
         let cluster = cluster::Cluster::start();
         let mut settings = Config::new(Profile::Testing).database;
