@@ -15,15 +15,17 @@ const HS256_SECRET_BYTES: usize = 32;
 /// Fewest bytes of a pepper: it must not be guessable.
 const PEPPER_BYTES: usize = 32;
 
+/// Whether something is wrong, and what to say of it.
+type Rule = (bool, &'static str);
+
 impl Config {
     /// Checks what the settings must be together.
     ///
     /// # Errors
     /// [`Error::Configuration`] with every fault, each naming its setting.
     pub fn validate(&self) -> Result<()> {
-        let together = self.faults().into_iter().flatten();
-        let faults =
-            self.out_of_range().into_iter().chain(together).chain(self.connection_strings());
+        let ranges = self.out_of_range().into_iter();
+        let faults = ranges.chain(self.faults()).chain(self.connection_strings());
         let faults: Vec<String> = faults.chain(inert::faults(self)).collect();
         if faults.is_empty() { Ok(()) } else { Err(Error::Configuration(faults)) }
     }
@@ -37,82 +39,118 @@ impl Config {
         urls.into_iter().filter_map(|(name, url)| conninfo::parse(name, url.as_ref()?).err())
     }
 
-    fn faults(&self) -> Vec<Option<String>> {
-        let production = self.profile == Profile::Production;
-        let hs256 = self.tokens.algorithm == Algorithm::Hs256;
-        let secret = self.tokens.hs256_secret.as_ref();
-        let open = self.access.mode == AccessMode::Open;
-        let fault = |wrong: bool, text: &str| wrong.then(|| text.to_owned());
-        let (tokens, encryption) = (&self.tokens, &self.encryption);
+    /// What settings must be together, or in production.
+    fn faults(&self) -> impl Iterator<Item = String> {
+        let sections = [
+            self.of_keys(),
+            self.of_tls(),
+            self.of_passwords(),
+            self.of_the_database(),
+            self.of_tokens(),
+            self.of_access(),
+        ];
+        sections.into_iter().flatten().filter(|(wrong, _)| *wrong).map(|(_, text)| text.to_owned())
+    }
+
+    fn of_keys(&self) -> Vec<Rule> {
+        let (encryption, tokens) = (&self.encryption, &self.tokens);
         let is_short = |key: &Secret| key.expose().len() < ENCRYPTION_KEY_BYTES;
-        let (pepper, previous) = (&self.passwords.pepper, &self.passwords.previous_peppers);
         vec![
-            fault(
+            (
                 [&encryption.key, &encryption.previous_key].into_iter().flatten().any(is_short),
                 "encryption.key and encryption.previous_key: each needs at least 32 bytes; \
                  `openssl rand -base64 48` makes one",
             ),
-            fault(
-                production && encryption.key.is_none(),
+            (
+                self.profile == Profile::Production && encryption.key.is_none(),
                 "encryption.key: production needs it, to encrypt the keys in the database; \
                  `openssl rand -base64 48` makes one",
             ),
-            fault(
+            (
                 encryption.key.is_none() && encryption.previous_key.is_some(),
                 "encryption.previous_key: goes with encryption.key, the new one",
             ),
-            fault(
+            (
                 !tokens.key_rotation.is_zero() && tokens.key_rotation < tokens.key_publication * 2,
                 "tokens.key_rotation: must be 0 or at least twice tokens.key_publication",
             ),
-            fault(
-                self.server.tls_certificate.is_some() != self.server.tls_key.is_some(),
+        ]
+    }
+
+    fn of_tls(&self) -> Vec<Rule> {
+        let (certificate, key) = (&self.server.tls_certificate, &self.server.tls_key);
+        vec![
+            (
+                certificate.is_some() != key.is_some(),
                 "server.tls_certificate and server.tls_key: both are needed for TLS",
             ),
-            fault(
-                [&self.server.tls_certificate, &self.server.tls_key]
-                    .into_iter()
-                    .flatten()
-                    .any(|path| is_pem(path)),
+            (
+                [certificate, key].into_iter().flatten().any(|path| is_pem(path)),
                 "server.tls_certificate and server.tls_key: each is the name of a file, not what \
                  stands in it",
             ),
-            fault(
-                self.server.tls_certificate.is_some() && cfg!(not(feature = "tls")),
+            (
+                certificate.is_some() && cfg!(not(feature = "tls")),
                 "server.tls_certificate: this binary was built without the feature tls",
             ),
-            fault(self.tokens.issuer.is_empty(), "tokens.issuer: must not be empty"),
-            fault(
-                production && self.passwords.iterations < SAFE_ITERATIONS,
+        ]
+    }
+
+    fn of_passwords(&self) -> Vec<Rule> {
+        let passwords = &self.passwords;
+        let mut peppers = passwords.pepper.iter().chain(&passwords.previous_peppers);
+        vec![
+            (
+                self.profile == Profile::Production && passwords.iterations < SAFE_ITERATIONS,
                 "passwords.iterations: production needs at least 600000 (OWASP)",
             ),
-            fault(
-                pepper.iter().chain(previous).any(|pepper| !is_pepper(pepper)),
+            (
+                peppers.any(|pepper| !is_pepper(pepper)),
                 "passwords.pepper and previous_peppers: each needs at least 32 bytes, without \
                  white space or commas; `openssl rand -base64 48` makes one",
             ),
-            fault(
-                production && self.database.url.is_none() && !self.database.private,
+        ]
+    }
+
+    fn of_the_database(&self) -> Vec<Rule> {
+        let database = &self.database;
+        vec![
+            (
+                self.profile == Profile::Production && database.url.is_none() && !database.private,
                 "database.url: production needs it; or set database.private = true for a private \
                  PostgreSQL",
             ),
-            fault(
-                self.database.private && self.database.url.is_some(),
+            (
+                database.private && database.url.is_some(),
                 "database.private: true, and database.url is set as well; choose one",
             ),
-            fault(
-                hs256 && secret.is_none_or(|s| s.expose().len() < HS256_SECRET_BYTES),
+        ]
+    }
+
+    fn of_tokens(&self) -> Vec<Rule> {
+        let secret = self.tokens.hs256_secret.as_ref();
+        let is_short = secret.is_none_or(|secret| secret.expose().len() < HS256_SECRET_BYTES);
+        vec![
+            (self.tokens.issuer.is_empty(), "tokens.issuer: must not be empty"),
+            (
+                self.tokens.algorithm == Algorithm::Hs256 && is_short,
                 "tokens.hs256_secret: HS256 needs a secret of at least 32 bytes (RFC 7518); \
                  `openssl rand -base64 48` makes one",
             ),
-            fault(
-                open && self.access.registration == Registration::Admin,
+        ]
+    }
+
+    fn of_access(&self) -> Vec<Rule> {
+        let is_open = self.access.mode == AccessMode::Open;
+        vec![
+            (
+                is_open && self.access.registration == Registration::Admin,
                 "access.registration: \"admin\" needs access.mode = \"protected\", since open mode \
                  asks nobody who they are",
             ),
-            fault(
-                open && !self.server.listen.is_local() && !self.access.open_to_network,
-                "access.mode: \"open\" lets everybody do everything, and server.listen is not a \
+            (
+                is_open && !self.server.listen.is_local() && !self.access.open_to_network,
+                "access.mode: \"open\" lets anyone do everything, and server.listen is not a \
                  loopback address; set access.open_to_network = true if that is what you want",
             ),
         ]
