@@ -1,7 +1,8 @@
 //! The settings: what there is, and the defaults.
 //!
 //! Each section has a file in `config/`, where a setting is declared once, with its type, default,
-//! range and reason; `config/setting.rs` makes everything else out of that. What does not go together
+//! range and reason; `config/setting.rs` makes everything else out of that. What only programs that
+//! embed Gatepost have a reason to change is no setting, but a field of the section's `tuning`. What does not go together
 //! is in `config/checks.rs`; where settings come from (files, environment) in `config/load.rs`; how a
 //! value is written in `config/values.rs`; names that are no longer settings in `config/retired.rs`.
 

@@ -24,8 +24,8 @@ section! {
 
         /// Names by which `access.mode = "open"` answers, beside addresses and localhost.
         ///
-        /// A page in a browser can point any other name at this machine, and would then be asked
-        /// nothing.
+        /// Strangers can point a name of theirs at this machine. A page under that name could then
+        /// do everything from a visitor's browser.
         open_hosts: Vec<HostName> = "";
     }
 }

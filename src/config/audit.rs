@@ -15,7 +15,7 @@ section! {
         /// has no right to, and the log says what is due.
         ///
         /// A year answers most questions about what happened. A flood brings 144,000 rows a day,
-        /// which fit no small disk for ever.
+        /// too many for a small disk to keep for ever.
         keep: Duration = "365d", "1s" to "3650d" or "0s";
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 section! {
     /// Which PostgreSQL, and how it is used.
     database: Database with DatabaseTuning {
-        /// Connection string of the role `gatepost_app`, as a URL or as `key=value` words. What it
-        /// says itself about time limits, such as `connect_timeout`, holds.
+        /// Connection string of the role `gatepost_app`, as a URL or as `key=value` words.
+        /// Time limits in it, such as `connect_timeout`, take precedence over Gatepost's.
         ///
         /// By default Gatepost runs a private PostgreSQL in `database.data_dir`; in production that
         /// must be asked for with `database.private`.
@@ -32,8 +32,7 @@ section! {
 
         /// Connections kept open.
         ///
-        /// The threads that need one at a time are the workers and those that hash; more
-        /// connections would be idle, fewer would make requests wait for each other.
+        /// More would mostly be idle, fewer would make requests wait for each other.
         pool_size: usize = "8", "1" to "256";
 
         /// Prepares the statements that are run all the time on each connection. The private

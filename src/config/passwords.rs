@@ -30,8 +30,7 @@ section! {
         /// `PATCH /user`. Admins who change others need not know theirs.
         ///
         /// Then a stolen access token cannot take the account over (OWASP ASVS 5.0, 6.2.3). Outside
-        /// of production a password can be changed without it, as the API's basic form has no such
-        /// parameter.
+        /// production the default is `false`, because the API's basic form has no such parameter.
         require_current: bool = "false" (production "true");
 
         /// Words that a new password may not consist of, beside its login.

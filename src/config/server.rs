@@ -45,7 +45,7 @@ section! {
         /// in IPv6 is IPv4.
         ///
         /// Anyone could claim any address, so by default nobody is believed. The clients behind a
-        /// proxy that is not listed share one network's part of everything.
+        /// proxy that is not listed count as one network, and share what one network may take.
         trusted_proxies: Vec<Cidr> = "";
 
         /// The header field in which the trusted proxies name the client.
@@ -73,13 +73,14 @@ section! {
 
         /// From the complete request to the end of its reply.
         ///
-        /// It must stay above what a worker may need, which is the waits for a connection and a
-        /// statement together: a 503 sent to the client does not stop the worker.
+        /// It must stay above what a worker may need for a connection to the database and a
+        /// statement together, because a 503 to the client does not stop the worker.
         request_timeout: Duration = "30s", "10ms" to "1h";
 
         /// How long a connection may wait for its next request.
         ///
-        /// A proxy in front should be the one that closes; nginx does after 75 s.
+        /// Clients that go on within a minute need no new connection. A proxy in front should keep
+        /// its idle connections for less, so that it is the one that closes.
         idle_timeout: Duration = "1m", "10ms" to "24h";
 
         /// Requests that may wait for a hashing thread. Clients' networks are served in turn.

@@ -43,7 +43,7 @@ section! {
         /// How much is said. `info` is one line a request. `debug` adds the requests that poll:
         /// `/livez`, `/readyz`, `/revocations`.
         ///
-        /// A line a request shows what happened, and holds no login and no secret.
+        /// One line a request shows what happened. It holds no login and no secret.
         level: log::LevelFilter = "info";
     }
 }

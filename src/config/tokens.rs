@@ -29,13 +29,13 @@ section! {
         /// How long a key signs before the next one does; 0s means until
         /// `gatepost signing-key rotate`. Must be at least twice `tokens.key_publication`.
         ///
-        /// A stolen key ends by itself, and rotation is routine and not an emergency.
+        /// A stolen key ends by itself, and rotating keys is routine before it is an emergency.
         key_rotation: Duration = "90d", "1s" to "3650d" or "0s";
 
         /// How long a key is published before it signs.
         ///
-        /// Others may keep the published keys for 5 minutes, at most half of this, and many keep
-        /// them longer.
+        /// Other services may keep the published keys for 5 minutes, or for half of this where that
+        /// is less, and many keep them longer.
         key_publication: Duration = "1h", "1s" to "30d";
     }
 }
@@ -54,7 +54,7 @@ tuning! {
 }
 
 section! {
-    /// What keys are encrypted with in the database.
+    /// What the keys in the database are encrypted with.
     encryption: Encryption {
         /// What private keys are encrypted with, at least 32 bytes. Production needs it.
         /// `openssl rand -base64 48` makes one.
@@ -62,8 +62,8 @@ section! {
         /// Without it the keys lie in the database as they are.
         key: Option<Secret> = "";
 
-        /// The encryption key of before, while keys are still encrypted with that one. Goes with
-        /// `encryption.key`; `gatepost signing-key reencrypt` ends the need for it.
+        /// The earlier encryption key, while keys are still encrypted with it. Goes with
+        /// `encryption.key`. It is no longer needed after `gatepost signing-key reencrypt`.
         previous_key: Option<Secret> = "";
     }
 }
