@@ -15,10 +15,10 @@ use crate::app::keys::store::{self, SigningFound};
 use crate::audit::{Action, Event, Writer};
 use crate::config::{Algorithm, Config};
 use crate::error::{Error, Result};
+use crate::moment::millis;
 use crate::sessions;
 use crate::users::{Caller, Timestamp};
 pub use reencrypt::reencrypt_keys;
-use std::time::Duration;
 
 /// A signing key as `gatepost keys list` shows one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -227,8 +227,4 @@ fn newest(app: &App, algorithm: Algorithm) -> Result<SigningKey> {
     let own = keys.into_iter().filter(is_own);
     own.max_by_key(|key| key.generation)
         .ok_or_else(|| Error::Internal("the new key is not there".to_owned()))
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -38,6 +38,7 @@ use crate::app::keyed::Key;
 use crate::client;
 use crate::db;
 use crate::error::{Error, Result};
+use crate::moment::millis;
 use crate::users::{Login, UserId};
 use postgres::Transaction;
 use std::net::IpAddr;
@@ -108,7 +109,7 @@ pub(crate) fn of_login(app: &App, login: &Login) -> Result<Counters> {
         pair: network.map(|network| counter(&key, Kind::Pair, &[name, &network])),
         who_rule: (limits.account_failures, limits.tuning.account_forget).into(),
         place_rule: (limits.network_failures, limits.tuning.network_forget).into(),
-        first_wait: store::millis(limits.tuning.first_wait),
+        first_wait: millis(limits.tuning.first_wait),
         beyond: beyond(app),
     })
 }
@@ -130,7 +131,7 @@ pub(crate) fn registration(app: &App) -> Result<()> {
         pair: None,
         who_rule: rule,
         place_rule: rule,
-        first_wait: store::millis(limits.tuning.first_wait),
+        first_wait: millis(limits.tuning.first_wait),
         beyond: beyond(app),
     };
     Attempt::admit(app, counters)?.failed(app, |_| Ok(()))
@@ -285,7 +286,7 @@ fn sweep_now_and_then(app: &App) {
 
 impl From<(u32, Duration)> for store::Rule {
     fn from((failures, forget): (u32, Duration)) -> Self {
-        Self { failures: failures.into(), forget: store::millis(forget) }
+        Self { failures: failures.into(), forget: millis(forget) }
     }
 }
 

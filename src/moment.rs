@@ -41,6 +41,11 @@ pub(crate) fn parameter(time: OffsetDateTime) -> SystemTime {
     if nanos < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance }
 }
 
+/// A duration in milliseconds, as rows and statements hold it.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Whose a time is, for the log: what kind of row, and its number.
 pub(crate) type Whose = (&'static str, i64);
 

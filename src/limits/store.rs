@@ -211,8 +211,3 @@ pub(super) fn forget_networks(
     tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&kept, Type::BYTEA)])?;
     Ok(())
 }
-
-/// A duration in milliseconds.
-pub(super) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}

@@ -7,6 +7,7 @@ use crate::config::Sessions;
 use crate::db::Connection;
 use crate::error::{Error, Result};
 use crate::limits::{Counters, Outcome, admit_attempt};
+use crate::moment::millis;
 use crate::passwords::PasswordHash;
 use crate::tokens::refresh::Ticket;
 use crate::tokens::{IDENTITY_BYTES, SessionRef, Subject};
@@ -517,10 +518,6 @@ fn session(row: &Row, from: usize) -> Session {
         address: row.get(from + 5),
         user_agent: row.get(from + 6),
     }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn duration(millis: i64) -> Duration {

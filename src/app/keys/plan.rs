@@ -1,6 +1,7 @@
 //! What is due with the keys, seen from their rows. Nothing here touches anything.
 
 use crate::config::{Algorithm, Config};
+use crate::moment::millis;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -184,10 +185,6 @@ fn over_refresh_keys(rows: &Rows, config: &Config) -> Vec<i64> {
         next.is_some_and(|used_from| used_from.saturating_add(kept) <= rows.now)
     };
     rows.refresh.iter().map(|row| row.generation).filter(|it| is_over(*it)).collect()
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
