@@ -100,7 +100,7 @@ fn config(cluster: &Cluster) -> Config {
     let mut config = site::prepare(cluster, Profile::Testing);
     config.server.listen = "127.0.0.1:0".parse().unwrap();
     // No run is to end in the middle of reconnecting.
-    config.server.requests_per_connection = u32::MAX;
+    config.server.tuning.requests_per_connection = u32::MAX;
     config
 }
 

@@ -90,7 +90,7 @@ impl Site {
         config.database.pool_size = 1;
         // The first user always has two and opens a third, which ends the oldest.
         config.sessions.per_user = 2;
-        config.limits.refreshes = 10_000;
+        config.limits.tuning.refreshes = 10_000;
         let app = App::open(config).unwrap();
         let (login, password) = (Login::parse("user1").unwrap(), password());
         gatepost::users::register(&app, &Caller::Trusted, &login, &password).unwrap();

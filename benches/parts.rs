@@ -31,7 +31,7 @@ fn tokens(criterion: &mut Criterion) {
     let mut config = site::prepare(&cluster, Profile::Testing);
     let (login, password) = (Login::parse("alice").unwrap(), Password::parse(PASSWORD).unwrap());
     for (name, verified_tokens) in [("verified anew", 0), ("remembered", 1024)] {
-        config.tokens.verified_tokens = verified_tokens;
+        config.tokens.tuning.verified_tokens = verified_tokens;
         let app = App::open(config.clone()).unwrap();
         // The second time it is there already.
         let _ = gatepost::users::register(&app, &Caller::Trusted, &login, &password);

@@ -258,7 +258,7 @@ impl App {
     }
 
     /// Reads the keys again now, and does what is due with them. It happens by itself every
-    /// `tokens.key_check_interval`.
+    /// `tokens.tuning.key_check_interval`.
     ///
     /// # Errors
     /// The faults of the database; [`Error::Startup`] when keys are encrypted with an encryption
@@ -287,7 +287,7 @@ impl App {
             return self.key_cache.load(&self.database, &self.config);
         };
         // A service has a thread that does this in time; whoever only embeds us has not.
-        let late = self.config.tokens.key_check_interval * 2;
+        let late = self.config.tokens.tuning.key_check_interval * 2;
         if !loaded.is_older_than(late) {
             return Ok(loaded);
         }

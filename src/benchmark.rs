@@ -72,7 +72,7 @@ pub fn verify(password: &str, stored: &str) -> Result<bool> {
     let (password, stored) = (Password::parse(password)?, PasswordHash::stored(stored));
     let stored = stored.map_err(|cause| Error::Internal(cause.to_string()))?;
     let mut settings = Config::new(Profile::Testing).passwords;
-    settings.foreign_memory_bytes = 1 << 30;
+    settings.tuning.foreign_memory_bytes = 1 << 30;
     let hasher = Hasher::new(&settings, 1, 1, Arc::default())?;
     Ok(hasher.verify(&password, Some(&stored))? != Verdict::Wrong)
 }

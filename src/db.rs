@@ -75,8 +75,8 @@ impl Database {
         let watch = Arc::new(Watch::default());
         Self {
             pool: pool::build(connect, settings, Arc::clone(&watch)),
-            wait: settings.pool_wait,
-            attempts: settings.transaction_attempts,
+            wait: settings.tuning.pool_wait,
+            attempts: settings.tuning.transaction_attempts,
             watch,
         }
     }
@@ -125,7 +125,7 @@ impl Database {
     /// Runs the closure in a transaction: commits on `Ok`, rolls back on `Err` and on panic.
     ///
     /// Runs the whole closure again when other transactions got in its way (SQLSTATE 40001 and
-    /// 40P01), up to `database.transaction_attempts` times in all, with a growing pause. When
+    /// 40P01), up to `database.tuning.transaction_attempts` times in all, with a growing pause. When
     /// the connection is lost during COMMIT, the outcome is unknown, and nothing is run again:
     /// that is [`Error::ConnectionLost`].
     pub(crate) fn with_transaction<T>(
@@ -293,10 +293,10 @@ pub(crate) fn complete(connect: &mut postgres::Config, settings: &config::Databa
         connect.dbname(DATABASE);
     }
     if connect.get_connect_timeout().is_none() {
-        connect.connect_timeout(settings.connect_timeout);
+        connect.connect_timeout(settings.tuning.connect_timeout);
     }
     if connect.get_tcp_user_timeout().is_none() {
-        connect.tcp_user_timeout(settings.tcp_user_timeout);
+        connect.tcp_user_timeout(settings.tuning.tcp_user_timeout);
     }
     if connect.get_application_name().is_none() {
         connect.application_name("gatepost");
@@ -320,6 +320,20 @@ mod tests {
 
     fn insert(tx: &mut Transaction<'_>) -> Result<()> {
         Ok(tx.batch_execute("INSERT INTO t VALUES (1)")?)
+    }
+
+    #[test]
+    fn the_time_limits_of_a_connection_string_hold() {
+        let settings = Config::new(Profile::Testing).database;
+        let limits = |text: &str| {
+            let mut connect: postgres::Config = text.parse().unwrap();
+            complete(&mut connect, &settings);
+            (connect.get_connect_timeout().copied(), connect.get_tcp_user_timeout().copied())
+        };
+        let seconds = |n| Some(Duration::from_secs(n));
+        assert_eq!(limits("host=h"), (seconds(2), seconds(3)));
+        let own = "host=h connect_timeout=7 tcp_user_timeout=9";
+        assert_eq!(limits(own), (seconds(7), seconds(9)));
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub fn kid() -> String {
 pub fn accepts(token: &str) -> bool {
     let mut settings = Config::new(Profile::Testing).tokens;
     settings.algorithm = config::Algorithm::Hs256;
-    settings.verified_tokens = 0;
+    settings.tuning.verified_tokens = 0;
     let key = Scheduled { key: Key::hs256(&Secret::from(SECRET)), signs_from: 0 };
     let keys = Keys::new(&settings, vec![key], Clock { said: 1, at: Instant::now() });
     let lacks = keys.lack_key_of(token);

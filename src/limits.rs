@@ -11,7 +11,7 @@
 //! people who log in write nothing and many of them may do so at once. When none are left, it is
 //! counted on admission, which lets one through at the end of each wait, and taken back when it
 //! succeeds. What slips through beyond the limit is thus what was being hashed at the time it was
-//! reached, once: at most `server.hashing_upstreams` of each instance. They are counted all the
+//! reached, once: at most `server.tuning.hashing_upstreams` of each instance. They are counted all the
 //! same, and the wait is the longer for it.
 //!
 //! All of this is kept as times. When the database's clock is set back, they are farther ahead than
@@ -107,9 +107,9 @@ pub(crate) fn of_login(app: &App, login: &Login) -> Result<Counters> {
         account: counter(&key, Kind::Login, &[name]),
         network: network.map(|network| counter(&key, Kind::Network, &[&network])),
         pair: network.map(|network| counter(&key, Kind::Pair, &[name, &network])),
-        account_rule: (limits.account_failures, limits.account_forget).into(),
-        network_rule: (limits.network_failures, limits.network_forget).into(),
-        first_wait: millis(limits.first_wait),
+        account_rule: (limits.account_failures, limits.tuning.account_forget).into(),
+        network_rule: (limits.network_failures, limits.tuning.network_forget).into(),
+        first_wait: millis(limits.tuning.first_wait),
         beyond: beyond(app),
     })
 }
@@ -123,7 +123,7 @@ pub(crate) fn registration(app: &App) -> Result<()> {
     let Some(network) = client::address().map(network) else {
         return Ok(());
     };
-    let rule = (limits.registrations, limits.registration_forget).into();
+    let rule = (limits.registrations, limits.tuning.registration_forget).into();
     let counters = Counters {
         enabled: limits.enabled,
         account: counter(&app.keyed("limits")?, Kind::Registration, &[&network]),
@@ -131,7 +131,7 @@ pub(crate) fn registration(app: &App) -> Result<()> {
         pair: None,
         account_rule: rule,
         network_rule: rule,
-        first_wait: millis(limits.first_wait),
+        first_wait: millis(limits.tuning.first_wait),
         beyond: beyond(app),
     };
     Attempt::admit(app, counters)?.failed(app, |_| Ok(()))
@@ -141,7 +141,7 @@ pub(crate) fn registration(app: &App) -> Result<()> {
 /// stored before the clock was set back.
 pub(crate) fn refreshes_last(app: &App) -> Duration {
     let limits = &app.config().limits;
-    limits.refresh_forget * limits.refreshes
+    limits.tuning.refresh_forget * limits.tuning.refreshes
 }
 
 /// How long a session must wait for its next refresh, when its earlier ones are forgotten in so
@@ -151,7 +151,7 @@ pub(crate) fn refresh_wait(app: &App, forgotten_in: Duration) -> Option<Duration
     if forgotten_in > refreshes_last(app) {
         return None;
     }
-    let room = limits.refresh_forget * (limits.refreshes - 1);
+    let room = limits.tuning.refresh_forget * (limits.tuning.refreshes - 1);
     let wait = forgotten_in.checked_sub(room).filter(|wait| !wait.is_zero());
     wait.filter(|_| limits.enabled)
 }
@@ -267,7 +267,7 @@ pub(crate) fn forget_networks(
 }
 
 /// How many attempts an instance counts between two sweeps. With it the table stays bounded: at
-/// `limits.remembered` of each kind and this many more for each instance.
+/// `limits.tuning.remembered` of each kind and this many more for each instance.
 const SWEEP_EVERY: u32 = 512;
 
 /// Removes what is forgotten and what is too much, each time that enough was counted. It is paid
@@ -276,7 +276,7 @@ fn sweep_now_and_then(app: &App) {
     if !app.config().limits.enabled || !app.count_towards(SWEEP_EVERY) {
         return;
     }
-    let most = app.config().limits.remembered;
+    let most = app.config().limits.tuning.remembered;
     let swept = app.database().and_then(|db| db.with_transaction(|tx| store::sweep(tx, most)));
     if let Err(error) = swept {
         // The attempt itself goes on; the next ones will try again.

@@ -75,7 +75,7 @@ impl Hasher {
         let nobody = Own { iterations, pepper, salt: rand::random(), hash: rand::random() }.into();
         let bounds = Bounds {
             threads,
-            budget: settings.foreign_memory_bytes,
+            budget: settings.tuning.foreign_memory_bytes,
             usual: iterations,
             // The other half of the callers is for whoever asks for less.
             most_costly: (callers / 2).max(1),

@@ -79,7 +79,7 @@ fn descriptors(needed: usize) -> Result<()> {
         Some(most) if most < needed => Err(Error::startup(format!(
             "this process may open {most} files and sockets and needs {needed}: raise that limit \
              (`ulimit -n`, LimitNOFILE= of systemd), or lower server.workers, \
-             server.ordinary_upstreams, server.hashing_upstreams or database.pool_size"
+             server.hashing_threads or database.pool_size"
         ))),
         _ => Ok(()),
     }

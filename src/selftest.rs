@@ -60,7 +60,7 @@ pub fn timing(
     let logins = Logins::new()?;
     let measured = logins.clone();
     let config = for_measuring(config, socket.clone());
-    let patience = config.server.request_deadline + Duration::from_secs(1);
+    let patience = config.server.request_timeout + Duration::from_secs(1);
     let answer = move |app: &App, request: &Request| answer(app, request, &measured);
     let service = Service::start_with(config, Sharing::Shared, answer)?;
     let times = Client::connect(&socket, patience).and_then(|mut client| {
@@ -82,15 +82,15 @@ pub fn timing(
 /// afterwards; and the failures are counted in the audit log, not written there one by one.
 fn for_measuring(mut config: Config, socket: PathBuf) -> Config {
     let second = Duration::from_secs(1);
-    (config.limits.account_failures, config.limits.account_forget) = (1_000_000, second);
-    (config.limits.network_failures, config.limits.network_forget) = (1_000_000, second);
-    config.audit.failures_per_minute = 0;
+    (config.limits.account_failures, config.limits.tuning.account_forget) = (1_000_000, second);
+    (config.limits.network_failures, config.limits.tuning.network_forget) = (1_000_000, second);
+    config.audit.tuning.failures_per_minute = 0;
     config.server.trusted_proxies = "127.0.0.1".parse().into_iter().collect();
     config.server.forwarded_header = ForwardedHeader::XForwardedFor;
     config.server.listen = Listen::Unix(socket);
     // There is one connection, and no way to make another.
-    config.server.requests_per_connection = u32::MAX;
-    config.server.idle_deadline = Duration::from_secs(3_600);
+    config.server.tuning.requests_per_connection = u32::MAX;
+    config.server.idle_timeout = Duration::from_secs(3_600);
     config.server.tls_certificate = None;
     config.server.tls_key = None;
     config

@@ -187,7 +187,7 @@ impl Service {
     }
 
     /// Refuses new connections, answers what is queued, running and half sent, waiting at most
-    /// `server.stop_deadline`, and stops; the private PostgreSQL last.
+    /// `server.shutdown_timeout`, and stops; the private PostgreSQL last.
     pub fn stop(mut self) {
         self.shut_down();
     }
@@ -195,7 +195,7 @@ impl Service {
     fn shut_down(&mut self) {
         let Parts { server, door, upkeep, sealer } = std::mem::take(&mut self.parts);
         self.app.expect_end();
-        let deadline = self.app.config().server.stop_deadline;
+        let deadline = self.app.config().server.shutdown_timeout;
         let end = Instant::now() + deadline;
         if let Some(door) = door
             && let End::Stopped { cut_off: 1.. } = door.stop(deadline)

@@ -138,7 +138,7 @@ pub fn rotate(app: &App) -> Result<SigningKey> {
 /// ones is refused, which ends all sessions and all access tokens. It also removes rows that the
 /// service has not written. Where there is an encryption key, no key of an earlier generation is
 /// accepted again, wherever its row comes from. Other instances follow within
-/// `tokens.key_check_interval`, other services when they fetch the keys again.
+/// `tokens.tuning.key_check_interval`, other services when they fetch the keys again.
 ///
 /// # Errors
 /// As [`rotate`]; [`Error::Conflict`] when somebody else made a key meanwhile;

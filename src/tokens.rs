@@ -92,7 +92,7 @@ impl Keys {
             },
             keys,
             clock,
-            verified: Verified::new(settings.verified_tokens),
+            verified: Verified::new(settings.tuning.verified_tokens),
         }
     }
 

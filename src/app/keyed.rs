@@ -3,7 +3,7 @@
 //! One secret is behind all of them, each purpose deriving a key of its own from it. It is made
 //! once and kept in the database, encrypted as the signing keys are. Where there is an encryption key
 //! and the secret is not encrypted with it, nothing goes on and none is made anew: whoever put it there
-//! could write an audit log of their own. Without `tokens.encryption_key` it protects a list that is seen alone, such as a log or an export; who
+//! could write an audit log of their own. Without `encryption.key` it protects a list that is seen alone, such as a log or an export; who
 //! has a copy of the whole database has that secret too, and can try logins against the hashes.
 
 use crate::db::Database;
@@ -62,7 +62,7 @@ impl Root {
         match encryption.decrypt(PLACE, &stored) {
             Ok(secret) => Ok(Self::of(&secret)),
             Err(NotDecrypted::Plain) => Err(Error::startup(
-                "tokens.encryption_key is set, and the root secret in the database is not encrypted; \
+                "encryption.key is set, and the root secret in the database is not encrypted; \
                  see `gatepost signing-key reencrypt`",
             )),
             Err(NotDecrypted::Foreign(name)) => Err(encrypted_otherwise(&name)),
@@ -86,8 +86,8 @@ pub(crate) const PLACE: &str = "root secret";
 /// That the encryption key is not the one of this database.
 pub(crate) fn encrypted_otherwise(name: &str) -> Error {
     Error::Startup(format!(
-        "tokens.encryption_key: the database holds keys that are encrypted with another encryption key \
-         ({name:?}); set that one, or the new one together with tokens.encryption_key_previous"
+        "encryption.key: the database holds keys that are encrypted with another encryption key \
+         ({name:?}); set that one, or the new one together with encryption.previous_key"
     ))
 }
 

@@ -86,7 +86,7 @@ impl KeyCache {
     /// # Errors
     /// [`Error::Internal`], which would be a fault of ours.
     pub(super) fn new(config: &Config) -> Result<Self> {
-        let secrets = [&config.tokens.encryption_key, &config.tokens.encryption_key_previous];
+        let secrets = [&config.encryption.key, &config.encryption.previous_key];
         let encryption = EncryptionKeys::new(secrets.into_iter().flatten())?;
         Ok(Self {
             encryption,
@@ -196,7 +196,7 @@ fn load(
         if plan.is_empty() && judged.floor_stands {
             if before.is_none() && judged.are_encrypted_otherwise(&found, encryption) {
                 log::warn!(
-                    "keys in the database are still encrypted with tokens.encryption_key_previous; \
+                    "keys in the database are still encrypted with encryption.previous_key; \
                      run `gatepost signing-key reencrypt`"
                 );
             }

@@ -90,7 +90,7 @@ impl<'a> Writer<'a> {
             (_, Some(_)) => Counted::OfUser,
             (_, None) => Counted::OfNobody,
         };
-        let most = self.app.config().audit.failures_per_minute;
+        let most = self.app.config().audit.tuning.failures_per_minute;
         self.key.is_some() && self.app.journal().is_written(what, most)
     }
 }

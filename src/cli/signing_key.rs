@@ -11,7 +11,7 @@ Usage: gatepost signing-key list                  List the signing keys in the d
                                                   tokens.key_publication
        gatepost signing-key rotate --compromised  Replace all keys now; this ends all tokens and
                                                   sessions
-       gatepost signing-key reencrypt             Encrypt the keys under tokens.encryption_key and
+       gatepost signing-key reencrypt             Encrypt the keys under encryption.key and
                                                   print their names
 
 Works with and without a running service, on the private PostgreSQL too. A key is listed as name,
@@ -21,7 +21,7 @@ that was changed since, is `unusable`; the reason and its number follow. `rotate
 removes it. If the clock was ahead when the only key was made, that key signs nevertheless until the
 next rotation.
 
-With tokens.encryption_key every key must be encrypted. reencrypt encrypts plain keys where nothing
+With encryption.key every key must be encrypted. reencrypt encrypts plain keys where nothing
 in the database was ever encrypted. Elsewhere plain keys were planted or restored, and it refuses.
 ";
 

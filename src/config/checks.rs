@@ -1,14 +1,10 @@
 //! What does not go together, or makes no sense by itself. Every fault is named at once.
 
-use super::values::Value;
-use super::{
-    AccessMode, Algorithm, Config, MAX_ITERATIONS, Profile, Registration, SAFE_ITERATIONS,
-};
-use super::{conninfo, inert};
+use super::passwords::SAFE_ITERATIONS;
+use super::{AccessMode, Algorithm, Config, Profile, Registration, conninfo, inert};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::path::Path;
-use std::time::Duration;
 
 /// Fewest bytes of an encryption key: those of the cipher's own.
 const ENCRYPTION_KEY_BYTES: usize = 32;
@@ -19,89 +15,19 @@ const HS256_SECRET_BYTES: usize = 32;
 /// Fewest bytes of a pepper: it must not be guessable.
 const PEPPER_BYTES: usize = 32;
 
+/// Whether something is wrong, and what to say of it.
+type Rule = (bool, &'static str);
+
 impl Config {
     /// Checks what the settings must be together.
     ///
     /// # Errors
     /// [`Error::Configuration`] with every fault, each naming its setting.
     pub fn validate(&self) -> Result<()> {
-        let together = self.faults().into_iter().flatten();
-        let faults = self.out_of_range().chain(together).chain(self.connection_strings());
+        let ranges = self.out_of_range().into_iter();
+        let faults = ranges.chain(self.faults()).chain(self.connection_strings());
         let faults: Vec<String> = faults.chain(inert::faults(self)).collect();
         if faults.is_empty() { Ok(()) } else { Err(Error::Configuration(faults)) }
-    }
-
-    /// The numbers and durations that are outside of what makes sense.
-    fn out_of_range(&self) -> impl Iterator<Item = String> {
-        let (s, d, sessions) = (&self.server, &self.database, &self.sessions);
-        let tokens = &self.tokens;
-        let l = &self.limits;
-        let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
-        let day = 24 * hour;
-        let moment = Duration::from_millis(10);
-        [
-            between("server.workers", s.workers, 1, 256),
-            between("server.hashing_threads", s.hashing_threads, 0, 256),
-            between("server.head_bytes", s.head_bytes, 1024, 1 << 20),
-            between("server.request_line_bytes", s.request_line_bytes, 256, 1 << 20),
-            between("server.head_fields", s.head_fields, 8, 1024),
-            between("server.body_bytes", s.body_bytes, 1024, 1 << 20),
-            between("server.reply_bytes", s.reply_bytes, 4096, 16 << 20),
-            between("server.buffered_bytes", s.buffered_bytes, 1 << 20, 1 << 34),
-            between("server.requests_per_connection", s.requests_per_connection, 1, u32::MAX),
-            between("server.ordinary_upstreams", s.ordinary_upstreams, 0, 1024),
-            between("server.hashing_upstreams", s.hashing_upstreams, 0, 1024),
-            between("server.max_handshakes", s.max_handshakes, 1, 65_536),
-            between("tokens.verified_tokens", self.tokens.verified_tokens, 0, 1 << 20),
-            within("server.stop_deadline", s.stop_deadline, Duration::ZERO, hour),
-            within("server.head_deadline", s.head_deadline, moment, hour),
-            within("server.body_deadline", s.body_deadline, moment, hour),
-            within("server.request_deadline", s.request_deadline, moment, hour),
-            within("server.idle_deadline", s.idle_deadline, moment, 24 * hour),
-            within("server.write_deadline", s.write_deadline, moment, hour),
-            within("server.hold_deadline", s.hold_deadline, moment, hour),
-            within("server.ordinary_waiting_deadline", s.ordinary_waiting_deadline, moment, hour),
-            within("server.hashing_waiting_deadline", s.hashing_waiting_deadline, moment, hour),
-            within("server.handshake_deadline", s.handshake_deadline, moment, hour),
-            within("server.tls_check_interval", s.tls_check_interval, second, 24 * hour),
-            within("server.linger_deadline", s.linger_deadline, moment, hour),
-            between("database.pool_size", d.pool_size, 1, 256),
-            between("database.transaction_attempts", d.transaction_attempts, 1, 100),
-            within("database.pool_wait", d.pool_wait, moment, 10 * second),
-            within("database.connect_timeout", d.connect_timeout, moment, 10 * second),
-            within("database.tcp_user_timeout", d.tcp_user_timeout, second, 60 * second),
-            between("passwords.min_length", self.passwords.min_length, 1, 128),
-            between("passwords.iterations", self.passwords.iterations, 1, MAX_ITERATIONS),
-            between(
-                "passwords.foreign_memory_bytes",
-                self.passwords.foreign_memory_bytes,
-                1 << 20,
-                1 << 30,
-            ),
-            between("limits.account_failures", l.account_failures, 2, 1_000_000),
-            within("limits.account_forget", l.account_forget, second, 24 * hour),
-            between("limits.network_failures", l.network_failures, 2, 1_000_000),
-            within("limits.network_forget", l.network_forget, second, 24 * hour),
-            between("limits.registrations", l.registrations, 2, 10_000),
-            within("limits.registration_forget", l.registration_forget, second, 24 * hour),
-            between("limits.refreshes", l.refreshes, 2, 10_000),
-            within("limits.refresh_forget", l.refresh_forget, second, 24 * hour),
-            between("audit.failures_per_minute", self.audit.failures_per_minute, 0, 1_000_000),
-            within("audit.keep", self.audit.keep, Duration::ZERO, 3_650 * day),
-            within("limits.first_wait", l.first_wait, moment, hour),
-            between("limits.remembered", l.remembered, 1_000, 1_000_000),
-            within("tokens.access_ttl", self.tokens.access_ttl, second, 24 * hour),
-            within("tokens.key_rotation", tokens.key_rotation, Duration::ZERO, 3_650 * day),
-            within("tokens.key_publication", tokens.key_publication, second, 30 * day),
-            within("tokens.key_check_interval", tokens.key_check_interval, second, hour),
-            within("sessions.idle_timeout", sessions.idle_timeout, second, 365 * day),
-            within("sessions.lifetime", sessions.lifetime, second, 3_650 * day),
-            within("sessions.refresh_grace", sessions.refresh_grace, Duration::ZERO, 60 * second),
-            between("sessions.per_user", sessions.per_user, 1, 100_000),
-            within("sessions.sweep_interval", sessions.sweep_interval, second, day),
-        ]
-        .into_iter()
-        .flatten()
     }
 
     /// What cannot be connected with, whatever is there.
@@ -113,87 +39,118 @@ impl Config {
         urls.into_iter().filter_map(|(name, url)| conninfo::parse(name, url.as_ref()?).err())
     }
 
-    fn faults(&self) -> Vec<Option<String>> {
-        let production = self.profile == Profile::Production;
-        let hs256 = self.tokens.algorithm == Algorithm::Hs256;
-        let secret = self.tokens.hs256_secret.as_ref();
-        let open = self.access.mode == AccessMode::Open;
-        let fault = |wrong: bool, text: &str| wrong.then(|| text.to_owned());
-        let tokens = &self.tokens;
-        let encryption = [&tokens.encryption_key, &tokens.encryption_key_previous];
+    /// What settings must be together, or in production.
+    fn faults(&self) -> impl Iterator<Item = String> {
+        let sections = [
+            self.of_keys(),
+            self.of_tls(),
+            self.of_passwords(),
+            self.of_the_database(),
+            self.of_tokens(),
+            self.of_access(),
+        ];
+        sections.into_iter().flatten().filter(|(wrong, _)| *wrong).map(|(_, text)| text.to_owned())
+    }
+
+    fn of_keys(&self) -> Vec<Rule> {
+        let (encryption, tokens) = (&self.encryption, &self.tokens);
         let is_short = |key: &Secret| key.expose().len() < ENCRYPTION_KEY_BYTES;
-        let (pepper, previous) = (&self.passwords.pepper, &self.passwords.previous_peppers);
         vec![
-            fault(
-                encryption.into_iter().flatten().any(is_short),
-                "tokens.encryption_key, tokens.encryption_key_previous: need at least 32 bytes; \
+            (
+                [&encryption.key, &encryption.previous_key].into_iter().flatten().any(is_short),
+                "encryption.key and encryption.previous_key: each needs at least 32 bytes; \
                  `openssl rand -base64 48` makes one",
             ),
-            fault(
-                production && tokens.encryption_key.is_none(),
-                "tokens.encryption_key: production needs it, to encrypt the keys in the database; \
+            (
+                self.profile == Profile::Production && encryption.key.is_none(),
+                "encryption.key: production needs it, to encrypt the keys in the database; \
                  `openssl rand -base64 48` makes one",
             ),
-            fault(
-                tokens.encryption_key.is_none() && tokens.encryption_key_previous.is_some(),
-                "tokens.encryption_key_previous: goes with tokens.encryption_key, the new one",
+            (
+                encryption.key.is_none() && encryption.previous_key.is_some(),
+                "encryption.previous_key: goes with encryption.key, the new one",
             ),
-            fault(
+            (
                 !tokens.key_rotation.is_zero() && tokens.key_rotation < tokens.key_publication * 2,
                 "tokens.key_rotation: must be 0 or at least twice tokens.key_publication",
             ),
-            fault(
-                self.server.tls_certificate.is_some() != self.server.tls_key.is_some(),
+        ]
+    }
+
+    fn of_tls(&self) -> Vec<Rule> {
+        let (certificate, key) = (&self.server.tls_certificate, &self.server.tls_key);
+        vec![
+            (
+                certificate.is_some() != key.is_some(),
                 "server.tls_certificate and server.tls_key: both are needed for TLS",
             ),
-            fault(
-                [&self.server.tls_certificate, &self.server.tls_key]
-                    .into_iter()
-                    .flatten()
-                    .any(|path| is_pem(path)),
+            (
+                [certificate, key].into_iter().flatten().any(|path| is_pem(path)),
                 "server.tls_certificate and server.tls_key: each is the name of a file, not what \
                  stands in it",
             ),
-            fault(
-                self.server.tls_certificate.is_some() && cfg!(not(feature = "tls")),
+            (
+                certificate.is_some() && cfg!(not(feature = "tls")),
                 "server.tls_certificate: this binary was built without the feature tls",
             ),
-            fault(
-                !self.audit.keep.is_zero() && self.audit.keep < Duration::from_secs(1),
-                "audit.keep: must be 0, for ever, or at least 1s",
-            ),
-            fault(self.tokens.issuer.is_empty(), "tokens.issuer: must not be empty"),
-            fault(
-                production && self.passwords.iterations < SAFE_ITERATIONS,
+        ]
+    }
+
+    fn of_passwords(&self) -> Vec<Rule> {
+        let passwords = &self.passwords;
+        let mut peppers = passwords.pepper.iter().chain(&passwords.previous_peppers);
+        vec![
+            (
+                self.profile == Profile::Production && passwords.iterations < SAFE_ITERATIONS,
                 "passwords.iterations: production needs at least 600000 (OWASP)",
             ),
-            fault(
-                pepper.iter().chain(previous).any(|pepper| !is_pepper(pepper)),
+            (
+                peppers.any(|pepper| !is_pepper(pepper)),
                 "passwords.pepper and previous_peppers: each needs at least 32 bytes, without \
                  white space or commas; `openssl rand -base64 48` makes one",
             ),
-            fault(
-                production && self.database.url.is_none() && !self.database.private,
+        ]
+    }
+
+    fn of_the_database(&self) -> Vec<Rule> {
+        let database = &self.database;
+        vec![
+            (
+                self.profile == Profile::Production && database.url.is_none() && !database.private,
                 "database.url: production needs it; or set database.private = true for a private \
                  PostgreSQL",
             ),
-            fault(
-                self.database.private && self.database.url.is_some(),
+            (
+                database.private && database.url.is_some(),
                 "database.private: true, and database.url is set as well; choose one",
             ),
-            fault(
-                hs256 && secret.is_none_or(|s| s.expose().len() < HS256_SECRET_BYTES),
+        ]
+    }
+
+    fn of_tokens(&self) -> Vec<Rule> {
+        let secret = self.tokens.hs256_secret.as_ref();
+        let is_short = secret.is_none_or(|secret| secret.expose().len() < HS256_SECRET_BYTES);
+        vec![
+            (self.tokens.issuer.is_empty(), "tokens.issuer: must not be empty"),
+            (
+                self.tokens.algorithm == Algorithm::Hs256 && is_short,
                 "tokens.hs256_secret: HS256 needs a secret of at least 32 bytes (RFC 7518); \
                  `openssl rand -base64 48` makes one",
             ),
-            fault(
-                open && self.access.registration == Registration::Admin,
+        ]
+    }
+
+    fn of_access(&self) -> Vec<Rule> {
+        let is_open = self.access.mode == AccessMode::Open;
+        vec![
+            (
+                is_open && self.access.registration == Registration::Admin,
                 "access.registration: \"admin\" needs access.mode = \"protected\", since open mode \
                  asks nobody who they are",
             ),
-            fault(
-                open && !self.server.listen.is_local() && !self.access.open_to_network,
-                "access.mode: \"open\" lets everybody do everything, and server.listen is not a \
+            (
+                is_open && !self.server.listen.is_local() && !self.access.open_to_network,
+                "access.mode: \"open\" lets anyone do everything, and server.listen is not a \
                  loopback address; set access.open_to_network = true if that is what you want",
             ),
         ]
@@ -211,36 +168,10 @@ fn is_pepper(pepper: &Secret) -> bool {
     text.len() >= PEPPER_BYTES && !text.contains(|c: char| c == ',' || c.is_whitespace())
 }
 
-/// A fault when a number is outside its range.
-fn between<T: Copy + PartialOrd + std::fmt::Display>(
-    name: &str,
-    value: T,
-    least: T,
-    most: T,
-) -> Option<String> {
-    (value < least || value > most)
-        .then(|| format!("{name}: {value} is outside the range {least} to {most}"))
-}
-
-/// A fault when a duration is outside its range.
-fn within(name: &str, value: Duration, least: Duration, most: Duration) -> Option<String> {
-    let (value, least, most) = (Written(value), Written(least), Written(most));
-    between(name, value, least, most)
-}
-
-/// A duration as a setting writes it.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
-struct Written(Duration);
-
-impl std::fmt::Display for Written {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0.show())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn faults(change: impl FnOnce(&mut Config)) -> String {
         let mut config = Config::new(Profile::Development);
@@ -257,7 +188,7 @@ mod tests {
     fn every_fault_is_named_once() {
         let text = faults(|c| {
             c.database.pool_size = 0;
-            c.database.transaction_attempts = 0;
+            c.database.tuning.transaction_attempts = 0;
             c.passwords.min_length = 0;
             c.passwords.iterations = 0;
             c.tokens.access_ttl = Duration::ZERO;
@@ -276,14 +207,14 @@ mod tests {
             c.tokens.algorithm = Algorithm::Hs256;
         });
         for name in
-            ["database.url", "passwords.iterations", "tokens.hs256_secret", "tokens.encryption_key"]
+            ["database.url", "passwords.iterations", "tokens.hs256_secret", "encryption.key"]
         {
             assert!(text.contains(name), "{name} is missing in {text}");
         }
         let private = faults(|c| {
             c.profile = Profile::Production;
             c.database.private = true;
-            c.tokens.encryption_key = Some(Secret::new("x".repeat(32)));
+            c.encryption.key = Some(Secret::new("x".repeat(32)));
         });
         assert_eq!(private, "");
     }

@@ -28,7 +28,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
 type Rule = (bool, &'static [&'static str], &'static str);
 
 /// Whether these settings are without effect, and why.
-fn rules(config: &Config) -> [Rule; 6] {
+fn rules(config: &Config) -> [Rule; 5] {
     let server = &config.server;
     let is_unix = matches!(server.listen, Listen::Unix(_));
     [
@@ -51,11 +51,6 @@ fn rules(config: &Config) -> [Rule; 6] {
             server.trusted_proxies.is_empty(),
             &["server.forwarded_header"],
             "without server.trusted_proxies, which names whose word is taken",
-        ),
-        (
-            server.tls_certificate.is_none(),
-            &["server.tls_check_interval", "server.handshake_deadline", "server.max_handshakes"],
-            "without server.tls_certificate",
         ),
         (
             is_unix,
@@ -89,7 +84,6 @@ mod tests {
                 "server.forwarded_header",
                 fault(|c| c.server.forwarded_header = ForwardedHeader::Forwarded),
             ),
-            ("server.max_handshakes", fault(|c| c.server.max_handshakes = 7)),
             (
                 "server.max_connections_per_address",
                 fault(|c| {

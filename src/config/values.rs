@@ -14,6 +14,9 @@ pub(super) trait Value: Sized {
     /// Whether it holds several, which may be written as an array.
     const LIST: bool = false;
 
+    /// What kind of value it is, for the reference.
+    const FORM: &'static str;
+
     /// Reads the value; the error says what would have been right.
     fn parse(text: &str) -> Result<Self, String>;
 
@@ -41,6 +44,8 @@ fn array(text: &str) -> Option<Vec<String>> {
 }
 
 impl Value for Listen {
+    const FORM: &'static str = "an address";
+
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|fault| format!("{text:?}: {fault}"))
     }
@@ -51,6 +56,7 @@ impl Value for Listen {
 }
 
 impl Value for Vec<Cidr> {
+    const FORM: &'static str = "a list of address blocks";
     const LIST: bool = true;
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -65,6 +71,7 @@ impl Value for Vec<Cidr> {
 }
 
 impl Value for Vec<HostName> {
+    const FORM: &'static str = "a list of host names";
     const LIST: bool = true;
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -79,6 +86,7 @@ impl Value for Vec<HostName> {
 }
 
 impl Value for Vec<String> {
+    const FORM: &'static str = "a list of words";
     const LIST: bool = true;
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -93,6 +101,7 @@ impl Value for Vec<String> {
 /// As every list, and in a file of its own also one a line. What only looks like an array may be a
 /// secret that begins like one.
 impl Value for Vec<Secret> {
+    const FORM: &'static str = "a list of secrets";
     const SECRET: bool = true;
     const LIST: bool = true;
 
@@ -112,6 +121,8 @@ impl Value for Vec<Secret> {
 macro_rules! number {
     ($($type:ty)*) => {$(
         impl Value for $type {
+            const FORM: &'static str = "a number";
+
             fn parse(text: &str) -> Result<Self, String> {
                 let digits = text.replace('_', "");
                 digits.parse().map_err(|_| format!("{text:?} is not a whole number, 0 or more"))
@@ -127,6 +138,8 @@ macro_rules! number {
 number!(u32 usize);
 
 impl Value for bool {
+    const FORM: &'static str = "`true` or `false`";
+
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| format!("{text:?} is neither true nor false"))
     }
@@ -137,6 +150,8 @@ impl Value for bool {
 }
 
 impl Value for String {
+    const FORM: &'static str = "text";
+
     fn parse(text: &str) -> Result<Self, String> {
         Ok(text.to_owned())
     }
@@ -147,6 +162,7 @@ impl Value for String {
 }
 
 impl Value for Option<Secret> {
+    const FORM: &'static str = "a secret";
     const SECRET: bool = true;
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -159,6 +175,8 @@ impl Value for Option<Secret> {
 }
 
 impl Value for Option<PathBuf> {
+    const FORM: &'static str = "a path";
+
     fn parse(text: &str) -> Result<Self, String> {
         Ok((!text.is_empty()).then(|| PathBuf::from(text)))
     }
@@ -173,6 +191,8 @@ const UNITS: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 impl Value for Duration {
+    const FORM: &'static str = "a duration";
+
     fn parse(text: &str) -> Result<Self, String> {
         let fault = || format!("{text:?} is not a duration, such as 500ms, 30s, 15m, 12h or 7d");
         let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(fault)?;
@@ -191,18 +211,24 @@ impl Value for Duration {
 }
 
 macro_rules! words {
-    ($type:ty { $($word:literal => $value:path),+ $(,)? }) => {
+    ($type:ty {
+        $first:literal => $first_value:path $(, $word:literal => $value:path)* $(,)?
+    }) => {
         impl Value for $type {
+            const FORM: &'static str = concat!("one of `", $first, "`" $(, ", `", $word, "`")*);
+
             fn parse(text: &str) -> Result<Self, String> {
                 match text {
-                    $($word => Ok($value),)+
-                    _ => Err(format!("{text:?} is none of {}", [$($word),+].join(", "))),
+                    $first => Ok($first_value),
+                    $($word => Ok($value),)*
+                    _ => Err(format!("{text:?} is none of {}", [$first $(, $word)*].join(", "))),
                 }
             }
 
             fn show(&self) -> String {
                 match self {
-                    $($value => format!("{:?}", $word),)+
+                    $first_value => format!("{:?}", $first),
+                    $($value => format!("{:?}", $word),)*
                 }
             }
         }

@@ -149,7 +149,7 @@ pub(super) fn build(
         // Connections are opened when they are first needed, so that a service that is hardly
         // used costs PostgreSQL one process and not eight.
         .min_idle(Some(1))
-        .connection_timeout(settings.pool_wait)
+        .connection_timeout(settings.tuning.pool_wait)
         .error_handler(Box::new(Log))
         .build_unchecked(Manager {
             connect: PostgresConnectionManager::new(connect, NoTls),

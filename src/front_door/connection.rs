@@ -261,7 +261,7 @@ impl Connection {
         }
         if let State::Body(receiving) = std::mem::replace(&mut self.state, State::Idle) {
             let mut request = receiving.finish(cx.hooks, cx.now);
-            request.keep_alive &= self.served < cx.settings.requests_per_connection;
+            request.keep_alive &= self.served < cx.settings.tuning.requests_per_connection;
             self.enter(State::Waiting(Box::new(request)), cx.now);
         }
         if self.input.is_empty() {
@@ -334,7 +334,7 @@ impl Connection {
                 Err(_) => return Step::Close,
             }
             self.state = State::Lingering { discarded };
-            if discarded > cx.settings.linger_bytes {
+            if discarded > cx.settings.tuning.linger_bytes {
                 return Step::Close;
             }
         }

@@ -70,8 +70,8 @@ impl ConnectionLimits {
             clock: 0,
             max: settings.connection_limit(),
             max_per_address: settings.connection_limit_per_address(),
-            max_held: settings.buffered_bytes,
-            max_handshakes: settings.max_handshakes.max(1),
+            max_held: settings.tuning.buffered_bytes,
+            max_handshakes: settings.tuning.max_handshakes.max(1),
         }
     }
 
@@ -224,12 +224,13 @@ mod tests {
     use super::*;
 
     fn limits(max: usize, max_per_address: usize) -> ConnectionLimits {
-        ConnectionLimits::new(&Settings {
+        let mut settings = Settings {
             max_connections: max,
             max_connections_per_address: max_per_address,
-            buffered_bytes: 100,
             ..Settings::default()
-        })
+        };
+        settings.tuning.buffered_bytes = 100;
+        ConnectionLimits::new(&settings)
     }
 
     fn address(last: u8) -> Option<IpAddr> {

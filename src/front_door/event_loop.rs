@@ -85,15 +85,18 @@ impl EventLoop {
                 Kind::Ordinary,
                 upstreams.ordinary,
                 settings.ordinary_upstreams(),
-                WaitingList::new(settings.ordinary_waiting, settings.ordinary_waiting_bytes),
-                settings.ordinary_waiting_deadline,
+                WaitingList::new(
+                    settings.tuning.ordinary_queue,
+                    settings.tuning.ordinary_queue_bytes,
+                ),
+                settings.tuning.ordinary_queue_timeout,
             ),
             Pool::new(
                 Kind::Hashing,
                 upstreams.hashing,
                 settings.hashing_upstreams(),
-                WaitingList::new(settings.hashing_waiting, settings.hashing_waiting_bytes),
-                settings.hashing_waiting_deadline,
+                WaitingList::new(settings.hashing_queue, settings.tuning.hashing_queue_bytes),
+                settings.tuning.hashing_queue_timeout,
             ),
         ];
         Ok(Self {

@@ -25,9 +25,9 @@ pub enum Cause {
     InvalidRequest,
     /// The request did not arrive in time.
     RequestTimeout,
-    /// The body is longer than `Settings::body_bytes`.
+    /// The body is longer than `ServerTuning::body_bytes`.
     PayloadTooLarge,
-    /// The request line is longer than `Settings::request_line_bytes`.
+    /// The request line is longer than `ServerTuning::request_line_bytes`.
     TargetTooLong,
     /// An `Expect` other than `100-continue`.
     ExpectationFailed,

@@ -67,7 +67,7 @@ impl Connection {
         }
         self.output.write_to(&mut self.stream, cx.now)?;
         if let State::Exchange(exchange) = &mut self.state
-            && self.output.len() > cx.settings.reply_bytes
+            && self.output.len() > cx.settings.tuning.reply_bytes
         {
             exchange.held_since.get_or_insert(cx.now);
         }
@@ -79,7 +79,8 @@ impl Connection {
             return Step::Close;
         }
         let State::Exchange(exchange) = &mut self.state else { return Step::Blocked };
-        if exchange.held_since.is_some() && self.output.len() <= cx.settings.reply_bytes / 2 {
+        if exchange.held_since.is_some() && self.output.len() <= cx.settings.tuning.reply_bytes / 2
+        {
             exchange.held_since = None;
             return Step::Resume;
         }

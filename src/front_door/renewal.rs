@@ -6,7 +6,7 @@ use super::slots::{Kind, fixed};
 impl EventLoop {
     pub(super) fn check_certificates_later(&mut self) {
         if self.certificates.is_some() {
-            let at = self.now + self.settings.tls_check_interval;
+            let at = self.now + self.settings.tuning.tls_check_interval;
             self.deadlines.change(fixed(Kind::Clock, CHECK_TLS), &mut self.tls_at, Some(at));
         }
     }

@@ -49,10 +49,10 @@ impl Settings {
 
     pub(super) fn framing(&self) -> super::framing::Limits {
         super::framing::Limits {
-            head_bytes: self.head_bytes,
-            line_bytes: self.request_line_bytes,
-            fields: self.head_fields,
-            body_bytes: self.body_bytes,
+            head_bytes: self.tuning.head_bytes,
+            line_bytes: self.tuning.request_line_bytes,
+            fields: self.tuning.head_fields,
+            body_bytes: self.tuning.body_bytes,
         }
     }
 

@@ -35,25 +35,25 @@ impl Connection {
         waiting: impl Fn(&Request) -> Duration,
     ) -> Instant {
         let unread = |other: Instant| match self.output.stuck_since() {
-            Some(stuck) => other.min(stuck + settings.write_deadline),
+            Some(stuck) => other.min(stuck + settings.tuning.write_timeout),
             None => other,
         };
         match &self.state {
-            State::Handshaking => self.since + settings.handshake_deadline,
+            State::Handshaking => self.since + settings.tuning.handshake_timeout,
             State::Idle if draining && self.served > 0 => self.since,
             State::Idle if draining => self.since + DRAIN_GRACE,
-            State::Idle if self.served == 0 => self.since + settings.head_deadline,
-            State::Idle => self.since + settings.idle_deadline,
-            State::Head => self.since + settings.head_deadline,
-            State::Body(receiving) => receiving.since + settings.body_deadline,
+            State::Idle if self.served == 0 => self.since + settings.header_timeout,
+            State::Idle => self.since + settings.idle_timeout,
+            State::Head => self.since + settings.header_timeout,
+            State::Body(receiving) => receiving.since + settings.tuning.body_timeout,
             State::Waiting(request) => self.since + waiting(request),
             State::Exchange(exchange) => {
-                let end = exchange.request.complete + settings.request_deadline;
-                let held = exchange.held_since.map_or(end, |at| at + settings.hold_deadline);
+                let end = exchange.request.complete + settings.request_timeout;
+                let held = exchange.held_since.map_or(end, |at| at + settings.tuning.hold_timeout);
                 unread(end.min(held))
             }
-            State::Flushing { .. } => unread(self.since + settings.request_deadline),
-            State::Lingering { .. } => self.since + settings.linger_deadline,
+            State::Flushing { .. } => unread(self.since + settings.request_timeout),
+            State::Lingering { .. } => self.since + settings.tuning.linger_timeout,
         }
     }
 

@@ -4,7 +4,7 @@
 //! A [`Foreign`] is parsed once, and with that well-formed; [`super::stored`] then asks what it
 //! costs, so what is beyond the bound is refused before anything is computed. Verifying one is for
 //! the hashing threads, which also keep the memory of those that run together within
-//! `passwords.foreign_memory_bytes`.
+//! `passwords.tuning.foreign_memory_bytes`.
 
 mod parse;
 #[cfg(test)]

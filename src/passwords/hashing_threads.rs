@@ -140,7 +140,7 @@ impl HashingThreads {
             return Ok(());
         }
         Err(format!(
-            "a hash of {hash} needs {memory} bytes, passwords.foreign_memory_bytes is {budget}"
+            "a hash of {hash} needs {memory} bytes, and the memory for such hashes is {budget}"
         ))
     }
 

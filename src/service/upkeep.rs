@@ -50,8 +50,10 @@ impl Drop for Upkeep {
 }
 
 fn run(app: &App, stop: &Receiver<()>) {
-    let (check, sweep_again) =
-        (app.config().tokens.key_check_interval, app.config().sessions.sweep_interval);
+    let (check, sweep_again) = (
+        app.config().tokens.tuning.key_check_interval,
+        app.config().sessions.tuning.sweep_interval,
+    );
     let (kept, keep) = (&app.config().audit, app.config().audit.keep);
     let prunes = kept.enabled && !keep.is_zero();
     // Where rows are kept for less than that, as often as one comes to be too old.

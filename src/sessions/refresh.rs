@@ -111,7 +111,7 @@ fn decide(app: &App, ticket: Ticket) -> Result<RefreshOutcome> {
             return Err(limits::refuse(app, wait));
         }
         let counting = Counting {
-            forget: app.config().limits.refresh_forget,
+            forget: app.config().limits.tuning.refresh_forget,
             longest: limits::refreshes_last(app),
         };
         match deserves {

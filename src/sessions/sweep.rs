@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::error::Result;
 
 /// Removes the sessions that are over and returns how many there were. The service does this every
-/// `sessions.sweep_interval`; a program that only embeds the operations may want to. Several may do
+/// `sessions.tuning.sweep_interval`; a program that only embeds the operations may want to. Several may do
 /// it together.
 ///
 /// # Errors

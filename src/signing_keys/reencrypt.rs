@@ -34,19 +34,19 @@ struct Work {
     lines: Vec<String>,
 }
 
-/// Encrypts anew, under `tokens.encryption_key`, all keys that are encrypted with
-/// `tokens.encryption_key_previous`. Where nothing in the database was ever encrypted, encrypts
+/// Encrypts anew, under `encryption.key`, all keys that are encrypted with
+/// `encryption.previous_key`. Where nothing in the database was ever encrypted, encrypts
 /// everything; where keys are encrypted and nothing vouches for their rows yet, which an earlier
 /// release left, vouches for them. Returns what it did, a line for each key with its name.
 ///
 /// # Errors
-/// [`Error::Configuration`] without `tokens.encryption_key`; [`Error::Startup`] for keys that are
-/// encrypted with neither that nor `tokens.encryption_key_previous`, and for keys that are not encrypted
+/// [`Error::Configuration`] without `encryption.key`; [`Error::Startup`] for keys that are
+/// encrypted with neither that nor `encryption.previous_key`, and for keys that are not encrypted
 /// among others that are; the faults of the database. Nothing was changed then.
 pub fn reencrypt(app: &App) -> Result<Vec<String>> {
     let encryption = app.encryption();
     if encryption.name().is_none() {
-        return Err(Error::Configuration(vec!["tokens.encryption_key: is not set".to_owned()]));
+        return Err(Error::Configuration(vec!["encryption.key: is not set".to_owned()]));
     }
     let (found, judged) = app.judge_keys()?;
     judged.are_ours()?;

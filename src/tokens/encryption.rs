@@ -1,6 +1,6 @@
 //! Encrypting what lies in the database: XChaCha20-Poly1305 under a key that does not.
 //!
-//! The key is derived from `tokens.encryption_key`. Its nonces have 192 bits, so they are drawn at
+//! The key is derived from `encryption.key`. Its nonces have 192 bits, so they are drawn at
 //! random without a thought of collisions. What is encrypted is bound to its place: moved to another
 //! row, it is not decrypted. Where there is a key, what is not encrypted is not taken either: otherwise
 //! whoever can write a row would put bytes of their own into it.

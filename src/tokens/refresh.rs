@@ -7,7 +7,7 @@
 //! however many answers were lost; a token that was retired long ago is still known for one, so
 //! that a thief is noticed at any time; a made-up one is refused without asking the database; and
 //! no readable token ever exists at rest, not even for the grace. The price is a key to keep: it
-//! is encrypted under `tokens.encryption_key` like those that sign, and rotates with them. A session
+//! is encrypted under `encryption.key` like those that sign, and rotates with them. A session
 //! keeps the key that it began with.
 
 use super::session_ref::{IDENTITY_BYTES, SessionRef};

@@ -10,7 +10,7 @@ fn settings(algorithm: config::Algorithm) -> config::Tokens {
     let mut settings = config::Config::new(config::Profile::Testing).tokens;
     settings.algorithm = algorithm;
     settings.access_ttl = Duration::from_secs(60);
-    settings.verified_tokens = 0;
+    settings.tuning.verified_tokens = 0;
     settings
 }
 
@@ -128,7 +128,7 @@ fn a_token_is_over_in_the_second_of_its_end() {
 #[test]
 fn a_token_that_was_verified_before_still_ends() {
     let mut settings = settings(config::Algorithm::EdDsa);
-    settings.verified_tokens = 1;
+    settings.tuning.verified_tokens = 1;
     let keys = with(&settings, vec![(ed25519(1), 0)]);
     let token = issue(&keys);
     assert!(keys.verify(&token).is_ok());

@@ -1,5 +1,6 @@
 //! The audit log: what it holds, who may read it, and that tampering shows.
 
+use crate::support::embedded;
 use crate::support::program::{Home, Running, failure, run, success};
 use crate::support::{
     APP_PASSWORD, CLUSTER, OWNER_PASSWORD, PASSWORD, TestServer, client, conninfo, new_database,
@@ -326,7 +327,7 @@ fn it_can_be_switched_off() {
 
 #[test]
 fn a_flood_of_failures_leaves_some_rows_and_how_many_there_were() {
-    let server = TestServer::with(|c| c.audit.failures_per_minute = 3);
+    let server = TestServer::with(|c| c.audit.tuning.failures_per_minute = 3);
     server.register("alice");
     for n in 0..7 {
         server.log_in(&format!("nobody {n}"), "wrong password");
@@ -385,18 +386,17 @@ fn sessions_keys_and_who_acts_by_a_key_are_in_it() {
 #[test]
 fn a_new_encryption_key_leaves_the_log_verifiable() {
     let first = Secret::from("the first encryption key, 32 bytes or more");
-    let server = TestServer::with(|c| c.tokens.encryption_key = Some(first.clone()));
+    let server = TestServer::with(|c| c.encryption.key = Some(first.clone()));
     server.register("alice");
     let head = audit::head(server.app()).unwrap().unwrap();
     let mut config = server.app().config().clone();
-    config.tokens.encryption_key =
-        Some(Secret::from("the second encryption key, 32 bytes or more"));
-    config.tokens.encryption_key_previous = Some(first);
+    config.encryption.key = Some(Secret::from("the second encryption key, 32 bytes or more"));
+    config.encryption.previous_key = Some(first);
     let app = gatepost::App::open(config.clone()).unwrap();
     // The signing key, the one of refresh tokens, and the one behind the hashes.
     assert_eq!(gatepost::signing_keys::reencrypt(&app).unwrap().len(), 3);
     assert_eq!(gatepost::signing_keys::reencrypt(&app), Ok(vec![]));
-    config.tokens.encryption_key_previous = None;
+    config.encryption.previous_key = None;
     let app = gatepost::App::open(config).unwrap();
     assert_eq!(audit::verify(&app, Some(&head)).unwrap().findings, [""; 0]);
 }
@@ -476,8 +476,8 @@ fn elsewhere_the_service_says_what_is_due_and_which_command_removes_it() {
 fn kept_for_ever_nothing_is_removed_and_nothing_is_due() {
     let home = Home::new();
     let mut command = home.command(&["serve"]);
-    command.env("GATEPOST_AUDIT_KEEP", "0s").env("GATEPOST_SESSIONS_SWEEP_INTERVAL", "1s");
-    let service = Running::start(&mut command);
+    command.env("GATEPOST_AUDIT_KEEP", "0s");
+    let service = embedded::start(&command, &[("SWEEP_INTERVAL", "1000")]);
     let body = json!({"login": "alice", "password": PASSWORD});
     client().post(format!("{}/user", service.url)).json(&body).send().unwrap();
     for _ in 0..3 {

@@ -60,9 +60,6 @@ fn a_setting_that_has_no_effect_without_another_is_a_fault_of_the_configuration(
         ("ACCESS_OPEN_TO_NETWORK", "true"),
         ("ACCESS_OPEN_HOSTS", "auth.example"),
         ("SERVER_FORWARDED_HEADER", "Forwarded"),
-        ("SERVER_MAX_HANDSHAKES", "7"),
-        ("SERVER_TLS_CHECK_INTERVAL", "7s"),
-        ("SERVER_HANDSHAKE_DEADLINE", "7s"),
     ] {
         let mut command = home.command(&["check-config"]);
         let text = line(command.env(format!("GATEPOST_{name}"), value));
@@ -119,7 +116,7 @@ fn several_faults_are_one_line() {
     for arguments in [&["check-config"][..], &["serve"], &["user", "list"]] {
         let mut command = home.command(arguments);
         let text = line(command.env("APP_SETTINGS", "production"));
-        assert!(text.contains("(1) tokens.encryption_key: "), "{text}");
+        assert!(text.contains("(1) encryption.key: "), "{text}");
         assert!(text.contains("; (2) database.url: "), "{text}");
     }
 }

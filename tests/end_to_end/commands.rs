@@ -129,8 +129,8 @@ fn check_config_names_every_fault_and_exits_with_1() {
 fn settings_that_cannot_work_are_named_before_anything_starts() {
     let home = Home::new();
     for (name, value) in [
-        ("GATEPOST_DATABASE_POOL_WAIT", "0s"),
-        ("GATEPOST_DATABASE_CONNECT_TIMEOUT", "1h"),
+        ("GATEPOST_SERVER_HEADER_TIMEOUT", "0s"),
+        ("GATEPOST_SERVER_REQUEST_TIMEOUT", "2h"),
         ("GATEPOST_SERVER_WORKERS", "0"),
         ("GATEPOST_SERVER_WORKERS", "99999999999999999999"),
         ("GATEPOST_SERVER_TLS_KEY", "/x"),

@@ -176,7 +176,7 @@ fn no_child_is_told_our_secrets() {
     let mut command = home.command(&["user", "list"]);
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     command.env("PATH", path).env("PGPASSWORD", "SECRET-of-libpq");
-    command.env("GATEPOST_TOKENS_ENCRYPTION_KEY", "SECRET".repeat(8));
+    command.env("GATEPOST_ENCRYPTION_KEY", "SECRET".repeat(8));
     success(&command.output().unwrap());
     let asked = ["id", "postgres"].map(|name| home.path().join("told").join(name));
     let texts = asked.map(|file| std::fs::read_to_string(file).unwrap_or_default());

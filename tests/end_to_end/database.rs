@@ -17,7 +17,7 @@ fn on(cluster: &Cluster) -> Config {
     let mut config = config("unused");
     let url = conninfo(cluster, "gatepost_app", APP_PASSWORD, "gatepost");
     config.database.url = Some(Secret::new(url));
-    config.database.pool_wait = Duration::from_millis(300);
+    config.database.tuning.pool_wait = Duration::from_millis(300);
     config
 }
 

@@ -78,7 +78,7 @@ fn a_running_request_is_answered_before_the_stop() {
     let server = TestServer::with(|c| {
         c.passwords.iterations = 1_000_000;
         // Hashing gives way to everything else: on a busy machine it takes its time.
-        c.server.stop_deadline = Duration::from_secs(120);
+        c.server.shutdown_timeout = Duration::from_secs(120);
     });
     let url = server.url("/");
     let client = server.client.clone();
@@ -94,7 +94,7 @@ fn a_running_request_is_answered_before_the_stop() {
 
 #[test]
 fn a_stop_waits_for_its_deadline_and_no_longer() {
-    let server = TestServer::with(|c| c.server.stop_deadline = Duration::from_millis(100));
+    let server = TestServer::with(|c| c.server.shutdown_timeout = Duration::from_millis(100));
     let id = server.register("alice");
     let request = server.request(Method::DELETE, &format!("/user?id={id}"));
     let request = request.bearer_auth(server.token("alice"));

@@ -89,7 +89,7 @@ impl Pair {
 
 pub(crate) fn encrypted(database: &str, key: Option<&str>, previous: Option<&str>) -> Config {
     let mut config = config(database);
-    config.tokens.encryption_key = key.map(Into::into);
-    config.tokens.encryption_key_previous = previous.map(Into::into);
+    config.encryption.key = key.map(Into::into);
+    config.encryption.previous_key = previous.map(Into::into);
     config
 }

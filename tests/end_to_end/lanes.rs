@@ -12,8 +12,8 @@ const CHANGES: i64 = 16;
 #[test]
 fn a_lock_and_a_reading_pass_sixteen_changes_of_passwords_that_hold_all_hashing_workers() {
     let server = TestServer::with(|config| {
-        (config.server.workers, config.server.hashing_upstreams) = (1, 2);
-        config.server.hashing_waiting_deadline = Duration::from_secs(3);
+        (config.server.workers, config.server.tuning.hashing_upstreams) = (1, 2);
+        config.server.tuning.hashing_queue_timeout = Duration::from_secs(3);
         config.database.pool_size = 8;
     });
     server.register_admin("root");
@@ -53,7 +53,7 @@ fn a_lock_and_a_reading_pass_sixteen_changes_of_passwords_that_hold_all_hashing_
 fn guesses_at_hashes_of_a_high_cost_leave_a_thread_to_other_logins() {
     let server = TestServer::with(|config| {
         config.server.hashing_threads = 2;
-        config.server.hashing_upstreams = 12;
+        config.server.tuning.hashing_upstreams = 12;
     });
     server.register("alice");
     for n in 0..4 {

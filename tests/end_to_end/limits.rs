@@ -172,7 +172,7 @@ fn a_success_takes_back_its_own_count_and_no_other() {
 fn of_a_hundred_guesses_at_once_no_more_get_through_than_hash_at_a_time() {
     let server = TestServer::with(|c| {
         c.server.hashing_threads = 2;
-        c.server.hashing_waiting = 200;
+        c.server.hashing_queue = 200;
         c.passwords.iterations = 20_000;
     });
     let tried = |expected: std::ops::RangeInclusive<usize>| {
@@ -199,7 +199,7 @@ fn of_a_hundred_guesses_at_once_no_more_get_through_than_hash_at_a_time() {
 
 #[test]
 fn many_right_logins_at_once_are_all_let_in() {
-    let server = TestServer::with(|c| c.server.hashing_waiting = 200);
+    let server = TestServer::with(|c| c.server.hashing_queue = 200);
     server.register("alice");
     std::thread::scope(|scope| {
         let log_in = |_| scope.spawn(|| server.log_in("alice", PASSWORD).status().as_u16());
@@ -260,7 +260,7 @@ fn a_current_password_is_guessed_no_faster_than_a_login() {
 #[test]
 fn the_table_stays_bounded_and_a_flood_makes_no_count_be_forgotten() {
     let server = behind_a_proxy(|c| {
-        c.limits.remembered = 1_000;
+        c.limits.tuning.remembered = 1_000;
         c.limits.network_failures = 10_000;
     });
     (0..10).for_each(|_| assert_eq!(wait(log_in(&server, "192.0.2.1", "alice", "wrong")), 0));
@@ -326,8 +326,8 @@ fn a_session_in_a_loop_is_refused_and_sixty_four_refreshes_at_once_pass() {
         threads.into_iter().for_each(|thread| assert_eq!(thread.join().unwrap(), 200));
     });
     let server = TestServer::with(|c| {
-        c.limits.refreshes = 7;
-        c.limits.refresh_forget = Duration::from_secs(600);
+        c.limits.tuning.refreshes = 7;
+        c.limits.tuning.refresh_forget = Duration::from_secs(600);
     });
     server.register("alice");
     let refresh = |token: &Value| server.post("/token", &json!({"refresh_token": token}));
@@ -471,7 +471,7 @@ fn the_right_password_of_a_closed_account_from_a_known_network_counts_for_that_n
 #[test]
 fn the_right_password_of_a_closed_account_shares_the_bound_on_rows_of_the_audit_log() {
     for (change, code) in closings() {
-        let server = closed(&change, |c| c.audit.failures_per_minute = 3);
+        let server = closed(&change, |c| c.audit.tuning.failures_per_minute = 3);
         for n in 0..8 {
             problem(log_in(&server, &format!("203.0.{n}.1"), "alice", PASSWORD), 403, code);
         }
@@ -534,7 +534,7 @@ fn after_a_clock_was_set_back_nobody_waits_longer_than_the_longest_wait() {
     let server = behind_a_proxy(|c| {
         c.limits.network_failures = 11;
         // So many slip through; what is remembered depends on it.
-        c.server.hashing_upstreams = 4;
+        c.server.tuning.hashing_upstreams = 4;
     });
     server.register("alice");
     // The longest waits, of an account and of a network, are 30 minutes and 20 s.
@@ -570,8 +570,8 @@ fn after_a_clock_was_set_back_nobody_waits_longer_than_the_longest_wait() {
 fn after_a_clock_was_set_back_people_register_log_in_and_refresh_as_before() {
     let server = TestServer::with(|c| {
         c.limits.registrations = 3;
-        c.limits.refreshes = 7;
-        c.limits.refresh_forget = Duration::from_secs(60);
+        c.limits.tuning.refreshes = 7;
+        c.limits.tuning.refresh_forget = Duration::from_secs(60);
     });
     let register = |login: &str| {
         let status = server.post("/user", &json!({"login": login, "password": PASSWORD})).status();

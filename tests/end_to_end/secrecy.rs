@@ -105,16 +105,16 @@ fn a_secret_where_the_name_of_its_file_belongs_is_not_quoted() {
         "PASSWORDS_PEPPER",
         "PASSWORDS_PREVIOUS_PEPPERS",
         "TOKENS_HS256_SECRET",
-        "TOKENS_ENCRYPTION_KEY",
-        "TOKENS_ENCRYPTION_KEY_PREVIOUS",
+        "ENCRYPTION_KEY",
+        "ENCRYPTION_PREVIOUS_KEY",
     ] {
         let name = format!("GATEPOST_{setting}_FILE");
         let mut command = home.command(&["check-config"]);
         kept_secret(command.env(&name, SECRET), 1, &format!("environment {name}"));
     }
-    let toml = file(&home, &format!("[tokens]\nencryption_key_file = '{SECRET}'\n"));
+    let toml = file(&home, &format!("[encryption]\nkey_file = '{SECRET}'\n"));
     let mut command = home.command(&["--config", &toml, "check-config"]);
-    kept_secret(&mut command, 1, "tokens.encryption_key");
+    kept_secret(&mut command, 1, "encryption.key");
 
     let empty = Path::new(&file(&home, "")).display().to_string();
     for option in ["--owner-password-file", "--app-password-file", "--admin-url-file"] {
@@ -127,7 +127,7 @@ fn a_secret_where_the_name_of_its_file_belongs_is_not_quoted() {
         assert!(!text.contains(SECRET) && text.contains("-file: "), "{text}");
     }
     let mut command = home.command(&["check-config"]);
-    kept_secret(command.env("GATEPOST_TOKENS_ENCRYPTION_KEY_FILE", empty), 1, "is empty");
+    kept_secret(command.env("GATEPOST_ENCRYPTION_KEY_FILE", empty), 1, "is empty");
 }
 
 #[test]
@@ -156,10 +156,10 @@ fn a_secret_in_broken_toml_or_of_another_type_is_not_quoted() {
         format!("[database]\nurl = \"postgres://u:{SECRET}@h/g\n"),
         format!("[database]\nurl = ['{SECRET}', 1]\n"),
         format!("[database]\nurl = {{ password = '{SECRET}' }}\n"),
-        format!("[tokens]\nencryption_key = {SECRET}\n"),
-        format!("[tokens]\nencryption_key = '{SECRET}' '{SECRET}'\n"),
-        format!("[tokens]\nencryption_key = '{SECRET}'\nencryption_key = '{SECRET}'\n"),
-        format!("[tokens]\nencryption_key = \"{SECRET}\\q\"\n"),
+        format!("[encryption]\nkey = {SECRET}\n"),
+        format!("[encryption]\nkey = '{SECRET}' '{SECRET}'\n"),
+        format!("[encryption]\nkey = '{SECRET}'\nkey = '{SECRET}'\n"),
+        format!("[encryption]\nkey = \"{SECRET}\\q\"\n"),
         format!("[passwords]\npepper = '{SECRET}'\nprevious_peppers = ['{SECRET}']\n"),
         format!("postgres://u:{SECRET}@h/g\n"),
         SECRET.to_owned(),

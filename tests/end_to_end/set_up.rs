@@ -1,6 +1,7 @@
 //! A server of the operator's own: making roles and database, and a service that meets what is not
 //! as it should be.
 
+use crate::support::embedded;
 use crate::support::program::{Home, Running, failure, run, success};
 use crate::support::{
     APP_PASSWORD, CLUSTER, OWNER_PASSWORD, PASSWORD, bootstrap, conninfo, new_database,
@@ -24,7 +25,7 @@ const APP: (&str, &str) = ("gatepost_app", APP_PASSWORD);
 /// In production, where that is refused which is warned of elsewhere.
 fn in_production(command: &mut Command) -> &mut Command {
     command.env("APP_SETTINGS", "production");
-    command.env("GATEPOST_TOKENS_ENCRYPTION_KEY", "0123456789abcdef0123456789abcdef")
+    command.env("GATEPOST_ENCRYPTION_KEY", "0123456789abcdef0123456789abcdef")
 }
 
 /// Runs `database create` on a cluster, whose superuser needs no password.
@@ -220,10 +221,8 @@ fn a_database_that_is_away_is_warned_of_once_and_so_is_its_return() {
     cluster.stop();
     let mut command = home.command(&["serve"]);
     command.env("GATEPOST_DATABASE_URL", conninfo(&cluster, APP.0, APP.1, "gatepost"));
-    command.env("GATEPOST_DATABASE_POOL_WAIT", "200ms");
-    command.env("GATEPOST_TOKENS_KEY_CHECK_INTERVAL", "1s");
-    command.env("GATEPOST_SESSIONS_SWEEP_INTERVAL", "1s");
-    let service = Running::start(&mut command);
+    let times = [("POOL_WAIT", "200"), ("KEY_CHECK_INTERVAL", "1000"), ("SWEEP_INTERVAL", "1000")];
+    let service = embedded::start(&command, &times);
     let client = Client::new();
     let status = || client.get(format!("{}/readyz", service.url)).send().unwrap().status();
     let begin = Instant::now();

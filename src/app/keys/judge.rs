@@ -131,7 +131,7 @@ impl Judged {
             return Ok(());
         };
         Err(Error::Startup(format!(
-            "tokens.encryption_key is set, and the database holds keys that it does not protect: \
+            "encryption.key is set, and the database holds keys that it does not protect: \
              {due}. Nothing was changed. `gatepost signing-key reencrypt` takes over what an earlier release \
              has encrypted, and keys that are not encrypted if nothing in this database ever was; it \
              says what to do if they were planted or restored"

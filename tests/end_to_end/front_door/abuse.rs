@@ -7,8 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::support::{Client, Site, WORKERS, eventually, of_this_process, settings};
-use gatepost::front_door::Settings;
+use super::support::{Client, Site, WORKERS, changed, eventually, of_this_process, settings};
 
 /// Attacks an address and returns what it leaves open.
 type Attack = fn(SocketAddr) -> Vec<Client>;
@@ -111,7 +110,8 @@ fn no_input_of_the_table_stops_or_stalls_the_door() {
 #[ignore = "needs a process of its own, to count its threads"]
 fn the_table() {
     for (name, attack) in ATTACKS {
-        let site = Site::with(Settings { hold_deadline: Duration::from_millis(300), ..settings() });
+        let site =
+            Site::with(changed(settings(), |s| s.tuning.hold_timeout = Duration::from_millis(300)));
         assert!(is_healthy(site.address()));
         let threads = of_this_process("Threads");
         let open = attack(site.address());
@@ -225,7 +225,10 @@ fn running_out_of_descriptors_passes() {
 fn out_of_descriptors() {
     // Longer than the test's patience: nobody leaves by itself.
     let long = Duration::from_secs(300);
-    let site = Site::with(Settings { head_deadline: long, idle_deadline: long, ..settings() });
+    let site = Site::with(changed(settings(), |s| {
+        s.header_timeout = long;
+        s.idle_timeout = long;
+    }));
     assert_eq!(site.get("/x").status, 200);
     // A private connection that is being opened now would end tiny_http's accept thread.
     eventually("all private connections are open", || {

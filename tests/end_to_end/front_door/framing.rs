@@ -1,8 +1,7 @@
 //! What is accepted, what is refused, and that nothing of a refused connection is read on.
 
-use super::support::{Reply, Site, settings};
+use super::support::{Reply, Site, changed, settings};
 use gatepost::config::ForwardedHeader;
-use gatepost::front_door::Settings;
 
 /// A smuggled request that must never be seen, behind one that is refused.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -145,7 +144,10 @@ fn a_forwarding_entry_with_bytes_outside_ascii_is_an_unreadable_one() {
         (ForwardedHeader::Forwarded, "Forwarded: for=192.0.2.1, ", "for=192.0.2.9"),
     ] {
         let trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
-        let site = Site::with(Settings { trusted_proxies, forwarded_header, ..settings() });
+        let site = Site::with(changed(settings(), |s| {
+            s.trusted_proxies = trusted_proxies;
+            s.forwarded_header = forwarded_header;
+        }));
         let client = |entry: &[u8]| {
             let begin = format!("GET / HTTP/1.1\r\nHost: a\r\n{field}");
             let reply = site.ask([begin.as_bytes(), entry, b"\r\n\r\n"].concat());

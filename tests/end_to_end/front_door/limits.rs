@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use gatepost::front_door::Settings;
-
-use super::support::{Client, Site, eventually, settings};
+use super::support::{Client, Site, changed, eventually, settings};
 
 const SHORT: Duration = Duration::from_millis(200);
 
 #[test]
 fn the_body_limit_holds_at_its_edges() {
-    let site = Site::with(Settings { body_bytes: 3000, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.tuning.body_bytes = 3000));
     for (length, status) in [(2999, 200), (3000, 200), (3001, 413)] {
         let body = "x".repeat(length);
         let head = "POST / HTTP/1.1\r\nHost: a\r\n";
@@ -30,12 +28,11 @@ fn the_body_limit_holds_at_its_edges() {
 
 #[test]
 fn the_head_limits_hold_at_their_edges() {
-    let site = Site::with(Settings {
-        head_bytes: 2000,
-        request_line_bytes: 500,
-        head_fields: 10,
-        ..settings()
-    });
+    let site = Site::with(changed(settings(), |s| {
+        s.tuning.head_bytes = 2000;
+        s.tuning.request_line_bytes = 500;
+        s.tuning.head_fields = 10;
+    }));
     let bare = "GET / HTTP/1.1\r\nHost: a\r\nA: \r\n\r\n".len();
     for (length, status) in [(1999, 200), (2000, 200), (2001, 431)] {
         let value = "x".repeat(length - bare);
@@ -59,7 +56,10 @@ fn the_head_limits_hold_at_their_edges() {
 fn slow_heads_and_slow_bodies_hear_408() {
     // Long enough for a client on a busy machine to say its part.
     let long = Duration::from_secs(2);
-    let site = Site::with(Settings { head_deadline: long, body_deadline: long, ..settings() });
+    let site = Site::with(changed(settings(), |s| {
+        s.header_timeout = long;
+        s.tuning.body_timeout = long;
+    }));
     for part in ["GET / HT", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"] {
         let mut client = site.connect();
         client.send(part);
@@ -74,7 +74,7 @@ fn slow_heads_and_slow_bodies_hear_408() {
 #[test]
 fn dribbling_does_not_move_a_deadline() {
     let long = Duration::from_secs(2);
-    let site = Site::with(Settings { head_deadline: long, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.header_timeout = long));
     let mut client = site.connect();
     client.send("GET / HTTP/1.1\r\n");
     // Fewer fields than would be refused for their number.
@@ -89,7 +89,7 @@ fn dribbling_does_not_move_a_deadline() {
 
 #[test]
 fn idle_connections_are_closed_in_time() {
-    let site = Site::with(Settings { idle_deadline: SHORT, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.idle_timeout = SHORT));
     let mut client = site.connect();
     assert_eq!(client.get("/x").status, 200);
     assert!(client.is_closed());
@@ -97,7 +97,7 @@ fn idle_connections_are_closed_in_time() {
 
 #[test]
 fn a_connection_has_only_so_many_requests() {
-    let site = Site::with(Settings { requests_per_connection: 3, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.tuning.requests_per_connection = 3));
     let mut client = site.connect();
     let connection = |client: &mut Client| client.get("/x").field("connection").map(str::to_owned);
     assert_eq!(connection(&mut client), None);
@@ -110,7 +110,7 @@ fn a_connection_has_only_so_many_requests() {
 fn a_hanging_worker_costs_its_client_503_and_others_go_on() {
     // Long enough for what does not hang, on a busy machine too.
     let long = Duration::from_secs(3);
-    let site = Site::with(Settings { request_deadline: long, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.request_timeout = long));
     let mut client = site.connect();
     let reply = client.get("/gate");
     assert_eq!((reply.status, reply.code().as_str()), (503, "unavailable"));
@@ -139,7 +139,7 @@ fn occupy(site: &Site, more: usize) -> Vec<Client> {
 
 #[test]
 fn a_full_waiting_list_answers_503_at_once_and_ordinary_requests_go_on() {
-    let site = Site::with(Settings { hashing_waiting: 3, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.hashing_queue = 3));
     let mut clients = occupy(&site, 3);
     let mut late = site.connect();
     let reply = late.get("/hash/x");
@@ -155,7 +155,7 @@ fn a_full_waiting_list_answers_503_at_once_and_ordinary_requests_go_on() {
 
 #[test]
 fn the_waiting_list_is_bounded_in_bytes_too() {
-    let site = Site::with(Settings { hashing_waiting_bytes: 4000, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.tuning.hashing_queue_bytes = 4000));
     let _clients = occupy(&site, 1);
     let body = "x".repeat(4000);
     let reply =
@@ -165,7 +165,7 @@ fn the_waiting_list_is_bounded_in_bytes_too() {
 
 #[test]
 fn who_waits_too_long_hears_503() {
-    let site = Site::with(Settings { hashing_waiting_deadline: SHORT, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.tuning.hashing_queue_timeout = SHORT));
     let mut clients = occupy(&site, 1);
     let last = clients.last_mut().unwrap();
     let reply = last.reply();
@@ -175,7 +175,7 @@ fn who_waits_too_long_hears_503() {
 
 #[test]
 fn a_client_that_leaves_the_waiting_list_frees_its_place() {
-    let site = Site::with(Settings { hashing_waiting: 1, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.hashing_queue = 1));
     let mut clients = occupy(&site, 1);
     let leaver = clients.pop().unwrap();
     super::leaving::reset(leaver);
@@ -192,7 +192,7 @@ fn a_client_that_leaves_the_waiting_list_frees_its_place() {
 
 #[test]
 fn at_the_connection_limit_the_longest_idle_one_gives_way() {
-    let site = Site::with(Settings { max_connections: 16, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.max_connections = 16));
     let mut clients: Vec<Client> = (0..16).map(|_| site.connect()).collect();
     for client in &mut clients {
         assert_eq!(client.get("/x").status, 200);
@@ -205,7 +205,7 @@ fn at_the_connection_limit_the_longest_idle_one_gives_way() {
 
 #[test]
 fn at_the_connection_limit_with_nobody_idle_the_answer_is_503() {
-    let site = Site::with(Settings { max_connections: 16, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.max_connections = 16));
     let mut busy: Vec<Client> = Vec::new();
     eventually("all places are taken by half-sent requests", || {
         let mut client = site.connect();
@@ -226,7 +226,7 @@ fn at_the_connection_limit_with_nobody_idle_the_answer_is_503() {
 
 #[test]
 fn what_all_clients_make_the_door_hold_is_bounded() {
-    let site = Site::with(Settings { buffered_bytes: 64 * 1024, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.tuning.buffered_bytes = 64 * 1024));
     let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16000\r\n\r\n";
     let mut clients: Vec<Client> = (0..12).map(|_| site.connect()).collect();
     for client in &mut clients {

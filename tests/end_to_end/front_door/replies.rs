@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gatepost::front_door::Settings;
 
-use super::support::{Client, Site, eventually, settings};
+use super::support::{Client, Site, changed, eventually, settings};
 
 #[test]
 fn a_request_comes_through_with_the_clients_address_and_an_id() {
@@ -175,21 +175,20 @@ fn readers_that_do_not(settings: Settings) {
 #[test]
 fn clients_that_never_read_hold_no_worker_for_long() {
     let long = Duration::from_secs(300);
-    readers_that_do_not(Settings {
-        hold_deadline: Duration::from_millis(200),
-        write_deadline: long,
-        ..settings()
-    });
-    readers_that_do_not(Settings {
-        hold_deadline: long,
-        write_deadline: Duration::from_millis(200),
-        ..settings()
-    });
+    readers_that_do_not(changed(settings(), |s| {
+        s.tuning.hold_timeout = Duration::from_millis(200);
+        s.tuning.write_timeout = long;
+    }));
+    readers_that_do_not(changed(settings(), |s| {
+        s.tuning.hold_timeout = long;
+        s.tuning.write_timeout = Duration::from_millis(200);
+    }));
 }
 
 #[test]
 fn a_client_that_reads_slowly_but_steadily_gets_all_of_a_long_reply() {
-    let site = Site::with(Settings { hold_deadline: Duration::from_millis(1000), ..settings() });
+    let site =
+        Site::with(changed(settings(), |s| s.tuning.hold_timeout = Duration::from_millis(1000)));
     let mut client = site.connect();
     client.send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
     let (mut count, mut piece) = (0, vec![0; 64 * 1024]);
@@ -214,6 +213,7 @@ fn a_panicking_worker_answers_500_and_the_next_request_is_served() {
 fn the_proxys_word_counts_only_when_it_is_trusted() {
     let request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1, 198.51.100.7\r\n\r\n";
     assert_eq!(Site::new().ask(request).seen("x-gatepost-client"), ["127.0.0.1"]);
-    let trusting = Settings { trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()], ..settings() };
+    let trusting =
+        changed(settings(), |s| s.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]);
     assert_eq!(Site::with(trusting).ask(request).seen("x-gatepost-client"), ["198.51.100.7"]);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gatepost::front_door::Settings;
 
-use super::support::{Client, Reply, Site, WORKERS, settings};
+use super::support::{Client, Reply, Site, WORKERS, changed, settings};
 
 /// An address in the network of this number.
 fn address(network: u8) -> [u8; 4] {
@@ -41,7 +41,7 @@ fn site(way: As, settings: Settings) -> Site {
         As::Peer => Vec::new(),
         As::Forwarded => vec!["127.0.0.1/32".parse().unwrap()],
     };
-    Site::with(Settings { trusted_proxies, ..settings })
+    Site::with(changed(settings, |s| s.trusted_proxies = trusted_proxies))
 }
 
 /// Hangs all hashing workers.
@@ -61,7 +61,7 @@ fn is_refused(reply: &Reply) -> bool {
 #[test]
 fn a_network_with_most_requests_in_the_waiting_list_gives_way_to_another() {
     for way in [As::Peer, As::Forwarded] {
-        let site = site(way, Settings { hashing_waiting: 3, ..settings() });
+        let site = site(way, changed(settings(), |s| s.hashing_queue = 3));
         let running = occupy(&site, way, 1);
         let mut flood: Vec<Client> = (0..3).map(|_| ask(&site, way, 1, "/hash/flood")).collect();
         let mut honest = ask(&site, way, 2, "/hash/honest");
@@ -82,7 +82,7 @@ fn a_network_with_most_requests_in_the_waiting_list_gives_way_to_another() {
 
 #[test]
 fn many_fresh_networks_evict_nobody_from_the_waiting_list() {
-    let site = Site::with(Settings { hashing_waiting: 3, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.hashing_queue = 3));
     let _running = occupy(&site, As::Peer, 1);
     let first = (2..5).map(|network| ask(&site, As::Peer, network, "/hash/x"));
     let mut first: Vec<Client> = first.collect();
@@ -98,7 +98,7 @@ fn many_fresh_networks_evict_nobody_from_the_waiting_list() {
 #[test]
 fn networks_are_served_in_turn_and_their_own_in_order() {
     for way in [As::Peer, As::Forwarded] {
-        let site = site(way, Settings { hashing_upstreams: 1, ..settings() });
+        let site = site(way, changed(settings(), |s| s.tuning.hashing_upstreams = 1));
         let running = ask(&site, way, 9, "/hash/gate");
         site.backend.wait_handled(1);
         let asked = [(1, "a1"), (1, "a2"), (1, "a3"), (2, "b1"), (1, "a4"), (3, "c1"), (2, "b2")];
@@ -115,7 +115,7 @@ fn networks_are_served_in_turn_and_their_own_in_order() {
 
 #[test]
 fn a_network_that_has_just_succeeded_is_next_among_equals_once_a_minute() {
-    let site = Site::with(Settings { hashing_upstreams: 1, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.tuning.hashing_upstreams = 1));
     // A success of a request that does not hash is none.
     assert_eq!(ask(&site, As::Peer, 2, "/x").reply().status, 200);
     assert_eq!(ask(&site, As::Peer, 3, "/hash/x").reply().status, 200);
@@ -157,7 +157,7 @@ fn is_heard(client: &mut Client) -> bool {
 
 #[test]
 fn whoever_makes_the_door_hold_most_gives_way_and_not_whoever_grows() {
-    let site = Site::with(Settings { buffered_bytes: 64 * 1024, ..settings() });
+    let site = Site::with(changed(settings(), |s| s.tuning.buffered_bytes = 64 * 1024));
     let mut flood: Vec<Client> = (0..400).map(|_| connect(&site, 1)).collect();
     for (n, client) in flood.iter_mut().enumerate() {
         // Long bodies, and then short heads until there is not the least room.
@@ -178,12 +178,11 @@ fn whoever_makes_the_door_hold_most_gives_way_and_not_whoever_grows() {
 #[test]
 fn whoever_does_not_read_a_long_reply_gives_way_too() {
     let long = Duration::from_secs(300);
-    let site = Site::with(Settings {
-        buffered_bytes: 64 * 1024,
-        hold_deadline: long,
-        write_deadline: long,
-        ..settings()
-    });
+    let site = Site::with(changed(settings(), |s| {
+        s.tuning.buffered_bytes = 64 * 1024;
+        s.tuning.hold_timeout = long;
+        s.tuning.write_timeout = long;
+    }));
     let mut deaf = connect(&site, 1);
     deaf.send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
     site.backend.wait_handled(1);
@@ -194,8 +193,10 @@ fn whoever_does_not_read_a_long_reply_gives_way_too() {
 #[test]
 fn a_body_counts_for_the_client_that_a_listed_proxy_names() {
     let proxies = vec!["127.0.0.1/32".parse().unwrap()];
-    let site =
-        Site::with(Settings { buffered_bytes: 64 * 1024, trusted_proxies: proxies, ..settings() });
+    let site = Site::with(changed(settings(), |s| {
+        s.tuning.buffered_bytes = 64 * 1024;
+        s.trusted_proxies = proxies;
+    }));
     let post = |from: &str, sent: usize| {
         let mut client = site.connect();
         let head = format!("POST /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {from}\r\n");
@@ -216,11 +217,10 @@ fn a_body_counts_for_the_client_that_a_listed_proxy_names() {
 fn a_handshake_is_not_sent_away_by_those_of_a_network_with_more() {
     let directory = tempfile::tempdir().unwrap();
     let certificate = super::tls::issue(directory.path());
-    let site = Site::with(Settings {
-        handshake_deadline: Duration::from_secs(300),
-        max_handshakes: 4,
-        ..super::tls::with_tls(directory.path())
-    });
+    let site = Site::with(changed(super::tls::with_tls(directory.path()), |s| {
+        s.tuning.handshake_timeout = Duration::from_secs(300);
+        s.tuning.max_handshakes = 4;
+    }));
     let silent = |network| {
         let mut client = connect(&site, network);
         client.try_send([0x16, 3, 1]);

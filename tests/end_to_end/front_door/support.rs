@@ -128,12 +128,17 @@ pub(super) const HOOKS: Hooks = Hooks { lane, problem };
 
 /// Settings with few connections and short names, for tests to change.
 pub(super) fn settings() -> Settings {
-    Settings {
-        ordinary_upstreams: 2 * WORKERS,
-        hashing_upstreams: WORKERS,
-        linger_deadline: Duration::from_millis(500),
-        ..Settings::default()
-    }
+    changed(Settings::default(), |s| {
+        s.tuning.ordinary_upstreams = 2 * WORKERS;
+        s.tuning.hashing_upstreams = WORKERS;
+        s.tuning.linger_timeout = Duration::from_millis(500);
+    })
+}
+
+/// Settings in which some are changed.
+pub(super) fn changed(mut settings: Settings, change: impl FnOnce(&mut Settings)) -> Settings {
+    change(&mut settings);
+    settings
 }
 
 pub(super) fn spawn_workers(

@@ -11,7 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::support::{Client, PATIENCE, Site, eventually, settings};
+use super::support::{Client, PATIENCE, Site, changed, eventually, settings};
 
 type Session = StreamOwned<ClientConnection, TcpStream>;
 
@@ -24,11 +24,10 @@ pub(super) fn issue(directory: &Path) -> CertificateDer<'static> {
 }
 
 pub(super) fn with_tls(directory: &Path) -> Settings {
-    Settings {
-        tls_certificate: Some(directory.join("certificate.pem")),
-        tls_key: Some(directory.join("key.pem")),
-        ..settings()
-    }
+    changed(settings(), |s| {
+        s.tls_certificate = Some(directory.join("certificate.pem"));
+        s.tls_key = Some(directory.join("key.pem"));
+    })
 }
 
 fn connect(
@@ -144,10 +143,9 @@ fn slow_handshakes(site: &Site) -> Vec<Client> {
 fn slow_handshakes_end_in_time() {
     let directory = tempfile::tempdir().unwrap();
     let certificate = issue(directory.path());
-    let site = Site::with(Settings {
-        handshake_deadline: Duration::from_secs(3),
-        ..with_tls(directory.path())
-    });
+    let site = Site::with(changed(with_tls(directory.path()), |s| {
+        s.tuning.handshake_timeout = Duration::from_secs(3);
+    }));
     let slow = slow_handshakes(&site);
     let mut session = connect(&site, &certificate, &rustls::version::TLS13).unwrap();
     assert!(ask(&mut session, "/x").contains("200"));
@@ -160,11 +158,10 @@ fn slow_handshakes_end_in_time() {
 fn when_there_are_many_handshakes_the_oldest_give_way() {
     let directory = tempfile::tempdir().unwrap();
     let certificate = issue(directory.path());
-    let site = Site::with(Settings {
-        handshake_deadline: Duration::from_secs(300),
-        max_handshakes: 4,
-        ..with_tls(directory.path())
-    });
+    let site = Site::with(changed(with_tls(directory.path()), |s| {
+        s.tuning.handshake_timeout = Duration::from_secs(300);
+        s.tuning.max_handshakes = 4;
+    }));
     let mut slow = slow_handshakes(&site);
     let mut session = connect(&site, &certificate, &rustls::version::TLS13).unwrap();
     assert!(ask(&mut session, "/x").contains("200"));
@@ -180,10 +177,9 @@ fn when_there_are_many_handshakes_the_oldest_give_way() {
 fn a_renewed_certificate_is_picked_up_without_dropping_anyone() {
     let directory = tempfile::tempdir().unwrap();
     let old = issue(directory.path());
-    let site = Site::with(Settings {
-        tls_check_interval: Duration::from_secs(3600),
-        ..with_tls(directory.path())
-    });
+    let site = Site::with(changed(with_tls(directory.path()), |s| {
+        s.tuning.tls_check_interval = Duration::from_secs(3600);
+    }));
     let version = &rustls::version::TLS13;
     let mut before = connect(&site, &old, version).unwrap();
     assert!(ask(&mut before, "/x").contains("200"));
@@ -202,10 +198,9 @@ fn a_renewed_certificate_is_picked_up_without_dropping_anyone() {
 fn files_that_change_are_noticed() {
     let directory = tempfile::tempdir().unwrap();
     let old = issue(directory.path());
-    let site = Site::with(Settings {
-        tls_check_interval: Duration::from_millis(20),
-        ..with_tls(directory.path())
-    });
+    let site = Site::with(changed(with_tls(directory.path()), |s| {
+        s.tuning.tls_check_interval = Duration::from_millis(20);
+    }));
     let version = &rustls::version::TLS12;
     assert!(connect(&site, &old, version).is_ok());
     let new = issue(directory.path());

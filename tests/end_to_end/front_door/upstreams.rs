@@ -10,7 +10,9 @@ use std::time::Duration;
 use gatepost::front_door::{Address, Door, Listener, Settings, Upstreams};
 
 use super::abuse::alone;
-use super::support::{Backend, Client, HOOKS, PATIENCE, Site, eventually, settings, spawn_workers};
+use super::support::{
+    Backend, Client, HOOKS, PATIENCE, Site, changed, eventually, settings, spawn_workers,
+};
 
 /// A door before private sockets that a test serves itself.
 fn door_before(directory: &tempfile::TempDir, settings: Settings) -> (Door, std::net::SocketAddr) {
@@ -25,7 +27,7 @@ fn door_before(directory: &tempfile::TempDir, settings: Settings) -> (Door, std:
 #[test]
 fn connections_opened_together_are_all_served_at_once() {
     for _ in 0..5 {
-        let site = Site::with(Settings { ordinary_upstreams: 16, ..settings() });
+        let site = Site::with(changed(settings(), |s| s.tuning.ordinary_upstreams = 16));
         let mut clients: Vec<Client> = (0..32).map(|_| site.connect()).collect();
         for client in &mut clients {
             client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -67,7 +69,7 @@ fn a_connection_is_opened_only_when_the_former_has_answered() {
 fn requests_wait_for_a_backend_that_is_late_and_hear_503_when_it_does_not_come() {
     let directory = tempfile::tempdir().unwrap();
     let waiting = Duration::from_secs(2);
-    let settings = Settings { ordinary_waiting_deadline: waiting, ..settings() };
+    let settings = changed(settings(), |s| s.tuning.ordinary_queue_timeout = waiting);
     let (_door, address) = door_before(&directory, settings);
     let mut client = Client::to(address);
     let reply = client.get("/x");
@@ -132,7 +134,7 @@ fn scripted(
 }
 
 fn one_upstream() -> Settings {
-    Settings { ordinary_upstreams: 1, ..settings() }
+    changed(settings(), |s| s.tuning.ordinary_upstreams = 1)
 }
 
 #[test]
@@ -227,11 +229,10 @@ fn a_reply_that_breaks_off_is_cut_short_and_one_that_makes_no_sense_is_503() {
 
 #[test]
 fn workers_that_hang_are_not_given_more_requests_than_there_are_connections() {
-    let site = Site::with(Settings {
-        request_deadline: Duration::from_millis(50),
-        ordinary_waiting_deadline: Duration::from_millis(50),
-        ..settings()
-    });
+    let site = Site::with(changed(settings(), |s| {
+        s.request_timeout = Duration::from_millis(50);
+        s.tuning.ordinary_queue_timeout = Duration::from_millis(50);
+    }));
     for _ in 0..30 {
         assert_eq!(site.get("/gate").status, 503);
     }
@@ -250,12 +251,11 @@ fn workers_that_hang_are_not_given_more_requests_than_there_are_connections() {
 fn a_reply_before_the_body_was_read_does_not_mix_the_body_with_the_next_request() {
     // Far more than a private socket's buffer takes at once.
     let length = 4 << 20;
-    let site = Site::with(Settings {
-        body_bytes: length,
-        ordinary_waiting_bytes: 2 * length,
-        ordinary_upstreams: 1,
-        ..settings()
-    });
+    let site = Site::with(changed(settings(), |s| {
+        s.tuning.body_bytes = length;
+        s.tuning.ordinary_queue_bytes = 2 * length;
+        s.tuning.ordinary_upstreams = 1;
+    }));
     let mut client = site.connect();
     let filler = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
     let body = filler.repeat(length / filler.len());
@@ -277,7 +277,7 @@ fn a_backend_that_no_longer_accepts_is_a_failure_and_what_runs_is_still_answered
     let path = directory.path().join("ordinary");
     let listener = UnixListener::bind(&path).unwrap();
     let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-    let settings = Settings { ordinary_upstreams: 2, ..settings() };
+    let settings = changed(settings(), |s| s.tuning.ordinary_upstreams = 2);
     let (door, address) = door_before(&directory, settings);
     let (mut socket, _) = listener.accept().unwrap();
     let mut piece = [0; 4096];

@@ -12,7 +12,7 @@ fn the_command_lists_rotates_and_encrypts_keys_beside_a_running_service() {
         let url = conninfo(&CLUSTER, "gatepost_app", APP_PASSWORD, &database);
         command.env("GATEPOST_DATABASE_URL", url);
         if !key.is_empty() {
-            command.env("GATEPOST_TOKENS_ENCRYPTION_KEY", key);
+            command.env("GATEPOST_ENCRYPTION_KEY", key);
         }
         run(&mut command, "")
     };
@@ -28,7 +28,7 @@ fn the_command_lists_rotates_and_encrypts_keys_beside_a_running_service() {
     assert_eq!(next[0][2], "next");
     assert_eq!(shown(&success(&command(&["signing-key", "list"], ""))).len(), 2);
     let text = failure(&command(&["signing-key", "reencrypt"], ""), 1);
-    assert!(text.contains("tokens.encryption_key: is not set"), "{text}");
+    assert!(text.contains("encryption.key: is not set"), "{text}");
     let text = success(&command(&["signing-key", "reencrypt"], SECRET));
     assert!(text.contains(&format!("signing key {}\n", list[0][0])), "{text}");
     assert!(text.ends_with("\nencrypted 5 key(s)\n"), "{text}");

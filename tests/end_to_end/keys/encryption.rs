@@ -43,7 +43,7 @@ fn private_keys_lie_encrypted_in_the_database_and_the_encryption_key_can_be_chan
     let other = "another encryption key of 32 bytes";
     for refused in [start(None, None), start(Some(other), None)] {
         let Err(Error::Startup(text)) = refused else { panic!("started") };
-        assert!(text.contains("tokens.encryption_key_previous"), "{text}");
+        assert!(text.contains("encryption.previous_key"), "{text}");
     }
     let both = start(Some(other), Some(SECRET)).unwrap();
     assert_eq!(names(&both), first);
@@ -68,7 +68,7 @@ fn no_token_key_or_secret_is_in_a_dump_or_in_a_log() {
     let mut command = home.command(&["serve"]);
     command
         .env("GATEPOST_DATABASE_URL", conninfo(&CLUSTER, "gatepost_app", APP_PASSWORD, &database))
-        .env("GATEPOST_TOKENS_ENCRYPTION_KEY", SECRET)
+        .env("GATEPOST_ENCRYPTION_KEY", SECRET)
         .env("GATEPOST_LOG_LEVEL", "trace");
     let service = Running::start(&mut command);
     // The same keys, to know what to look for.
@@ -138,5 +138,5 @@ fn production_asks_for_an_encryption_key() {
     let mut command = home.command(&["serve"]);
     command.env("APP_SETTINGS", "production").env("GATEPOST_DATABASE_PRIVATE", "true");
     let text = failure(&run(&mut command, ""), 1);
-    assert!(text.contains("tokens.encryption_key: production needs it"), "{text}");
+    assert!(text.contains("encryption.key: production needs it"), "{text}");
 }

@@ -1,7 +1,8 @@
 //! Rows of keys that somebody else wrote, changed, damaged or brought back.
 
 use super::{SECRET, encrypted, header, jwks};
-use crate::support::program::{Home, Running, failure, run, success};
+use crate::support::embedded;
+use crate::support::program::{Home, failure, run, success};
 use crate::support::{
     APP_PASSWORD, CLUSTER, PASSWORD, TestServer, Tokens, client, conninfo, new_database, problem,
 };
@@ -66,7 +67,7 @@ impl Place {
 
     /// Opens what a command or a service would.
     fn open(&self) -> gatepost::Result<App> {
-        let key = self.server.app().config().tokens.encryption_key.as_ref();
+        let key = self.server.app().config().encryption.key.as_ref();
         App::open(encrypted(self.database(), key.map(gatepost::secret::Secret::expose), None))
     }
 
@@ -95,7 +96,7 @@ fn command(home: &Home, database: &str, arguments: &[&str]) -> Command {
     let mut command = home.command(arguments);
     command
         .env("GATEPOST_DATABASE_URL", conninfo(&CLUSTER, "gatepost_app", APP_PASSWORD, database))
-        .env("GATEPOST_TOKENS_ENCRYPTION_KEY", SECRET)
+        .env("GATEPOST_ENCRYPTION_KEY", SECRET)
         .env("GATEPOST_PASSWORDS_ITERATIONS", "1000");
     command
 }
@@ -369,9 +370,8 @@ fn a_malformed_row_is_named_and_its_name_is_escaped() {
 #[test]
 fn a_running_service_keeps_its_keys_beside_a_plain_row_and_says_so_once() {
     let (home, database) = (Home::new(), new_database());
-    let mut command = command(&home, &database, &["serve"]);
-    command.env("GATEPOST_TOKENS_KEY_CHECK_INTERVAL", "1s");
-    let service = Running::start(&mut command);
+    let command = command(&home, &database, &["serve"]);
+    let service = embedded::start(&command, &[("KEY_CHECK_INTERVAL", "1000")]);
     let before = jwks(&service.url);
     let post = |target: &str| {
         let body = json!({"login": "alice", "password": PASSWORD});

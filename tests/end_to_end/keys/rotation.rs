@@ -87,7 +87,7 @@ fn keys_rotate_by_themselves_and_sessions_outlive_it() {
 #[test]
 fn tokens_issued_while_keys_rotate_are_all_good() {
     let pair = Pair::start(|config| {
-        config.tokens.key_check_interval = Duration::from_secs(1);
+        config.tokens.tuning.key_check_interval = Duration::from_secs(1);
         config.tokens.key_publication = Duration::from_secs(2);
         config.tokens.key_rotation = Duration::from_secs(4);
         config.server.workers = 8;
@@ -150,7 +150,8 @@ fn replacing_leaked_keys_ends_every_token_and_every_session() {
 #[test]
 fn an_unknown_key_in_a_token_makes_an_instance_look_again() {
     // This one reads the keys so seldom that it is not by chance.
-    let pair = Pair::start(|config| config.tokens.key_check_interval = Duration::from_secs(3_600));
+    let pair =
+        Pair::start(|config| config.tokens.tuning.key_check_interval = Duration::from_secs(3_600));
     let id = pair.first.register("alice");
     std::thread::sleep(Duration::from_millis(1_100));
     gatepost::signing_keys::replace(pair.first.app()).unwrap();
@@ -185,7 +186,7 @@ fn instances_of_different_algorithms_understand_each_other() {
 fn a_program_that_embeds_the_operations_alone_rotates_as_well() {
     let database = new_database();
     let mut settings = config(&database);
-    settings.tokens.key_check_interval = Duration::from_secs(1);
+    settings.tokens.tuning.key_check_interval = Duration::from_secs(1);
     let app = gatepost::App::open(settings).unwrap();
     let mut sql = CLUSTER.admin(&database).connect(postgres::NoTls).unwrap();
     let past = "UPDATE gatepost.signing_keys SET signs_from = signs_from - interval '89.99 days'";

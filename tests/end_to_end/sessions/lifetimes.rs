@@ -52,10 +52,10 @@ fn a_user_has_so_many_sessions_and_a_further_login_ends_the_oldest() {
 
 #[test]
 fn sessions_that_are_over_are_swept_by_the_running_service() {
-    let server = TestServer::with(|c| c.sessions.sweep_interval = Duration::from_secs(1));
+    let server = TestServer::with(|c| c.sessions.tuning.sweep_interval = Duration::from_secs(1));
     let second = Service::start({
         let mut config = config(&server.database);
-        config.sessions.sweep_interval = Duration::from_secs(1);
+        config.sessions.tuning.sweep_interval = Duration::from_secs(1);
         config
     })
     .unwrap();

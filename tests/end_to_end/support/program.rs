@@ -109,12 +109,24 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::spawn(command, false)
+    }
+
+    /// As [`Running::start`], of a service in a process that has said other things first.
+    pub(crate) fn start_within_a_test(command: &mut Command) -> Self {
+        Self::spawn(command, true)
+    }
+
+    fn spawn(command: &mut Command, other_lines: bool) -> Self {
         let log = tempfile::NamedTempFile::new().unwrap();
         command.stdout(Stdio::piped()).stderr(log.reopen().unwrap());
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
+        let is_it = |line: &str| line.starts_with("listening on ") || !other_lines;
+        while stdout.read_line(&mut line).unwrap() > 0 && !is_it(&line) {
+            line.clear();
+        }
         let Some(url) = line.strip_prefix("listening on ") else {
             let errors = std::fs::read_to_string(log.path()).unwrap();
             panic!("the service did not start: {line:?} {errors}");

@@ -1,0 +1,177 @@
+//! Takes the settings out of a file's text and out of an environment, one at a time.
+//!
+//! What is wrong is collected and the rest is read on.
+
+use super::platform::is_of_platform;
+use super::{CONFIG_VARIABLE, Loaded, Origin, PREFIX};
+use crate::config::{Config, Profile, Setting, retired, table};
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use std::collections::BTreeMap;
+use toml::de::{DeTable, DeValue};
+
+/// A configuration that is being put together.
+pub(super) struct Loader {
+    table: Vec<Setting>,
+    pub(super) loaded: Loaded,
+    faults: Vec<String>,
+}
+
+impl Loader {
+    pub(super) fn new(profile: Profile) -> Self {
+        let loaded = Loaded {
+            config: Config::new(profile),
+            origins: BTreeMap::new(),
+            passed_over: Vec::new(),
+        };
+        Self { table: table(), loaded, faults: Vec::new() }
+    }
+
+    pub(super) fn finish(mut self) -> Result<Loaded> {
+        if let Err(Error::Configuration(faults)) = self.loaded.config.validate() {
+            self.faults.extend(faults);
+        }
+        if self.faults.is_empty() {
+            Ok(self.loaded)
+        } else {
+            Err(Error::Configuration(self.faults))
+        }
+    }
+
+    pub(super) fn file(&mut self, name: &str, text: &str) {
+        let document = match DeTable::parse(text) {
+            Ok(document) => document,
+            Err(e) => {
+                let line = line_of(text, e.span().map_or(0, |span| span.start));
+                // The message alone: the error shown whole quotes the line, and a secret in it.
+                return self.faults.push(format!("{name}:{line}: {}", e.message()));
+            }
+        };
+        for (section, content) in document.get_ref() {
+            let at = line_of(text, section.span().start);
+            match content.get_ref() {
+                DeValue::Table(keys) if self.knows_section(section.get_ref()) => {
+                    self.section(name, text, section.get_ref(), keys);
+                }
+                _ => self.faults.push(format!(
+                    "{name}:{at}: unknown section [{}]; there are {}",
+                    section.get_ref(),
+                    self.sections()
+                )),
+            }
+        }
+    }
+
+    fn section(&mut self, name: &str, text: &str, section: &str, keys: &DeTable<'_>) {
+        for (key, value) in keys {
+            let origin = Origin::File(name.to_owned(), line_of(text, key.span().start));
+            match plain(value.get_ref(), self.is_list(section, key.get_ref())) {
+                Some(value) => self.set(section, key.get_ref(), &value, origin),
+                None => self.faults.push(format!(
+                    "{origin}: {section}.{}: a value of type {} does not fit here",
+                    key.get_ref(),
+                    value.get_ref().type_str()
+                )),
+            }
+        }
+    }
+
+    pub(super) fn environment(&mut self, env: &BTreeMap<String, String>) {
+        for (name, value) in env {
+            let Some(rest) = name.strip_prefix(PREFIX) else {
+                continue;
+            };
+            if name == CONFIG_VARIABLE {
+                continue;
+            }
+            if is_of_platform(rest) {
+                self.loaded.passed_over.push(name.clone());
+                continue;
+            }
+            let lower = rest.to_lowercase();
+            let (section, key) = lower.split_once('_').unwrap_or((&lower, ""));
+            self.set(section, key, value, Origin::Environment(name.clone()));
+        }
+    }
+
+    /// Sets one value, or the value that the file named by a secret's `_file` twin holds.
+    fn set(&mut self, section: &str, key: &str, value: &str, origin: Origin) {
+        let twin = key.strip_suffix("_file");
+        let found = self.table.iter().find(|setting| {
+            setting.section == section
+                && (setting.key == key || (setting.secret && Some(setting.key) == twin))
+        });
+        let Some(setting) = found else {
+            let fault = retired::message(section, key).unwrap_or_else(|| {
+                format!("unknown setting {section}.{key}; {}", self.hint(section))
+            });
+            return self.faults.push(format!("{origin}: {fault}"));
+        };
+        let place = (setting.section, setting.key);
+        if self.loaded.origins.get(&place).is_some_and(|earlier| same_layer(earlier, &origin)) {
+            let fault = format!("{origin}: {section}.{} and its _file twin are both set", place.1);
+            return self.faults.push(fault);
+        }
+        let config = &mut self.loaded.config;
+        let outcome = if setting.key == key {
+            (setting.set)(config, value)
+        } else {
+            Secret::read_file(value).and_then(|secret| (setting.set)(config, secret.expose()))
+        };
+        match outcome {
+            Ok(()) => drop(self.loaded.origins.insert(place, origin)),
+            // The value of a secret must not appear, whatever is wrong with it.
+            Err(fault) => self.faults.push(format!("{origin}: {section}.{key}: {fault}")),
+        }
+    }
+
+    /// Whether an array may stand here. Of what is unknown the name is the fault.
+    fn is_list(&self, section: &str, key: &str) -> bool {
+        let of_name = |setting: &&Setting| setting.section == section && setting.key == key;
+        self.table.iter().find(of_name).is_none_or(|setting| setting.list)
+    }
+
+    fn knows_section(&self, section: &str) -> bool {
+        self.table.iter().any(|setting| setting.section == section)
+    }
+
+    fn sections(&self) -> String {
+        let mut names: Vec<&str> = self.table.iter().map(|setting| setting.section).collect();
+        names.dedup();
+        names.join(", ")
+    }
+
+    fn hint(&self, section: &str) -> String {
+        if !self.knows_section(section) {
+            return format!("the sections are {}", self.sections());
+        }
+        let of_section = self.table.iter().filter(|setting| setting.section == section);
+        let names: Vec<&str> = of_section.map(|setting| setting.key).collect();
+        format!("[{section}] has {}", names.join(", "))
+    }
+}
+
+/// Whether two places are of one layer, where the later must not silently win.
+fn same_layer(a: &Origin, b: &Origin) -> bool {
+    std::mem::discriminant(a) == std::mem::discriminant(b)
+}
+
+/// A TOML value as the text that the environment would hold.
+fn plain(value: &DeValue<'_>, list: bool) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().to_owned()),
+        DeValue::Boolean(truth) => Some(truth.to_string()),
+        DeValue::Array(items) if list => {
+            let texts = items.iter().map(|item| item.get_ref().as_str());
+            // As an array, so that a comma in an entry stays one.
+            serde_json::to_string(&texts.collect::<Option<Vec<_>>>()?).ok()
+        }
+        _ => None,
+    }
+}
+
+/// The line, counted from 1, of a byte position.
+fn line_of(text: &str, position: usize) -> usize {
+    text.bytes().take(position).filter(|byte| *byte == b'\n').count() + 1
+}

@@ -1,0 +1,21 @@
+//! Variables that a container platform sets, and that only look like settings.
+
+/// What a container platform sets by itself for a service of our name, without the beginning. No
+/// section is ever called so.
+pub(super) fn is_of_platform(rest: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_name = |text: &str| {
+        !text.is_empty()
+            && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    };
+    if matches!(rest, "PORT" | "SERVICE_HOST" | "SERVICE_PORT") {
+        return true;
+    }
+    if let Some(name) = rest.strip_prefix("SERVICE_PORT_") {
+        return is_name(name);
+    }
+    let mut parts = rest.strip_prefix("PORT_").unwrap_or_default().splitn(3, '_');
+    let number = parts.next().is_some_and(is_number);
+    let protocol = matches!(parts.next(), Some("TCP" | "UDP" | "SCTP"));
+    number && protocol && matches!(parts.next(), None | Some("PROTO" | "PORT" | "ADDR"))
+}

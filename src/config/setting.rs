@@ -1,0 +1,259 @@
+//! The declaration of a setting, from which everything else about it is made: the field with its
+//! documentation, the line in the table, the default, the check of its range, and its entry in
+//! `docs/settings.md`.
+//!
+//! A section is declared with [`section!`], once for each file of `config/`. Defaults and ranges are
+//! written there as an operator would write them. The first paragraph of a setting's documentation
+//! says what it does, those after it why its default is what it is. What no operator has a reason to
+//! touch is declared with [`tuning!`], in the same form: only a program that embeds Gatepost, or a
+//! test, can reach it.
+
+use super::values::Value;
+use super::{Config, Profile};
+
+/// One setting: its name, how it is read and shown, and what the reference says of it.
+pub(crate) struct Setting {
+    pub(crate) section: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) secret: bool,
+    pub(crate) list: bool,
+    pub(crate) set: fn(&mut Config, &str) -> Result<(), String>,
+    pub(crate) show: fn(&Config) -> String,
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the reference, which a test makes"))]
+    pub(crate) reference: Reference,
+}
+
+impl Setting {
+    /// Its name, as messages say it.
+    pub(crate) fn name(&self) -> String {
+        format!("{}.{}", self.section, self.key)
+    }
+
+    /// The variable of the environment that sets it.
+    #[cfg(test)]
+    pub(crate) fn variable(&self) -> String {
+        format!("GATEPOST_{}_{}", self.section, self.key).to_uppercase()
+    }
+}
+
+/// What the reference says of a setting beside its name.
+#[cfg_attr(not(test), expect(dead_code, reason = "for the reference, which a test makes"))]
+pub(crate) struct Reference {
+    /// The lines of its documentation.
+    pub(crate) lines: &'static [&'static str],
+    /// What kind of value it takes.
+    pub(crate) form: &'static str,
+    /// Its default, as it would be written; empty for none.
+    pub(crate) default: &'static str,
+    /// The profiles that have another default, with that one.
+    pub(crate) special: &'static [(&'static str, &'static str)],
+    /// The range, in words; empty where every value of the form is taken.
+    pub(crate) range: &'static str,
+}
+
+/// Whether the value of this field must never be shown.
+pub(super) fn is_secret<T: Value>(_: fn(&Config) -> &T) -> bool {
+    T::SECRET
+}
+
+/// Whether this field holds several values.
+pub(super) fn is_list<T: Value>(_: fn(&Config) -> &T) -> bool {
+    T::LIST
+}
+
+/// What kind of value this field takes.
+pub(super) fn form<T: Value>(_: fn(&Config) -> &T) -> &'static str {
+    T::FORM
+}
+
+/// The default in a profile.
+pub(super) fn default_of<T: Value>(
+    profile: Profile,
+    usual: &'static str,
+    special: &[(&str, &'static str)],
+) -> T {
+    let special = special.iter().find(|(name, _)| *name == profile.name());
+    declared(special.map_or(usual, |(_, text)| text))
+}
+
+/// A fault when a value is outside its range, and is not the one that is taken besides.
+pub(super) fn out_of_range<T: Value + PartialOrd>(
+    name: &str,
+    value: &T,
+    (least, most): (&str, &str),
+    besides: Option<&str>,
+    range: &str,
+) -> Option<String> {
+    let inside = *value >= declared(least) && *value <= declared(most);
+    let outside = !inside && besides.is_none_or(|text| *value != declared(text));
+    outside.then(|| format!("{name}: {} is outside the range {range}", value.show()))
+}
+
+/// A value that stands in a declaration. A test reads all of them.
+fn declared<T: Value>(text: &str) -> T {
+    T::parse(text).unwrap_or_else(|fault| panic!("a declaration holds {text:?}: {fault}"))
+}
+
+/// A default as the documentation of a field shows it.
+macro_rules! shown {
+    ("") => {
+        "none"
+    };
+    ($text:tt) => {
+        concat!("`", $text, "`")
+    };
+}
+
+/// A range in words.
+macro_rules! range {
+    () => {
+        ""
+    };
+    ($least:tt to $most:tt) => {
+        concat!($least, " to ", $most)
+    };
+    ($least:tt to $most:tt or $besides:tt) => {
+        concat!($least, " to ", $most, ", or ", $besides)
+    };
+}
+
+/// The value that is taken beside the range.
+macro_rules! besides {
+    () => {
+        None
+    };
+    ($besides:tt) => {
+        Some($besides)
+    };
+}
+
+/// Declares the settings of a section.
+macro_rules! section {
+    (
+        $(#[doc = $about:literal])+
+        $section:ident: $Section:ident $(with $Tuning:ident)? {$(
+            $(#[doc = $line:literal])+
+            $key:ident: $type:ty = $default:tt $(($profile:ident $special:tt))*
+                $(, $least:tt to $most:tt $(or $besides:tt)?)?;
+        )+}
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub struct $Section {
+            $(
+                $(#[doc = $line])+
+                #[doc = ""]
+                #[doc = concat!(
+                    "Default ", shown!($default), $("; in ", stringify!($profile), " ",
+                    shown!($special),)* ". " $(, "Range: ", range!($least to $most $(or $besides)?),
+                    ".")?
+                )]
+                pub $key: $type,
+            )+
+            $(
+                /// What is not for operators to set.
+                pub tuning: $Tuning,
+            )?
+        }
+
+        impl $Section {
+            #[doc = "What the section is about."]
+            #[cfg(test)]
+            pub(super) const ABOUT: (&str, &[&str]) = (stringify!($section), &[$($about),+]);
+
+            pub(super) fn new(profile: $crate::config::Profile) -> Self {
+                use $crate::config::setting::default_of;
+                Self {
+                    $($key: default_of(profile, $default, &[
+                        $((stringify!($profile), $special)),*
+                    ]),)+
+                    $(tuning: $Tuning::new(),)?
+                }
+            }
+
+            pub(super) fn settings() -> Vec<$crate::config::Setting> {
+                use $crate::config::setting::{Reference, Setting, form, is_list, is_secret};
+                vec![$(Setting {
+                    section: stringify!($section),
+                    key: stringify!($key),
+                    secret: is_secret(|config| &config.$section.$key),
+                    list: is_list(|config| &config.$section.$key),
+                    set: |config, text| {
+                        config.$section.$key = $crate::config::values::Value::parse(text)?;
+                        Ok(())
+                    },
+                    show: |config| $crate::config::values::Value::show(&config.$section.$key),
+                    reference: Reference {
+                        lines: &[$($line),+],
+                        form: form(|config| &config.$section.$key),
+                        default: $default,
+                        special: &[$((stringify!($profile), $special)),*],
+                        range: range!($($least to $most $(or $besides)?)?),
+                    },
+                }),+]
+            }
+
+            pub(super) fn out_of_range(&self) -> Vec<Option<String>> {
+                #[allow(unused_mut, clippy::allow_attributes, reason = "not all have a tuning")]
+                let mut faults = vec![$($($crate::config::setting::out_of_range(
+                    concat!(stringify!($section), ".", stringify!($key)),
+                    &self.$key,
+                    ($least, $most),
+                    besides!($($besides)?),
+                    range!($least to $most $(or $besides)?),
+                ),)?)+];
+                $(faults.extend($Tuning::out_of_range(&self.tuning));)?
+                faults
+            }
+        }
+    };
+}
+
+/// Declares what of a section is not for operators to set.
+macro_rules! tuning {
+    (
+        $section:ident: $Tuning:ident {$(
+            $(#[doc = $line:literal])+
+            $key:ident: $type:ty = $value:tt $(, $least:tt to $most:tt)?;
+        )+}
+    ) => {
+        #[doc = concat!(
+            "What of `[", stringify!($section), "]` no operator has a reason to touch. A program ",
+            "that embeds Gatepost, or a test, may."
+        )]
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub struct $Tuning {
+            $(
+                $(#[doc = $line])+
+                #[doc = ""]
+                #[doc = concat!("`", $value, "`." $(, " Range: ", range!($least to $most), ".")?)]
+                pub $key: $type,
+            )+
+        }
+
+        impl $Tuning {
+            /// Every name with its value, as they would be written.
+            pub(super) const FIXED: &[(&str, &str)] = &[
+                $((concat!(stringify!($section), ".", stringify!($key)), $value)),+
+            ];
+
+            fn new() -> Self {
+                use $crate::config::setting::default_of;
+                let profile = $crate::config::Profile::Development;
+                Self { $($key: default_of(profile, $value, &[])),+ }
+            }
+
+            fn out_of_range(&self) -> Vec<Option<String>> {
+                vec![$($($crate::config::setting::out_of_range(
+                    concat!(stringify!($section), ".tuning.", stringify!($key)),
+                    &self.$key,
+                    ($least, $most),
+                    None,
+                    range!($least to $most),
+                ),)?)+]
+            }
+        }
+    };
+}
