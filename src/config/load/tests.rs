@@ -161,7 +161,7 @@ fn an_old_name_is_refused_with_what_became_of_it() {
         "[server]\nhead_deadline = \"1s\"\nlinger_bytes = 1\n",
         &[
             ("GATEPOST_SERVER_STOP_DEADLINE", "1s"),
-            ("GATEPOST_ENCRYPTION_KEY_FILE", "/does/not/matter"),
+            ("GATEPOST_TOKENS_ENCRYPTION_KEY_FILE", "/does/not/matter"),
             ("GATEPOST_DATABASE_POOL_WAIT", "1s"),
         ],
     );
@@ -170,7 +170,7 @@ fn an_old_name_is_refused_with_what_became_of_it() {
         ":3: server.linger_bytes is no longer a setting: it is 1048576",
         "environment GATEPOST_SERVER_STOP_DEADLINE: server.stop_deadline is now \
          server.shutdown_timeout",
-        "environment GATEPOST_ENCRYPTION_KEY_FILE: tokens.encryption_key_file is now \
+        "environment GATEPOST_TOKENS_ENCRYPTION_KEY_FILE: tokens.encryption_key_file is now \
          encryption.key_file",
         "environment GATEPOST_DATABASE_POOL_WAIT: database.pool_wait is no longer a setting: \
          it is 2s",
