@@ -7,9 +7,8 @@
 mod store;
 mod types;
 
-use crate::access::key;
 pub use crate::access::key::PresentedApiKey;
-use crate::access::{Caller, Right, authorize, authorize_change};
+use crate::access::{Caller, Right, authorize, authorize_change, key};
 pub use crate::access::{Scope, Scopes};
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
@@ -30,12 +29,12 @@ pub fn create(
 ) -> Result<(ApiKey, Secret)> {
     let secret = key::generate();
     let presented = PresentedApiKey::parse(secret.expose())?;
-    let audit = Writer::new(app, caller)?;
+    let audit = Writer::new(app)?;
     let stored = app.database()?.with_transaction(|tx| {
-        authorize_change(tx, caller, Right::Admin)?;
+        let actor = authorize_change(tx, caller, Right::Admin)?;
         let stored = store::insert(tx, name, presented, scopes)?;
         let detail = format!("key {} ({scopes})", stored.id);
-        audit.record(tx, &Event::new(Action::CreateApiKey, None).with_detail(&detail))?;
+        audit.record(tx, actor, &Event::new(Action::CreateApiKey, None).with_detail(&detail))?;
         Ok(stored)
     })?;
     Ok((stored, secret))
@@ -59,14 +58,14 @@ pub fn list(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
 /// [`Error::NoSuchApiKey`] when there is none, or it is revoked already; [`Error::TokenMissing`],
 /// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
 pub fn revoke(app: &App, caller: &Caller, which: &ApiKeyRef) -> Result<ApiKey> {
-    let (audit, database) = (Writer::new(app, caller)?, app.database()?);
+    let (audit, database) = (Writer::new(app)?, app.database()?);
     database.read(|conn| authorize(conn, caller, Right::Admin))?;
     database.with_transaction(|tx| {
         // The key before the user, as changes that are made with a key take them.
         let revoked = store::revoke(tx, which)?.ok_or(Error::NoSuchApiKey)?;
-        authorize_change(tx, caller, Right::Admin)?;
+        let actor = authorize_change(tx, caller, Right::Admin)?;
         let detail = format!("key {}", revoked.id);
-        audit.record(tx, &Event::new(Action::RevokeApiKey, None).with_detail(&detail))?;
+        audit.record(tx, actor, &Event::new(Action::RevokeApiKey, None).with_detail(&detail))?;
         Ok(revoked)
     })
 }

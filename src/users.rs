@@ -42,18 +42,20 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
     if by_oneself {
         limits::registration(app)?;
     }
-    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app, caller)?);
+    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app)?);
     let database = app.database()?;
     let hash = app.hash(password)?.to_string();
     database.with_transaction(|tx| {
-        if admins_only {
-            authorize_change(tx, caller, Right::Register)?;
-        }
+        let actor = if admins_only {
+            authorize_change(tx, caller, Right::Register)?
+        } else {
+            caller.actor(tx)?
+        };
         let user = store::insert(tx, login, &hash, false)?;
         if by_oneself {
             limits::registered(tx, &counters, user.id)?;
         }
-        audit.record(tx, &Event::new(Action::Register, Some(user.id)))?;
+        audit.record(tx, actor, &Event::new(Action::Register, Some(user.id)))?;
         Ok(user)
     })
 }
@@ -64,17 +66,17 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
 /// # Errors
 /// As [`show`], and [`Error::LastAdmin`].
 pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
-    let audit = Writer::new(app, caller)?;
+    let audit = Writer::new(app)?;
     // Who has not the right to it must not lock the rows of others.
     find_as(app, caller, Right::Change(id), id)?;
     app.database()?.with_transaction(|tx| {
         let admins = Admins::lock_for(tx, caller, id)?;
-        authorize_change(tx, caller, Right::Change(id))?;
+        let actor = authorize_change(tx, caller, Right::Change(id))?;
         admins.can_spare(id, None)?;
         let user = store::delete(tx, id)?.ok_or(Error::NoSuchUser)?;
         admins.knew(&user)?;
         sessions::end_all(tx, app, id, None)?;
-        audit.record(tx, &Event::new(Action::DeleteUser, Some(id)))?;
+        audit.record(tx, actor, &Event::new(Action::DeleteUser, Some(id)))?;
         Ok(user)
     })
 }
@@ -85,13 +87,13 @@ pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],
 /// [`Error::NoSuchUser`], [`Error::LastAdmin`]; the faults of the database.
 pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<User> {
-    let audit = Writer::new(app, caller)?;
+    let audit = Writer::new(app)?;
     let detail = if admin { "admin" } else { "no admin" };
     app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
     app.database()?.with_transaction(|tx| {
         // Only who is one can be the last.
         let admins = (!admin).then(|| Admins::lock_for(tx, caller, id)).transpose()?;
-        authorize_change(tx, caller, Right::Appoint(id))?;
+        let actor = authorize_change(tx, caller, Right::Appoint(id))?;
         if let Some(admins) = &admins {
             admins.can_spare(id, None)?;
         }
@@ -100,7 +102,7 @@ pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<
             // Their claim says more than is true now.
             sessions::revoke_tokens(tx, id)?;
         }
-        audit.record(tx, &Event::new(Action::SetAdmin, Some(id)).with_detail(detail))?;
+        audit.record(tx, actor, &Event::new(Action::SetAdmin, Some(id)).with_detail(detail))?;
         Ok(user)
     })
 }
@@ -118,12 +120,16 @@ pub fn register_admin(
 ) -> Result<User> {
     app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
     app.check_strength(password, login.canonical())?;
-    let audit = Writer::new(app, caller)?;
+    let audit = Writer::new(app)?;
     let hash = app.hash(password)?.to_string();
     app.database()?.with_transaction(|tx| {
-        authorize_change(tx, caller, Right::Admin)?;
+        let actor = authorize_change(tx, caller, Right::Admin)?;
         let user = store::insert(tx, login, &hash, true)?;
-        audit.record(tx, &Event::new(Action::Register, Some(user.id)).with_detail("admin"))?;
+        audit.record(
+            tx,
+            actor,
+            &Event::new(Action::Register, Some(user.id)).with_detail("admin"),
+        )?;
         Ok(user)
     })
 }

@@ -93,16 +93,16 @@ impl fmt::Debug for PresentedApiKey {
 ///
 /// # Errors
 /// The faults of the database.
-pub(crate) fn id_of(conn: &mut Client, key: PresentedApiKey) -> Result<Option<i64>> {
+pub(crate) fn id_of(conn: &mut impl GenericClient, key: PresentedApiKey) -> Result<Option<i64>> {
     Ok(find(conn, key)?.map(|found| found.id))
 }
 
-/// What a key allows.
+/// The number of a key, and what it allows.
 ///
 /// # Errors
 /// [`Error::ApiKeyInvalid`] when there is no such key, or it is revoked; the faults of the
 /// database.
-pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<Scopes> {
+pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<(i64, Scopes)> {
     let found = find(conn, key)?.ok_or(Error::ApiKeyInvalid)?;
     record_use(conn, found)
 }
@@ -112,7 +112,7 @@ pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<Scopes> 
 ///
 /// # Errors
 /// As [`scopes`].
-pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Scopes> {
+pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<(i64, Scopes)> {
     let found = lock(tx, key)?.ok_or(Error::ApiKeyInvalid)?;
     record_use(tx, found)
 }
@@ -171,8 +171,9 @@ fn found(
 }
 
 /// Writes down that the key was used, once a minute at most. Where another request is doing so
-/// at this moment, nothing is written and nothing waits. Returns the key's scopes.
-fn record_use(conn: &mut impl GenericClient, found: FoundApiKey) -> Result<Scopes> {
+/// at this moment, nothing is written and nothing waits. Returns the key's number and its
+/// scopes.
+fn record_use(conn: &mut impl GenericClient, found: FoundApiKey) -> Result<(i64, Scopes)> {
     if found.unrecorded {
         let sql = concat!(
             "UPDATE gatepost.api_keys SET last_used_at = now() WHERE id =
@@ -182,7 +183,7 @@ fn record_use(conn: &mut impl GenericClient, found: FoundApiKey) -> Result<Scope
         );
         conn.execute_typed(sql, &[(&found.id, Type::INT8)])?;
     }
-    Ok(found.scopes)
+    Ok((found.id, found.scopes))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::event::{Action, Event};
 use super::head::Head;
 use super::store;
 use super::writer::Writer;
-use crate::access::Caller;
+use crate::access::Actor;
 use crate::app::App;
 use crate::app::set_back::{End, is_repaired};
 use crate::error::Result;
@@ -33,7 +33,7 @@ fn say(app: &App, sign: &str) -> Result<()> {
          somebody has changed rows"
     );
     let event = Event::new(Action::SetBack, None).with_detail(sign);
-    Writer::new(app, &Caller::Anonymous)?.record_alone(&event)
+    Writer::new(app)?.record_alone(Actor::Anonymous, &event)
 }
 
 /// Compares the end of the chain with where it was when this instance looked last. The chain only

@@ -3,7 +3,7 @@
 use super::store::{self, Credentials};
 use super::tokens::grant;
 use super::types::{Device, LoggedIn};
-use crate::access::Caller;
+use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::domain::{Login, UserId};
@@ -35,7 +35,7 @@ pub fn log_in_from(
     device: &Device,
 ) -> Result<LoggedIn> {
     let database = app.database()?;
-    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app, &Caller::Anonymous)?);
+    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app)?);
     let (outcome, credentials) =
         database.read(|conn| store::credentials(conn, login, &counters, app.nobody()))?;
     let attempt = Attempt::admitted(app, counters, outcome)?;
@@ -46,11 +46,11 @@ pub fn log_in_from(
     let Some(credentials) = credentials.filter(|_| verdict != Verdict::Wrong) else {
         let event = event.with_outcome(AuditOutcome::WrongPassword);
         let event = if user.is_some() { event } else { event.with_unknown(login) };
-        audit.failure(&attempt, &event)?;
+        audit.failure(&attempt, Actor::Anonymous, &event)?;
         return Err(Error::InvalidCredentials);
     };
     if let Some((outcome, error)) = credentials.refusal() {
-        audit.failure(&attempt, &event.with_outcome(outcome))?;
+        audit.failure(&attempt, Actor::Anonymous, &event.with_outcome(outcome))?;
         return Err(error);
     }
     if verdict == Verdict::RightButWeak {
@@ -63,10 +63,14 @@ pub fn log_in_from(
     }
     let opened = open(app, &credentials, device, |tx, user| {
         attempt.succeeded(tx, Some(user))?;
-        audit.record(tx, &event)
+        audit.record(tx, Actor::Anonymous, &event)
     });
     if let Err(Error::InvalidCredentials) = opened {
-        audit.failure(&attempt, &event.with_outcome(AuditOutcome::WrongPassword))?;
+        audit.failure(
+            &attempt,
+            Actor::Anonymous,
+            &event.with_outcome(AuditOutcome::WrongPassword),
+        )?;
     }
     opened
 }

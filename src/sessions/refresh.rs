@@ -10,7 +10,7 @@ use super::grace::{self, Deserves};
 use super::store;
 use super::tokens::grant;
 use super::types::LoggedIn;
-use crate::access::Caller;
+use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{Action, Event, Writer, set_back};
 use crate::domain::UserId;
@@ -90,7 +90,7 @@ fn read(app: &App, refresh_token: &str) -> Result<(RefreshKey, Ticket)> {
 fn decide(app: &App, ticket: Ticket) -> Result<RefreshOutcome> {
     let settings = &app.config().sessions;
     let grace = settings.refresh_grace;
-    let audit = Writer::new(app, &Caller::Anonymous)?;
+    let audit = Writer::new(app)?;
     app.database()?.with_transaction(|tx| {
         let Some(mut session) = store::lock(tx, ticket)? else {
             let sign = || {
@@ -130,7 +130,7 @@ fn decide(app: &App, ticket: Ticket) -> Result<RefreshOutcome> {
                 let user = UserId::stored(session.user_id);
                 let detail = format!("session {} was ended", ticket.session.id());
                 let event = Event::new(Action::ReuseRefreshToken, Some(user));
-                audit.record(tx, &event.with_detail(&detail))?;
+                audit.record(tx, Actor::Anonymous, &event.with_detail(&detail))?;
                 Ok(RefreshOutcome::Stolen(user))
             }
             Deserves::OfTheFuture => {
@@ -142,7 +142,7 @@ fn decide(app: &App, ticket: Ticket) -> Result<RefreshOutcome> {
                 let user = UserId::stored(session.user_id);
                 let detail = format!("session {}, since its row was set back", ticket.session.id());
                 let event = Event::new(Action::EndSession, Some(user));
-                audit.record(tx, &event.with_detail(&detail))?;
+                audit.record(tx, Actor::Anonymous, &event.with_detail(&detail))?;
                 let (session, shown) = (ticket.session, ticket.counter);
                 Ok(RefreshOutcome::SetBack(sign_of(session, shown, good)))
             }

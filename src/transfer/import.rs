@@ -2,7 +2,7 @@
 
 use super::line::{Existing, Fault, Incoming};
 use super::store;
-use crate::access::Caller;
+use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::error::{Error, Result};
@@ -126,12 +126,16 @@ fn insert(
         return Ok(());
     }
     let database = app.database()?;
-    let audit = Writer::new(app, &Caller::Trusted)?;
+    let audit = Writer::new(app)?;
     let inserted = database.with_transaction(|tx| {
         let inserted = store::insert(tx, &new)?;
         if !inserted.is_empty() {
             let detail = format!("{} users", inserted.len());
-            audit.record(tx, &Event::new(Action::ImportUsers, None).with_detail(&detail))?;
+            audit.record(
+                tx,
+                Actor::Operator,
+                &Event::new(Action::ImportUsers, None).with_detail(&detail),
+            )?;
         }
         Ok(inserted)
     })?;
