@@ -1,8 +1,8 @@
-//! API keys: what a program shows that is no user.
+//! API keys, for programs that act by themselves and not for a user.
 //!
-//! A key does what its scopes say and nothing beyond: it is never an admin, and nobody becomes one
-//! by it. They are made on the command line or by a program that embeds us; there is no call of
-//! the HTTP API for it.
+//! A key may do what its scopes say and nothing else. It is never an admin, and nobody becomes an
+//! admin through it. Keys are created on the command line or by a program that embeds us; the HTTP
+//! API has no call for it.
 
 mod store;
 mod types;
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 pub use types::{ApiKey, ApiKeyName, ApiKeyRef};
 
-/// Makes a key. It is returned here and never again: only its hash is kept.
+/// Creates a key. The key itself is returned here and never again: only its hash is kept.
 ///
 /// # Errors
 /// [`Error::ApiKeyNameTaken`], [`Error::TokenMissing`], [`Error::TokenInvalid`],
@@ -40,7 +40,7 @@ pub fn create(
     Ok((stored, secret))
 }
 
-/// All keys, the revoked ones too, in the order in which they were made.
+/// All keys, also the revoked ones, in the order in which they were created.
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the
@@ -52,7 +52,7 @@ pub fn list(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
     })
 }
 
-/// Revokes a key. From then on it is refused, and no change is under way that it allowed.
+/// Revokes a key. It is refused from then on, and no change that it allowed is still under way.
 ///
 /// # Errors
 /// [`Error::NoSuchApiKey`] when there is none, or it is revoked already; [`Error::TokenMissing`],

@@ -82,7 +82,9 @@
 //! may succeed later: [`Error::Unavailable`], [`Error::Overloaded`], [`Error::TooManyAttempts`]. After
 //! [`Error::ConnectionLost`] it is not known whether a change was made. The texts of
 //! [`Error::Unavailable`] and [`Error::Internal`] are for your log and not for clients: they may name
-//! hosts and SQL.
+//! hosts and SQL. They hold the text of the causes too. An error has no
+//! [`source`](std::error::Error::source), since what PostgreSQL says in detail repeats values of rows,
+//! such as logins.
 //!
 //! The library writes to the [`log`](https://docs.rs/log) facade and to nothing else. Texts in errors
 //! may hold what somebody outside has sent; [`printable`] makes them safe for a terminal.

@@ -28,10 +28,10 @@ pub use types::User;
 /// Registers a user.
 ///
 /// # Errors
-/// [`Error::WeakPassword`]; [`Error::LoginTaken`], however many register the same login at once,
-/// for all but one; with `access.registration = "admin"` [`Error::TokenMissing`],
-/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`];
-/// [`Error::TooManyAttempts`] where that is for anyone; the faults of the database.
+/// [`Error::WeakPassword`]; [`Error::LoginTaken`], also for all but one of those who register the
+/// same login at once. With `access.registration = "admin"`: [`Error::TokenMissing`],
+/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`]. Where anyone may register:
+/// [`Error::TooManyAttempts`]. The faults of the database.
 pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) -> Result<User> {
     let admins_only = app.config().access.registration == Registration::Admin;
     if admins_only {
@@ -60,14 +60,14 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
     })
 }
 
-/// Deletes a user and returns who it was. The user's sessions end, and the access tokens are
-/// refused from then on.
+/// Deletes a user and returns the user that was deleted. The user's sessions end, and their access
+/// tokens are refused from then on.
 ///
 /// # Errors
 /// As [`show`], and [`Error::LastAdmin`].
 pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
     let audit = Writer::new(app)?;
-    // Who has not the right to it must not lock the rows of others.
+    // A caller without the right must not lock the rows of others.
     find_as(app, caller, Right::Change(id), id)?;
     app.database()?.with_transaction(|tx| {
         let admins = Admins::lock_for(tx, caller, id)?;
@@ -81,7 +81,7 @@ pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
     })
 }
 
-/// Makes a user an admin, or no longer one. Effective on that user's next request.
+/// Makes a user an admin, or takes that away. It takes effect on the user's next request.
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],
@@ -91,7 +91,7 @@ pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<
     let detail = if admin { "admin" } else { "no admin" };
     app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
     app.database()?.with_transaction(|tx| {
-        // Only who is one can be the last.
+        // Only an admin can be the last one.
         let admins = (!admin).then(|| Admins::lock_for(tx, caller, id)).transpose()?;
         let actor = authorize_change(tx, caller, Right::Appoint(id))?;
         if let Some(admins) = &admins {
@@ -99,7 +99,7 @@ pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<
         }
         let user = store::set_admin(tx, id, admin)?.ok_or(Error::NoSuchUser)?;
         if !admin {
-            // Their claim says more than is true now.
+            // The claim in their tokens says more than is true now.
             sessions::revoke_tokens(tx, id)?;
         }
         audit.record(tx, actor, &Event::new(Action::SetAdmin, Some(id)).with_detail(detail))?;
@@ -107,7 +107,7 @@ pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<
     })
 }
 
-/// Makes a user who is an admin from the start.
+/// Registers a user who is an admin from the start.
 ///
 /// # Errors
 /// [`Error::WeakPassword`], [`Error::LoginTaken`], [`Error::TokenMissing`],

@@ -9,7 +9,7 @@ pub(crate) enum Actor {
     Anonymous,
     /// The user of this number.
     User(i64),
-    /// The program with the API key of this number; none for a key that there is not.
+    /// The program with the API key of this number; `None` for a key that does not exist.
     ApiKey(Option<i64>),
 }
 

@@ -20,7 +20,7 @@ const CHECKSUM: usize = 6;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A new key: `gp_`, 43 random letters and digits, and 6 that are a checksum of those before them.
-/// `gp_[0-9A-Za-z]{49}` finds one in a text, and the checksum tells it from what only looks so.
+/// `gp_[0-9A-Za-z]{49}` finds one in a text, and the checksum tells it from what only looks like one.
 pub(crate) fn generate() -> Secret {
     // In one piece from the start: growing would leave copies behind.
     let mut text = String::with_capacity(PREFIX.len() + RANDOM + CHECKSUM);
@@ -52,9 +52,9 @@ fn letter(digit: u32) -> char {
 /// A key that a caller has shown, as the hash under which it is stored.
 ///
 /// A plain SHA-256: unlike a password, a key has 256 random bits, so a slow hash would protect
-/// nothing and cost every request its time. It is found by an index over the hashes; what the
-/// time of that search tells about them helps nobody to a key, since whoever asks cannot choose
-/// the hash of what is asked.
+/// nothing and cost every request its time. It is found by an index over the hashes. The time of
+/// that search tells something about them, but leads nobody to a key, since a caller cannot choose
+/// the hash of what it presents.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PresentedApiKey([u8; 32]);
 
@@ -117,7 +117,7 @@ pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Res
     record_use(tx, found)
 }
 
-/// What of a key's row decides over its rights.
+/// The part of a key's row that decides its rights.
 struct FoundApiKey {
     id: i64,
     scopes: Scopes,
@@ -151,8 +151,8 @@ fn find(conn: &mut impl GenericClient, key: PresentedApiKey) -> Result<Option<Fo
     found(conn, find!(""), key)
 }
 
-/// The same, and it stays so until the transaction ends. Others who use the key at the same time
-/// do not wait for each other; only who revokes it does.
+/// The same, and it stays so until the transaction ends. Requests that use the key at the same time
+/// do not wait for each other; only its revocation waits.
 fn lock(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Option<FoundApiKey>> {
     found(tx, find!("FOR KEY SHARE"), key)
 }

@@ -34,7 +34,7 @@ pub fn log_out(app: &App, caller: &Caller, all: bool) -> Result<()> {
     })
 }
 
-/// Ends one session and returns which it was.
+/// Ends one session and returns it.
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`] for a session of somebody
@@ -73,9 +73,8 @@ pub(crate) fn end_in(tx: &mut Transaction<'_>, app: &App, session: SessionRef) -
     store::end(tx, id, Some(session.identity()), kept).map(drop)
 }
 
-/// Says that the access tokens handed out so far in the sessions of a user are worth less now than
-/// they say, to those who read the list of revocations. The user's row must have been changed
-/// before, in the same transaction: whoever issues a token holds it.
+/// Revokes the access tokens handed out so far in the sessions of a user, which go on: they claim more
+/// than is true now. The user's row must have been changed before, in the same transaction.
 pub(crate) fn revoke_tokens(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {
     store::revoke_tokens(tx, user, None)
 }
@@ -94,7 +93,7 @@ pub(crate) fn end_all(
     }
 }
 
-/// Ends the sessions whose refresh tokens are derived from a key of before this generation, some
+/// Ends the sessions whose refresh tokens are derived from a key before this generation, a few
 /// hundred at a time.
 pub(crate) fn end_of_earlier_keys(app: &App, generation: i64) -> Result<()> {
     let kept = app.config().tokens.access_ttl;

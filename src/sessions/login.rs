@@ -12,9 +12,9 @@ use crate::limits::{self, Attempt};
 use crate::passwords::{Password, Verdict};
 use postgres::Transaction;
 
-/// Checks a password, opens a session and issues its first tokens. Costs one password hash,
-/// whether or not there is such a login; and a second one when the stored hash is weaker than
-/// configured. Of more than `sessions.per_user` sessions of the user the oldest ends.
+/// Checks a password, opens a session and issues its first tokens. It costs one password hash,
+/// whether or not the login exists, and a second one when the stored hash is weaker than configured.
+/// When the user has more than `sessions.per_user` sessions, the oldest ends.
 ///
 /// # Errors
 /// [`Error::InvalidCredentials`], the same whether login or password was wrong; with the right
@@ -75,8 +75,8 @@ pub fn log_in_from(
     opened
 }
 
-/// Opens a session for somebody whose password was right a moment ago. If it has been changed
-/// since, the login was too late. What `also` writes is written if the session is.
+/// Opens a session for a user whose password was right a moment ago. If it has been changed since,
+/// the login came too late. `also` writes in the same transaction.
 fn open(
     app: &App,
     verified: &Credentials,
