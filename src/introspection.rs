@@ -16,7 +16,7 @@ use crate::audit::{Writer, set_back};
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::sessions;
-use crate::tokens::refresh::Ticket;
+use crate::tokens::refresh::RefreshTicket;
 use crate::tokens::{Claims, SessionRef};
 use serde::Serialize;
 use store::TokenRow;
@@ -51,7 +51,7 @@ pub struct Introspection {
 /// A token that is one of ours by its signature. Whether it is still good, the database knows.
 enum Genuine {
     Access(Claims),
-    Refresh(Ticket),
+    Refresh(RefreshTicket),
 }
 
 /// Checks a token of either kind. No hint is needed: an access token has dots, a refresh token has

@@ -6,7 +6,7 @@ use super::store;
 use crate::access::Actor;
 use crate::app::App;
 use crate::app::journal::Counted;
-use crate::app::keyed::Key;
+use crate::app::keyed::HashKey;
 use crate::client;
 use crate::domain::UserId;
 use crate::error::Result;
@@ -17,7 +17,7 @@ use postgres::Transaction;
 /// may need.
 pub(crate) struct Writer<'a> {
     app: &'a App,
-    key: Option<Key>,
+    key: Option<HashKey>,
 }
 
 impl<'a> Writer<'a> {

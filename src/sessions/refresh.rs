@@ -16,7 +16,7 @@ use crate::audit::{Action, Event, Writer, set_back};
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::tokens::refresh::{RefreshKey, Ticket, Unverified};
+use crate::tokens::refresh::{RefreshKey, RefreshTicket, Unverified};
 use crate::tokens::{SessionRef, Subject};
 use std::time::Duration;
 use store::{Counting, Refreshed};
@@ -76,18 +76,18 @@ pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
 ///
 /// # Errors
 /// [`Error::InvalidGrant`]; the faults of the database.
-pub(crate) fn ticket(app: &App, refresh_token: &str) -> Result<Ticket> {
+pub(crate) fn ticket(app: &App, refresh_token: &str) -> Result<RefreshTicket> {
     read(app, refresh_token).map(|(_, ticket)| ticket)
 }
 
-fn read(app: &App, refresh_token: &str) -> Result<(RefreshKey, Ticket)> {
+fn read(app: &App, refresh_token: &str) -> Result<(RefreshKey, RefreshTicket)> {
     let unverified = Unverified::parse(refresh_token)?;
     let key = app.refresh_key(unverified.generation())?.ok_or(Error::InvalidGrant)?;
     let ticket = unverified.verify(&key)?;
     Ok((key, ticket))
 }
 
-fn decide(app: &App, ticket: Ticket) -> Result<RefreshOutcome> {
+fn decide(app: &App, ticket: RefreshTicket) -> Result<RefreshOutcome> {
     let settings = &app.config().sessions;
     let grace = settings.refresh_grace;
     let audit = Writer::new(app)?;

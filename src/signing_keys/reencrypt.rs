@@ -19,13 +19,13 @@ use crate::tokens::encryption::{Encrypted, EncryptionKeys, NotDecrypted};
 use zeroize::Zeroizing;
 
 /// A generation, its secret as it is and will be encrypted, and the code.
-type RefreshKey = (i64, (Encrypted, Encrypted), Option<Vec<u8>>);
+type ReencryptedRefreshKey = (i64, (Encrypted, Encrypted), Option<Vec<u8>>);
 
 /// What is about to be written.
 #[derive(Default)]
 struct Work {
     signing: Vec<Reencrypted>,
-    refresh: Vec<RefreshKey>,
+    refresh: Vec<ReencryptedRefreshKey>,
     root: Option<(Encrypted, Encrypted)>,
     floor: Option<FoundFloor>,
     /// Generations of public keys that nobody can vouch for.

@@ -93,7 +93,7 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
         check_current(app, caller, id, counters.clone(), current)?;
     }
     let (detail, closes) = (change.detail(), change.closes());
-    let change = store::Change {
+    let change = store::ChangedColumns {
         hash: change.password.map(|new| app.hash(new)).transpose()?.map(|hash| hash.to_string()),
         locked: change.locked,
         expires_at: change.expires_at,
