@@ -1,6 +1,6 @@
 //! Who has just succeeded, and is therefore next among equals.
 
-use super::Network;
+use super::network::Network;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
