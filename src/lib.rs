@@ -80,13 +80,13 @@
 //! Every operation returns a [`Result`] with the one [`Error`]. A variant says what went wrong in the
 //! words of the domain, and its documentation says when it occurs. Some mean that the same call
 //! may succeed later: [`Error::Unavailable`], [`Error::Overloaded`], [`Error::TooManyAttempts`]. After
-//! [`Error::ConnectionLost`] it is not known whether a change was made. The texts of
+//! [`Error::ConnectionLost`] it may not be known whether a change was made. The texts of
 //! [`Error::Unavailable`] and [`Error::Internal`] are for your log and not for clients: they may name
 //! hosts and SQL. They hold the text of the causes too. An error has no
 //! [`source`](std::error::Error::source), since what PostgreSQL says in detail repeats values of rows,
 //! such as logins.
 //!
-//! The library writes to the [`log`](https://docs.rs/log) facade and to nothing else. Texts in errors
+//! The library writes to the facade of the `log` crate and to nothing else. Texts in errors
 //! may hold what somebody outside has sent; [`printable`] makes them safe for a terminal.
 //!
 //! # Features
