@@ -2,6 +2,7 @@
 //! the token is still good, its session's row says. An API key proves that a program asks; what that
 //! may do, the key's row says.
 
+mod actor;
 mod api;
 pub(crate) mod key;
 mod scope;
@@ -12,8 +13,9 @@ use crate::db::Connection;
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::tokens::{Claims, SessionRef};
+pub(crate) use actor::Actor;
 use key::PresentedApiKey;
-use postgres::{Client, Transaction};
+use postgres::{Client, GenericClient, Transaction};
 pub use scope::{Scope, Scopes};
 use standing::{CallerRows, CallerStanding};
 
@@ -64,6 +66,19 @@ impl Caller {
             Self::Bearer(claims) if claims.user_id == user.get() => Some(claims.sid),
             _ => None,
         }
+    }
+
+    /// Who it is, for what is recorded without a right having been asked for.
+    ///
+    /// # Errors
+    /// The faults of the database, which is asked for the number of an API key alone.
+    pub(crate) fn actor(&self, conn: &mut impl GenericClient) -> Result<Actor> {
+        Ok(match self {
+            Self::Trusted => Actor::Operator,
+            Self::Anonymous => Actor::Anonymous,
+            Self::Bearer(claims) => Actor::User(claims.user_id),
+            Self::ApiKey(key) => Actor::ApiKey(key::id_of(conn, *key)?),
+        })
     }
 }
 
@@ -149,22 +164,25 @@ pub(crate) fn read_as<T>(
     }
 }
 
-/// Asks the caller's row whether the caller has the right.
+/// Asks the caller's row whether the caller has the right, and says who that is.
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; for a key
 /// [`Error::ApiKeyInvalid`], [`Error::ApiKeyForbidden`], [`Error::ScopeMissing`]; the faults of the
 /// database.
-pub(crate) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Result<()> {
+pub(crate) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Result<Actor> {
     match caller {
-        Caller::Trusted => Ok(()),
+        Caller::Trusted => Ok(Actor::Operator),
         Caller::Anonymous => Err(Error::TokenMissing),
         Caller::Bearer(claims) => {
-            judge(claims, right, standing::read(conn, CallerRows::of(claims))?)
+            judge(claims, right, standing::read(conn, CallerRows::of(claims))?)?;
+            Ok(Actor::User(claims.user_id))
         }
         Caller::ApiKey(key) => {
-            judge_key(&key::scopes(conn, *key)?, right)?;
-            spare_admins(right, |rows| standing::read(conn, rows))
+            let (id, scopes) = key::scopes(conn, *key)?;
+            judge_key(&scopes, right)?;
+            spare_admins(right, |rows| standing::read(conn, rows))?;
+            Ok(Actor::ApiKey(Some(id)))
         }
     }
 }
@@ -179,9 +197,9 @@ pub(crate) fn authorize_change(
     tx: &mut Transaction<'_>,
     caller: &Caller,
     right: Right,
-) -> Result<()> {
+) -> Result<Actor> {
     match caller {
-        Caller::Trusted => Ok(()),
+        Caller::Trusted => Ok(Actor::Operator),
         Caller::Anonymous => Err(Error::TokenMissing),
         Caller::Bearer(claims) => {
             let rows = CallerRows::of(claims);
@@ -195,14 +213,17 @@ pub(crate) fn authorize_change(
                 // Only since a moment ago. It is too late for the order of locks: once more.
                 return Err(Error::Conflict("the caller was just made an admin".to_owned()));
             }
-            judge(claims, right, standing)
+            judge(claims, right, standing)?;
+            Ok(Actor::User(claims.user_id))
         }
         Caller::ApiKey(key) => {
-            judge_key(&key::lock_scopes(tx, *key)?, right)?;
+            let (id, scopes) = key::lock_scopes(tx, *key)?;
+            judge_key(&scopes, right)?;
             spare_admins(right, |rows| {
                 standing::lock(tx, &[Some(rows.user)])?;
                 standing::read(tx, rows)
-            })
+            })?;
+            Ok(Actor::ApiKey(Some(id)))
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::room;
 use crate::tokens::encryption::EncryptionKeys;
 use crate::tokens::refresh::RefreshKey;
 use crate::tokens::{Claims, Keys};
-use keys::{KeyCache, Loaded};
+use keys::{KeyCache, LoadedKeys};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -219,7 +219,7 @@ impl App {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::SchemaBehind`]; [`Error::Startup`] where the secret behind
     /// it is none that we can believe.
-    pub(crate) fn keyed(&self, purpose: &str) -> Result<keyed::Key> {
+    pub(crate) fn keyed(&self, purpose: &str) -> Result<keyed::HashKey> {
         if let Some(root) = self.root.get() {
             return Ok(root.key(purpose));
         }
@@ -281,7 +281,7 @@ impl App {
         self.key_cache.look_again(&self.database, &self.config);
     }
 
-    fn loaded(&self) -> Result<Loaded> {
+    fn loaded(&self) -> Result<LoadedKeys> {
         let Some(loaded) = self.key_cache.get() else {
             self.check_schema()?;
             return self.key_cache.load(&self.database, &self.config);

@@ -34,7 +34,7 @@ pub use prune::prune;
 pub(crate) use sealing::Sealer;
 pub use sealing::head;
 pub use store::AuditEntry;
-pub use verify::{Verified, verify};
+pub use verify::{Verification, verify};
 pub(crate) use writer::Writer;
 
 /// Up to `size` entries before the one with the id `before`, the newest first, and whether there

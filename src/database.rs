@@ -43,8 +43,10 @@ pub fn create_as(
     let mut lines = bootstrap::run(&admin)?;
     let outcomes = bootstrap::set_passwords(&admin, owner_password, app_password)?;
     let line = |(role, outcome)| match outcome {
-        bootstrap::Outcome::Set => format!("{role}: password set"),
-        bootstrap::Outcome::Kept => format!("{role}: has a password already, left as it is"),
+        bootstrap::PasswordOutcome::Set => format!("{role}: password set"),
+        bootstrap::PasswordOutcome::Kept => {
+            format!("{role}: has a password already, left as it is")
+        }
     };
     lines.extend(outcomes.into_iter().map(line));
     Ok(lines)

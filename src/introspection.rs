@@ -10,14 +10,13 @@
 pub(crate) mod api;
 mod store;
 
-use crate::access::Caller;
-use crate::access::{Right, authorize};
+use crate::access::{Actor, Caller, Right, authorize};
 use crate::app::App;
 use crate::audit::{Writer, set_back};
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::sessions;
-use crate::tokens::refresh::Ticket;
+use crate::tokens::refresh::RefreshTicket;
 use crate::tokens::{Claims, SessionRef};
 use serde::Serialize;
 use store::TokenRow;
@@ -52,7 +51,7 @@ pub struct Introspection {
 /// A token that is one of ours by its signature. Whether it is still good, the database knows.
 enum Genuine {
     Access(Claims),
-    Refresh(Ticket),
+    Refresh(RefreshTicket),
 }
 
 /// Checks a token of either kind. No hint is needed: an access token has dots, a refresh token has
@@ -148,14 +147,14 @@ pub fn introspect(app: &App, caller: &Caller, token: &str) -> Result<Option<Intr
 /// The faults of the database.
 pub fn revoke(app: &App, token: &str) -> Result<()> {
     let Some(genuine) = verify(app, token)? else { return Ok(()) };
-    let audit = Writer::new(app, &Caller::Anonymous)?;
+    let audit = Writer::new(app)?;
     let sign = app.database()?.with_transaction(|tx| {
         let Some(row) = store::lock(tx, genuine.session())? else { return Ok(None) };
         // A retired refresh token ends its session wherever it turns up. An access token from
         // before a password change must not end the session that went on.
         if matches!(genuine, Genuine::Refresh(_)) || genuine.is_good(&row) {
             sessions::end_in(tx, app, row.session)?;
-            sessions::record_end(tx, &audit, row.user_id, row.session.id())?;
+            sessions::record_end(tx, &audit, Actor::Anonymous, row.user_id, row.session.id())?;
         }
         Ok(genuine.sign(&row))
     })?;

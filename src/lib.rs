@@ -64,8 +64,8 @@
 //!
 //! Everything blocks. There is no async runtime, and nothing may be called on the thread of one.
 //! [`App`] and [`Service`] are `Send` and `Sync`: share one between threads. An app starts the threads
-//! that hash and the pool's connections; a service adds its workers, the front door's thread and two
-//! for upkeep. Dropping either ends its threads, and stops the private PostgreSQL if it started it.
+//! that hash and opens the pool's connections; a service adds its workers, the front door's thread and
+//! a few for upkeep. Dropping either ends its threads, and stops the private PostgreSQL if it started it.
 //!
 //! A password hash takes some 100 ms of one core in an optimised build, and many times that in a
 //! debug build. Optimise dependencies there:
@@ -80,11 +80,13 @@
 //! Every operation returns a [`Result`] with the one [`Error`]. A variant says what went wrong in the
 //! words of the domain, and its documentation says when it occurs. Some mean that the same call
 //! may succeed later: [`Error::Unavailable`], [`Error::Overloaded`], [`Error::TooManyAttempts`]. After
-//! [`Error::ConnectionLost`] it is not known whether a change was made. The texts of
+//! [`Error::ConnectionLost`] it may not be known whether a change was made. The texts of
 //! [`Error::Unavailable`] and [`Error::Internal`] are for your log and not for clients: they may name
-//! hosts and SQL.
+//! hosts and SQL. They hold the text of the causes too. An error has no
+//! [`source`](std::error::Error::source), since what PostgreSQL says in detail repeats values of rows,
+//! such as logins.
 //!
-//! The library writes to the [`log`](https://docs.rs/log) facade and to nothing else. Texts in errors
+//! The library writes to the facade of the `log` crate and to nothing else. Texts in errors
 //! may hold what somebody outside has sent; [`printable`] makes them safe for a terminal.
 //!
 //! # Features
@@ -93,10 +95,14 @@
 //!
 //! # What it is not
 //!
-//! Gatepost does not sign people in through others' accounts, sends no mail and no text messages, and
-//! keeps nothing of a user but login, password hash and state. It has no tenants, no policy language
-//! and no other database than PostgreSQL. Types that may gain fields or variants are
-//! `#[non_exhaustive]`.
+//! Gatepost does not sign people in through accounts elsewhere, and sends no mail and no text messages.
+//! It knows nothing of LDAP, SAML and SCIM. It has no tenants and no policy language, and no database
+//! but PostgreSQL. It is no async library.
+//!
+//! # Compatibility
+//!
+//! Types that may gain fields or variants are `#[non_exhaustive]`. Make a [`Config`] with
+//! [`Config::new`] and a [`Change`](users::Change) with `default()`, then set their fields.
 
 #![warn(missing_debug_implementations)]
 

@@ -34,7 +34,7 @@ mod store;
 
 use crate::app::App;
 use crate::app::journal::Counted;
-use crate::app::keyed::Key;
+use crate::app::keyed::HashKey;
 use crate::client;
 use crate::db;
 use crate::domain::{Login, UserId};
@@ -52,7 +52,7 @@ const KNOWN_NETWORKS: i64 = 8;
 /// What is counted; the first byte of its key.
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)]
-enum Kind {
+enum CounterKind {
     Login = b'l',
     Network = b'n',
     Pair = b'p',
@@ -62,7 +62,7 @@ enum Kind {
 /// A key in the table of attempts.
 type Counter = Vec<u8>;
 
-fn counter(key: &Key, kind: Kind, parts: &[&[u8]]) -> Counter {
+fn counter(key: &HashKey, kind: CounterKind, parts: &[&[u8]]) -> Counter {
     let kind = kind as u8;
     let hash = key.hash(&[&[&[kind][..]], parts].concat());
     [&[kind], &hash[..16]].concat()
@@ -104,9 +104,9 @@ pub(crate) fn of_login(app: &App, login: &Login) -> Result<Counters> {
     let limits = &app.config().limits;
     Ok(Counters {
         enabled: limits.enabled,
-        account: counter(&key, Kind::Login, &[name]),
-        network: network.map(|network| counter(&key, Kind::Network, &[&network])),
-        pair: network.map(|network| counter(&key, Kind::Pair, &[name, &network])),
+        account: counter(&key, CounterKind::Login, &[name]),
+        network: network.map(|network| counter(&key, CounterKind::Network, &[&network])),
+        pair: network.map(|network| counter(&key, CounterKind::Pair, &[name, &network])),
         account_rule: (limits.account_failures, limits.tuning.account_forget).into(),
         network_rule: (limits.network_failures, limits.tuning.network_forget).into(),
         first_wait: millis(limits.tuning.first_wait),
@@ -126,7 +126,7 @@ pub(crate) fn registration(app: &App) -> Result<()> {
     let rule = (limits.registrations, limits.tuning.registration_forget).into();
     let counters = Counters {
         enabled: limits.enabled,
-        account: counter(&app.keyed("limits")?, Kind::Registration, &[&network]),
+        account: counter(&app.keyed("limits")?, CounterKind::Registration, &[&network]),
         network: None,
         pair: None,
         account_rule: rule,
@@ -284,7 +284,7 @@ fn sweep_now_and_then(app: &App) {
     }
 }
 
-impl From<(u32, Duration)> for store::Rule {
+impl From<(u32, Duration)> for store::LimitRule {
     fn from((failures, forget): (u32, Duration)) -> Self {
         Self { failures: failures.into(), forget: millis(forget) }
     }

@@ -6,11 +6,13 @@
 //! sessions and nobody. It is signed like a token, so it may come through any cache; its type, its
 //! issuer and its audience are its own, so that it passes for none.
 //!
-//! **What a service does with it.** Begin with `/revocations`. Fetch [`RevocationList::next`], joined with
-//! the URL that was asked, again and again: at once while [`RevocationList::more`], else after an interval of its choice. Keep each entry for
-//! [`RevocationList::keep`] seconds. A token whose `sid` is listed is refused if the entry says that it is
-//! over, or the token's `token_version` is below the entry's, or it claims `admin` and the entry
-//! does not. After [`RevocationList::exp`] a list is stale: somebody may be holding back a newer one.
+//! **What a service does with it.** It begins with `/revocations`. It fetches
+//! [`RevocationList::next`], resolved against the URL that it asked, again and again: at once while
+//! [`RevocationList::more`] is set, else after an interval of its choice. It keeps each entry for
+//! [`RevocationList::keep`] seconds. It refuses a token whose `sid` is listed if the entry has no
+//! [`Revocation::still`], if the token's `token_version` is below the entry's, or if the token claims
+//! `admin` and the entry does not. After [`RevocationList::exp`] a list is stale: somebody may be
+//! holding back a newer one.
 //!
 //! **Nothing is missed.** Transactions become visible in another order than their timestamps.
 //! So a cursor never points to the last 20 seconds, which no transaction outlives; entries

@@ -29,8 +29,8 @@ pub(crate) use sweep::sweep_some;
 pub(crate) use tokens::tokens_linger;
 pub use types::{Device, LoggedIn, Session};
 
-/// A page of a user's sessions that live, in the order of their ids, and whether there are more
-/// behind it; without a user, of the caller's own.
+/// A page of a user's live sessions in the order of their ids, and whether more follow it. Without a
+/// user, the sessions are the caller's own.
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`] for sessions of somebody

@@ -6,7 +6,7 @@
 pub(crate) mod api;
 mod reencrypt;
 
-use crate::access::Caller;
+use crate::access::Actor;
 use crate::app::App;
 use crate::app::keys::judge::{Floor, Judged};
 use crate::app::keys::new::NewKey;
@@ -120,7 +120,7 @@ pub fn rotate(app: &App) -> Result<SigningKey> {
         let is_next = row.signs_from > rows.now && !rows.is_far_ahead(row, app.config());
         row.algorithm == algorithm && is_next
     };
-    let audit = Writer::new(app, &Caller::Trusted)?;
+    let audit = Writer::new(app)?;
     if !rows.signing.iter().any(|row| published(&row)) {
         let from = rows.now + millis(app.config().tokens.key_publication);
         let (signing, refresh) = new_keys(app, &rows, from)?;
@@ -128,7 +128,7 @@ pub fn rotate(app: &App) -> Result<SigningKey> {
             // Where somebody else was first, theirs is the next one.
             store::insert_signing_key(tx, &signing)?;
             store::insert_refresh_key(tx, &refresh)?;
-            audit.record(tx, &Event::new(Action::RotateKeys, None))
+            audit.record(tx, Actor::Operator, &Event::new(Action::RotateKeys, None))
         })?;
     }
     newest(app, algorithm)
@@ -169,7 +169,7 @@ pub(crate) fn replace_all(app: &App, least: i64, event: &Event<'_>) -> Result<()
         .transpose()?;
     let refresh = NewKey::refresh(app.encryption(), turn(floor.refresh))?;
     let floor = floor.stored(app.encryption());
-    let audit = Writer::new(app, &Caller::Trusted)?;
+    let audit = Writer::new(app)?;
     app.database_for_repair()?.with_transaction(|tx| {
         store::remove_all(tx)?;
         let stored = match &signing {
@@ -182,7 +182,7 @@ pub(crate) fn replace_all(app: &App, least: i64, event: &Event<'_>) -> Result<()
         if let Some(floor) = &floor {
             store::insert_floor(tx, floor)?;
         }
-        audit.record(tx, event)
+        audit.record(tx, Actor::Operator, event)
     })?;
     sessions::end_of_earlier_keys(app, refresh.generation)?;
     app.reload_keys()

@@ -22,7 +22,7 @@ use serde::Serialize;
 pub(crate) use session_ref::IDENTITY_BYTES;
 pub use session_ref::{NotASession, SessionRef};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use verified::Verified;
+use verified::VerifiedTokens;
 
 /// Whom a token is issued to, as the user's row says while it is locked.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +70,7 @@ pub(crate) struct Keys {
     own: Algorithm,
     keys: Vec<Scheduled>,
     clock: Clock,
-    verified: Verified,
+    verified: VerifiedTokens,
 }
 
 impl std::fmt::Debug for Keys {
@@ -92,7 +92,7 @@ impl Keys {
             },
             keys,
             clock,
-            verified: Verified::new(settings.tuning.verified_tokens),
+            verified: VerifiedTokens::new(settings.tuning.verified_tokens),
         }
     }
 

@@ -16,6 +16,6 @@ mod survey;
 
 pub use export::export;
 pub use import::{ImportEvent, Imported, import};
-pub use line::Fault;
+pub use line::LineFault;
 pub(crate) use line::again;
 pub use survey::{HashKind, Survey, survey};

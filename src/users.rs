@@ -28,10 +28,10 @@ pub use types::User;
 /// Registers a user.
 ///
 /// # Errors
-/// [`Error::WeakPassword`]; [`Error::LoginTaken`], however many register the same login at once,
-/// for all but one; with `access.registration = "admin"` [`Error::TokenMissing`],
-/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`];
-/// [`Error::TooManyAttempts`] where that is for anyone; the faults of the database.
+/// [`Error::WeakPassword`]; [`Error::LoginTaken`], also for all but one of those who register the
+/// same login at once. With `access.registration = "admin"`: [`Error::TokenMissing`],
+/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`]. Where anyone may register:
+/// [`Error::TooManyAttempts`]. The faults of the database.
 pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) -> Result<User> {
     let admins_only = app.config().access.registration == Registration::Admin;
     if admins_only {
@@ -42,70 +42,72 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
     if by_oneself {
         limits::registration(app)?;
     }
-    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app, caller)?);
+    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app)?);
     let database = app.database()?;
     let hash = app.hash(password)?.to_string();
     database.with_transaction(|tx| {
-        if admins_only {
-            authorize_change(tx, caller, Right::Register)?;
-        }
+        let actor = if admins_only {
+            authorize_change(tx, caller, Right::Register)?
+        } else {
+            caller.actor(tx)?
+        };
         let user = store::insert(tx, login, &hash, false)?;
         if by_oneself {
             limits::registered(tx, &counters, user.id)?;
         }
-        audit.record(tx, &Event::new(Action::Register, Some(user.id)))?;
+        audit.record(tx, actor, &Event::new(Action::Register, Some(user.id)))?;
         Ok(user)
     })
 }
 
-/// Deletes a user and returns who it was. The user's sessions end, and the access tokens are
-/// refused from then on.
+/// Deletes a user and returns the user that was deleted. The user's sessions end, and their access
+/// tokens are refused from then on.
 ///
 /// # Errors
 /// As [`show`], and [`Error::LastAdmin`].
 pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
-    let audit = Writer::new(app, caller)?;
-    // Who has not the right to it must not lock the rows of others.
+    let audit = Writer::new(app)?;
+    // A caller without the right must not lock the rows of others.
     find_as(app, caller, Right::Change(id), id)?;
     app.database()?.with_transaction(|tx| {
         let admins = Admins::lock_for(tx, caller, id)?;
-        authorize_change(tx, caller, Right::Change(id))?;
+        let actor = authorize_change(tx, caller, Right::Change(id))?;
         admins.can_spare(id, None)?;
         let user = store::delete(tx, id)?.ok_or(Error::NoSuchUser)?;
         admins.knew(&user)?;
         sessions::end_all(tx, app, id, None)?;
-        audit.record(tx, &Event::new(Action::DeleteUser, Some(id)))?;
+        audit.record(tx, actor, &Event::new(Action::DeleteUser, Some(id)))?;
         Ok(user)
     })
 }
 
-/// Makes a user an admin, or no longer one. Effective on that user's next request.
+/// Makes a user an admin, or takes that away. It takes effect on the user's next request.
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],
 /// [`Error::NoSuchUser`], [`Error::LastAdmin`]; the faults of the database.
 pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<User> {
-    let audit = Writer::new(app, caller)?;
+    let audit = Writer::new(app)?;
     let detail = if admin { "admin" } else { "no admin" };
     app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
     app.database()?.with_transaction(|tx| {
-        // Only who is one can be the last.
+        // Only an admin can be the last one.
         let admins = (!admin).then(|| Admins::lock_for(tx, caller, id)).transpose()?;
-        authorize_change(tx, caller, Right::Appoint(id))?;
+        let actor = authorize_change(tx, caller, Right::Appoint(id))?;
         if let Some(admins) = &admins {
             admins.can_spare(id, None)?;
         }
         let user = store::set_admin(tx, id, admin)?.ok_or(Error::NoSuchUser)?;
         if !admin {
-            // Their claim says more than is true now.
+            // The claim in their tokens says more than is true now.
             sessions::revoke_tokens(tx, id)?;
         }
-        audit.record(tx, &Event::new(Action::SetAdmin, Some(id)).with_detail(detail))?;
+        audit.record(tx, actor, &Event::new(Action::SetAdmin, Some(id)).with_detail(detail))?;
         Ok(user)
     })
 }
 
-/// Makes a user who is an admin from the start.
+/// Registers a user who is an admin from the start.
 ///
 /// # Errors
 /// [`Error::WeakPassword`], [`Error::LoginTaken`], [`Error::TokenMissing`],
@@ -118,12 +120,16 @@ pub fn register_admin(
 ) -> Result<User> {
     app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
     app.check_strength(password, login.canonical())?;
-    let audit = Writer::new(app, caller)?;
+    let audit = Writer::new(app)?;
     let hash = app.hash(password)?.to_string();
     app.database()?.with_transaction(|tx| {
-        authorize_change(tx, caller, Right::Admin)?;
+        let actor = authorize_change(tx, caller, Right::Admin)?;
         let user = store::insert(tx, login, &hash, true)?;
-        audit.record(tx, &Event::new(Action::Register, Some(user.id)).with_detail("admin"))?;
+        audit.record(
+            tx,
+            actor,
+            &Event::new(Action::Register, Some(user.id)).with_detail("admin"),
+        )?;
         Ok(user)
     })
 }

@@ -16,8 +16,8 @@ impl Caller {
         }
     }
 
-    /// Who sent a request as OAuth's clients do, which know no key but a name and a secret. The
-    /// key says by itself whose it is, so the name may be any.
+    /// Who sent a request as OAuth's clients do: with a name and a secret, which is the API key. The
+    /// key alone says whose it is, so the name may be any.
     pub(crate) fn of_client(app: &App, request: &Request) -> Result<Self> {
         if app.config().access.mode == AccessMode::Open {
             return Ok(Self::Trusted);

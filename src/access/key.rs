@@ -20,7 +20,7 @@ const CHECKSUM: usize = 6;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A new key: `gp_`, 43 random letters and digits, and 6 that are a checksum of those before them.
-/// `gp_[0-9A-Za-z]{49}` finds one in a text, and the checksum tells it from what only looks so.
+/// `gp_[0-9A-Za-z]{49}` finds one in a text, and the checksum tells it from what only looks like one.
 pub(crate) fn generate() -> Secret {
     // In one piece from the start: growing would leave copies behind.
     let mut text = String::with_capacity(PREFIX.len() + RANDOM + CHECKSUM);
@@ -52,9 +52,9 @@ fn letter(digit: u32) -> char {
 /// A key that a caller has shown, as the hash under which it is stored.
 ///
 /// A plain SHA-256: unlike a password, a key has 256 random bits, so a slow hash would protect
-/// nothing and cost every request its time. It is found by an index over the hashes; what the
-/// time of that search tells about them helps nobody to a key, since whoever asks cannot choose
-/// the hash of what is asked.
+/// nothing and cost every request its time. It is found by an index over the hashes. The time of
+/// that search tells something about them, but leads nobody to a key, since a caller cannot choose
+/// the hash of what it presents.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PresentedApiKey([u8; 32]);
 
@@ -93,16 +93,16 @@ impl fmt::Debug for PresentedApiKey {
 ///
 /// # Errors
 /// The faults of the database.
-pub(crate) fn id_of(conn: &mut Client, key: PresentedApiKey) -> Result<Option<i64>> {
+pub(crate) fn id_of(conn: &mut impl GenericClient, key: PresentedApiKey) -> Result<Option<i64>> {
     Ok(find(conn, key)?.map(|found| found.id))
 }
 
-/// What a key allows.
+/// The number of a key, and what it allows.
 ///
 /// # Errors
 /// [`Error::ApiKeyInvalid`] when there is no such key, or it is revoked; the faults of the
 /// database.
-pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<Scopes> {
+pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<(i64, Scopes)> {
     let found = find(conn, key)?.ok_or(Error::ApiKeyInvalid)?;
     record_use(conn, found)
 }
@@ -112,12 +112,12 @@ pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<Scopes> 
 ///
 /// # Errors
 /// As [`scopes`].
-pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Scopes> {
+pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<(i64, Scopes)> {
     let found = lock(tx, key)?.ok_or(Error::ApiKeyInvalid)?;
     record_use(tx, found)
 }
 
-/// What of a key's row decides over its rights.
+/// The part of a key's row that decides its rights.
 struct FoundApiKey {
     id: i64,
     scopes: Scopes,
@@ -151,8 +151,8 @@ fn find(conn: &mut impl GenericClient, key: PresentedApiKey) -> Result<Option<Fo
     found(conn, find!(""), key)
 }
 
-/// The same, and it stays so until the transaction ends. Others who use the key at the same time
-/// do not wait for each other; only who revokes it does.
+/// The same, and it stays so until the transaction ends. Requests that use the key at the same time
+/// do not wait for each other; only its revocation waits.
 fn lock(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Option<FoundApiKey>> {
     found(tx, find!("FOR KEY SHARE"), key)
 }
@@ -171,8 +171,9 @@ fn found(
 }
 
 /// Writes down that the key was used, once a minute at most. Where another request is doing so
-/// at this moment, nothing is written and nothing waits. Returns the key's scopes.
-fn record_use(conn: &mut impl GenericClient, found: FoundApiKey) -> Result<Scopes> {
+/// at this moment, nothing is written and nothing waits. Returns the key's number and its
+/// scopes.
+fn record_use(conn: &mut impl GenericClient, found: FoundApiKey) -> Result<(i64, Scopes)> {
     if found.unrecorded {
         let sql = concat!(
             "UPDATE gatepost.api_keys SET last_used_at = now() WHERE id =
@@ -182,7 +183,7 @@ fn record_use(conn: &mut impl GenericClient, found: FoundApiKey) -> Result<Scope
         );
         conn.execute_typed(sql, &[(&found.id, Type::INT8)])?;
     }
-    Ok(found.scopes)
+    Ok((found.id, found.scopes))
 }
 
 #[cfg(test)]

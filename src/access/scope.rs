@@ -9,8 +9,8 @@ use std::fmt;
 pub enum Scope {
     /// `users:read`: to see users, one or all.
     UsersRead,
-    /// `users:write`: to change and delete users who are no admins. Whoever sets an admin's
-    /// password is one, and a key never is.
+    /// `users:write`: to change and delete users who are not admins. Anyone who sets an admin's
+    /// password can act as that admin, which a key never may.
     UsersWrite,
     /// `register`: to register users where that is for admins.
     Register,
@@ -43,10 +43,10 @@ impl Scope {
 pub struct Scopes(Vec<Scope>);
 
 impl Scopes {
-    /// Takes words in, with commas between them.
+    /// Parses words separated by commas.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for none, or for a word that is no scope.
+    /// [`Error::InvalidRequest`] for no word, or one that is not a scope.
     pub fn parse(words: &str) -> Result<Self> {
         let mut scopes = Vec::new();
         for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {

@@ -23,7 +23,7 @@ impl CallerRows {
 pub(crate) struct CallerStanding {
     pub(crate) admin: bool,
     pub(crate) token_version: i64,
-    /// Whether the session is this user's, and not over, and the account is active.
+    /// Whether the session is this user's and live, and the account is active.
     pub(crate) live: bool,
 }
 
@@ -65,15 +65,15 @@ macro_rules! live {
 
 pub(crate) use {active, live, session_lives};
 
-/// Locks users until the transaction ends, in the order of their ids. What was read before does not
-/// count any more: this may have waited.
+/// Locks users until the transaction ends, in the order of their ids. What was read before must be
+/// read again, since this may have waited.
 pub(super) fn lock(tx: &mut Transaction<'_>, ids: &[Option<i64>]) -> Result<()> {
     let sql = "SELECT FROM gatepost.users WHERE id = ANY($1) ORDER BY id FOR UPDATE";
     tx.query_typed(sql, &[(&ids, Type::INT8_ARRAY)])?;
     Ok(())
 }
 
-/// What decides over the rights of whoever shows a token that points to these rows.
+/// What decides the rights of the bearer of a token that points to these rows.
 pub(super) fn read(
     conn: &mut impl GenericClient,
     rows: CallerRows,

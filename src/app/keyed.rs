@@ -20,9 +20,9 @@ pub(crate) const BYTES: usize = 32;
 
 /// A key for one purpose.
 #[derive(Clone)]
-pub(crate) struct Key(Hmac<Sha256>);
+pub(crate) struct HashKey(Hmac<Sha256>);
 
-impl Key {
+impl HashKey {
     fn new(secret: &[u8]) -> Self {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
         Self(Hmac::new_from_slice(secret).expect("HMAC takes keys of any length"))
@@ -39,14 +39,14 @@ impl Key {
     }
 }
 
-impl std::fmt::Debug for Key {
+impl std::fmt::Debug for HashKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Key(…)")
+        f.write_str("HashKey(…)")
     }
 }
 
 /// The secret from which the keys of all purposes come.
-pub(crate) struct Root(Key);
+pub(crate) struct Root(HashKey);
 
 impl Root {
     /// Reads the secret, which is made the first time.
@@ -71,12 +71,12 @@ impl Root {
     }
 
     pub(crate) fn of(secret: &[u8]) -> Self {
-        Self(Key::new(secret))
+        Self(HashKey::new(secret))
     }
 
     /// The key of a purpose.
-    pub(crate) fn key(&self, purpose: &str) -> Key {
-        Key::new(&self.0.hash(&[purpose.as_bytes()]))
+    pub(crate) fn key(&self, purpose: &str) -> HashKey {
+        HashKey::new(&self.0.hash(&[purpose.as_bytes()]))
     }
 }
 
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_hash_depends_on_secret_purpose_and_where_its_parts_end() {
-        let key = |secret: &[u8], purpose| Root(Key::new(secret)).key(purpose);
+        let key = |secret: &[u8], purpose| Root(HashKey::new(secret)).key(purpose);
         let hash = key(b"secret", "limits").hash(&[b"ab", b"c"]);
         assert_eq!(hash, key(b"secret", "limits").hash(&[b"ab", b"c"]));
         assert_ne!(hash, key(b"secret", "limits").hash(&[b"a", b"bc"]));

@@ -36,7 +36,7 @@ const ATTEMPTS: usize = 4;
 
 /// The keys of one reading.
 #[derive(Clone)]
-pub(crate) struct Loaded {
+pub(crate) struct LoadedKeys {
     pub(crate) signing: Arc<Keys>,
     refresh: Arc<[(RefreshKey, i64)]>,
     clock: Clock,
@@ -44,7 +44,7 @@ pub(crate) struct Loaded {
     floor: Floor,
 }
 
-impl Loaded {
+impl LoadedKeys {
     pub(super) fn is_older_than(&self, age: Duration) -> bool {
         self.clock.at.elapsed() > age
     }
@@ -75,7 +75,7 @@ impl Loaded {
 /// Holds the keys of the last reading.
 pub(super) struct KeyCache {
     encryption: EncryptionKeys,
-    loaded: RwLock<Option<Loaded>>,
+    loaded: RwLock<Option<LoadedKeys>>,
     /// When they were asked for last; locked while they are being read.
     asked: Mutex<Option<Instant>>,
     /// What was last said of rows that do not count.
@@ -101,7 +101,7 @@ impl KeyCache {
     }
 
     /// The keys of the last reading, if there was one.
-    pub(super) fn get(&self) -> Option<Loaded> {
+    pub(super) fn get(&self) -> Option<LoadedKeys> {
         self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -110,7 +110,7 @@ impl KeyCache {
     /// # Errors
     /// The faults of the database; [`Error::Startup`] when stored keys are encrypted with an
     /// encryption key that we do not have, or not protected by the one that we have.
-    pub(super) fn load(&self, database: &Database, config: &Config) -> Result<Loaded> {
+    pub(super) fn load(&self, database: &Database, config: &Config) -> Result<LoadedKeys> {
         let before = self.get();
         let (loaded, complaint) = load(database, config, &self.encryption, before.as_ref())?;
         self.say(complaint.as_deref(), |complaint| {
@@ -185,8 +185,8 @@ fn load(
     database: &Database,
     config: &Config,
     encryption: &EncryptionKeys,
-    before: Option<&Loaded>,
-) -> Result<(Loaded, Option<String>)> {
+    before: Option<&LoadedKeys>,
+) -> Result<(LoadedKeys, Option<String>)> {
     let floor = before.map(|loaded| loaded.floor).unwrap_or_default();
     for _ in 0..ATTEMPTS {
         let at = Instant::now();
@@ -245,7 +245,12 @@ pub(crate) fn vouch(encryption: &EncryptionKeys, row: &SigningRow, signs: bool) 
     encryption.vouch(&codes::signing(name, algorithm, &row.public, row.signs_from, signs))
 }
 
-fn build(judged: Judged, at: Instant, config: &Config, before: Option<&Loaded>) -> Result<Loaded> {
+fn build(
+    judged: Judged,
+    at: Instant,
+    config: &Config,
+    before: Option<&LoadedKeys>,
+) -> Result<LoadedKeys> {
     let clock = Clock { said: judged.rows.now, at };
     let mut keys = judged.signing;
     if config.tokens.algorithm == Algorithm::Hs256 {
@@ -259,5 +264,5 @@ fn build(judged: Judged, at: Instant, config: &Config, before: Option<&Loaded>) 
         Some(loaded) => Arc::clone(&loaded.signing),
         None => Arc::new(Keys::new(&config.tokens, keys, clock)),
     };
-    Ok(Loaded { signing, refresh: judged.refresh.into(), clock, floor: judged.floor })
+    Ok(LoadedKeys { signing, refresh: judged.refresh.into(), clock, floor: judged.floor })
 }

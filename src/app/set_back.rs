@@ -15,7 +15,7 @@ const APART: u64 = 1_000;
 
 /// The end of the audit log's chain, as it was seen, and the generation of the refresh keys then.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct End {
+pub(crate) struct ChainEnd {
     pub(crate) number: i64,
     pub(crate) mac: Vec<u8>,
     pub(crate) generation: i64,
@@ -26,7 +26,7 @@ pub(crate) struct End {
 pub(crate) struct SetBack {
     /// The generation of the refresh keys when it was said.
     said: Mutex<Option<i64>>,
-    end: Mutex<Option<End>>,
+    end: Mutex<Option<ChainEnd>>,
 }
 
 impl SetBack {
@@ -48,7 +48,7 @@ impl SetBack {
 
     /// Where the chain ended when it was looked at last. Held while it is looked at again, so that
     /// nobody compares an older reading with a newer one.
-    pub(crate) fn end(&self) -> MutexGuard<'_, Option<End>> {
+    pub(crate) fn end(&self) -> MutexGuard<'_, Option<ChainEnd>> {
         lock(&self.end)
     }
 }

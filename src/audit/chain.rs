@@ -1,6 +1,6 @@
 //! The keyed hashes of rows and seals: pure, and the same for writing and verifying.
 
-use crate::app::keyed::Key;
+use crate::app::keyed::HashKey;
 use std::time::{SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
 
@@ -28,7 +28,7 @@ fn optional(part: Option<&[u8]>) -> Vec<u8> {
 }
 
 impl AuditRow {
-    pub(super) fn mac(&self, key: &Key) -> [u8; 32] {
+    pub(super) fn mac(&self, key: &HashKey) -> [u8; 32] {
         let number =
             |number: Option<i64>| optional(number.map(i64::to_be_bytes).as_ref().map(|b| &b[..]));
         let text = |text: &Option<String>| optional(text.as_deref().map(str::as_bytes));
@@ -62,7 +62,7 @@ pub(super) struct SealContent<'a> {
 }
 
 impl SealContent<'_> {
-    pub(super) fn mac(&self, key: &Key, before: &[u8]) -> [u8; 32] {
+    pub(super) fn mac(&self, key: &HashKey, before: &[u8]) -> [u8; 32] {
         let rows: Vec<u8> = self
             .rows
             .iter()

@@ -5,7 +5,7 @@ use super::head::Head;
 use super::sealing::head;
 use super::writer::Writer;
 use super::{chain, store};
-use crate::access::Caller;
+use crate::access::Actor;
 use crate::app::App;
 use crate::database::with_owner;
 use crate::domain::Timestamp;
@@ -77,7 +77,7 @@ fn prune_while(app: &App, before: OffsetDateTime, go_on: &dyn Fn() -> bool) -> R
     if due()?.is_none() {
         return Ok(0);
     }
-    let audit = Writer::new(app, &Caller::Trusted)?;
+    let audit = Writer::new(app)?;
     with_owner(app.config(), |owner| {
         let mut client = owner.connect(NoTls).map_err(failed)?;
         let mut all = 0;
@@ -85,7 +85,10 @@ fn prune_while(app: &App, before: OffsetDateTime, go_on: &dyn Fn() -> bool) -> R
             && let Some(last) = due()?
         {
             let detail = last.to_string();
-            audit.record_alone(&Event::new(Action::PruneAudit, None).with_detail(&detail))?;
+            audit.record_alone(
+                Actor::Operator,
+                &Event::new(Action::PruneAudit, None).with_detail(&detail),
+            )?;
             head(app)?;
             let Some(removed) = remove(&mut client, &last)? else { break };
             all += removed;
@@ -93,7 +96,10 @@ fn prune_while(app: &App, before: OffsetDateTime, go_on: &dyn Fn() -> bool) -> R
             let (number, before) = (last.number, shown(before)?);
             let detail =
                 format!("removed {removed} row(s), up to seal {number}, sealed before {before}");
-            audit.record_alone(&Event::new(Action::PruneAudit, None).with_detail(&detail))?;
+            audit.record_alone(
+                Actor::Operator,
+                &Event::new(Action::PruneAudit, None).with_detail(&detail),
+            )?;
         }
         head(app)?;
         Ok(all)

@@ -4,9 +4,9 @@ use super::event::{Action, Event};
 use super::head::Head;
 use super::store;
 use super::writer::Writer;
-use crate::access::Caller;
+use crate::access::Actor;
 use crate::app::App;
-use crate::app::set_back::{End, is_repaired};
+use crate::app::set_back::{ChainEnd, is_repaired};
 use crate::error::Result;
 
 /// Says it in the log and in the audit log, once, whatever the number of signs: who has one token
@@ -35,7 +35,7 @@ fn say(app: &App, sign: &str) -> Result<()> {
          somebody has changed rows"
     );
     let event = Event::new(Action::SetBack, None).with_detail(sign);
-    Writer::new(app, &Caller::Anonymous)?.record_alone(&event)
+    Writer::new(app)?.record_alone(Actor::Anonymous, &event)
 }
 
 /// Compares the end of the chain with where it was when this instance looked last. The chain only
@@ -57,13 +57,13 @@ pub(super) fn look(app: &App) -> Result<()> {
         }
     }
     let generation = app.newest_refresh_key()?.generation();
-    *seen = last.map(|Head { number, mac }| End { number, mac, generation });
+    *seen = last.map(|Head { number, mac }| ChainEnd { number, mac, generation });
     Ok(())
 }
 
 /// What shows that the chain was set back, if something does: the last seal is an earlier one, or
 /// the one that was the last is another.
-fn sign(seen: &End, last: Option<&Head>, then: Option<&[u8]>) -> Option<String> {
+fn sign(seen: &ChainEnd, last: Option<&Head>, then: Option<&[u8]>) -> Option<String> {
     let (number, last) = (seen.number, last.map_or(0, |head| head.number));
     if last < number {
         return Some(format!("the audit log ended with seal {number} and now ends with {last}"));
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_chain_that_is_shorter_or_another_was_set_back_and_one_that_grew_or_was_pruned_was_not() {
-        let seen = End { number: 7, mac: vec![7; 32], generation: 1 };
+        let seen = ChainEnd { number: 7, mac: vec![7; 32], generation: 1 };
         let found = |last: i64, then: Option<u8>| {
             let then = then.map(|byte| vec![byte; 32]);
             let last = Head { number: last, mac: vec![9; 32] };

@@ -18,13 +18,13 @@ pub struct AuditEntry {
     pub id: i64,
     /// When it happened.
     pub at: Timestamp,
-    /// Who did it: `user`, `anonymous` or `operator`.
+    /// Who did it: `user`, `key`, `anonymous` or `operator`.
     pub actor: String,
-    /// The user who did it.
+    /// The number of the user or of the API key that did it.
     pub actor_id: Option<i64>,
     /// What was done.
     pub action: String,
-    /// The user whom it was done to.
+    /// The user it was done to.
     pub user_id: Option<i64>,
     /// The address of the client.
     pub address: Option<String>,

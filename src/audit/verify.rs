@@ -5,7 +5,7 @@ use super::event::Action;
 use super::head::Head;
 use super::store::{self, SealRow};
 use crate::app::App;
-use crate::app::keyed::Key;
+use crate::app::keyed::HashKey;
 use crate::error::Result;
 use std::collections::HashMap;
 use time::OffsetDateTime;
@@ -16,7 +16,7 @@ const BATCH: i64 = 5_000;
 /// What a verification saw.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Verified {
+pub struct Verification {
     /// Sealed rows that are as they were written.
     pub sealed: usize,
     /// Rows that are too new to be sealed, and as they were written.
@@ -35,13 +35,13 @@ pub struct Verified {
 ///
 /// # Errors
 /// The faults of the database. What is wrong with the log is no error but a finding.
-pub fn verify(app: &App, kept: Option<&Head>) -> Result<Verified> {
+pub fn verify(app: &App, kept: Option<&Head>) -> Result<Verification> {
     let (row_key, chain_key) = (app.keyed("audit rows")?, app.keyed("audit chain")?);
     let mut run = Run {
         app,
         row_key,
         chain_key,
-        verified: Verified::default(),
+        verified: Verification::default(),
         ids: Vec::new(),
         hashes: Vec::new(),
         before: None,
@@ -66,9 +66,9 @@ pub fn verify(app: &App, kept: Option<&Head>) -> Result<Verified> {
 
 struct Run<'a> {
     app: &'a App,
-    row_key: Key,
-    chain_key: Key,
-    verified: Verified,
+    row_key: HashKey,
+    chain_key: HashKey,
+    verified: Verification,
     /// The ids that seals name.
     ids: Vec<i64>,
     /// The beginning of each row's keyed hash, and its id.

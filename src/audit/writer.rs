@@ -3,52 +3,49 @@
 use super::chain;
 use super::event::{Action, AuditOutcome, Event};
 use super::store;
-use crate::access::Caller;
-use crate::access::key::id_of;
+use crate::access::Actor;
 use crate::app::App;
 use crate::app::journal::Counted;
-use crate::app::keyed::Key;
+use crate::app::keyed::HashKey;
 use crate::client;
 use crate::domain::UserId;
 use crate::error::Result;
 use crate::limits::Attempt;
 use postgres::Transaction;
 
-/// Writes to the log on behalf of a caller. Made before a transaction begins, which holds the one
-/// connection that making it may need.
+/// Writes to the log. Made before a transaction begins, which holds the one connection that making it
+/// may need.
 pub(crate) struct Writer<'a> {
     app: &'a App,
-    key: Option<Key>,
-    actor: (&'static str, Option<i64>),
+    key: Option<HashKey>,
 }
 
 impl<'a> Writer<'a> {
     /// # Errors
     /// The faults of the database.
-    pub(crate) fn new(app: &'a App, caller: &Caller) -> Result<Self> {
+    pub(crate) fn new(app: &'a App) -> Result<Self> {
         let key = app.config().audit.enabled.then(|| app.keyed("audit rows")).transpose()?;
-        let actor = match (&key, caller) {
-            (None, _) | (_, Caller::Trusted) => ("operator", None),
-            (_, Caller::Anonymous) => ("anonymous", None),
-            (_, Caller::Bearer(claims)) => ("user", Some(claims.user_id)),
-            (_, Caller::ApiKey(key)) => ("key", app.database()?.read(|conn| id_of(conn, *key))?),
-        };
-        Ok(Self { app, key, actor })
+        Ok(Self { app, key })
     }
 
     /// Writes one event, in the transaction of what happened.
     ///
     /// # Errors
     /// The faults of the database.
-    pub(crate) fn record(&self, tx: &mut Transaction<'_>, event: &Event<'_>) -> Result<()> {
+    pub(crate) fn record(
+        &self,
+        tx: &mut Transaction<'_>,
+        actor: Actor,
+        event: &Event<'_>,
+    ) -> Result<()> {
         let Some(key) = &self.key else { return Ok(()) };
         self.app.journal().row_begins();
         let login_hash =
             event.unknown.map(|login| key.hash(&[b"login", login.canonical().as_bytes()]).to_vec());
         let row = chain::AuditRow {
             at: chain::now(),
-            actor: self.actor.0.to_owned(),
-            actor_id: self.actor.1,
+            actor: actor.word().to_owned(),
+            actor_id: actor.id(),
             action: event.action.name().to_owned(),
             user_id: event.user.map(UserId::get),
             login_hash,
@@ -64,9 +61,9 @@ impl<'a> Writer<'a> {
     ///
     /// # Errors
     /// The faults of the database.
-    pub(crate) fn record_alone(&self, event: &Event<'_>) -> Result<()> {
+    pub(crate) fn record_alone(&self, actor: Actor, event: &Event<'_>) -> Result<()> {
         match self.key {
-            Some(_) => self.app.database()?.with_transaction(|tx| self.record(tx, event)),
+            Some(_) => self.app.database()?.with_transaction(|tx| self.record(tx, actor, event)),
             None => Ok(()),
         }
     }
@@ -77,9 +74,9 @@ impl<'a> Writer<'a> {
     ///
     /// # Errors
     /// The faults of the database.
-    pub(crate) fn failure(&self, attempt: &Attempt, event: &Event<'_>) -> Result<()> {
+    pub(crate) fn failure(&self, attempt: &Attempt, actor: Actor, event: &Event<'_>) -> Result<()> {
         let written = self.takes_failure(event);
-        attempt.failed(self.app, |tx| if written { self.record(tx, event) } else { Ok(()) })
+        attempt.failed(self.app, |tx| if written { self.record(tx, actor, event) } else { Ok(()) })
     }
 
     /// Whether a failure gets a row of its own, or is only counted. Asked once for each.
@@ -103,7 +100,7 @@ pub(super) fn write_counted(app: &App, now: bool) -> Result<()> {
     if !app.config().audit.enabled {
         return Ok(());
     }
-    let audit = Writer::new(app, &Caller::Anonymous)?;
+    let audit = Writer::new(app)?;
     let Some(unwritten) = app.journal().take(now) else { return Ok(()) };
     let rows = [
         (unwritten.of_user, Action::LogIn, AuditOutcome::WrongPassword, "more for users"),
@@ -121,7 +118,7 @@ pub(super) fn write_counted(app: &App, now: bool) -> Result<()> {
         for (count, action, outcome, what) in rows.iter().filter(|(count, ..)| *count > 0) {
             let detail = format!("{count} {what}");
             let event = Event::new(*action, None).with_outcome(*outcome);
-            audit.record(tx, &event.with_detail(&detail))?;
+            audit.record(tx, Actor::Anonymous, &event.with_detail(&detail))?;
         }
         Ok(())
     });

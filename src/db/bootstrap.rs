@@ -15,7 +15,7 @@ const SCRIPT: &str = include_str!("../../sql/bootstrap.sql");
 
 /// What [`run`] did about a role's password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum PasswordOutcome {
     /// The role had none; it has the given one now.
     Set,
     /// The role has one already; it was left alone.
@@ -84,19 +84,19 @@ pub(crate) fn set_passwords(
     admin: &postgres::Config,
     owner: &Secret,
     app: &Secret,
-) -> Result<[(&'static str, Outcome); 2]> {
+) -> Result<[(&'static str, PasswordOutcome); 2]> {
     let mut client = connect(admin)?;
     let mut set = |role: &'static str, password: &Secret| -> Result<_> {
         let sql = "SELECT rolpassword IS NULL FROM pg_catalog.pg_authid WHERE rolname = $1";
         let missing: bool = client.query_one(sql, &[&role]).map_err(refused)?.get(0);
         if !missing {
-            return Ok((role, Outcome::Kept));
+            return Ok((role, PasswordOutcome::Kept));
         }
         let verifier = scram_sha_256(password.expose().as_bytes());
         client
             .batch_execute(&format!("ALTER ROLE {role} PASSWORD '{verifier}'"))
             .map_err(refused)?;
-        Ok((role, Outcome::Set))
+        Ok((role, PasswordOutcome::Set))
     };
     Ok([set(OWNER_ROLE, owner)?, set(APP_ROLE, app)?])
 }

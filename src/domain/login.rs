@@ -27,7 +27,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// Takes a login in.
+    /// Parses a login.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when it is empty or over 128 characters, begins or ends with
@@ -69,7 +69,7 @@ impl Login {
     }
 }
 
-/// What it looks like, or will be and how it will fold, nobody can say of what is invisible.
+/// Nobody can tell how an invisible character looks, or how an unassigned one will fold some day.
 fn is_refused(c: char) -> bool {
     is_invisible(c) || c == BLANK
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 
-/// Which users of the list.
+/// Which part of a list is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
     number: i64,
@@ -11,11 +11,11 @@ pub struct Page {
 }
 
 impl Page {
-    /// Most users on a page.
+    /// The most entries on a page.
     pub const MAX_SIZE: i64 = 100;
 
-    /// The page of this number, counted from 1, with so many users; or, if `after` is given, the
-    /// users behind that id, which costs the same however far behind it is.
+    /// The page of this number, counted from 1, with up to `size` entries. If `after` is given, the
+    /// entries after that id instead, which costs the same however far into the list it is.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for a number below 1, a size outside 1 to 100, `after` below 0.
@@ -37,12 +37,12 @@ impl Page {
         self.number
     }
 
-    /// The most users it holds.
+    /// The most entries it holds.
     pub fn size(self) -> i64 {
         self.size
     }
 
-    /// The id behind which it begins, and how many users to pass over from there.
+    /// The id after which it begins, and how many entries to skip from there.
     pub(crate) fn start(self) -> (i64, i64) {
         match self.after {
             Some(id) => (id, 0),

@@ -15,7 +15,7 @@ impl Timestamp {
     /// A moment as milliseconds since 1970-01-01 UTC.
     ///
     /// # Errors
-    /// [`Error::Internal`] for one that no calendar has.
+    /// [`Error::Internal`] for one outside of the calendar.
     pub(crate) fn from_millis(millis: i64) -> Result<Self> {
         OffsetDateTime::from_unix_timestamp(millis.div_euclid(1_000))
             .map(Self)
@@ -26,14 +26,14 @@ impl Timestamp {
     /// 9999 in UTC. A fraction of a second is dropped, since it would not be shown.
     ///
     /// # Errors
-    /// A text that says what would have been right.
+    /// A text that says what was expected.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let fault = || moment::EXPECTED.to_owned();
         let time = moment::parse(text).ok_or_else(fault)?;
         time.replace_nanosecond(0).map(Self).map_err(|_| fault())
     }
 
-    /// Whether it is over, by the clock of this machine.
+    /// Whether it has passed, by the clock of this machine.
     #[must_use]
     pub fn is_past(self) -> bool {
         self.parameter() < SystemTime::now()
@@ -54,7 +54,7 @@ impl Timestamp {
         Self(moment.time(whose))
     }
 
-    /// One at which something ends; infinity is none.
+    /// A moment at which something ends. Infinity means that it never does.
     pub(crate) fn stored_end(moment: Option<Moment>, whose: Whose) -> Option<Self> {
         moment.and_then(|moment| moment.end(whose)).map(Self)
     }

@@ -13,8 +13,8 @@ pub(crate) fn page(parameters: &mut Parameters) -> Result<Page> {
     Page::parse(number, size, after)
 }
 
-/// Adds where the list goes on behind the last id, if it does. `others` are the parameters that it
-/// was asked with beside those of a page, each with a `&` behind it.
+/// Adds the link to the entries after the last id, if there are more. `others` are the parameters of
+/// the request beside those of a page, each followed by `&`.
 pub(crate) fn with_next(
     response: Response,
     others: &str,

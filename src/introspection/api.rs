@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 /// The answer to `POST /introspect` (RFC 7662, 2.2).
 #[derive(Serialize)]
-struct Answer {
+struct IntrospectionAnswer {
     active: bool,
     #[serde(flatten)]
     token: Option<Introspection>,
@@ -27,7 +27,7 @@ pub(crate) fn introspect(app: &App, request: &Request) -> Result<Response> {
         Error::ApiKeyInvalid if request.is_basic() => Error::ClientInvalid,
         other => other,
     })?;
-    Ok(Response::json(200, &Answer { active: token.is_some(), token }))
+    Ok(Response::json(200, &IntrospectionAnswer { active: token.is_some(), token }))
 }
 
 /// `POST /revoke`

@@ -18,7 +18,7 @@ pub(crate) use admit_attempt;
 
 /// So many failures, and one forgotten each so many milliseconds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rule {
+pub(crate) struct LimitRule {
     pub(super) failures: i64,
     pub(super) forget: i64,
 }
@@ -32,8 +32,8 @@ pub(crate) struct Counters {
     pub(super) network: Option<Vec<u8>>,
     /// The key of login and network together.
     pub(super) pair: Option<Vec<u8>>,
-    pub(super) account_rule: Rule,
-    pub(super) network_rule: Rule,
+    pub(super) account_rule: LimitRule,
+    pub(super) network_rule: LimitRule,
     pub(super) first_wait: i64,
     /// How many failures are remembered beyond those before the first wait.
     pub(super) beyond: i64,

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 /// The answer to a login and to a refresh (RFC 6749, 5.1).
 #[derive(Serialize)]
-struct Tokens<'a> {
+struct TokensAnswer<'a> {
     access_token: &'a str,
     token_type: &'static str,
     expires_in: u64,
@@ -23,7 +23,7 @@ struct Tokens<'a> {
 }
 
 fn tokens(logged_in: &LoggedIn) -> Response {
-    let body = Tokens {
+    let body = TokensAnswer {
         access_token: &logged_in.access_token,
         token_type: "Bearer",
         expires_in: logged_in.expires_in.as_secs(),

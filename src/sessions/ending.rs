@@ -2,7 +2,7 @@
 
 use super::store;
 use super::types::Session;
-use crate::access::{Caller, Right, authorize_change};
+use crate::access::{Actor, Caller, Right, authorize_change};
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::domain::{SessionId, UserId};
@@ -20,34 +20,34 @@ pub fn log_out(app: &App, caller: &Caller, all: bool) -> Result<()> {
         return Err(Error::InvalidRequest("whose session it is, only a token tells".to_owned()));
     };
     let user = UserId::stored(rows.user);
-    let audit = Writer::new(app, caller)?;
+    let audit = Writer::new(app)?;
     let which =
         if all { "all sessions".to_owned() } else { format!("session {}", rows.session.id()) };
     app.database()?.with_transaction(|tx| {
-        authorize_change(tx, caller, Right::Change(user))?;
+        let actor = authorize_change(tx, caller, Right::Change(user))?;
         if all {
             end_all(tx, app, user, None)?;
         } else {
             end_in(tx, app, rows.session)?;
         }
-        audit.record(tx, &Event::new(Action::LogOut, Some(user)).with_detail(&which))
+        audit.record(tx, actor, &Event::new(Action::LogOut, Some(user)).with_detail(&which))
     })
 }
 
-/// Ends one session and returns which it was.
+/// Ends one session and returns it.
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`] for a session of somebody
 /// else, whether or not there is one, unless the caller is an admin; [`Error::NoSuchSession`]; the
 /// faults of the database.
 pub fn end(app: &App, caller: &Caller, id: SessionId) -> Result<Session> {
-    let audit = Writer::new(app, caller)?;
+    let audit = Writer::new(app)?;
     app.database()?.with_transaction(|tx| {
         let owner = store::owner(tx, id)?;
-        authorize_change(tx, caller, owner.map_or(Right::ChangeOthers, Right::Change))?;
+        let actor = authorize_change(tx, caller, owner.map_or(Right::ChangeOthers, Right::Change))?;
         let ended = store::end(tx, id, None, app.config().tokens.access_ttl)?;
         let ended = ended.ok_or(Error::NoSuchSession)?;
-        record_end(tx, &audit, ended.user_id, id.get())?;
+        record_end(tx, &audit, actor, ended.user_id, id.get())?;
         Ok(ended)
     })
 }
@@ -59,11 +59,12 @@ pub fn end(app: &App, caller: &Caller, id: SessionId) -> Result<Session> {
 pub(crate) fn record_end(
     tx: &mut Transaction<'_>,
     audit: &Writer<'_>,
+    actor: Actor,
     user: UserId,
     session: i64,
 ) -> Result<()> {
     let detail = format!("session {session}");
-    audit.record(tx, &Event::new(Action::EndSession, Some(user)).with_detail(&detail))
+    audit.record(tx, actor, &Event::new(Action::EndSession, Some(user)).with_detail(&detail))
 }
 
 /// Ends the session that a token names, if it lives.
@@ -72,9 +73,8 @@ pub(crate) fn end_in(tx: &mut Transaction<'_>, app: &App, session: SessionRef) -
     store::end(tx, id, Some(session.identity()), kept).map(drop)
 }
 
-/// Says that the access tokens handed out so far in the sessions of a user are worth less now than
-/// they say, to those who read the list of revocations. The user's row must have been changed
-/// before, in the same transaction: whoever issues a token holds it.
+/// Revokes the access tokens handed out so far in the sessions of a user, which go on: they claim more
+/// than is true now. The user's row must have been changed before, in the same transaction.
 pub(crate) fn revoke_tokens(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {
     store::revoke_tokens(tx, user, None)
 }
@@ -93,7 +93,7 @@ pub(crate) fn end_all(
     }
 }
 
-/// Ends the sessions whose refresh tokens are derived from a key of before this generation, some
+/// Ends the sessions whose refresh tokens are derived from a key before this generation, a few
 /// hundred at a time.
 pub(crate) fn end_of_earlier_keys(app: &App, generation: i64) -> Result<()> {
     let kept = app.config().tokens.access_ttl;

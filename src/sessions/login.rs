@@ -3,7 +3,7 @@
 use super::store::{self, Credentials};
 use super::tokens::grant;
 use super::types::{Device, LoggedIn};
-use crate::access::Caller;
+use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::domain::{Login, UserId};
@@ -12,9 +12,9 @@ use crate::limits::{self, Attempt};
 use crate::passwords::{Password, Verdict};
 use postgres::Transaction;
 
-/// Checks a password, opens a session and issues its first tokens. Costs one password hash,
-/// whether or not there is such a login; and a second one when the stored hash is weaker than
-/// configured. Of more than `sessions.per_user` sessions of the user the oldest ends.
+/// Checks a password, opens a session and issues its first tokens. It costs one password hash,
+/// whether or not the login exists, and a second one when the stored hash is weaker than configured.
+/// When the user has more than `sessions.per_user` sessions, the oldest ends.
 ///
 /// # Errors
 /// [`Error::InvalidCredentials`], the same whether login or password was wrong; with the right
@@ -35,7 +35,7 @@ pub fn log_in_from(
     device: &Device,
 ) -> Result<LoggedIn> {
     let database = app.database()?;
-    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app, &Caller::Anonymous)?);
+    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app)?);
     let (outcome, credentials) =
         database.read(|conn| store::credentials(conn, login, &counters, app.nobody()))?;
     let attempt = Attempt::admitted(app, counters, outcome)?;
@@ -46,11 +46,11 @@ pub fn log_in_from(
     let Some(credentials) = credentials.filter(|_| verdict != Verdict::Wrong) else {
         let event = event.with_outcome(AuditOutcome::WrongPassword);
         let event = if user.is_some() { event } else { event.with_unknown(login) };
-        audit.failure(&attempt, &event)?;
+        audit.failure(&attempt, Actor::Anonymous, &event)?;
         return Err(Error::InvalidCredentials);
     };
     if let Some((outcome, error)) = credentials.refusal() {
-        audit.failure(&attempt, &event.with_outcome(outcome))?;
+        audit.failure(&attempt, Actor::Anonymous, &event.with_outcome(outcome))?;
         return Err(error);
     }
     if verdict == Verdict::RightButWeak {
@@ -63,16 +63,20 @@ pub fn log_in_from(
     }
     let opened = open(app, &credentials, device, |tx, user| {
         attempt.succeeded(tx, Some(user))?;
-        audit.record(tx, &event)
+        audit.record(tx, Actor::Anonymous, &event)
     });
     if let Err(Error::InvalidCredentials) = opened {
-        audit.failure(&attempt, &event.with_outcome(AuditOutcome::WrongPassword))?;
+        audit.failure(
+            &attempt,
+            Actor::Anonymous,
+            &event.with_outcome(AuditOutcome::WrongPassword),
+        )?;
     }
     opened
 }
 
-/// Opens a session for somebody whose password was right a moment ago. If it has been changed
-/// since, the login was too late. What `also` writes is written if the session is.
+/// Opens a session for a user whose password was right a moment ago. If it has been changed since,
+/// the login came too late. `also` writes in the same transaction.
 fn open(
     app: &App,
     verified: &Credentials,

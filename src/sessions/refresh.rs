@@ -10,13 +10,13 @@ use super::grace::{self, Deserves};
 use super::store;
 use super::tokens::grant;
 use super::types::LoggedIn;
-use crate::access::Caller;
+use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{Action, Event, Writer, set_back};
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::tokens::refresh::{RefreshKey, Ticket, Unverified};
+use crate::tokens::refresh::{RefreshKey, RefreshTicket, Unverified};
 use crate::tokens::{SessionRef, Subject};
 use std::time::Duration;
 use store::{Counting, Refreshed};
@@ -76,21 +76,21 @@ pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
 ///
 /// # Errors
 /// [`Error::InvalidGrant`]; the faults of the database.
-pub(crate) fn ticket(app: &App, refresh_token: &str) -> Result<Ticket> {
+pub(crate) fn ticket(app: &App, refresh_token: &str) -> Result<RefreshTicket> {
     read(app, refresh_token).map(|(_, ticket)| ticket)
 }
 
-fn read(app: &App, refresh_token: &str) -> Result<(RefreshKey, Ticket)> {
+fn read(app: &App, refresh_token: &str) -> Result<(RefreshKey, RefreshTicket)> {
     let unverified = Unverified::parse(refresh_token)?;
     let key = app.refresh_key(unverified.generation())?.ok_or(Error::InvalidGrant)?;
     let ticket = unverified.verify(&key)?;
     Ok((key, ticket))
 }
 
-fn decide(app: &App, ticket: Ticket) -> Result<RefreshOutcome> {
+fn decide(app: &App, ticket: RefreshTicket) -> Result<RefreshOutcome> {
     let settings = &app.config().sessions;
     let grace = settings.refresh_grace;
-    let audit = Writer::new(app, &Caller::Anonymous)?;
+    let audit = Writer::new(app)?;
     app.database()?.with_transaction(|tx| {
         let Some(mut session) = store::lock(tx, ticket)? else {
             let sign = || {
@@ -130,7 +130,7 @@ fn decide(app: &App, ticket: Ticket) -> Result<RefreshOutcome> {
                 let user = UserId::stored(session.user_id);
                 let detail = format!("session {} was ended", ticket.session.id());
                 let event = Event::new(Action::ReuseRefreshToken, Some(user));
-                audit.record(tx, &event.with_detail(&detail))?;
+                audit.record(tx, Actor::Anonymous, &event.with_detail(&detail))?;
                 Ok(RefreshOutcome::Stolen(user))
             }
             Deserves::OfTheFuture => {
@@ -142,7 +142,7 @@ fn decide(app: &App, ticket: Ticket) -> Result<RefreshOutcome> {
                 let user = UserId::stored(session.user_id);
                 let detail = format!("session {}, since its row was set back", ticket.session.id());
                 let event = Event::new(Action::EndSession, Some(user));
-                audit.record(tx, &event.with_detail(&detail))?;
+                audit.record(tx, Actor::Anonymous, &event.with_detail(&detail))?;
                 let (session, shown) = (ticket.session, ticket.counter);
                 Ok(RefreshOutcome::SetBack(sign_of(session, shown, good)))
             }

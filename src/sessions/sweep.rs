@@ -4,12 +4,11 @@ use super::store;
 use crate::app::App;
 use crate::error::Result;
 
-/// Removes the sessions that are over and returns how many there were. The service does this every
-/// `sessions.tuning.sweep_interval`; a program that only embeds the operations may want to. Several may do
-/// it together.
+/// Removes the sessions that are over and returns how many there were. A service does this by itself;
+/// a program that only embeds the operations should do it now and then. Several may do it at once.
 ///
 /// # Errors
-/// The faults of the database. What was removed until then stays so.
+/// The faults of the database. What was removed by then stays removed.
 pub fn sweep(app: &App) -> Result<u64> {
     let mut all = 0;
     loop {

@@ -1,4 +1,4 @@
-//! The tokens of a session: issuing them, and how long they stay about.
+//! The tokens of a session: issuing them, and how long they stay in use.
 
 use super::types::LoggedIn;
 use crate::app::App;
@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::tokens::{SessionRef, Subject};
 use std::time::Duration;
 
-/// The tokens of a session that has so much time left.
+/// Issues the tokens of a session that has this much time left.
 pub(super) fn grant(
     app: &App,
     subject: Subject,
@@ -25,8 +25,8 @@ pub(super) fn grant(
     })
 }
 
-/// How long after a refresh an access token of it may still be about: its life, the grace in which
-/// it is handed out once more, and a minute for clocks that differ.
+/// How long after a refresh an access token of it may still be in use: its lifetime, the grace in
+/// which it is handed out once more, and a minute for clocks that differ.
 pub(crate) fn tokens_linger(app: &App) -> Duration {
     let settings = app.config();
     settings.tokens.access_ttl + settings.sessions.refresh_grace + Duration::from_secs(60)

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Most characters kept of what a client calls itself.
 const MAX_USER_AGENT: usize = 200;
 
-/// What a login gives, and each refresh after it.
+/// What a login returns, and each refresh after it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LoggedIn {
@@ -19,7 +19,7 @@ pub struct LoggedIn {
     pub access_token: String,
     /// How long it is valid.
     pub expires_in: Duration,
-    /// What the next access token is got with, once.
+    /// The refresh token: it is exchanged for the next pair of tokens, once.
     pub refresh_token: String,
 }
 
@@ -39,9 +39,9 @@ pub struct Session {
     pub user_id: UserId,
     /// When it was opened.
     pub created_at: Timestamp,
-    /// When it was refreshed last, or opened.
+    /// When it was last refreshed, or else opened.
     pub last_used_at: Timestamp,
-    /// When it will be over unless it is refreshed before.
+    /// When it expires unless it is refreshed before.
     pub expires_at: Timestamp,
     /// The address that it was opened from, as far as it is known.
     pub address: Option<String>,
@@ -49,7 +49,7 @@ pub struct Session {
     pub user_agent: Option<String>,
 }
 
-/// What somebody logs in from, for people to tell their sessions apart. Nothing is decided by it.
+/// What a user logs in from, so that people can tell their sessions apart. Nothing is decided by it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
     pub(super) address: Option<String>,
@@ -57,8 +57,8 @@ pub struct Device {
 }
 
 impl Device {
-    /// Takes an address, and what a client calls itself, of which 200 characters are kept, and
-    /// none that do not print.
+    /// Takes an address and the name that a client gives itself. Of each, up to 200 characters are kept,
+    /// and no control characters.
     pub fn new(address: &str, user_agent: Option<&str>) -> Self {
         let kept = |text: &str| -> Option<String> {
             let text: String =

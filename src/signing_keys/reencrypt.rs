@@ -4,7 +4,7 @@
 //! running this once, and is told what was taken over. Where anything is encrypted or vouched for
 //! already, a row that is not was put there by somebody else, and is refused.
 
-use crate::access::Caller;
+use crate::access::Actor;
 use crate::app::App;
 use crate::app::keyed::{self, Root};
 use crate::app::keys::codes;
@@ -19,13 +19,13 @@ use crate::tokens::encryption::{Encrypted, EncryptionKeys, NotDecrypted};
 use zeroize::Zeroizing;
 
 /// A generation, its secret as it is and will be encrypted, and the code.
-type RefreshKey = (i64, (Encrypted, Encrypted), Option<Vec<u8>>);
+type ReencryptedRefreshKey = (i64, (Encrypted, Encrypted), Option<Vec<u8>>);
 
 /// What is about to be written.
 #[derive(Default)]
 struct Work {
     signing: Vec<Reencrypted>,
-    refresh: Vec<RefreshKey>,
+    refresh: Vec<ReencryptedRefreshKey>,
     root: Option<(Encrypted, Encrypted)>,
     floor: Option<FoundFloor>,
     /// Generations of public keys that nobody can vouch for.
@@ -203,7 +203,7 @@ fn stands(encryption: &EncryptionKeys, code: &[Vec<u8>], mac: Option<&Vec<u8>>) 
 }
 
 fn write(app: &App, work: &Work) -> Result<()> {
-    let audit = Writer::new(app, &Caller::Trusted)?;
+    let audit = Writer::new(app)?;
     app.database_for_repair()?.with_transaction(|tx| {
         for row in &work.signing {
             store::reencrypt_signing_key(tx, row)?;
@@ -218,6 +218,6 @@ fn write(app: &App, work: &Work) -> Result<()> {
             store::insert_floor(tx, floor)?;
         }
         store::remove(tx, &work.dropped, &[])?;
-        audit.record(tx, &Event::new(Action::ReencryptKeys, None))
+        audit.record(tx, Actor::Operator, &Event::new(Action::ReencryptKeys, None))
     })
 }

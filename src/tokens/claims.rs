@@ -60,13 +60,13 @@ impl From<Payload> for Claims {
 /// What is read of a token's header before its key is known.
 #[derive(Deserialize)]
 #[serde(remote = "Self")]
-struct Head {
+struct TokenHeader {
     kid: Option<String>,
 }
-by_name!(Head);
+by_name!(TokenHeader);
 
 /// The name of the key that a token says it is signed with.
 pub(super) fn key_named_in(token: &str) -> Option<String> {
     let head = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
-    serde_json::from_slice::<Head>(&head).ok()?.kid
+    serde_json::from_slice::<TokenHeader>(&head).ok()?.kid
 }

@@ -32,7 +32,7 @@ const PURPOSE: &[u8] = b"gatepost refresh token 1";
 
 /// What a refresh token says, once it has been verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ticket {
+pub(crate) struct RefreshTicket {
     pub(crate) generation: i64,
     pub(crate) session: SessionRef,
     pub(crate) counter: i64,
@@ -70,7 +70,7 @@ impl RefreshKey {
     /// # Errors
     /// [`Error::Internal`], which would be a fault of ours.
     pub(crate) fn token(&self, session: SessionRef, counter: i64) -> Result<String> {
-        let head = head(&Ticket { generation: self.generation, session, counter });
+        let head = head(&RefreshTicket { generation: self.generation, session, counter });
         let mut bytes = head.to_vec();
         bytes.extend_from_slice(&self.mac(&head)?.finalize().into_bytes());
         Ok(URL_SAFE_NO_PAD.encode(bytes))
@@ -92,7 +92,7 @@ impl std::fmt::Debug for RefreshKey {
 
 /// A text in the form of a refresh token, of which nothing is believed yet.
 pub(crate) struct Unverified {
-    ticket: Ticket,
+    ticket: RefreshTicket,
     mac: [u8; MAC_BYTES],
 }
 
@@ -110,7 +110,7 @@ impl Unverified {
             let number = |at: usize| Some(i64::from_be_bytes(*head.get(at..)?.first_chunk()?));
             let session = SessionRef::new(number(8)?, *head.get(16..)?.first_chunk()?);
             let (generation, counter) = (number(0)?, number(16 + IDENTITY_BYTES)?);
-            let ticket = Ticket { generation, session, counter };
+            let ticket = RefreshTicket { generation, session, counter };
             let whole = length == HEAD_BYTES + MAC_BYTES;
             whole.then_some(Self { ticket, mac: *mac.first_chunk()? })
         };
@@ -126,14 +126,14 @@ impl Unverified {
     ///
     /// # Errors
     /// [`Error::InvalidGrant`].
-    pub(crate) fn verify(self, key: &RefreshKey) -> Result<Ticket> {
+    pub(crate) fn verify(self, key: &RefreshKey) -> Result<RefreshTicket> {
         let mac = key.mac(&head(&self.ticket))?;
         let right = key.generation == self.ticket.generation && mac.verify_slice(&self.mac).is_ok();
         right.then_some(self.ticket).ok_or(Error::InvalidGrant)
     }
 }
 
-fn head(ticket: &Ticket) -> [u8; HEAD_BYTES] {
+fn head(ticket: &RefreshTicket) -> [u8; HEAD_BYTES] {
     let mut head = [0; HEAD_BYTES];
     let (generation, rest) = head.split_at_mut(8);
     let (id, rest) = rest.split_at_mut(8);
@@ -158,14 +158,14 @@ mod tests {
         SessionRef::new(id, std::array::from_fn(|at| u8::try_from(at).unwrap()))
     }
 
-    fn read(key: &RefreshKey, token: &str) -> Result<Ticket> {
+    fn read(key: &RefreshKey, token: &str) -> Result<RefreshTicket> {
         Unverified::parse(token)?.verify(key)
     }
 
     #[test]
     fn a_token_is_its_session_and_counter_and_always_the_same() {
         let token = key(1, 7).token(session(5), 3).unwrap();
-        let ticket = Ticket { generation: 1, session: session(5), counter: 3 };
+        let ticket = RefreshTicket { generation: 1, session: session(5), counter: 3 };
         assert_eq!(read(&key(1, 7), &token), Ok(ticket));
         assert_eq!(key(1, 7).token(session(5), 3).unwrap(), token);
         let others = [

@@ -11,14 +11,14 @@ use sha2::{Digest, Sha256};
 use std::sync::{Mutex, PoisonError};
 
 /// The tokens, by the SHA-256 of their text.
-pub(super) struct Verified(Box<[Mutex<Option<VerifiedToken>>]>);
+pub(super) struct VerifiedTokens(Box<[Mutex<Option<VerifiedToken>>]>);
 
 struct VerifiedToken {
     hash: [u8; 32],
     claims: Claims,
 }
 
-impl Verified {
+impl VerifiedTokens {
     /// Room for this many tokens, each some 250 bytes; none for 0.
     pub(super) fn new(places: usize) -> Self {
         Self((0..places).map(|_| Mutex::new(None)).collect())
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_token_is_verified_once_and_never_mistaken_for_another() {
         // One place, so that each of them takes that of the other.
-        let (verified, checks) = (Verified::new(1), Cell::new(0));
+        let (verified, checks) = (VerifiedTokens::new(1), Cell::new(0));
         let get = |token: &str, id: i64| {
             let check = || {
                 checks.set(checks.get() + 1);
@@ -91,14 +91,14 @@ mod tests {
 
     #[test]
     fn a_refusal_is_not_remembered() {
-        let verified = Verified::new(8);
+        let verified = VerifiedTokens::new(8);
         assert_eq!(verified.get("a", || Err(Error::TokenInvalid)), Err(Error::TokenInvalid));
         assert_eq!(verified.get("a", || Ok(claims(1))), Ok(claims(1)));
     }
 
     #[test]
     fn without_a_place_every_token_is_verified() {
-        let verified = Verified::new(0);
+        let verified = VerifiedTokens::new(0);
         assert_eq!(verified.get("a", || Ok(claims(1))), Ok(claims(1)));
         assert_eq!(verified.get("a", || Ok(claims(2))), Ok(claims(2)));
     }

@@ -2,7 +2,7 @@
 
 use super::import::BATCH;
 use super::{line, store};
-use crate::access::Caller;
+use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ pub fn export(app: &App, mut out: impl Write) -> Result<u64> {
             out.flush().map_err(fault)?;
             let detail = format!("{count} users");
             let event = Event::new(Action::ExportUsers, None).with_detail(&detail);
-            Writer::new(app, &Caller::Trusted)?.record_alone(&event)?;
+            Writer::new(app)?.record_alone(Actor::Operator, &event)?;
             return Ok(count);
         }
     }

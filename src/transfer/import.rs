@@ -1,8 +1,8 @@
 //! Importing: from lines to rows, a batch at a time.
 
-use super::line::{Existing, Fault, Incoming};
+use super::line::{ExistingUser, IncomingUser, LineFault};
 use super::store;
-use crate::access::Caller;
+use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::error::{Error, Result};
@@ -38,9 +38,9 @@ pub struct Imported {
 #[non_exhaustive]
 pub enum ImportEvent<'a> {
     /// A line was refused.
-    Refused(Fault),
+    Refused(LineFault),
     /// The user of a line is there, imported before and changed since; left as it is.
-    Changed(Fault),
+    Changed(LineFault),
     /// So far.
     Progress(&'a Imported),
 }
@@ -72,8 +72,8 @@ pub fn import(
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) lines: u64,
-    pub(super) users: Vec<Incoming>,
-    pub(super) faults: Vec<Fault>,
+    pub(super) users: Vec<IncomingUser>,
+    pub(super) faults: Vec<LineFault>,
 }
 
 /// Reads the source and hands it over batch by batch.
@@ -95,7 +95,7 @@ pub(super) fn in_batches(
             continue;
         }
         batch.lines += 1;
-        match Incoming::parse(number, text, |hash| app.can_verify(hash)) {
+        match IncomingUser::parse(number, text, |hash| app.can_verify(hash)) {
             Ok(user) => batch.users.push(user),
             Err(fault) => batch.faults.push(fault),
         }
@@ -111,7 +111,7 @@ fn is_blank(line: &[u8]) -> bool {
 
 fn insert(
     app: &App,
-    users: &[Incoming],
+    users: &[IncomingUser],
     so_far: &mut Imported,
     hear: &mut impl FnMut(ImportEvent<'_>),
 ) -> Result<()> {
@@ -120,25 +120,29 @@ fn insert(
     for user in users {
         first.entry(user.login.canonical()).or_insert(user.line);
     }
-    let (new, again): (Vec<&Incoming>, Vec<&Incoming>) =
+    let (new, again): (Vec<&IncomingUser>, Vec<&IncomingUser>) =
         users.iter().partition(|user| first.get(user.login.canonical()) == Some(&user.line));
     if new.is_empty() {
         return Ok(());
     }
     let database = app.database()?;
-    let audit = Writer::new(app, &Caller::Trusted)?;
+    let audit = Writer::new(app)?;
     let inserted = database.with_transaction(|tx| {
         let inserted = store::insert(tx, &new)?;
         if !inserted.is_empty() {
             let detail = format!("{} users", inserted.len());
-            audit.record(tx, &Event::new(Action::ImportUsers, None).with_detail(&detail))?;
+            audit.record(
+                tx,
+                Actor::Operator,
+                &Event::new(Action::ImportUsers, None).with_detail(&detail),
+            )?;
         }
         Ok(inserted)
     })?;
     so_far.imported += inserted.len() as u64;
-    let there: Vec<&Incoming> =
+    let there: Vec<&IncomingUser> =
         new.into_iter().filter(|user| !inserted.contains(user.login.canonical())).collect();
-    let there: Vec<&Incoming> = there.into_iter().chain(again).collect();
+    let there: Vec<&IncomingUser> = there.into_iter().chain(again).collect();
     if there.is_empty() {
         return Ok(());
     }
@@ -180,7 +184,7 @@ pub(super) enum Comparison {
 
 /// A user who registered here can have the same login by chance, but not the same spelling of it
 /// and the same microsecond, or the same hash.
-pub(super) fn compare(user: &Incoming, row: &Existing) -> Comparison {
+pub(super) fn compare(user: &IncomingUser, row: &ExistingUser) -> Comparison {
     let same_hash = user.hash.is_that_of(&row.password_hash);
     let same_time = user.created_at.map(|time| time == row.created_at);
     if row.login != user.login.as_str() || !(same_hash || same_time == Some(true)) {

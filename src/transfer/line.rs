@@ -15,21 +15,21 @@ use time::OffsetDateTime;
 /// What is wrong with a line. Never holds anything of a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Fault {
+pub struct LineFault {
     /// The line, counted from 1.
     pub line: u64,
     /// The cause.
     pub cause: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for LineFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.line, self.cause)
     }
 }
 
 /// A user that a line describes. What a line does not say is none.
-pub(super) struct Incoming {
+pub(super) struct IncomingUser {
     pub(super) line: u64,
     pub(super) login: Login,
     pub(super) hash: PasswordHash,
@@ -40,7 +40,7 @@ pub(super) struct Incoming {
 }
 
 /// All of a user's row that an import can set.
-pub(super) struct Existing {
+pub(super) struct ExistingUser {
     pub(super) login: String,
     pub(super) password_hash: String,
     pub(super) admin: bool,
@@ -67,14 +67,14 @@ struct Fields {
 }
 by_name!(Fields);
 
-impl Incoming {
+impl IncomingUser {
     /// Reads a line, `None` being one that is too long. `check` says whether a hash can be verified.
     pub(super) fn parse(
         line: u64,
         text: Option<&[u8]>,
         check: impl Fn(&PasswordHash) -> std::result::Result<(), String>,
-    ) -> std::result::Result<Self, Fault> {
-        let fault = |cause: String| Fault { line, cause };
+    ) -> std::result::Result<Self, LineFault> {
+        let fault = |cause: String| LineFault { line, cause };
         let text = text.ok_or_else(|| fault("is too long".to_owned()))?;
         let fields: Fields = serde_json::from_slice(text).map_err(|e| fault(describe(&e)))?;
         Self::from_fields(line, &fields, check).map_err(fault)
@@ -109,8 +109,8 @@ impl Incoming {
     }
 
     /// Something about this line.
-    pub(super) fn fault(&self, cause: impl Into<String>) -> Fault {
-        Fault {
+    pub(super) fn fault(&self, cause: impl Into<String>) -> LineFault {
+        LineFault {
             line: self.line,
             cause: format!("login {:?}: {}", self.login.as_str(), cause.into()),
         }
@@ -163,7 +163,7 @@ fn time(name: &str, value: Option<&Value>) -> std::result::Result<Option<OffsetD
 }
 
 #[derive(Serialize)]
-struct Outgoing<'a> {
+struct OutgoingUser<'a> {
     login: &'a str,
     password_hash: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,8 +180,8 @@ struct Outgoing<'a> {
 ///
 /// # Errors
 /// [`Error::Internal`] when it cannot be written as JSON, which does not happen.
-pub(super) fn write(user: &Existing) -> Result<String> {
-    let outgoing = Outgoing {
+pub(super) fn write(user: &ExistingUser) -> Result<String> {
+    let outgoing = OutgoingUser {
         login: &user.login,
         password_hash: &user.password_hash,
         hashed_by: PasswordHash::is_own(&user.password_hash).then_some(US),
@@ -197,8 +197,8 @@ pub(super) fn write(user: &Existing) -> Result<String> {
 
 /// What an export writes of a user whom an import made of this line, or why it makes none.
 pub(crate) fn again(text: &[u8]) -> std::result::Result<String, String> {
-    let user = Incoming::parse(1, Some(text), |_| Ok(())).map_err(|fault| fault.cause)?;
-    let row = Existing {
+    let user = IncomingUser::parse(1, Some(text), |_| Ok(())).map_err(|fault| fault.cause)?;
+    let row = ExistingUser {
         login: user.login.as_str().to_owned(),
         password_hash: user.hash.to_string(),
         admin: user.admin.unwrap_or(false),

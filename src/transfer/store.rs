@@ -1,6 +1,6 @@
 //! The SQL of coming and going.
 
-use super::line::{Existing, Incoming};
+use super::line::{ExistingUser, IncomingUser};
 use crate::error::Result;
 use crate::moment::{self, Moment};
 use postgres::types::Type;
@@ -8,9 +8,9 @@ use postgres::{Client, Row, Transaction};
 use std::collections::{HashMap, HashSet};
 use time::OffsetDateTime;
 
-fn existing_of(row: &Row) -> Existing {
+fn existing_of(row: &Row) -> ExistingUser {
     let whose = ("user", row.get(0));
-    Existing {
+    ExistingUser {
         login: row.get(2),
         password_hash: row.get(3),
         admin: row.get(4),
@@ -21,7 +21,7 @@ fn existing_of(row: &Row) -> Existing {
 }
 
 /// Inserts those whose login is free, in their order, and returns the canonical logins of these.
-pub(super) fn insert(tx: &mut Transaction<'_>, users: &[&Incoming]) -> Result<HashSet<String>> {
+pub(super) fn insert(tx: &mut Transaction<'_>, users: &[&IncomingUser]) -> Result<HashSet<String>> {
     let sql = "INSERT INTO gatepost.users (login, login_canonical, password_hash, admin,
                                            created_at, locked, expires_at)
                SELECT login, canonical, hash, admin, coalesce(created_at, now()), locked, expires_at
@@ -30,11 +30,12 @@ pub(super) fn insert(tx: &mut Transaction<'_>, users: &[&Incoming]) -> Result<Ha
                ORDER BY number
                ON CONFLICT (login_canonical) DO NOTHING
                RETURNING login_canonical";
-    let texts = |of: fn(&Incoming) -> String| users.iter().map(|u| of(u)).collect::<Vec<String>>();
-    let truths = |of: fn(&Incoming) -> Option<bool>| {
+    let texts =
+        |of: fn(&IncomingUser) -> String| users.iter().map(|u| of(u)).collect::<Vec<String>>();
+    let truths = |of: fn(&IncomingUser) -> Option<bool>| {
         users.iter().map(|user| of(user).unwrap_or(false)).collect::<Vec<bool>>()
     };
-    let times = |of: fn(&Incoming) -> Option<OffsetDateTime>| {
+    let times = |of: fn(&IncomingUser) -> Option<OffsetDateTime>| {
         users.iter().map(|user| of(user).map(moment::parameter)).collect::<Vec<_>>()
     };
     let rows = tx.query_typed(
@@ -55,8 +56,8 @@ pub(super) fn insert(tx: &mut Transaction<'_>, users: &[&Incoming]) -> Result<Ha
 /// The users who have these logins, by their canonical form.
 pub(super) fn existing(
     conn: &mut Client,
-    users: &[&Incoming],
-) -> Result<HashMap<String, Existing>> {
+    users: &[&IncomingUser],
+) -> Result<HashMap<String, ExistingUser>> {
     let sql = "SELECT id, login_canonical, login, password_hash, admin, created_at, locked,
                       expires_at
                FROM gatepost.users WHERE login_canonical = ANY ($1)";
@@ -66,7 +67,7 @@ pub(super) fn existing(
 }
 
 /// The users behind this id, in the order of their ids.
-pub(super) fn page(conn: &mut Client, after: i64, size: i64) -> Result<Vec<(i64, Existing)>> {
+pub(super) fn page(conn: &mut Client, after: i64, size: i64) -> Result<Vec<(i64, ExistingUser)>> {
     let sql = "SELECT id, login_canonical, login, password_hash, admin, created_at, locked,
                       expires_at
                FROM gatepost.users WHERE id > $1 ORDER BY id LIMIT $2";

@@ -1,7 +1,7 @@
 //! A look before the import: what it would do, and what comes after it. Changes nothing.
 
 use super::import::{Batch, Comparison, ImportEvent, Imported, TAKEN, compare, in_batches};
-use super::line::{Fault, Incoming};
+use super::line::{IncomingUser, LineFault};
 use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -77,7 +77,7 @@ pub fn survey(
         outcome.lines += batch.lines;
         outcome.refused += batch.faults.len() as u64;
         batch.faults.into_iter().for_each(|fault| hear(ImportEvent::Refused(fault)));
-        let users: Vec<&Incoming> = batch.users.iter().collect();
+        let users: Vec<&IncomingUser> = batch.users.iter().collect();
         let existing = app.database()?.read(|conn| store::existing(conn, &users))?;
         for user in users {
             match existing.get(user.login.canonical()).map(|row| compare(user, row)) {
@@ -105,7 +105,7 @@ pub fn survey(
         }
         outcome.refused += 1;
         let cause = format!("its login, once normalised, is that of line {first}");
-        hear(ImportEvent::Refused(Fault { line, cause }));
+        hear(ImportEvent::Refused(LineFault { line, cause }));
     };
     find_repeated(seen, repeated).map_err(at_dir)?;
     let (kinds, rehash) = kinds.measure(app)?;
@@ -115,7 +115,7 @@ pub fn survey(
 /// Fingerprint of the canonical login, line, fingerprint of what would make two lines one user.
 type Record = [u8; 24];
 
-fn record(user: &Incoming) -> Record {
+fn record(user: &IncomingUser) -> Record {
     let fingerprint = |text: &str| <[u8; 32]>::from(Sha256::digest(text));
     let content = format!("{}\n{}", user.login.as_str(), user.hash);
     let mut record = [0; 24];

@@ -78,7 +78,7 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
     let right = change.right(id);
     let own_session = caller.session_as(id);
     let kept = change.ends_all_but(own_session);
-    let audit = Writer::new(app, caller)?;
+    let audit = Writer::new(app)?;
     let user = find_as(app, caller, right, id)?;
     let login = Login::parse(&user.login)?;
     let counters = limits::of_login(app, &login)?;
@@ -90,10 +90,10 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
         app.check_strength(password, login.canonical())?;
     }
     if let Some(current) = change.current_password {
-        check_current(app, &audit, id, counters.clone(), current)?;
+        check_current(app, caller, id, counters.clone(), current)?;
     }
     let (detail, closes) = (change.detail(), change.closes());
-    let change = store::Change {
+    let change = store::ChangedColumns {
         hash: change.password.map(|new| app.hash(new)).transpose()?.map(|hash| hash.to_string()),
         locked: change.locked,
         expires_at: change.expires_at,
@@ -101,7 +101,7 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
     // The right is asked for again: hashing takes long enough for the caller to have lost it.
     app.database()?.with_transaction(|tx| {
         let admins = closes.map(|_| Admins::lock_for(tx, caller, id)).transpose()?;
-        authorize_change(tx, caller, right)?;
+        let actor = authorize_change(tx, caller, right)?;
         if let (Some(admins), Some(from)) = (&admins, closes) {
             admins.can_spare(id, from.map(Timestamp::time))?;
         }
@@ -117,7 +117,7 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
         if own_session.is_none() && (change.hash.is_some() || opened) {
             limits::forgive(tx, &counters, id)?;
         }
-        audit.record(tx, &Event::new(Action::ChangeUser, Some(id)).with_detail(&detail))?;
+        audit.record(tx, actor, &Event::new(Action::ChangeUser, Some(id)).with_detail(&detail))?;
         Ok(user)
     })
 }
@@ -138,11 +138,12 @@ pub fn change_password(
 /// Whoever holds a token may guess as often as without one.
 fn check_current(
     app: &App,
-    audit: &Writer<'_>,
+    caller: &Caller,
     id: UserId,
     counters: Counters,
     current: &Password,
 ) -> Result<()> {
+    let audit = Writer::new(app)?;
     let attempt = Attempt::admit(app, counters)?;
     let stored = app.database()?.read(|conn| store::password_hash(conn, id))?;
     match app.verify(current, stored.as_ref())? {
@@ -150,9 +151,10 @@ fn check_current(
             app.database()?.with_transaction(|tx| attempt.succeeded(tx, None))
         }
         Verdict::Wrong => {
+            let actor = app.database()?.read(|conn| caller.actor(&mut **conn))?;
             let event = Event::new(Action::ChangeUser, Some(id));
             let event = event.with_outcome(AuditOutcome::WrongPassword);
-            audit.failure(&attempt, &event)?;
+            audit.failure(&attempt, actor, &event)?;
             Err(Error::InvalidCredentials)
         }
     }

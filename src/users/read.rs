@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::domain::{Login, Page, UserId};
 use crate::error::{Error, Result};
 
-/// A page of users in the order of their ids, and whether there are more behind it.
+/// A page of users in the order of their ids, and whether more follow it.
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
@@ -39,7 +39,7 @@ pub(super) fn find_as(app: &App, caller: &Caller, right: Right, id: UserId) -> R
     })
 }
 
-/// The user with this login, in any spelling that is the same.
+/// The user with this login, however it is spelled.
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],

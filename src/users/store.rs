@@ -185,7 +185,7 @@ pub(super) fn lock_admins(
 
 /// What of a user's row is changed; `None` leaves it as it is.
 #[derive(Debug)]
-pub(super) struct Change {
+pub(super) struct ChangedColumns {
     pub(super) hash: Option<String>,
     pub(super) locked: Option<bool>,
     pub(super) expires_at: Option<Option<Timestamp>>,
@@ -196,7 +196,7 @@ pub(super) struct Change {
 pub(super) fn change(
     tx: &mut Transaction<'_>,
     id: UserId,
-    change: &Change,
+    change: &ChangedColumns,
 ) -> Result<Option<User>> {
     let sql = concat!(
         "UPDATE gatepost.users SET

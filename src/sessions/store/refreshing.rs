@@ -5,7 +5,7 @@ use crate::config::Sessions;
 use crate::error::Result;
 use crate::moment::millis;
 use crate::sessions::grace::Retired;
-use crate::tokens::refresh::Ticket;
+use crate::tokens::refresh::RefreshTicket;
 use crate::tokens::{SessionRef, Subject};
 use postgres::types::Type;
 use postgres::{Row, Transaction};
@@ -25,7 +25,7 @@ pub(crate) struct Locked {
 
 /// Locks the session's row. The user's is left to the next statement, which sees what was committed
 /// until this one had the lock.
-pub(crate) fn lock(tx: &mut Transaction<'_>, ticket: Ticket) -> Result<Option<Locked>> {
+pub(crate) fn lock(tx: &mut Transaction<'_>, ticket: RefreshTicket) -> Result<Option<Locked>> {
     let sql = concat!(
         "SELECT s.user_id, s.counter, s.retired,
                 floor(extract(epoch FROM clock_timestamp()) * 1000)::BIGINT,
