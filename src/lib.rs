@@ -91,7 +91,7 @@
 //!
 //! # Features
 //!
-//! There are none. What a program does not use, the linker leaves out.
+//! `tls`, on by default, is HTTPS on the service's own listeners. Without it, put a proxy in front.
 //!
 //! # What it is not
 //!

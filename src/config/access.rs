@@ -1,6 +1,6 @@
 //! `[access]`: who may do what.
 
-use super::HostName;
+use super::host_name::HostName;
 
 section! {
     /// Who may do what.
@@ -47,3 +47,6 @@ pub enum Registration {
     /// Admins, with their access token.
     Admin,
 }
+
+words!(AccessMode { "protected" => AccessMode::Protected, "open" => AccessMode::Open });
+words!(Registration { "anyone" => Registration::Anyone, "admin" => Registration::Admin });

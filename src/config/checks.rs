@@ -1,7 +1,11 @@
 //! What does not go together, or makes no sense by itself. Every fault is named at once.
 
+use super::access::{AccessMode, Registration};
 use super::passwords::SAFE_ITERATIONS;
-use super::{AccessMode, Algorithm, Config, Profile, Registration, conninfo, inert};
+use super::profile::Profile;
+use super::sections::Config;
+use super::tokens::Algorithm;
+use super::{conninfo, inert};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::path::Path;

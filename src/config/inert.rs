@@ -6,7 +6,10 @@
 //! that another one keeps from being reached is no fault. `database.data_dir` beside `database.url`
 //! is only told: images and units set it for whoever wants the private PostgreSQL.
 
-use super::{AccessMode, Algorithm, Config, Listen, table};
+use super::access::AccessMode;
+use super::net::Listen;
+use super::sections::{Config, table};
+use super::tokens::Algorithm;
 
 /// A fault for each setting that has no effect.
 pub(super) fn faults(config: &Config) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! `[limits]`: how often somebody may fail.
 
-use super::Profile;
+use super::profile::Profile;
 use std::time::Duration;
 
 section! {

@@ -2,16 +2,18 @@
 //!
 //! Every fault is collected, so that one run names them all.
 
+mod loaded;
 mod loader;
-mod platform;
+mod variables;
 
-use super::{Config, Profile, Setting, table};
+use super::profile::Profile;
 use crate::error::{Error, Result};
 use loader::Loader;
-use platform::is_of_platform;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
+use variables::{CONFIG_VARIABLE, PREFIX, PROFILE_VARIABLE, is_of_platform};
+
+pub use loaded::{Loaded, Origin};
 
 /// The three configuration files, so that the bare binary runs anywhere.
 const EMBEDDED: [&str; 3] = [
@@ -19,46 +21,6 @@ const EMBEDDED: [&str; 3] = [
     include_str!("../../config/testing.toml"),
     include_str!("../../config/production.toml"),
 ];
-
-/// The beginning of every environment variable that is a setting.
-const PREFIX: &str = "GATEPOST_";
-
-/// The variable that chooses the profile.
-const PROFILE_VARIABLE: &str = "APP_SETTINGS";
-
-/// The one variable with that beginning that is not a setting: it names a configuration file.
-const CONFIG_VARIABLE: &str = "GATEPOST_CONFIG";
-
-/// Where the value of a setting was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The default in the code.
-    Default,
-    /// A configuration file and its line.
-    File(String, usize),
-    /// A variable of the environment.
-    Environment(String),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("default"),
-            Self::File(name, line) => write!(f, "{name}:{line}"),
-            Self::Environment(name) => write!(f, "environment {name}"),
-        }
-    }
-}
-
-/// A configuration with the place each value came from.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Loaded {
-    /// The settings themselves, validated.
-    pub config: Config,
-    origins: BTreeMap<(&'static str, &'static str), Origin>,
-    passed_over: Vec<String>,
-}
 
 impl Loaded {
     /// Reads the configuration: the profile named by `APP_SETTINGS`, its file, the environment.
@@ -89,14 +51,6 @@ impl Loaded {
         Self::from_environment(file, &env)
     }
 
-    /// The variables that look like settings and are what a container platform sets by itself for a
-    /// service of our name, as a line for the log; `None` when there are none.
-    pub fn passed_over(&self) -> Option<String> {
-        let names = self.passed_over.join(", ");
-        let text = "passed over, as a container platform sets it for a service called gatepost";
-        (!names.is_empty()).then(|| format!("{text}: {names}"))
-    }
-
     fn from_environment(file: Option<&Path>, env: &BTreeMap<String, String>) -> Result<Self> {
         let word = env.get(PROFILE_VARIABLE).map_or("development", String::as_str);
         let profile = Profile::parse(word)?;
@@ -114,19 +68,6 @@ impl Loaded {
         let mut loader = Loader::new(profile);
         loader.file(name, text);
         loader.finish()
-    }
-
-    /// Every setting as `section.key`, its value with secrets hidden, and where it came from.
-    pub fn settings(&self) -> Vec<(String, String, Origin)> {
-        let line = |setting: &Setting| {
-            let place = (setting.section, setting.key);
-            (
-                setting.name(),
-                (setting.show)(&self.config),
-                self.origins.get(&place).cloned().unwrap_or(Origin::Default),
-            )
-        };
-        table().iter().map(line).collect()
     }
 }
 

@@ -1,7 +1,8 @@
 //! `docs/settings.md`, made from the declarations of the settings. The file is kept in the
 //! repository, so that it can be read there; the test says when it is out of date.
 
-use super::{SECTIONS, Setting, table};
+use super::sections::{Config, SECTIONS, table};
+use super::setting::Setting;
 use std::fmt::Write;
 
 /// What stands before the first section.
@@ -58,7 +59,7 @@ fn shown(default: &str) -> String {
     if default.is_empty() { "none".to_owned() } else { format!("`{default}`") }
 }
 
-fn entry(setting: &Setting) -> String {
+fn entry(setting: &Setting<Config>) -> String {
     let reference = &setting.reference;
     let variable = setting.variable();
     let twin = if setting.secret { format!(", or `{variable}_FILE`") } else { String::new() };

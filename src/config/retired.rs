@@ -1,9 +1,13 @@
 //! Names that were settings once. Whoever still writes one is told what became of it.
 
-use super::{
-    AuditTuning, DatabaseTuning, LimitsTuning, PasswordsTuning, ServerTuning, SessionsTuning,
-    TokensTuning, table,
-};
+use super::audit::AuditTuning;
+use super::database::DatabaseTuning;
+use super::limits::LimitsTuning;
+use super::passwords::PasswordsTuning;
+use super::sections::table;
+use super::server::ServerTuning;
+use super::sessions::SessionsTuning;
+use super::tokens::TokensTuning;
 
 /// What became of a setting.
 enum Now {
@@ -134,7 +138,7 @@ mod tests {
 
     #[test]
     fn no_retired_name_is_a_setting_and_each_leads_to_one_or_to_a_value() {
-        let names: Vec<String> = table().iter().map(super::super::Setting::name).collect();
+        let names: Vec<String> = table().iter().map(super::super::setting::Setting::name).collect();
         for (old, now) in RETIRED {
             assert!(!names.contains(&(*old).to_owned()), "{old}");
             let text = said(old);

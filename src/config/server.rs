@@ -1,7 +1,7 @@
 //! `[server]`: where to listen, the threads, and what one client may take.
 
-use super::Profile;
 use super::net::{Cidr, ForwardedHeader, Listen};
+use super::profile::Profile;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -8,61 +8,85 @@
 //! touch is declared with [`tuning!`], in the same form: only a program that embeds Gatepost, or a
 //! test, can reach it.
 
+use super::profile::Profile;
 use super::values::Value;
-use super::{Config, Profile};
 
-/// One setting: its name, how it is read and shown, and what the reference says of it.
-pub(crate) struct Setting {
-    pub(crate) section: &'static str,
-    pub(crate) key: &'static str,
-    pub(crate) secret: bool,
-    pub(crate) list: bool,
-    pub(crate) set: fn(&mut Config, &str) -> Result<(), String>,
-    pub(crate) show: fn(&Config) -> String,
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the reference, which a test makes"))]
-    pub(crate) reference: Reference,
+/// One setting: its name, how it is read and shown in its section or in the whole configuration, and
+/// what the reference says of it.
+pub(super) struct Setting<In> {
+    pub(super) section: &'static str,
+    pub(super) key: &'static str,
+    pub(super) secret: bool,
+    pub(super) list: bool,
+    pub(super) set: Set<In>,
+    pub(super) show: Show<In>,
+    pub(super) reference: Reference,
 }
 
-impl Setting {
+/// Reads a text into the field of a setting.
+pub(super) type Set<In> = Box<dyn Fn(&mut In, &str) -> Result<(), String>>;
+
+/// Shows the field of a setting.
+pub(super) type Show<In> = Box<dyn Fn(&In) -> String>;
+
+impl<In: 'static> Setting<In> {
+    /// The same setting of what the section is a part of.
+    pub(super) fn within<Whole: 'static>(
+        self,
+        part_mut: fn(&mut Whole) -> &mut In,
+        part: fn(&Whole) -> &In,
+    ) -> Setting<Whole> {
+        let Self { section, key, secret, list, set, show, reference } = self;
+        Setting {
+            section,
+            key,
+            secret,
+            list,
+            set: Box::new(move |whole, text| set(part_mut(whole), text)),
+            show: Box::new(move |whole| show(part(whole))),
+            reference,
+        }
+    }
+
     /// Its name, as messages say it.
-    pub(crate) fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         format!("{}.{}", self.section, self.key)
     }
 
     /// The variable of the environment that sets it.
     #[cfg(test)]
-    pub(crate) fn variable(&self) -> String {
+    pub(super) fn variable(&self) -> String {
         format!("GATEPOST_{}_{}", self.section, self.key).to_uppercase()
     }
 }
 
 /// What the reference says of a setting beside its name.
 #[cfg_attr(not(test), expect(dead_code, reason = "for the reference, which a test makes"))]
-pub(crate) struct Reference {
+pub(super) struct Reference {
     /// The lines of its documentation.
-    pub(crate) lines: &'static [&'static str],
+    pub(super) lines: &'static [&'static str],
     /// What kind of value it takes.
-    pub(crate) form: &'static str,
+    pub(super) form: &'static str,
     /// Its default, as it would be written; empty for none.
-    pub(crate) default: &'static str,
+    pub(super) default: &'static str,
     /// The profiles that have another default, with that one.
-    pub(crate) special: &'static [(&'static str, &'static str)],
+    pub(super) special: &'static [(&'static str, &'static str)],
     /// The range, in words; empty where every value of the form is taken.
-    pub(crate) range: &'static str,
+    pub(super) range: &'static str,
 }
 
 /// Whether the value of this field must never be shown.
-pub(super) fn is_secret<T: Value>(_: fn(&Config) -> &T) -> bool {
+pub(super) fn is_secret<In, T: Value>(_: fn(&In) -> &T) -> bool {
     T::SECRET
 }
 
 /// Whether this field holds several values.
-pub(super) fn is_list<T: Value>(_: fn(&Config) -> &T) -> bool {
+pub(super) fn is_list<In, T: Value>(_: fn(&In) -> &T) -> bool {
     T::LIST
 }
 
 /// What kind of value this field takes.
-pub(super) fn form<T: Value>(_: fn(&Config) -> &T) -> &'static str {
+pub(super) fn form<In, T: Value>(_: fn(&In) -> &T) -> &'static str {
     T::FORM
 }
 
@@ -162,7 +186,7 @@ macro_rules! section {
             #[cfg(test)]
             pub(super) const ABOUT: (&str, &[&str]) = (stringify!($section), &[$($about),+]);
 
-            pub(super) fn new(profile: $crate::config::Profile) -> Self {
+            pub(super) fn new(profile: $crate::config::profile::Profile) -> Self {
                 use $crate::config::setting::default_of;
                 Self {
                     $($key: default_of(profile, $default, &[
@@ -172,21 +196,23 @@ macro_rules! section {
                 }
             }
 
-            pub(super) fn settings() -> Vec<$crate::config::Setting> {
+            pub(super) fn settings() -> Vec<$crate::config::setting::Setting<Self>> {
                 use $crate::config::setting::{Reference, Setting, form, is_list, is_secret};
                 vec![$(Setting {
                     section: stringify!($section),
                     key: stringify!($key),
-                    secret: is_secret(|config| &config.$section.$key),
-                    list: is_list(|config| &config.$section.$key),
-                    set: |config, text| {
-                        config.$section.$key = $crate::config::values::Value::parse(text)?;
+                    secret: is_secret(|section: &Self| &section.$key),
+                    list: is_list(|section: &Self| &section.$key),
+                    set: Box::new(|section: &mut Self, text| {
+                        section.$key = $crate::config::values::Value::parse(text)?;
                         Ok(())
-                    },
-                    show: |config| $crate::config::values::Value::show(&config.$section.$key),
+                    }),
+                    show: Box::new(|section: &Self| {
+                        $crate::config::values::Value::show(&section.$key)
+                    }),
                     reference: Reference {
                         lines: &[$($line),+],
-                        form: form(|config| &config.$section.$key),
+                        form: form(|section: &Self| &section.$key),
                         default: $default,
                         special: &[$((stringify!($profile), $special)),*],
                         range: range!($($least to $most $(or $besides)?)?),
@@ -241,7 +267,7 @@ macro_rules! tuning {
 
             fn new() -> Self {
                 use $crate::config::setting::default_of;
-                let profile = $crate::config::Profile::Development;
+                let profile = $crate::config::profile::Profile::Development;
                 Self { $($key: default_of(profile, $value, &[])),+ }
             }
 

@@ -96,3 +96,9 @@ impl Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 }
+
+words!(Algorithm {
+    "EdDSA" => Algorithm::EdDsa,
+    "ES256" => Algorithm::Es256,
+    "HS256" => Algorithm::Hs256,
+});

@@ -1,6 +1,7 @@
 //! How a setting's value is written, in a file and in the environment alike.
 
-use super::{AccessMode, Algorithm, Cidr, ForwardedHeader, HostName, Listen, Registration};
+use super::host_name::HostName;
+use super::net::{Cidr, ForwardedHeader, Listen};
 use crate::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -214,7 +215,7 @@ macro_rules! words {
     ($type:ty {
         $first:literal => $first_value:path $(, $word:literal => $value:path)* $(,)?
     }) => {
-        impl Value for $type {
+        impl $crate::config::values::Value for $type {
             const FORM: &'static str = concat!("one of `", $first, "`" $(, ", `", $word, "`")*);
 
             fn parse(text: &str) -> Result<Self, String> {
@@ -235,16 +236,9 @@ macro_rules! words {
     };
 }
 
-words!(AccessMode { "protected" => AccessMode::Protected, "open" => AccessMode::Open });
-words!(Registration { "anyone" => Registration::Anyone, "admin" => Registration::Admin });
 words!(ForwardedHeader {
     "X-Forwarded-For" => ForwardedHeader::XForwardedFor,
     "Forwarded" => ForwardedHeader::Forwarded,
-});
-words!(Algorithm {
-    "EdDSA" => Algorithm::EdDsa,
-    "ES256" => Algorithm::Es256,
-    "HS256" => Algorithm::Hs256,
 });
 words!(log::LevelFilter {
     "off" => log::LevelFilter::Off,
@@ -258,6 +252,7 @@ words!(log::LevelFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::access::AccessMode;
 
     #[test]
     fn durations_are_read_and_shown_with_their_unit() {

@@ -2,9 +2,12 @@
 //!
 //! What is wrong is collected and the rest is read on.
 
-use super::platform::is_of_platform;
-use super::{CONFIG_VARIABLE, Loaded, Origin, PREFIX};
-use crate::config::{Config, Profile, Setting, retired, table};
+use super::loaded::{Loaded, Origin};
+use super::variables::{CONFIG_VARIABLE, PREFIX, is_of_platform};
+use crate::config::profile::Profile;
+use crate::config::retired;
+use crate::config::sections::{Config, table};
+use crate::config::setting::Setting;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::collections::BTreeMap;
@@ -12,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 
 /// A configuration that is being put together.
 pub(super) struct Loader {
-    table: Vec<Setting>,
+    table: Vec<Setting<Config>>,
     pub(super) loaded: Loaded,
     faults: Vec<String>,
 }
@@ -127,7 +130,7 @@ impl Loader {
 
     /// Whether an array may stand here. Of what is unknown the name is the fault.
     fn is_list(&self, section: &str, key: &str) -> bool {
-        let of_name = |setting: &&Setting| setting.section == section && setting.key == key;
+        let of_name = |setting: &&Setting<Config>| setting.section == section && setting.key == key;
         self.table.iter().find(of_name).is_none_or(|setting| setting.list)
     }
 

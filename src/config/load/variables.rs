@@ -1,4 +1,13 @@
-//! Variables that a container platform sets, and that only look like settings.
+//! The names of variables: which are ours, and which a container platform sets that only look so.
+
+/// The beginning of every environment variable that is a setting.
+pub(super) const PREFIX: &str = "GATEPOST_";
+
+/// The variable that chooses the profile.
+pub(super) const PROFILE_VARIABLE: &str = "APP_SETTINGS";
+
+/// The one variable with that beginning that is not a setting: it names a configuration file.
+pub(super) const CONFIG_VARIABLE: &str = "GATEPOST_CONFIG";
 
 /// What a container platform sets by itself for a service of our name, without the beginning. No
 /// section is ever called so.

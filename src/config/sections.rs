@@ -1,0 +1,140 @@
+//! All sections together: [`Config`], and the table of every setting.
+
+use super::access::Access;
+use super::audit::Audit;
+use super::database::Database;
+use super::limits::Limits;
+use super::passwords::Passwords;
+use super::profile::Profile;
+use super::server::Server;
+use super::sessions::{Log, Sessions};
+use super::setting::Setting;
+use super::tokens::{Encryption, Tokens};
+use crate::error::{Error, Result};
+use std::path::PathBuf;
+
+/// Lists the sections, in the order in which they are shown.
+macro_rules! sections {
+    ($($section:ident: $Section:ident)+) => {
+        /// Every setting of Gatepost. [`Config::new`] gives the defaults; change fields, then hand it
+        /// to [`Service::start`](crate::Service::start), which refuses what [`Config::validate`]
+        /// refuses.
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub struct Config {
+            /// The configuration these settings belong to.
+            pub profile: Profile,
+            $(
+                #[doc = concat!("`[", stringify!($section), "]`")]
+                pub $section: $Section,
+            )+
+        }
+
+        impl Config {
+            /// The defaults of a profile, before any file or the environment.
+            ///
+            /// `production` also needs [`Encryption::key`], and [`Database::url`] or
+            /// [`Database::private`].
+            pub fn new(profile: Profile) -> Self {
+                Self { profile, $($section: $Section::new(profile)),+ }
+            }
+
+            /// A fault for each value that is outside its range.
+            pub(super) fn out_of_range(&self) -> Vec<String> {
+                let faults = [$(self.$section.out_of_range()),+];
+                faults.into_iter().flatten().flatten().collect()
+            }
+        }
+
+        /// Every setting there is.
+        pub(super) fn table() -> Vec<Setting<Config>> {
+            let lifted = [$(
+                $Section::settings()
+                    .into_iter()
+                    .map(|setting| setting.within(|c: &mut Config| &mut c.$section, |c| &c.$section))
+                    .collect::<Vec<_>>()
+            ),+];
+            lifted.into_iter().flatten().collect()
+        }
+
+        /// What each section is about.
+        #[cfg(test)]
+        pub(super) const SECTIONS: &[(&str, &[&str])] = &[$($Section::ABOUT),+];
+    };
+}
+
+sections! {
+    server: Server
+    database: Database
+    access: Access
+    passwords: Passwords
+    limits: Limits
+    audit: Audit
+    tokens: Tokens
+    encryption: Encryption
+    sessions: Sessions
+    log: Log
+}
+
+impl Config {
+    /// The directory of the private PostgreSQL.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] when none is set and none can be derived.
+    pub fn data_dir(&self) -> Result<PathBuf> {
+        if let Some(dir) = &self.database.data_dir {
+            return std::path::absolute(dir)
+                .map_err(|e| Error::Configuration(vec![format!("database.data_dir: {e}")]));
+        }
+        if rustix::process::geteuid().is_root() {
+            return Ok(PathBuf::from("/var/lib/gatepost").join(self.profile.name()));
+        }
+        let absolute = |name: &str| {
+            std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+        };
+        absolute("XDG_DATA_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+            .map(|base| base.join("gatepost").join(self.profile.name()))
+            .ok_or_else(|| {
+                Error::Configuration(vec![
+                    "database.data_dir: not set, and neither XDG_DATA_HOME nor HOME names a place"
+                        .to_owned(),
+                ])
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reading the declarations fails for one that cannot be read.
+    #[test]
+    fn every_default_is_within_its_range() {
+        for profile in Profile::ALL {
+            assert_eq!(Config::new(profile).out_of_range(), Vec::<String>::new());
+        }
+    }
+
+    /// A profile that is not called so would silently have the usual default.
+    #[test]
+    fn a_special_default_is_that_of_a_profile() {
+        for setting in table() {
+            for (profile, _) in setting.reference.special {
+                assert!(Profile::parse(profile).is_ok(), "{profile}");
+            }
+        }
+    }
+
+    #[test]
+    fn there_are_at_most_fifty_settings() {
+        assert!(table().len() <= 50, "{}", table().len());
+    }
+
+    #[test]
+    fn no_section_has_the_name_of_what_a_container_platform_sets() {
+        for setting in table() {
+            assert!(!matches!(setting.section, "port" | "service"), "[{}]", setting.section);
+        }
+    }
+}
