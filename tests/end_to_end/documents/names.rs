@@ -40,7 +40,7 @@ fn every_link_leads_somewhere() {
 fn is_path(text: &str) -> bool {
     const TOP: [&str; 9] =
         ["src", "tests", "sql", "config", "docs", "benches", "fuzz", "examples", ".ci"];
-    let example = text.contains(['<', '*', '{', '…', ' ', '=']);
+    let example = text.contains(['<', '*', '{', '…', ' ', '=']) || text.contains("PROFILE");
     let below = text.split_once('/').is_some_and(|(first, _)| TOP.contains(&first));
     let beside = !text.contains('/') && text.ends_with(".md");
     !example && (below || beside)
@@ -59,6 +59,45 @@ fn every_file_that_a_document_names_exists() {
     }
     assert_eq!(missing, [""; 0]);
     assert!(count > 40, "{count} files were found");
+}
+
+/// What words in backticks say of a setting: its name, also with a value behind it.
+fn setting(text: &str) -> Option<&str> {
+    const SECTIONS: [&str; 10] = [
+        "server",
+        "database",
+        "access",
+        "passwords",
+        "limits",
+        "audit",
+        "tokens",
+        "encryption",
+        "sessions",
+        "log",
+    ];
+    let name = text.split(" = ").next()?;
+    let (section, key) = name.split_once('.')?;
+    let is_key = !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    // `audit.rs` and the like are files.
+    (SECTIONS.contains(&section) && is_key && key != "rs").then_some(name)
+}
+
+#[test]
+fn every_setting_that_a_document_names_exists() {
+    let settings = Page::read("docs/settings.md").text;
+    let (mut count, mut unknown) = (0, Vec::new());
+    // What the changelog tells of may be gone.
+    for page in Page::all().iter().filter(|page| page.name != "CHANGELOG.md") {
+        let quoted = page.quoted();
+        for name in quoted.iter().filter_map(|text| setting(text)) {
+            if !settings.contains(name) {
+                unknown.push(format!("{}: {name}", page.name));
+            }
+            count += 1;
+        }
+    }
+    assert_eq!(unknown, [""; 0]);
+    assert!(count > 60, "{count} settings were found");
 }
 
 /// Where words of a shell end a command or let the next one begin.
