@@ -4,26 +4,35 @@ use super::pages::{Page, root};
 use crate::support::program::{Home, success};
 use std::collections::BTreeMap;
 
+/// What is wrong with a link of this page, if anything.
+fn fault_of_link(page: &Page, link: &str) -> Option<String> {
+    let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+    let path = match file {
+        "" => root().join(&page.name),
+        file => page.dir().join(file),
+    };
+    if !path.exists() {
+        return Some(format!("{}: the link {link} leads nowhere", page.name));
+    }
+    if anchor.is_empty() {
+        return None;
+    }
+    let path = path.canonicalize().unwrap();
+    let name = path.strip_prefix(root().canonicalize().unwrap()).unwrap().to_str().unwrap();
+    let is_there = Page::read(name).anchors().iter().any(|found| found == anchor);
+    (!is_there).then(|| format!("{}: there is no heading {link}", page.name))
+}
+
 #[test]
 fn every_link_leads_somewhere() {
-    let mut count = 0;
+    let (mut count, mut faults) = (0, Vec::new());
     for page in Page::all() {
         for link in page.links().into_iter().filter(|link| !link.contains("://")) {
-            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
-            let path = match file {
-                "" => root().join(&page.name),
-                file => page.dir().join(file),
-            };
-            assert!(path.exists(), "{}: the link {link} leads nowhere", page.name);
-            if !anchor.is_empty() {
-                let name = path.canonicalize().unwrap();
-                let name = name.strip_prefix(root().canonicalize().unwrap()).unwrap();
-                let anchors = Page::read(name.to_str().unwrap()).anchors();
-                assert!(anchors.iter().any(|a| a == anchor), "{}: no heading {link}", page.name);
-            }
+            faults.extend(fault_of_link(&page, &link));
             count += 1;
         }
     }
+    assert_eq!(faults, [""; 0]);
     assert!(count > 40, "{count} links were found");
 }
 
@@ -31,7 +40,7 @@ fn every_link_leads_somewhere() {
 fn is_path(text: &str) -> bool {
     const TOP: [&str; 9] =
         ["src", "tests", "sql", "config", "docs", "benches", "fuzz", "examples", ".ci"];
-    let example = text.contains(['<', '*', '{', '…', ' ', '=']);
+    let example = text.contains(['<', '*', '{', '…', ' ', '=']) || text.contains("PROFILE");
     let below = text.split_once('/').is_some_and(|(first, _)| TOP.contains(&first));
     let beside = !text.contains('/') && text.ends_with(".md");
     !example && (below || beside)
@@ -39,15 +48,56 @@ fn is_path(text: &str) -> bool {
 
 #[test]
 fn every_file_that_a_document_names_exists() {
-    let mut count = 0;
+    let (mut count, mut missing) = (0, Vec::new());
     for page in Page::all() {
         for text in page.quoted().into_iter().filter(|text| is_path(text)) {
-            let beside = page.dir().join(&text).exists();
-            assert!(beside || root().join(&text).exists(), "{} names {text}", page.name);
+            if !page.dir().join(&text).exists() && !root().join(&text).exists() {
+                missing.push(format!("{}: {text}", page.name));
+            }
             count += 1;
         }
     }
+    assert_eq!(missing, [""; 0]);
     assert!(count > 40, "{count} files were found");
+}
+
+/// What words in backticks say of a setting: its name, also with a value behind it.
+fn setting(text: &str) -> Option<&str> {
+    const SECTIONS: [&str; 10] = [
+        "server",
+        "database",
+        "access",
+        "passwords",
+        "limits",
+        "audit",
+        "tokens",
+        "encryption",
+        "sessions",
+        "log",
+    ];
+    let name = text.split(" = ").next()?;
+    let (section, key) = name.split_once('.')?;
+    let is_key = !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    // `audit.rs` and the like are files.
+    (SECTIONS.contains(&section) && is_key && key != "rs").then_some(name)
+}
+
+#[test]
+fn every_setting_that_a_document_names_exists() {
+    let settings = Page::read("docs/settings.md").text;
+    let (mut count, mut unknown) = (0, Vec::new());
+    // What the changelog tells of may be gone.
+    for page in Page::all().iter().filter(|page| page.name != "CHANGELOG.md") {
+        let quoted = page.quoted();
+        for name in quoted.iter().filter_map(|text| setting(text)) {
+            if !settings.contains(name) {
+                unknown.push(format!("{}: {name}", page.name));
+            }
+            count += 1;
+        }
+    }
+    assert_eq!(unknown, [""; 0]);
+    assert!(count > 60, "{count} settings were found");
 }
 
 /// Where words of a shell end a command or let the next one begin.
