@@ -75,7 +75,7 @@ impl App {
         }
         match app.database().and_then(|_| app.keyed("")).map(drop) {
             Err(error @ (Error::Unavailable(_) | Error::ConnectionLost(_))) => {
-                log::log!(db::level(&error), "the database does not answer, trying on: {error}");
+                log::log!(db::level(&error), "the database does not answer; trying again: {error}");
             }
             Err(error @ Error::ReadOnly(_)) => log::warn!("{error}; trying on"),
             outcome => outcome?,
@@ -307,7 +307,7 @@ impl App {
         self.judge_role()?;
         if self.database.read(|conn| migrate::standing(conn))? == SchemaStanding::Newer && at_start
         {
-            log::warn!("the database's schema is newer than this program; running on");
+            log::warn!("the database's schema is newer than this program; starting anyway");
         }
         Ok(())
     }

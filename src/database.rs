@@ -45,7 +45,7 @@ pub fn create_as(
     let line = |(role, outcome)| match outcome {
         bootstrap::PasswordOutcome::Set => format!("{role}: password set"),
         bootstrap::PasswordOutcome::Kept => {
-            format!("{role}: has a password already, left as it is")
+            format!("{role}: already has a password, which was not changed")
         }
     };
     lines.extend(outcomes.into_iter().map(line));
@@ -111,9 +111,9 @@ pub fn check(config: &Config) -> Result<Vec<String>> {
         }
     }
     lines.push(match migrate::standing(&mut client)? {
-        SchemaStanding::Current => "the schema is as this program needs it".to_owned(),
+        SchemaStanding::Current => "the schema is up to date".to_owned(),
         SchemaStanding::Newer => {
-            "the schema is newer than this program, which runs on it".to_owned()
+            "the schema is newer than this program, which works with it".to_owned()
         }
     });
     Ok(lines)
@@ -170,8 +170,7 @@ pub(crate) fn with_owner<T>(
     }
     let Some(url) = &config.database.owner_url else {
         return Err(Error::Configuration(vec![
-            "database.owner_url: what only the owner of the tables may do needs it, the \
-             connection string of gatepost_owner"
+            "database.owner_url: is not set; this command needs it, the connection string of gatepost_owner"
                 .to_owned(),
         ]));
     };

@@ -259,11 +259,11 @@ impl std::fmt::Debug for Service {
 fn warn(config: &Config) {
     let listen = &config.server.listen;
     if config.access.mode == AccessMode::Open {
-        log::warn!("access.mode = \"open\": everybody who reaches {listen} may do everything");
+        log::warn!("access.mode = \"open\": anyone who can reach {listen} may do anything");
     }
     if !listen.is_local() && config.server.tls_certificate.is_none() {
         log::warn!(
-            "listening on {listen} without TLS: passwords and tokens can be read on the way; set \
+            "listening on {listen} without TLS: passwords and tokens can be read in transit; set \
              server.tls_certificate and server.tls_key, or put a proxy with TLS in front"
         );
     }

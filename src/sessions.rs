@@ -45,7 +45,7 @@ pub fn list(
     let rows = caller.rows()?;
     let user = user
         .or(rows.map(|rows| UserId::stored(rows.user)))
-        .ok_or_else(|| Error::parameter("user_id", "is needed where no token says it"))?;
+        .ok_or_else(|| Error::parameter("user_id", "is needed when there is no access token"))?;
     app.database()?.read(|conn| {
         let listed = read_as(conn, caller, Right::See(user), |conn, rows| {
             let listed = store::list(conn, rows, user, page)?;

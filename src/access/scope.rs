@@ -52,7 +52,7 @@ impl Scopes {
         for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
             scopes.push(Scope::find(word).ok_or_else(|| {
                 let all = Scope::ALL.map(Scope::name).join(", ");
-                Error::parameter("scope", format!("{word:?} is none of {all}"))
+                Error::parameter("scope", format!("{word:?} is not one of {all}"))
             })?);
         }
         if scopes.is_empty() {

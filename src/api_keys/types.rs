@@ -21,7 +21,7 @@ impl ApiKeyName {
         let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
         let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
         if !first || !rest || text.len() > MAX_NAME {
-            let text = "must be a letter and up to 63 letters, digits, dots, hyphens, underscores";
+            let text = "must be a letter followed by up to 63 letters, digits, dots, hyphens or underscores";
             return Err(Error::parameter("name", text));
         }
         Ok(Self(text.to_owned()))

@@ -115,7 +115,7 @@ impl KeyCache {
         let (loaded, complaint) = load(database, config, &self.encryption, before.as_ref())?;
         self.say(complaint.as_deref(), |complaint| {
             format!(
-                "passed over in the database: {complaint}; `gatepost signing-key list` shows them, `gatepost \
+                "ignored in the database: {complaint}; `gatepost signing-key list` shows them, `gatepost \
                  signing-key rotate --compromised` removes them"
             )
         });
@@ -135,7 +135,7 @@ impl KeyCache {
         }
         match what {
             Some(what) => log::warn!("{}", text(what)),
-            None => log::info!("the keys in the database are as they should be again"),
+            None => log::info!("all keys in the database are usable again"),
         }
         *said = what.map(str::to_owned);
     }
@@ -205,7 +205,7 @@ fn load(
         }
         carry_out(database, config, encryption, &judged, &plan)?;
     }
-    Err(Error::Internal("other instances keep making keys under our hands".to_owned()))
+    Err(Error::Internal("other instances keep changing the keys".to_owned()))
 }
 
 fn carry_out(

@@ -44,12 +44,12 @@ pub(crate) fn keep_to_age(app: &App, go_on: &dyn Fn() -> bool) {
         Some(_) => say_what_is_due(app, before),
         None => prune_while(app, before, go_on).map(|removed| {
             if removed > 0 {
-                log::info!("{removed} row(s) of the audit log older than audit.keep are removed");
+                log::info!("{removed} row(s) of the audit log older than audit.keep were removed");
             }
         }),
     };
     if let Err(error) = done {
-        log::warn!("the audit log is not kept to audit.keep, trying again later: {error}");
+        log::warn!("the audit log was not pruned to audit.keep; trying again later: {error}");
     }
 }
 

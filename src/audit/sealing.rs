@@ -110,7 +110,7 @@ impl Sealer {
                         }
                         Err(error) => {
                             let level = db::level(&error);
-                            log::log!(level, "the audit log was not sealed, trying on: {error}");
+                            log::log!(level, "the audit log was not sealed; trying again: {error}");
                         }
                         Ok(()) => (),
                     }

@@ -14,7 +14,7 @@ use crate::error::Result;
 /// goes on.
 pub(crate) fn notice(app: &App, sign: &str) {
     if let Err(error) = say(app, sign) {
-        log::warn!("that the database was set back is not in the audit log: {error}");
+        log::warn!("the audit log does not record that the database was set back: {error}");
     }
 }
 
@@ -31,8 +31,7 @@ fn say(app: &App, sign: &str) -> Result<()> {
     }
     log::error!(
         "the database was set back: {sign}. If it was restored from a backup, or a standby took \
-         over that lacked the last commits, run `gatepost database after-restore`; if neither, \
-         somebody has changed rows"
+         over that lacked the last commits, run `gatepost database after-restore`; if neither, someone has changed rows"
     );
     let event = Event::new(Action::SetBack, None).with_detail(sign);
     Writer::new(app)?.record_alone(Actor::Anonymous, &event)
@@ -69,7 +68,7 @@ fn sign(seen: &ChainEnd, last: Option<&Head>, then: Option<&[u8]>) -> Option<Str
         return Some(format!("the audit log ended with seal {number} and now ends with {last}"));
     }
     let other = then.is_some_and(|then| then != seen.mac);
-    other.then(|| format!("seal {number} of the audit log is another one than it was"))
+    other.then(|| format!("seal {number} of the audit log is not the one it was"))
 }
 
 #[cfg(test)]

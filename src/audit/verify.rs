@@ -227,17 +227,18 @@ impl Run<'_> {
         let begins = self.begins.take();
         let vouched = begins.as_ref().is_none_or(|begins| self.pruned.contains(begins));
         if !vouched {
-            self.finding(format!("the log begins with seal {first}, and no pruning says so"));
+            self.finding(format!(
+                "the log begins with seal {first}, and no pruning accounts for it"
+            ));
         }
         if let Some(kept) = self.kept.take_if(|kept| kept.number < first) {
             let number = kept.number;
             match self.before.as_ref().filter(|_| vouched) {
                 Some(newer) => self.verified.notes.push(format!(
-                    "the log begins with seal {first}: the head kept, of seal {number}, is pruned and \
-                     proves nothing any more; keep the newer one: {newer}"
+                    "the log begins with seal {first}: the head kept, of seal {number}, has been pruned and proves nothing any more; keep this newer one: {newer}"
                 )),
                 None => self.finding(format!(
-                    "the log begins with seal {first}: the head kept, of seal {number}, is not there"
+                    "the log begins with seal {first}: the head that was kept, of seal {number}, is missing"
                 )),
             }
         }
@@ -245,7 +246,7 @@ impl Run<'_> {
             let last = self.before.as_ref().map_or(0, |head| head.number);
             let number = kept.number;
             self.restored_or(format!(
-                "the log ends with seal {last}, the head kept was seal {number}"
+                "the log ends with seal {last}, but the head that was kept is seal {number}"
             ));
         }
     }

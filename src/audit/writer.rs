@@ -108,7 +108,7 @@ pub(super) fn write_counted(app: &App, now: bool) -> Result<()> {
             unwritten.of_nobody,
             Action::LogIn,
             AuditOutcome::WrongPassword,
-            "more for logins of nobody",
+            "more for unknown logins",
         ),
         (unwritten.of_locked, Action::LogIn, AuditOutcome::Locked, "more for users"),
         (unwritten.of_expired, Action::LogIn, AuditOutcome::Expired, "more for users"),

@@ -69,7 +69,7 @@ fn is_connect(error: &postgres::Error) -> bool {
 /// listens, a server that starts, one with too many clients.
 pub(super) fn advice(error: &postgres::Error) -> Option<&'static str> {
     match error.code().map(SqlState::code) {
-        Some("28P01") => Some("the connection string has another password than the role"),
+        Some("28P01") => Some("the password in the connection string is wrong"),
         Some("28000") => Some(
             "the role must be there and be allowed to log in, which `gatepost database create` \
              sees to, and the server's pg_hba.conf must let it in from here",
@@ -82,7 +82,7 @@ pub(super) fn advice(error: &postgres::Error) -> Option<&'static str> {
         None if asks_for_password(error) => {
             Some("the server asks for a password, and the connection string has none")
         }
-        None => is_refusal(error).then_some("the server's pg_hba.conf asks for what we cannot do"),
+        None => is_refusal(error).then_some("the server's pg_hba.conf asks for an authentication method that Gatepost does not support"),
     }
 }
 

@@ -304,8 +304,7 @@ fn missing(client: &mut impl GenericClient) -> Result<Vec<&'static Migration>> {
             Some(found) if *found == checksum(migration) => (),
             Some(_) => {
                 return Err(Error::startup(format!(
-                    "migration {} ({}) was applied to this database with another text than this \
-                     program has; it is left alone",
+                    "migration {} ({}) was applied to this database with a different text; nothing was changed",
                     migration.version, migration.name
                 )));
             }

@@ -193,7 +193,7 @@ impl Watch {
         let mut state = self.state();
         let news = !state.told.iter().any(|told| told == cause) && state.told.len() < CAUSES;
         if !state.closing && news {
-            log::warn!("cannot open a database connection, trying on: {cause}");
+            log::warn!("cannot open a database connection; trying again: {cause}");
             state.told.push(cause.to_owned());
         }
     }

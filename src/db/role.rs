@@ -28,8 +28,7 @@ pub(crate) fn excess(client: &mut Client) -> Result<Option<String>> {
     let (role, more): (String, Option<String>) = (row.get(0), row.get(1));
     Ok(more.map(|more| {
         format!(
-            "database.url: the role {role} {more}; whoever takes the service over could do the same. \
-             Name gatepost_app there, which only reads and writes rows; `gatepost database create` \
+            "database.url: the role {role} {more}; anyone who takes over the service could do the same. Use gatepost_app, which only reads and writes rows; `gatepost database create` \
              makes it"
         )
     }))

@@ -78,7 +78,8 @@ impl EventLoop {
         while self.connection_limits.holds_too_much()
             && let Some(heaviest) = self.connection_limits.heaviest(grower)
         {
-            self.overload.warn(self.now, "clients make us hold too much, some hear 503");
+            self.overload
+                .warn(self.now, "clients make the server buffer too much; refusing some with 503");
             self.take_back(heaviest);
         }
     }
@@ -86,7 +87,7 @@ impl EventLoop {
     /// Makes a client hold nothing more, or little more than an answer that says so.
     fn take_back(&mut self, token: Token) {
         let Some(client) = self.clients.get_mut(token) else { return };
-        let refusal = Refusal::new(Cause::Overloaded, "too much is waiting to be received");
+        let refusal = Refusal::new(Cause::Overloaded, "the server is receiving too much at once");
         match &client.state {
             State::Head | State::Body(_) => {
                 self.with_client(token, |client, cx| client.refuse(refusal, cx));
@@ -115,7 +116,7 @@ impl EventLoop {
             Room::Yes => {}
             Room::After(longest_idle) => self.close(longest_idle),
             Room::Refuse | Room::Drop => {
-                self.overload.warn(self.now, "too many connections, some hear 503");
+                self.overload.warn(self.now, "too many connections; refusing some with 503");
                 // To say so over TLS would cost a handshake, which is what is being saved here.
                 if room == Room::Drop || (is_tcp && self.speaks_tls()) {
                     return;

@@ -49,7 +49,7 @@ impl EventLoop {
 
     /// Answers a request for which there is no place to wait.
     fn turn_away(&mut self, token: Token) {
-        self.overload.warn(self.now, "the waiting list is full, some hear 503");
+        self.overload.warn(self.now, "the queue is full; refusing some requests with 503");
         let refusal = Refusal::new(Cause::Overloaded, "too many requests are waiting");
         self.with_client(token, |client, cx| client.answer_request(refusal, cx));
     }
@@ -102,7 +102,7 @@ impl EventLoop {
             match upstream.read(&mut self.scratch) {
                 Ok(count @ 1..) => {
                     if self.receive_reply(lane, token, count).is_err() {
-                        self.trouble.warn(self.now, "tiny_http sent a reply that makes no sense");
+                        self.trouble.warn(self.now, "tiny_http sent a malformed reply");
                         self.lose(lane, token);
                         return self.assign(lane);
                     }

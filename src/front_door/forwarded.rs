@@ -71,8 +71,7 @@ pub(super) fn say_if_unlisted(
     }
     *said = true;
     log::warn!(
-        "front door: {peer} says for whom it asks and is not in server.trusted_proxies: it is not \
-         believed, and if it is a proxy, all clients behind it count as one. Said once"
+        "front door: {peer} sends a forwarding header and is not in server.trusted_proxies, so the header is ignored. If it is a proxy, all clients behind it count as one. This is logged once"
     );
 }
 

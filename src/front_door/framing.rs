@@ -251,7 +251,7 @@ fn body_length(
         (Some(coding), None) if coding.eq_ignore_ascii_case("chunked") => Ok(BodyLength::Chunked),
         (Some(_), None) => Err(Refusal::new(
             Cause::NotImplemented,
-            "the only transfer coding understood here is chunked",
+            "the only supported transfer coding is chunked",
         )),
         (None, Some(length)) => known_length(length, limits).map(BodyLength::Known),
     }
@@ -277,9 +277,10 @@ fn expects_continue(expectation: Option<&str>, version: Version) -> Result<bool,
         None => Ok(false),
         Some(_) if version == Version::Http10 => Ok(false),
         Some(text) if text.eq_ignore_ascii_case("100-continue") => Ok(true),
-        Some(_) => {
-            Err(Refusal::new(Cause::ExpectationFailed, "the only expectation met is 100-continue"))
-        }
+        Some(_) => Err(Refusal::new(
+            Cause::ExpectationFailed,
+            "the only supported expectation is 100-continue",
+        )),
     }
 }
 

@@ -166,7 +166,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         other => other?,
     };
     if !metadata.file_type().is_socket() {
-        let text = format!("{} exists and is no socket", path.display());
+        let text = format!("{} exists and is not a socket", path.display());
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
     }
     match std::os::unix::net::UnixStream::connect(path) {
@@ -175,7 +175,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         }
         Err(error) => Err(error),
         Ok(_) => {
-            let text = format!("somebody listens on {}", path.display());
+            let text = format!("another process is listening on {}", path.display());
             Err(io::Error::new(io::ErrorKind::AddrInUse, text))
         }
     }

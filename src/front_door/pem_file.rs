@@ -70,7 +70,7 @@ fn fault(bytes: &[u8], kind: Kind, name: &str) -> Option<String> {
     match kind {
         Kind::Key if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") => {
             Some(format!(
-                "holds a key that is encrypted, and nobody is there to type its passphrase: type \
+                "holds a key that is encrypted, and nobody can type its passphrase at a start: type \
                  `openssl pkey -in {name} -out {name}.plain`, and close that file to others"
             ))
         }

@@ -30,7 +30,7 @@ pub(super) fn request_line(head: &[u8]) -> Result<(&str, &str, Version), Refusal
         [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
             return Err(Refusal::new(
                 Cause::VersionNotSupported,
-                "only HTTP/1.1 and HTTP/1.0 are spoken here",
+                "only HTTP/1.1 and HTTP/1.0 are supported",
             ));
         }
         _ => return Err(malformed),

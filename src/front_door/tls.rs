@@ -121,7 +121,7 @@ fn load(files: &TlsFiles) -> io::Result<Arc<ServerConfig>> {
 fn of_pem(error: &pem::Error) -> String {
     match error {
         pem::Error::Io(error) => error.to_string(),
-        pem::Error::NoItemsFound => "nothing of that kind is in it".to_owned(),
+        pem::Error::NoItemsFound => "it holds nothing of that kind".to_owned(),
         _ => "not in PEM".to_owned(),
     }
 }

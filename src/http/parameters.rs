@@ -26,7 +26,7 @@ pub(crate) struct Parameters {
 }
 
 /// Where a parameter of a form is expected.
-const FORM_HINT: &str = "is missing (it is taken from the form in the body)";
+const FORM_HINT: &str = "is missing from the form in the body";
 
 /// A value and how it was written.
 #[derive(PartialEq)]

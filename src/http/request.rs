@@ -123,7 +123,7 @@ impl Request {
     pub(crate) fn form(&self) -> Result<Parameters> {
         self.expect(FORM)?;
         if !self.query.is_empty() {
-            let text = "the parameters belong into a form in the body, not into the query";
+            let text = "send the parameters as a form in the body, not in the query";
             return Err(Error::InvalidRequest(text.to_owned()));
         }
         Parameters::from_form(&self.body)

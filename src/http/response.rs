@@ -182,7 +182,7 @@ impl Response {
 
     /// A fault of ours.
     pub(crate) fn internal(request_id: &str) -> Self {
-        let detail = "something went wrong here; the log has it under this request id";
+        let detail = "internal error; the log has the details under this request_id";
         Self::problem((500, "Internal Server Error"), "internal", detail, request_id)
     }
 
@@ -193,7 +193,7 @@ impl Response {
 
     /// The path exists, but not for this method.
     pub(crate) fn method_not_allowed(allow: &str, request_id: &str) -> Self {
-        let detail = format!("this path takes {allow}");
+        let detail = format!("this path accepts {allow}");
         let status = (405, "Method Not Allowed");
         Self::problem(status, "method_not_allowed", &detail, request_id).header("Allow", allow)
     }

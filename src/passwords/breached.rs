@@ -56,11 +56,11 @@ impl BreachList {
         let length = file.metadata()?.len();
         let mut head = [0; HEAD_BYTES];
         if length < HEAD_BYTES as u64 {
-            return Err(fault("not a list of `gatepost passwords build-list`"));
+            return Err(fault("not a list made by `gatepost passwords build-list`"));
         }
         file.read_exact_at(&mut head, 0)?;
         if head[..MAGIC.len() - 1] != MAGIC[..MAGIC.len() - 1] {
-            return Err(fault("not a list of `gatepost passwords build-list`"));
+            return Err(fault("not a list made by `gatepost passwords build-list`"));
         }
         if head[MAGIC.len() - 1] != MAGIC[MAGIC.len() - 1] {
             return Err(fault("of a version that this program does not know; build it again"));

@@ -97,7 +97,7 @@ pub(super) fn check(form: &Form, most: u64) -> Result<(), NotAHash> {
         }
     };
     let kind = form.kind();
-    Err(NotAHash::new(format!("{kind} costs more than is taken, at most {of_kind}")))
+    Err(NotAHash::new(format!("{kind} costs more than is accepted, at most {of_kind}")))
 }
 
 /// For each kind the costliest hash that is taken, and the next one.

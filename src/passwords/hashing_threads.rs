@@ -86,8 +86,7 @@ impl HashingThreads {
         let Bounds { threads, budget, usual, most_costly } = bounds;
         if kernel.failed_self_check() {
             log::warn!(
-                "this machine computed a wrong SHA-256 with its own instructions; hashing without \
-                 them, which is slower. The processor or the build is faulty"
+                "this machine's SHA instructions computed a wrong SHA-256, so hashing goes on without them, more slowly. The processor or the build is faulty"
             );
         }
         let queue = Mutex::new(Queue::new(threads, usual, most_costly));

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 const MIN_WORD: usize = 4;
 
 /// How the answer begins where only the core of a password is too little.
-const PATTERNS: &str = "repeats itself or runs on, as 1234 or qwerty do; without that";
+const PATTERNS: &str = "contains repetitions or sequences such as 1234 or qwerty; without them";
 
 /// The rules, with their lists opened.
 pub(crate) struct Policy {
@@ -73,7 +73,7 @@ impl Policy {
             Some(list)
                 if list.contains(password.received())? || list.contains(password.bytes())? =>
             {
-                weak("is known from a breach of another service")
+                weak("appeared in a data breach of another service")
             }
             _ => Ok(()),
         }

@@ -43,7 +43,7 @@ impl Drop for Upkeep {
         if let Some((sender, thread)) = self.0.take() {
             drop(sender);
             if thread.join().is_err() {
-                log::error!("the upkeep had panicked");
+                log::error!("the upkeep thread panicked");
             }
         }
     }
@@ -90,13 +90,13 @@ fn sweep(app: &App, stop: &Receiver<()>) {
             }
             Err(error) => {
                 if !app.is_ending() {
-                    log::log!(db::level(&error), "sessions were not swept: {error}");
+                    log::log!(db::level(&error), "ended sessions were not removed: {error}");
                 }
                 break;
             }
         }
     }
     if all > 0 {
-        log::debug!("{all} sessions that were over are swept");
+        log::debug!("{all} ended sessions were removed");
     }
 }

@@ -17,7 +17,9 @@ use postgres::Transaction;
 /// in no session; the faults of the database.
 pub fn log_out(app: &App, caller: &Caller, all: bool) -> Result<()> {
     let Some(rows) = caller.rows()? else {
-        return Err(Error::InvalidRequest("whose session it is, only a token tells".to_owned()));
+        return Err(Error::InvalidRequest(
+            "an access token is needed; it says which session to end".to_owned(),
+        ));
     };
     let user = UserId::stored(rows.user);
     let audit = Writer::new(app)?;

@@ -58,7 +58,7 @@ pub fn log_in_from(
         let replaced = database.with_transaction(|tx| store::replace_hash(tx, &credentials, &new));
         if let Err(error) = replaced {
             // The login is right all the same, and the next one will try again.
-            log::warn!("a weak password hash was not made anew: {error}");
+            log::warn!("a weak password hash was not upgraded: {error}");
         }
     }
     let opened = open(app, &credentials, device, |tx, user| {

@@ -62,7 +62,7 @@ pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
         }
         RefreshOutcome::Stolen(user) => {
             log::warn!(
-                "a retired refresh token was used again: session {} of user {} was ended",
+                "a retired refresh token was used again; session {} of user {} was ended",
                 ticket.session.id(),
                 user.get()
             );

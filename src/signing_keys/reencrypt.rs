@@ -67,7 +67,7 @@ pub fn reencrypt(app: &App) -> Result<Vec<String>> {
             // Beside encrypted keys, a public one that nothing vouches for may be anybody's.
             KeyPlace::Signing(at) if judged.opened && is_public(&found, at) => {
                 work.dropped.extend(found.signing.get(at).and_then(|row| row.generation));
-                work.lines.push(format!("{}: removed, since nothing vouches for it", row.name));
+                work.lines.push(format!("{}: removed, because nothing vouches for it", row.name));
             }
             KeyPlace::Signing(at) => work.signing_key(&found, at, encryption)?,
             KeyPlace::Refresh(at) => work.refresh_key(&found, at, encryption)?,

@@ -155,7 +155,7 @@ fn insert(
             Comparison::Same => so_far.present += 1,
             Comparison::Changed(fields) => {
                 so_far.changed += 1;
-                let text = format!("is there with another {fields}; left as it is");
+                let text = format!("already exists with another {fields}; it was not changed");
                 hear(ImportEvent::Changed(user.fault(text)));
             }
             Comparison::Taken => {

@@ -94,7 +94,7 @@ impl IncomingUser {
             Some(Value::String(by)) if by == US => {
                 PasswordHash::own(hash).map_err(|e| format!("hashed_by: {US}, but {e}"))?
             }
-            Some(_) => return Err(format!("hashed_by: must be {US:?}, or not be there")),
+            Some(_) => return Err(format!("hashed_by: must be {US:?} or absent")),
         };
         check(&hash).map_err(|e| of_hash(&e))?;
         Ok(Self {

@@ -104,7 +104,7 @@ pub fn survey(
             return;
         }
         outcome.refused += 1;
-        let cause = format!("its login, once normalised, is that of line {first}");
+        let cause = format!("its login, once normalised, is the same as on line {first}");
         hear(ImportEvent::Refused(LineFault { line, cause }));
     };
     find_repeated(seen, repeated).map_err(at_dir)?;

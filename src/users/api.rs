@@ -76,7 +76,7 @@ pub(crate) fn change(app: &App, request: &Request) -> Result<Response> {
     };
     parameters.end()?;
     if new.is_none() && locked.is_none() && expires_at.is_none() {
-        let text = "is missing, and so are locked and expires_at: nothing is to be changed";
+        let text = "is missing, as are locked and expires_at: there is nothing to change";
         return Err(Error::parameter("password", text));
     }
     let (password, current_password) = (new.as_ref(), current.as_ref());

@@ -224,8 +224,9 @@ fn pruning_leaves_a_log_that_verifies_and_says_so() {
     let verified = audit::verify(&app, Some(&old)).unwrap();
     assert_eq!(verified.findings, [""; 0]);
     let newer = audit::head(&app).unwrap().unwrap();
-    let note =
-        format!("of seal 1, is pruned and proves nothing any more; keep the newer one: {newer}");
+    let note = format!(
+        "of seal 1, has been pruned and proves nothing any more; keep this newer one: {newer}"
+    );
     assert!(verified.notes.len() == 1 && verified.notes[0].ends_with(&note), "{verified:?}");
     let verified = audit::verify(&app, Some(&kept)).unwrap();
     assert_eq!((verified.findings, verified.notes), (vec![], vec![]));
@@ -339,7 +340,7 @@ fn a_flood_of_failures_leaves_some_rows_and_how_many_there_were() {
         server.sql().query_one(&sql, &[]).unwrap().get(0)
     };
     assert_eq!(count("outcome = 'invalid_credentials' AND detail IS NULL"), 3);
-    assert_eq!(count("detail = '4 more for logins of nobody'"), 1);
+    assert_eq!(count("detail = '4 more for unknown logins'"), 1);
     assert_eq!(count("detail = '10 more for users'"), 1);
     assert_eq!(count("action = 'attempt' AND detail = '3 attempts'"), 1);
     assert_eq!(findings(&server, None), [""; 0]);
@@ -437,7 +438,7 @@ fn on_the_private_postgresql_the_service_removes_what_is_older_than_it_keeps() {
     let home = Home::new();
     let mut command = home.command(&["serve"]);
     let service = Running::start(command.env("GATEPOST_AUDIT_KEEP", "2s"));
-    log_in_until(&service, "row(s) of the audit log older than audit.keep are removed");
+    log_in_until(&service, "row(s) of the audit log older than audit.keep were removed");
     let mut sql = postgres::Config::new();
     sql.host_path(home.data_dir().join("run")).user("postgres").dbname("gatepost");
     let mut sql = sql.connect(postgres::NoTls).unwrap();

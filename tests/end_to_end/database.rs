@@ -251,7 +251,7 @@ fn bootstrapping_again_changes_nothing() {
     let admin = Secret::new(conninfo(&CLUSTER, "postgres", "", "postgres"));
     let lines = database::create(&admin, &"other".into(), &"other".into()).unwrap();
     for line in lines {
-        assert!(line.ends_with("has a password already, left as it is"), "{line}");
+        assert!(line.ends_with("already has a password, which was not changed"), "{line}");
     }
     TestServer::start().register("alice");
 }

@@ -202,7 +202,7 @@ fn a_check_that_connects_says_what_it_found() {
     for line in [
         format!("# database.url: connected as gatepost_app to the database {database}"),
         format!("# database.owner_url: connected as gatepost_owner to the database {database}"),
-        "# the schema is as this program needs it".to_owned(),
+        "# the schema is up to date".to_owned(),
     ] {
         assert!(text.lines().any(|found| found == line), "{line:?} is missing in\n{text}");
     }
@@ -231,7 +231,7 @@ fn a_database_that_is_away_is_warned_of_once_and_so_is_its_return() {
     }
     let log = service.log();
     assert_eq!(log.matches("WARN").count(), 1, "{log}");
-    assert!(log.contains("cannot open a database connection, trying on: "), "{log}");
+    assert!(log.contains("cannot open a database connection; trying again: "), "{log}");
     cluster.run();
     let back = Instant::now();
     while status() != 200 {

@@ -41,7 +41,7 @@ impl Loaded {
     /// service of our name, as a line for the log; `None` when there are none.
     pub fn passed_over(&self) -> Option<String> {
         let names = self.passed_over.join(", ");
-        let text = "passed over, as a container platform sets it for a service called gatepost";
+        let text = "ignored, because a container platform sets it for a service called gatepost";
         (!names.is_empty()).then(|| format!("{text}: {names}"))
     }
 

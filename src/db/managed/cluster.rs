@@ -44,7 +44,7 @@ pub(super) fn os_user() -> Result<Option<OsUser>> {
     }
     let user = OsUser::named("postgres").map_err(|e| {
         Error::startup(format!(
-            "PostgreSQL does not run as root, and as whom else is not known: {e}"
+            "PostgreSQL does not run as root, and the OS user to run it as is unknown: {e}"
         ))
     })?;
     user.map(Some).ok_or_else(|| {
@@ -227,7 +227,7 @@ fn is_told_to_live_in(arguments: &[u8], cluster: &Path) -> Option<bool> {
 pub(super) fn clear_socket_lock(run: &Path) -> Result<()> {
     let file = run.join(".s.PGSQL.5432.lock");
     match std::fs::remove_file(&file) {
-        Ok(()) => log::info!("removed {}, which an earlier end left", file.display()),
+        Ok(()) => log::info!("removed {}, left over from an earlier run", file.display()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => (),
         Err(e) => return Err(Error::startup(format!("{}: {e}", file.display()))),
     }

@@ -265,8 +265,7 @@ fn wait_until_ready(processes: &mut Processes, start: &Command) -> Result<()> {
         }
         if let Ok(Some(status)) = processes.server.try_wait() {
             return Err(Error::startup(format!(
-                "the private PostgreSQL ended while it started ({status}); its messages stand \
-                 above, and all of them with log.level = \"debug\""
+                "the private PostgreSQL ended while it started ({status}); its messages are above, and all of them with log.level = \"debug\""
             )));
         }
         if said.elapsed() > Duration::from_secs(5) {

@@ -53,8 +53,10 @@ impl FromStr for Foreign {
                 pbkdf2(&kind["pbkdf2_".len()..], iterations, salt.into(), base64(hash)?)
             }
             [method, salt, hash] => werkzeug(method, salt, hash),
-            _ if text.starts_with('!') => fail("a password of Django that nobody can log in with"),
-            _ => fail("none of the kinds of password hash that are known"),
+            _ if text.starts_with('!') => {
+                fail("marked by Django as a password that nobody can log in with")
+            }
+            _ => fail("not a supported kind of password hash"),
         }
     }
 }
@@ -71,7 +73,7 @@ fn werkzeug(method: &str, salt: &str, hash: &str) -> Result<Foreign> {
             scrypt(n.parse().ok(), number("r", r)?, number("p", p)?, salt, hash()?)
         }
         ["pbkdf2", digest, iterations] => pbkdf2(digest, iterations, salt, hash()?),
-        _ => fail("none of the kinds of password hash that are known"),
+        _ => fail("not a supported kind of password hash"),
     }
 }
 
@@ -129,7 +131,7 @@ fn pbkdf2(digest: &str, iterations: &str, salt: Vec<u8>, hash: Vec<u8>) -> Resul
     let name = "PBKDF2: iterations";
     let iterations = within(name, number(name, iterations)?, 1, u32::MAX)?;
     if hash.len() != length {
-        return fail("PBKDF2: the hash has not the length of its hash function");
+        return fail("PBKDF2: the hash does not have the length of its hash function");
     }
     Ok(Foreign::Pbkdf2 { digest, iterations, salt: field(salt, 0)?, hash })
 }
@@ -144,7 +146,7 @@ fn numbers<const N: usize>(text: &str, names: [&str; N]) -> Result<[u32; N]> {
         };
         *value = number(name, digits)?;
     }
-    if parts.next().is_some() { fail("it has parameters that are not known") } else { Ok(values) }
+    if parts.next().is_some() { fail("it has unknown parameters") } else { Ok(values) }
 }
 
 fn number(name: &str, digits: &str) -> Result<u32> {
@@ -156,7 +158,7 @@ fn within(name: &str, value: u32, least: u32, most: u32) -> Result<u32> {
         return Ok(value);
     }
     let upper: &dyn Display = if most == u32::MAX { &"more" } else { &most };
-    fail(format!("{name}={value} is outside of what is taken, {least} to {upper}"))
+    fail(format!("{name}={value} is outside the accepted range, {least} to {upper}"))
 }
 
 fn field(bytes: Vec<u8>, least: usize) -> Result<Vec<u8>> {

@@ -392,7 +392,7 @@ fn a_running_service_keeps_its_keys_beside_a_plain_row_and_says_so_once() {
     let token = post("/").json::<Value>().unwrap()["access_token"].as_str().unwrap().to_owned();
     assert_eq!(header(&token)["kid"], before[0]["kid"]);
     sql.execute("DELETE FROM gatepost.signing_keys WHERE generation = 2", &[]).unwrap();
-    service.wait_for_log("the keys in the database are as they should be again");
+    service.wait_for_log("all keys in the database are usable again");
 }
 
 /// Copies the rows of a table between databases.
