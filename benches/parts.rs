@@ -7,8 +7,9 @@
 mod site;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use gatepost::front_door::framing::{Limits, parse};
-use gatepost::{App, Caller, Login, Password, Profile, benchmark};
+use gatepost::internals::benchmark;
+use gatepost::internals::front_door::framing::{Limits, parse};
+use gatepost::{App, Caller, Login, Password, Profile};
 use gatepost_test_support::Cluster;
 use site::PASSWORD;
 use std::hint::black_box;

@@ -31,8 +31,6 @@ mod activity;
 mod api_keys;
 mod app;
 pub mod audit;
-#[doc(hidden)] // For the benchmarks; no part of the interface.
-pub mod benchmark;
 mod by_name;
 mod child;
 mod client;
@@ -40,11 +38,14 @@ pub mod config;
 pub mod database;
 mod db;
 mod error;
-#[doc(hidden)] // For the tests and the fuzz targets; no part of the interface.
-pub mod front_door;
-#[doc(hidden)] // For the tests and the fuzz targets; no part of the interface.
-pub mod fuzzing;
+#[cfg_attr(
+    not(feature = "internals"),
+    expect(unreachable_pub, dead_code, unused_imports, reason = "the tests see more of the door")
+)]
+mod front_door;
 mod http;
+#[cfg(feature = "internals")]
+pub mod internals;
 mod introspection;
 mod keys;
 mod limits;

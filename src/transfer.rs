@@ -115,6 +115,7 @@ fn in_batches(
 }
 
 /// What an export writes of a user whom an import made of this line, or why it makes none.
+#[cfg(any(test, feature = "internals"))]
 pub(crate) fn again(text: &[u8]) -> std::result::Result<String, String> {
     let user = Incoming::parse(1, Some(text), |_| Ok(())).map_err(|fault| fault.cause)?;
     let row = Existing {

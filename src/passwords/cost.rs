@@ -101,6 +101,7 @@ pub(super) fn check(form: &Form, most: u64) -> Result<(), NotAHash> {
 }
 
 /// For each kind the costliest hash that is taken, and the next one.
+#[cfg(any(test, feature = "internals"))]
 pub(crate) const BOUNDS: [[&str; 2]; 7] = [
     [
         "$pbkdf2-sha256$i=2500000,l=32$BwcHBwcHBwcHBwcHBwcHBw$CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk",

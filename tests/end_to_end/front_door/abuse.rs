@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::support::{Client, Site, WORKERS, eventually, of_this_process, settings};
-use gatepost::front_door::Settings;
+use gatepost::internals::front_door::Settings;
 
 /// Attacks an address and returns what it leaves open.
 type Attack = fn(SocketAddr) -> Vec<Client>;

@@ -2,7 +2,7 @@
 
 use super::support::{Reply, Site, settings};
 use gatepost::config::ForwardedHeader;
-use gatepost::front_door::Settings;
+use gatepost::internals::front_door::Settings;
 
 /// A smuggled request that must never be seen, behind one that is refused.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
