@@ -23,7 +23,7 @@
 //! they share), `http` (workers, requests, responses), `front_door` (the event loop that faces the
 //! clients), `db` (pool, transactions, migrations, the private PostgreSQL), `passwords`, `tokens`,
 //! and `config`, `activity`, `client`, `shares`, `error`, `secret`, `printable`, `moment`, `by_name`,
-//! `lines`, `sorter`, `child`, `plain_file`, `modes`, `room`.
+//! `lines`, `sorter`, `threads`, `child`, `plain_file`, `modes`, `room`.
 
 #![warn(missing_debug_implementations)]
 
@@ -66,6 +66,7 @@ mod service;
 mod sessions;
 mod shares;
 mod sorter;
+mod threads;
 mod tokens;
 pub mod transfer;
 mod users;
