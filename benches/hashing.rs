@@ -3,7 +3,7 @@
 //! `cargo bench --bench hashing`, with `-- --quick` for a tenth of the iterations. With `-- --bounds`
 //! it prints what the costliest hash of each kind takes, of those that an import takes.
 
-use gatepost::benchmark::{costliest_hashes, derive, failed_self_check, slots, verify};
+use gatepost::internals::benchmark::{costliest_hashes, derive, failed_self_check, slots, verify};
 use std::process::Command;
 use std::time::Instant;
 

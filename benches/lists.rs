@@ -1,7 +1,7 @@
 //! What it costs to look a password up: in the built-in list, and in a list of breached ones that is
 //! built here from generated passwords. `cargo bench --bench lists`, with `-- 20` for 20 millions.
 
-use gatepost::benchmark::{List, is_common};
+use gatepost::internals::benchmark::{List, is_common};
 use std::hint::black_box;
 use std::io::{BufWriter, Write};
 use std::time::{Duration, Instant};

@@ -8,9 +8,10 @@ mod site;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gatepost::domain::Login;
-use gatepost::front_door::framing::{Limits, parse};
+use gatepost::internals::benchmark;
+use gatepost::internals::front_door::framing::{Limits, parse};
 use gatepost::passwords::Password;
-use gatepost::{App, Caller, Profile, benchmark};
+use gatepost::{App, Caller, Profile};
 use gatepost_test_support::Cluster;
 use site::PASSWORD;
 use std::hint::black_box;

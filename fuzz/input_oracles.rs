@@ -1,7 +1,7 @@
 //! What must hold for any input whatever that a client or an operator's file shapes. Used by the
 //! fuzz targets and, with a deterministic mutator, by the ordinary tests.
 
-use gatepost::fuzzing;
+use gatepost::internals::fuzzing;
 use serde_json::{Map, Value};
 
 /// Parts of an input that could be a secret: long, and not words of ours.

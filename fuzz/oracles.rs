@@ -4,10 +4,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use gatepost::config::{Cidr, ForwardedHeader};
-use gatepost::front_door::chunked::{Decoder, Progress};
-use gatepost::front_door::forwarded::client_address;
-use gatepost::front_door::framing::{BodyLength, Decision, Field, Limits, parse};
-use gatepost::front_door::{Version, canonical};
+use gatepost::internals::front_door::chunked::{Decoder, Progress};
+use gatepost::internals::front_door::forwarded::client_address;
+use gatepost::internals::front_door::framing::{BodyLength, Decision, Field, Limits, parse};
+use gatepost::internals::front_door::{Version, canonical};
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const ID: &str = "0123456789abcdef";

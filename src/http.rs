@@ -11,7 +11,6 @@ pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod server;
 
-pub(crate) use parameters::Parameters;
 pub(crate) use private_dir::PrivateDir;
 pub(crate) use request::Request;
 pub(crate) use response::Response;

@@ -109,7 +109,7 @@
 // The layers, from the top down. A module imports only what stands on a lower line than itself;
 // those on one line do not know each other. A test, `imports_go_down_only`, reads this list.
 //
-//   benchmark, fuzzing, selftest
+//   internals, selftest
 //   service
 //   routes
 //   restore
@@ -122,7 +122,7 @@
 //   db, front_door, passwords, tokens
 //   room
 //   config
-//   domain
+//   domain, threads
 //   activity, by_name, child, client, error, lines, modes, moment, plain_file, printable, secret, shares, sorter
 //
 // Each of the slices, from `restore` to `sessions`, is `api` (HTTP), operations, `store` (SQL).
@@ -132,8 +132,6 @@ mod activity;
 pub mod api_keys;
 mod app;
 pub mod audit;
-#[doc(hidden)] // For the benchmarks; no part of the interface.
-pub mod benchmark;
 mod by_name;
 mod child;
 mod client;
@@ -142,11 +140,14 @@ pub mod database;
 mod db;
 pub mod domain;
 mod error;
-#[doc(hidden)] // For the tests and the fuzz targets; no part of the interface.
-pub mod front_door;
-#[doc(hidden)] // For the tests and the fuzz targets; no part of the interface.
-pub mod fuzzing;
+#[cfg_attr(
+    not(feature = "internals"),
+    expect(unreachable_pub, dead_code, unused_imports, reason = "the tests see more of the door")
+)]
+mod front_door;
 mod http;
+#[cfg(feature = "internals")]
+pub mod internals;
 pub mod introspection;
 mod limits;
 mod lines;
@@ -167,6 +168,7 @@ pub mod sessions;
 mod shares;
 pub mod signing_keys;
 mod sorter;
+mod threads;
 pub mod tokens;
 pub mod transfer;
 pub mod users;

@@ -13,7 +13,7 @@ use crate::http::hosts::Hosts;
 use crate::http::server::Server;
 use crate::http::{Request, Response};
 use crate::passwords::Policy;
-use crate::{room, routes};
+use crate::{room, routes, threads};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use upkeep::Upkeep;
@@ -240,8 +240,7 @@ fn watch(door: Arc<Door>, failure: Arc<Failure>) -> Result<()> {
             None => (),
         }
     };
-    let spawned = std::thread::Builder::new().name("door-watch".to_owned()).spawn(watcher);
-    spawned.map(drop).map_err(|e| Error::startup(format!("cannot start a thread: {e}")))
+    threads::start("door-watch", watcher).map(drop)
 }
 
 /// A program may share it between threads.

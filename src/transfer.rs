@@ -17,5 +17,6 @@ mod survey;
 pub use export::export;
 pub use import::{ImportEvent, Imported, import};
 pub use line::LineFault;
+#[cfg(feature = "internals")]
 pub(crate) use line::again;
 pub use survey::{HashKind, Survey, survey};

@@ -85,7 +85,12 @@ pub(crate) fn kernel(slots: usize, threads: usize, seconds: u64) -> f64 {
             scope.spawn(|| {
                 while begin.elapsed() < end {
                     let mut hashes = vec![[0; 32]; slots];
-                    gatepost::benchmark::derive(b"correct horse", &[7; 16], 600_000, &mut hashes);
+                    gatepost::internals::benchmark::derive(
+                        b"correct horse",
+                        &[7; 16],
+                        600_000,
+                        &mut hashes,
+                    );
                     count.fetch_add(slots as u64, Ordering::Relaxed);
                 }
             });

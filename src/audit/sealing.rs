@@ -12,6 +12,7 @@ use super::{set_back, store};
 use crate::app::App;
 use crate::db;
 use crate::error::{Error, Result};
+use crate::threads;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -121,8 +122,7 @@ impl Sealer {
                 }
             }
         };
-        let spawned = std::thread::Builder::new().name("audit-sealer".to_owned()).spawn(work);
-        let thread = spawned.map_err(|e| Error::startup(format!("cannot start a thread: {e}")))?;
+        let thread = threads::start("audit-sealer", work)?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }

@@ -85,7 +85,9 @@ mod tests {
         };
         assert_eq!([found(7, Some(7)), found(9, Some(7)), found(9, None)], [None, None, None]);
         assert!(found(6, None).unwrap().contains("seal 7 and now ends with 6"));
-        assert!(found(9, Some(8)).unwrap().contains("seal 7 of the audit log is another"));
+        assert!(
+            found(9, Some(8)).unwrap().contains("seal 7 of the audit log is not the one it was")
+        );
         assert!(sign(&seen, None, None).unwrap().contains("now ends with 0"));
     }
 }

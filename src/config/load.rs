@@ -64,6 +64,7 @@ impl Loaded {
     }
 
     /// Reads a configuration file whose text is at hand, and nothing else.
+    #[cfg(any(test, feature = "internals"))]
     pub(crate) fn from_text(profile: Profile, name: &str, text: &str) -> Result<Self> {
         let mut loader = Loader::new(profile);
         loader.file(name, text);

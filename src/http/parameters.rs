@@ -199,6 +199,7 @@ impl Parameters {
     }
 
     /// All names and values, as a query would write them.
+    #[cfg(any(test, feature = "internals"))]
     pub(crate) fn into_texts(mut self) -> Vec<(String, String)> {
         let given = std::mem::take(&mut self.given).into_iter();
         given.map(|(name, given)| (name, given.text().into_owned())).collect()

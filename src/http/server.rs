@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::front_door::{PROBE_TARGET, REQUEST_ID_FIELD, Upstreams};
 use crate::modes;
 use crate::printable;
+use crate::threads;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -111,12 +112,11 @@ impl Pool {
         let mut pool = Self { shared, threads: 0, path: path.to_owned(), ended };
         for number in 0..threads {
             let (shared, life) = (Arc::clone(&pool.shared), alive.clone());
-            let spawned = std::thread::Builder::new()
-                .name(format!("{name}-{number}"))
-                .spawn(move || shared.work(&life));
-            if let Err(error) = spawned {
+            let started = threads::start(format!("{name}-{number}"), move || shared.work(&life));
+            if let Err(error) = started {
+                // The pool, which goes now, waits for every sender to be gone.
                 drop(alive);
-                return Err(Error::startup(format!("cannot start a thread: {error}")));
+                return Err(error);
             }
             pool.threads += 1;
         }

@@ -18,6 +18,7 @@ use crate::activity::Activity;
 use crate::client;
 use crate::error::{Error, Result};
 use crate::shares::Network;
+use crate::threads;
 use queue::{ForeignCheck, Pbkdf2, Queue, Taken, Waiting, Work};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -95,10 +96,7 @@ impl HashingThreads {
         let mut started = Self { shared, threads: Vec::new() };
         for number in 0..threads {
             let shared = Arc::clone(&started.shared);
-            let thread = std::thread::Builder::new()
-                .name(format!("hash-{number}"))
-                .spawn(move || shared.work())
-                .map_err(|e| Error::startup(format!("cannot start a thread: {e}")))?;
+            let thread = threads::start(format!("hash-{number}"), move || shared.work())?;
             started.threads.push(thread);
         }
         Ok(started)

@@ -7,8 +7,9 @@
 use crate::app::App;
 use crate::audit;
 use crate::db;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::sessions;
+use crate::threads;
 use std::sync::mpsc::{RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, mpsc::Receiver};
 use std::thread::JoinHandle;
@@ -28,12 +29,10 @@ impl Upkeep {
     /// Starts the thread.
     ///
     /// # Errors
-    /// [`Error::Startup`].
+    /// [`Error::Startup`](crate::Error::Startup).
     pub(super) fn start(app: Arc<App>) -> Result<Self> {
         let (sender, stop) = channel();
-        let thread = std::thread::Builder::new().name("upkeep".to_owned());
-        let thread = thread.spawn(move || run(&app, &stop));
-        let thread = thread.map_err(|e| Error::startup(format!("cannot start a thread: {e}")))?;
+        let thread = threads::start("upkeep", move || run(&app, &stop))?;
         Ok(Self(Some((sender, thread))))
     }
 }

@@ -196,6 +196,7 @@ pub(super) fn write(user: &ExistingUser) -> Result<String> {
 }
 
 /// What an export writes of a user whom an import made of this line, or why it makes none.
+#[cfg(feature = "internals")]
 pub(crate) fn again(text: &[u8]) -> std::result::Result<String, String> {
     let user = IncomingUser::parse(1, Some(text), |_| Ok(())).map_err(|fault| fault.cause)?;
     let row = ExistingUser {

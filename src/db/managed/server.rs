@@ -8,6 +8,7 @@ use super::cluster;
 use super::orphans::Orphans;
 use crate::child::{OsUser, command};
 use crate::error::{Error, Result};
+use crate::threads;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
@@ -89,16 +90,14 @@ impl Server {
             ending: AtomicBool::new(false),
         });
         let watched = Arc::clone(&shared);
-        let watcher = std::thread::Builder::new()
-            .name("postgres-watch".to_owned())
-            .spawn(move || watch(&watched));
+        let watcher = threads::start("postgres-watch", move || watch(&watched));
         match watcher {
             Ok(watcher) => Ok(Self { shared, watcher }),
             Err(error) => {
                 if let Some(processes) = shared.lock().take() {
                     end(processes);
                 }
-                Err(Error::startup(format!("cannot start a thread: {error}")))
+                Err(error)
             }
         }
     }

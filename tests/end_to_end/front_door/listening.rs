@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use gatepost::front_door::{Address, Listener};
+use gatepost::internals::front_door::{Address, Listener};
 
 use super::support::{Client, PATIENCE, Site, settings};
 
@@ -110,5 +110,8 @@ fn passed() {
     assert!(Listener::from_systemd().unwrap().is_empty());
     let site = Site::listening(settings(), listeners);
     site.backend.wait_handled(1);
-    assert_eq!(site.door.stop(PATIENCE), gatepost::front_door::End::Stopped { cut_off: 0 });
+    assert_eq!(
+        site.door.stop(PATIENCE),
+        gatepost::internals::front_door::End::Stopped { cut_off: 0 }
+    );
 }

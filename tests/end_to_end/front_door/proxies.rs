@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use gatepost::front_door::{Door, Hooks, Lane, Listener, PROBE_TARGET, Upstreams};
+use gatepost::internals::front_door::{Door, Hooks, Lane, Listener, PROBE_TARGET, Upstreams};
 
 use super::smuggling::corpus;
 use super::support::{Backend, PATIENCE, WORKERS, eventually, handle, settings};

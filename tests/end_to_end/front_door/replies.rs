@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use gatepost::front_door::Settings;
+use gatepost::internals::front_door::Settings;
 
 use super::support::{Client, Site, changed, eventually, settings};
 

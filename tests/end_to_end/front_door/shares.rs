@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatepost::front_door::Settings;
+use gatepost::internals::front_door::Settings;
 
 use super::support::{Client, Reply, Site, WORKERS, changed, settings};
 

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use gatepost::front_door::End;
+use gatepost::internals::front_door::End;
 
 use super::support::{PATIENCE, Site, eventually};
 

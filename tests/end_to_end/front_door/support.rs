@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use gatepost::front_door::{
+use gatepost::internals::front_door::{
     Address, Door, Hooks, Lane, Listener, PROBE_TARGET, Problem, Settings, Upstreams,
 };
 use serde_json::{Value, json};

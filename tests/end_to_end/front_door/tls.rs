@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatepost::front_door::Settings;
+use gatepost::internals::front_door::Settings;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -214,12 +214,20 @@ fn a_certificate_that_does_not_load_or_fit_its_key_is_an_error_at_start() {
     issue(other.path());
     std::fs::copy(other.path().join("key.pem"), one.path().join("key.pem")).unwrap();
     let start = || {
-        let listeners = vec![gatepost::front_door::Listener::bind("127.0.0.1:0").unwrap()];
+        let listeners =
+            vec![gatepost::internals::front_door::Listener::bind("127.0.0.1:0").unwrap()];
         let nowhere = one.path().join("nobody");
-        let upstreams =
-            gatepost::front_door::Upstreams { ordinary: nowhere.clone(), hashing: nowhere };
+        let upstreams = gatepost::internals::front_door::Upstreams {
+            ordinary: nowhere.clone(),
+            hashing: nowhere,
+        };
         let settings = with_tls(one.path());
-        gatepost::front_door::Door::start(settings, listeners, upstreams, super::support::HOOKS)
+        gatepost::internals::front_door::Door::start(
+            settings,
+            listeners,
+            upstreams,
+            super::support::HOOKS,
+        )
     };
     assert!(start().is_err());
     std::fs::remove_file(one.path().join("key.pem")).unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gatepost::front_door::{Address, Door, Listener, Settings, Upstreams};
+use gatepost::internals::front_door::{Address, Door, Listener, Settings, Upstreams};
 
 use super::abuse::alone;
 use super::support::{
@@ -287,7 +287,7 @@ fn a_backend_that_no_longer_accepts_is_a_failure_and_what_runs_is_still_answered
     assert_eq!(door.failure(), None);
     socket.write_all(ok).unwrap();
     let end = door.wait(PATIENCE);
-    assert!(matches!(end, Some(gatepost::front_door::End::Failed(_))), "{end:?}");
+    assert!(matches!(end, Some(gatepost::internals::front_door::End::Failed(_))), "{end:?}");
     assert!(door.failure().is_some());
     let mut client = Client::to(address);
     client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n");

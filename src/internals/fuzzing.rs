@@ -3,7 +3,7 @@
 use crate::config::{self, Config, Profile};
 use crate::db;
 use crate::error::{Error, Result};
-use crate::http::Parameters;
+use crate::http::parameters::Parameters;
 use crate::passwords::PasswordHash;
 use crate::secret::Secret;
 use crate::tokens::key::Key;
