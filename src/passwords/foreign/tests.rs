@@ -65,7 +65,7 @@ fn what_would_cost_too_much_or_is_not_known_is_refused_with_its_reason() {
     let sha256 = "en+a81IaqrP0yDav+lVHzzSWjBz91dAE1Af/2HawpKk=";
     for (text, cause) in [
         (format!("$2b$15${bcrypt}"), "bcrypt cost=15 costs more than is accepted, at most cost=14"),
-        (format!("$2b$32${bcrypt}"), "cost=32 is outside of what is taken, 4 to 31"),
+        (format!("$2b$32${bcrypt}"), "cost=32 is outside the accepted range, 4 to 31"),
         (format!("$2b$03${bcrypt}"), "cost=3"),
         (format!("$2x$05${bcrypt}"), "not a supported kind"),
         (format!("bcrypt$$2x$05${bcrypt}"), "only $2a$"),
@@ -80,7 +80,7 @@ fn what_would_cost_too_much_or_is_not_known_is_refused_with_its_reason() {
         (format!("$argon2id$v=18$m=64,t=1,p=1{salt_hash}"), "versions 16 and 19"),
         (format!("$argon2x$v=19$m=64,t=1,p=1{salt_hash}"), "argon2id"),
         (format!("$argon2id$v=19$t=1,m=64,p=1{salt_hash}"), "m= is missing"),
-        (format!("$argon2id$v=19$m=64,t=1,p=1,keyid=a{salt_hash}"), "not known"),
+        (format!("$argon2id$v=19$m=64,t=1,p=1,keyid=a{salt_hash}"), "unknown parameters"),
         ("$argon2id$v=19$m=64,t=1,p=1$c29t$AFQeApHkE9rBoyI8+cqHXw".to_owned(), "too short"),
         (format!("$scrypt$ln=20,r=8,p=1{salt_hash}"), "at most 512 MiB written (128 N r p)"),
         (format!("$scrypt$ln=63,r=4294967295,p=64{salt_hash}"), "costs more"),
