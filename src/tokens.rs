@@ -187,6 +187,9 @@ impl Keys {
     fn check(&self, token: &str) -> Result<Claims> {
         provider::install();
         let key = key_named_in(token).and_then(|kid| self.find(&kid)).ok_or(Error::TokenInvalid)?;
+        if !claims::is_utf8(token) {
+            return Err(Error::TokenInvalid);
+        }
         // The key says which algorithm it is for. The token's word is compared with that.
         let mut validation = Validation::new(key.algorithm);
         validation.leeway = 0;

@@ -68,5 +68,12 @@ by_name!(TokenHeader);
 /// The name of the key that a token says it is signed with.
 pub(super) fn key_named_in(token: &str) -> Option<String> {
     let head = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
-    serde_json::from_slice::<TokenHeader>(&head).ok()?.kid
+    serde_json::from_str::<TokenHeader>(str::from_utf8(&head).ok()?).ok()?.kid
+}
+
+/// Whether header and payload are UTF-8, as they must be (RFC 7515, 5.2; RFC 7519, 7.2). The parser
+/// of JSON does not ask: of a name or a text that nobody wants it only looks for the end.
+pub(super) fn is_utf8(token: &str) -> bool {
+    let is_utf8 = |part| URL_SAFE_NO_PAD.decode(part).is_ok_and(|part| str::from_utf8(&part).is_ok());
+    token.split('.').take(2).all(is_utf8)
 }
