@@ -164,11 +164,11 @@ fn a_key_that_is_refused_hears_of_a_key_and_not_of_an_access_token() {
         for response in [server.get("/users", key), patch] {
             assert_eq!(response.headers()["www-authenticate"], "Bearer error=\"invalid_token\"");
             let detail = problem(response, 401, "unauthenticated");
-            assert!(detail.starts_with("the API key is not valid"), "{key}: {detail}");
+            assert!(detail.starts_with("the API key is invalid"), "{key}: {detail}");
         }
     }
     let token = problem(server.get("/users", "a.b.c"), 401, "unauthenticated");
-    assert!(token.starts_with("the access token is not valid"), "{token}");
+    assert!(token.starts_with("the access token is invalid"), "{token}");
 }
 
 #[test]

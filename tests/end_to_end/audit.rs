@@ -199,7 +199,7 @@ fn rows_and_seals_that_were_removed_together_or_slipped_in_are_found() {
                    DELETE FROM gatepost.audit_seals WHERE number = 1;";
     sql.batch_execute(removed).unwrap();
     let found = findings(&server, None);
-    assert!(found.iter().any(|text| text.contains("no pruning says so")), "{found:?}");
+    assert!(found.iter().any(|text| text.contains("no pruning accounts for it")), "{found:?}");
 }
 
 #[test]
@@ -251,8 +251,11 @@ fn pruning_leaves_a_log_that_verifies_and_says_so() {
     // The row that says so is needed.
     server.sql().execute("DELETE FROM gatepost.audit WHERE action = 'prune_audit'", &[]).unwrap();
     let found = audit::verify(&app, Some(&old)).unwrap().findings;
-    assert!(found.iter().any(|text| text.contains("no pruning says so")), "{found:?}");
-    assert!(found.iter().any(|text| text.contains("the head kept, of seal 1")), "{found:?}");
+    assert!(found.iter().any(|text| text.contains("no pruning accounts for it")), "{found:?}");
+    assert!(
+        found.iter().any(|text| text.contains("the head that was kept, of seal 1")),
+        "{found:?}"
+    );
 }
 
 #[test]

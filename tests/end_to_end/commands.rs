@@ -170,7 +170,7 @@ fn an_operator_sets_up_a_server_of_their_own_as_the_page_on_operations_says() {
     let text = success(&home.run(&arguments, ""));
     assert!(text.contains("gatepost_owner: password set\ngatepost_app: password set"), "{text}");
     let text = success(&home.run(&arguments, ""));
-    assert!(text.contains("gatepost_app: has a password already"), "{text}");
+    assert!(text.contains("gatepost_app: already has a password"), "{text}");
 
     let url = file("url", &conninfo(&cluster, "gatepost_app", APP_PASSWORD, "gatepost"));
     let owner_url =

@@ -4,11 +4,21 @@ use std::time::Duration;
 
 use gatepost::internals::front_door::Settings;
 
-use super::support::{Client, Reply, Site, WORKERS, changed, settings};
+use super::support::{self, Client, Reply, Site, WORKERS, changed};
 
 /// An address in the network of this number.
 fn address(network: u8) -> [u8; 4] {
     [127, 0, network, 1]
+}
+
+/// Settings in which nothing ends by itself, however long the machine pauses.
+fn settings() -> Settings {
+    changed(support::settings(), |s| {
+        let long = Duration::from_secs(300);
+        s.tuning.hashing_queue_timeout = long;
+        s.tuning.ordinary_queue_timeout = long;
+        s.request_timeout = long;
+    })
 }
 
 /// How a client shows from which network it comes.
