@@ -15,9 +15,9 @@ use super::tokens::Algorithm;
 pub(super) fn faults(config: &Config) -> Vec<String> {
     let defaults = Config::new(config.profile);
     let is_set = |name: &str| {
-        table().iter().any(|setting| {
+        table().any(|setting| {
             name.split_once('.') == Some((setting.section, setting.key))
-                && (setting.show)(config) != (setting.show)(&defaults)
+                && config.show(setting) != defaults.show(setting)
         })
     };
     let without = rules(config).into_iter().filter(|rule| rule.0);

@@ -1,7 +1,7 @@
 //! `docs/settings.md`, made from the declarations of the settings. The file is kept in the
 //! repository, so that it can be read there; the test says when it is out of date.
 
-use super::sections::{Config, SECTIONS, table};
+use super::sections::{SECTIONS, table};
 use super::setting::Setting;
 use std::fmt::Write;
 
@@ -59,7 +59,7 @@ fn shown(default: &str) -> String {
     if default.is_empty() { "none".to_owned() } else { format!("`{default}`") }
 }
 
-fn entry(setting: &Setting<Config>) -> String {
+fn entry(setting: &Setting) -> String {
     let reference = &setting.reference;
     let variable = setting.variable();
     let twin = if setting.secret { format!(", or `{variable}_FILE`") } else { String::new() };
@@ -82,7 +82,7 @@ fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
     for (section, about) in SECTIONS {
         write!(page, "\n## [{section}]\n\n{}\n", text(about)).unwrap();
-        for setting in table().iter().filter(|setting| setting.section == *section) {
+        for setting in table().filter(|setting| setting.section == *section) {
             page.push_str(&entry(setting));
         }
     }

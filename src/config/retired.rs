@@ -85,7 +85,7 @@ pub(super) fn message(section: &str, key: &str) -> Option<String> {
 }
 
 fn is_secret(name: &str) -> bool {
-    table().iter().any(|setting| setting.secret && setting.name() == name)
+    table().any(|setting| setting.secret && setting.name() == name)
 }
 
 /// The value of what is not for operators to set.
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn no_retired_name_is_a_setting_and_each_leads_to_one_or_to_a_value() {
-        let names: Vec<String> = table().iter().map(super::super::setting::Setting::name).collect();
+        let names: Vec<String> = table().map(super::super::setting::Setting::name).collect();
         for (old, now) in RETIRED {
             assert!(!names.contains(&(*old).to_owned()), "{old}");
             let text = said(old);

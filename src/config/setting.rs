@@ -11,43 +11,17 @@
 use super::profile::Profile;
 use super::values::Value;
 
-/// One setting: its name, how it is read and shown in its section or in the whole configuration, and
-/// what the reference says of it.
-pub(super) struct Setting<In> {
+/// One setting: its name, how it is written, and what the reference says of it.
+pub(super) struct Setting {
     pub(super) section: &'static str,
     pub(super) key: &'static str,
     pub(super) secret: bool,
     pub(super) list: bool,
-    pub(super) set: Set<In>,
-    pub(super) show: Show<In>,
+    #[cfg(test)]
     pub(super) reference: Reference,
 }
 
-/// Reads a text into the field of a setting.
-pub(super) type Set<In> = Box<dyn Fn(&mut In, &str) -> Result<(), String>>;
-
-/// Shows the field of a setting.
-pub(super) type Show<In> = Box<dyn Fn(&In) -> String>;
-
-impl<In: 'static> Setting<In> {
-    /// The same setting of what the section is a part of.
-    pub(super) fn within<Whole: 'static>(
-        self,
-        part_mut: fn(&mut Whole) -> &mut In,
-        part: fn(&Whole) -> &In,
-    ) -> Setting<Whole> {
-        let Self { section, key, secret, list, set, show, reference } = self;
-        Setting {
-            section,
-            key,
-            secret,
-            list,
-            set: Box::new(move |whole, text| set(part_mut(whole), text)),
-            show: Box::new(move |whole| show(part(whole))),
-            reference,
-        }
-    }
-
+impl Setting {
     /// Its name, as messages say it.
     pub(super) fn name(&self) -> String {
         format!("{}.{}", self.section, self.key)
@@ -61,7 +35,7 @@ impl<In: 'static> Setting<In> {
 }
 
 /// What the reference says of a setting beside its name.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the reference, which a test makes"))]
+#[cfg(test)]
 pub(super) struct Reference {
     /// The lines of its documentation.
     pub(super) lines: &'static [&'static str],
@@ -76,21 +50,23 @@ pub(super) struct Reference {
 }
 
 /// Whether the value of this field must never be shown.
-pub(super) fn is_secret<In, T: Value>(_: fn(&In) -> &T) -> bool {
+pub(super) const fn is_secret<In, T: Value>(_: fn(&In) -> &T) -> bool {
     T::SECRET
 }
 
 /// Whether this field holds several values.
-pub(super) fn is_list<In, T: Value>(_: fn(&In) -> &T) -> bool {
+pub(super) const fn is_list<In, T: Value>(_: fn(&In) -> &T) -> bool {
     T::LIST
 }
 
 /// What kind of value this field takes.
-pub(super) fn form<In, T: Value>(_: fn(&In) -> &T) -> &'static str {
+#[cfg(test)]
+pub(super) const fn form<In, T: Value>(_: fn(&In) -> &T) -> &'static str {
     T::FORM
 }
 
-/// The default in a profile.
+/// The default in a profile. Inlined, it would be copied for every declaration.
+#[inline(never)]
 pub(super) fn default_of<T: Value>(
     profile: Profile,
     usual: &'static str,
@@ -101,6 +77,7 @@ pub(super) fn default_of<T: Value>(
 }
 
 /// A fault when a value is outside its range, and is not the one that is taken besides.
+#[inline(never)]
 pub(super) fn out_of_range<T: Value + PartialOrd>(
     name: &str,
     value: &T,
@@ -196,20 +173,17 @@ macro_rules! section {
                 }
             }
 
-            pub(super) fn settings() -> Vec<$crate::config::setting::Setting<Self>> {
-                use $crate::config::setting::{Reference, Setting, form, is_list, is_secret};
-                vec![$(Setting {
+            /// Every setting of the section.
+            pub(super) const SETTINGS: &[$crate::config::setting::Setting] = {
+                #[cfg(test)]
+                use $crate::config::setting::{Reference, form};
+                use $crate::config::setting::{Setting, is_list, is_secret};
+                &[$(Setting {
                     section: stringify!($section),
                     key: stringify!($key),
                     secret: is_secret(|section: &Self| &section.$key),
                     list: is_list(|section: &Self| &section.$key),
-                    set: Box::new(|section: &mut Self, text| {
-                        section.$key = $crate::config::values::Value::parse(text)?;
-                        Ok(())
-                    }),
-                    show: Box::new(|section: &Self| {
-                        $crate::config::values::Value::show(&section.$key)
-                    }),
+                    #[cfg(test)]
                     reference: Reference {
                         lines: &[$($line),+],
                         form: form(|section: &Self| &section.$key),
@@ -218,6 +192,25 @@ macro_rules! section {
                         range: range!($($least to $most $(or $besides)?)?),
                     },
                 }),+]
+            };
+
+            /// Reads a text into the field of a setting.
+            pub(super) fn set(&mut self, key: &str, text: &str) -> Result<(), String> {
+                use $crate::config::values::Value;
+                match key {
+                    $(stringify!($key) => self.$key = Value::parse(text)?,)+
+                    _ => unreachable!("no setting {key}"),
+                }
+                Ok(())
+            }
+
+            /// Shows the field of a setting.
+            pub(super) fn show(&self, key: &str) -> String {
+                use $crate::config::values::Value;
+                match key {
+                    $(stringify!($key) => Value::show(&self.$key),)+
+                    _ => unreachable!("no setting {key}"),
+                }
             }
 
             pub(super) fn out_of_range(&self) -> Vec<Option<String>> {

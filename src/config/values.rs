@@ -16,6 +16,7 @@ pub(super) trait Value: Sized {
     const LIST: bool = false;
 
     /// What kind of value it is, for the reference.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the reference, which a test makes"))]
     const FORM: &'static str;
 
     /// Reads the value; the error says what would have been right.

@@ -47,14 +47,14 @@ impl Loaded {
 
     /// Every setting as `section.key`, its value with secrets hidden, and where it came from.
     pub fn settings(&self) -> Vec<(String, String, Origin)> {
-        let line = |setting: &Setting<Config>| {
+        let line = |setting: &Setting| {
             let place = (setting.section, setting.key);
             (
                 setting.name(),
-                (setting.show)(&self.config),
+                self.config.show(setting),
                 self.origins.get(&place).cloned().unwrap_or(Origin::Default),
             )
         };
-        table().iter().map(line).collect()
+        table().map(line).collect()
     }
 }

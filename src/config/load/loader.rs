@@ -15,7 +15,6 @@ use toml::de::{DeTable, DeValue};
 
 /// A configuration that is being put together.
 pub(super) struct Loader {
-    table: Vec<Setting<Config>>,
     pub(super) loaded: Loaded,
     faults: Vec<String>,
 }
@@ -27,7 +26,7 @@ impl Loader {
             origins: BTreeMap::new(),
             passed_over: Vec::new(),
         };
-        Self { table: table(), loaded, faults: Vec::new() }
+        Self { loaded, faults: Vec::new() }
     }
 
     pub(super) fn finish(mut self) -> Result<Loaded> {
@@ -100,7 +99,7 @@ impl Loader {
     /// Sets one value, or the value that the file named by a secret's `_file` twin holds.
     fn set(&mut self, section: &str, key: &str, value: &str, origin: Origin) {
         let twin = key.strip_suffix("_file");
-        let found = self.table.iter().find(|setting| {
+        let found = table().find(|setting| {
             setting.section == section
                 && (setting.key == key || (setting.secret && Some(setting.key) == twin))
         });
@@ -117,9 +116,9 @@ impl Loader {
         }
         let config = &mut self.loaded.config;
         let outcome = if setting.key == key {
-            (setting.set)(config, value)
+            config.set(setting, value)
         } else {
-            Secret::read_file(value).and_then(|secret| (setting.set)(config, secret.expose()))
+            Secret::read_file(value).and_then(|secret| config.set(setting, secret.expose()))
         };
         match outcome {
             Ok(()) => drop(self.loaded.origins.insert(place, origin)),
@@ -130,16 +129,16 @@ impl Loader {
 
     /// Whether an array may stand here. Of what is unknown the name is the fault.
     fn is_list(&self, section: &str, key: &str) -> bool {
-        let of_name = |setting: &&Setting<Config>| setting.section == section && setting.key == key;
-        self.table.iter().find(of_name).is_none_or(|setting| setting.list)
+        let of_name = |setting: &&Setting| setting.section == section && setting.key == key;
+        table().find(of_name).is_none_or(|setting| setting.list)
     }
 
     fn knows_section(&self, section: &str) -> bool {
-        self.table.iter().any(|setting| setting.section == section)
+        table().any(|setting| setting.section == section)
     }
 
     fn sections(&self) -> String {
-        let mut names: Vec<&str> = self.table.iter().map(|setting| setting.section).collect();
+        let mut names: Vec<&str> = table().map(|setting| setting.section).collect();
         names.dedup();
         names.join(", ")
     }
@@ -148,7 +147,7 @@ impl Loader {
         if !self.knows_section(section) {
             return format!("the sections are {}", self.sections());
         }
-        let of_section = self.table.iter().filter(|setting| setting.section == section);
+        let of_section = table().filter(|setting| setting.section == section);
         let names: Vec<&str> = of_section.map(|setting| setting.key).collect();
         format!("[{section}] has {}", names.join(", "))
     }
