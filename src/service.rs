@@ -88,6 +88,15 @@ impl Service {
         Ok(())
     }
 
+    /// Whether the system's limits leave room for the descriptors, threads and processes that a
+    /// service with these settings needs. [`start`](Self::start) asks this too.
+    ///
+    /// # Errors
+    /// [`Error::Startup`], which names the limit and what is needed.
+    pub fn check_room(config: &Config) -> Result<()> {
+        room::for_service(config)
+    }
+
     /// Listens, starts the private PostgreSQL, if that is configured, then the workers, then opens
     /// the front door. When it returns, requests are answered.
     ///
@@ -112,7 +121,7 @@ impl Service {
     ) -> Result<Self> {
         Self::check(&config)?;
         warn(&config);
-        room::for_service(&config)?;
+        Self::check_room(&config)?;
         let listeners = listeners(&config.server.listen)?;
         let addr = match listeners.first().map(Listener::address) {
             Some(Ok(addr)) => addr,

@@ -31,7 +31,11 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     start_log(loaded.config.log.level)?;
     raise_descriptor_limit();
     let (sender, events) = channel();
-    catch_signals(sender.clone())?;
+    if let Err(failure) = catch_signals(sender.clone()) {
+        // Where there is not even one thread left, the limit says more than the thread.
+        Service::check_room(&loaded.config)?;
+        return Err(failure);
+    }
     let (profile, tls) = (loaded.config.profile, loaded.config.server.tls_certificate.is_some());
     let passed_over = loaded.passed_over();
     let service = Service::start(loaded.config)?;

@@ -299,6 +299,8 @@ fn the_settings_and_their_defaults() {
     let home = Home::new();
     let mut command = home.command(&["check-config"]);
     command.env_remove("GATEPOST_SERVER_LISTEN").env_remove("GATEPOST_DATABASE_DATA_DIR");
+    // An ordinary user's data directory is below it.
+    command.env("HOME", home.path());
     let shown = success(&run(&mut command, ""));
     let settings: Vec<&str> =
         shown.lines().map(|line| line.split("  # ").next().unwrap()).collect();
