@@ -13,7 +13,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on http://{}", service.addr());
 
     // The program itself is trusted; what its own users may do, it decides.
-    let (login, password) = (Login::parse("alice")?, Password::parse("correct horse battery")?);
+    let login = Login::parse("alice")?;
+    let password = Password::parse("correct horse battery")?;
     match gatepost::users::register(service.app(), &Caller::Trusted, &login, &password) {
         Ok(user) => println!("registered {} as user {}", user.login, user.id.get()),
         Err(gatepost::Error::LoginTaken) => println!("alice is registered already"),

@@ -58,7 +58,8 @@ pub fn list(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
 /// [`Error::NoSuchApiKey`] when there is none, or it is revoked already; [`Error::TokenMissing`],
 /// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
 pub fn revoke(app: &App, caller: &Caller, which: &ApiKeyRef) -> Result<ApiKey> {
-    let (audit, database) = (Writer::new(app)?, app.database()?);
+    let audit = Writer::new(app)?;
+    let database = app.database()?;
     database.read(|conn| authorize(conn, caller, Right::Admin))?;
     database.with_transaction(|tx| {
         // The key before the user, as changes that are made with a key take them.

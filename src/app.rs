@@ -99,7 +99,8 @@ impl App {
         let (mut connect, managed) = match &config.database.url {
             Some(url) => (db::parse_url("database.url", url, &config.database)?, None),
             None => {
-                let (dir, connections) = (config.data_dir()?, config.database.pool_size);
+                let dir = config.data_dir()?;
+                let connections = config.database.pool_size;
                 let managed = match sharing {
                     Sharing::Exclusive => Managed::start(&dir, connections)?,
                     Sharing::Shared => Managed::start_or_attach(&dir, connections)?,
@@ -122,8 +123,8 @@ impl App {
             database.say_away(&cause);
         }
         let activity = Arc::<Activity>::default();
-        let (threads, callers) =
-            (config.server.hashing_threads(), config.server.hashing_upstreams());
+        let threads = config.server.hashing_threads();
+        let callers = config.server.hashing_upstreams();
         Ok(Self {
             database,
             role_judged: AtomicBool::new(false),

@@ -28,7 +28,8 @@
 //! use gatepost::{App, Caller, Config, Profile, sessions, users};
 //!
 //! let app = App::open(Config::new(Profile::Development))?;
-//! let (login, password) = (Login::parse("alice")?, Password::parse("correct horse battery")?);
+//! let login = Login::parse("alice")?;
+//! let password = Password::parse("correct horse battery")?;
 //! let user = users::register(&app, &Caller::Trusted, &login, &password)?;
 //! let token = sessions::log_in(&app, &login, &password)?.access_token;
 //!

@@ -104,9 +104,11 @@ fn measure(
     tries: Tries,
     watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Option<Times>> {
-    let (tries, mut random) = (tries.get(), SmallRng::from_rng(&mut rand::rng()));
+    let tries = tries.get();
+    let mut random = SmallRng::from_rng(&mut rand::rng());
     let mut times: Times = Kind::ALL.map(|_| Vec::with_capacity(tries as usize));
-    let (mut order, mut first) = ([0, 1, 2, 3], None);
+    let mut order = [0, 1, 2, 3];
+    let mut first = None;
     let mut begin = Instant::now();
     for round in 0..WARM_UP + tries {
         order.shuffle(&mut random);

@@ -123,7 +123,8 @@ impl Service {
         if database.url.is_some() && database.data_dir.is_some() {
             log::info!("database.data_dir is not used, since database.url names a server");
         }
-        let (app, failure) = (Arc::new(app), Arc::new(Failure::default()));
+        let app = Arc::new(app);
+        let failure = Arc::new(Failure::default());
         let mut service = Self { app, parts: Parts::default(), addr, failure };
         // Dropped on an error, which stops what runs by then.
         service.run(listeners, answer)?;
@@ -139,7 +140,8 @@ impl Service {
         let settings = self.app.config().server.clone();
         // One that systemd passes beside a TCP socket is taken for one too.
         let hosts = Hosts::of(self.app.config(), listeners.iter().any(Listener::is_tcp));
-        let (routed, reported) = (Arc::clone(&self.app), Arc::clone(&self.failure));
+        let routed = Arc::clone(&self.app);
+        let reported = Arc::clone(&self.failure);
         let server = self.parts.server.insert(Server::start(
             settings.workers,
             // Those that wait for a hash: a hashing thread takes up to three at once.

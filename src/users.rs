@@ -42,7 +42,8 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
     if by_oneself {
         limits::registration(app)?;
     }
-    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app)?);
+    let counters = limits::of_login(app, login)?;
+    let audit = Writer::new(app)?;
     let database = app.database()?;
     let hash = app.hash(password)?.to_string();
     database.with_transaction(|tx| {

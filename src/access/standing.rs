@@ -83,7 +83,8 @@ pub(super) fn read(
         live!("$2", "$3"),
         " FROM gatepost.users u WHERE u.id = $1"
     );
-    let (session, identity) = (rows.session.id(), rows.session.identity().as_slice());
+    let session = rows.session.id();
+    let identity = rows.session.identity().as_slice();
     let row = conn.query_typed_opt(
         sql,
         &[(&rows.user, Type::INT8), (&session, Type::INT8), (&identity, Type::BYTEA)],

@@ -233,7 +233,8 @@ mod tests {
             let board = board(entries);
             for asked in 0..=entries + 1 {
                 let (start, end) = board.bounds((asked, 7));
-                let (wanted, sent) = ((entries - asked).max(0), entries - start.0);
+                let wanted = (entries - asked).max(0);
+                let sent = entries - start.0;
                 assert_eq!(end, None);
                 assert!(sent >= wanted && sent <= wanted + wanted / 4, "{wanted} {sent}");
             }
@@ -277,7 +278,8 @@ mod tests {
 
     #[test]
     fn who_waited_for_a_failure_does_not_try_again_and_who_comes_later_does() {
-        let (board, away) = (Board::default(), Error::Unavailable("away".to_owned()));
+        let board = Board::default();
+        let away = Error::Unavailable("away".to_owned());
         let get = || board.part((0, 0), "a", || Ok(part("a"))).map(drop);
         let later = Instant::now() + Duration::from_secs(3_600);
         board.state().failed = Some((later, away.clone()));

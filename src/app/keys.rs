@@ -241,7 +241,8 @@ fn carry_out(
 
 /// The code of a row with, or from now on without, its private half.
 pub(crate) fn vouch(encryption: &EncryptionKeys, row: &SigningRow, signs: bool) -> Option<Vec<u8>> {
-    let (name, algorithm) = ((row.generation, row.kid.as_str()), row.algorithm.name());
+    let name = (row.generation, row.kid.as_str());
+    let algorithm = row.algorithm.name();
     encryption.vouch(&codes::signing(name, algorithm, &row.public, row.signs_from, signs))
 }
 

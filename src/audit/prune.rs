@@ -93,7 +93,8 @@ fn prune_while(app: &App, before: OffsetDateTime, go_on: &dyn Fn() -> bool) -> R
             let Some(removed) = remove(&mut client, &last)? else { break };
             all += removed;
             // A row of its own: readers of earlier versions take the detail of the other whole.
-            let (number, before) = (last.number, shown(before)?);
+            let number = last.number;
+            let before = shown(before)?;
             let detail =
                 format!("removed {removed} row(s), up to seal {number}, sealed before {before}");
             audit.record_alone(
@@ -110,7 +111,8 @@ fn prune_while(app: &App, before: OffsetDateTime, go_on: &dyn Fn() -> bool) -> R
 /// if there was no seal, because somebody else was quicker.
 fn remove(client: &mut Client, last: &Head) -> Result<Option<u64>> {
     let mut tx = client.transaction().map_err(failed)?;
-    let (mut number, mut removed) = (0, 0);
+    let mut number = 0;
+    let mut removed = 0;
     while number < last.number {
         let seals = store::seals_after(&mut tx, number)?;
         let Some(newest) = seals.last() else { break };

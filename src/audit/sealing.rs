@@ -43,7 +43,8 @@ fn seal(app: &App) -> Result<usize> {
         let sealed_at = store::now(tx)?;
         let settled = store::last_seal_before(tx, sealed_at - LATEST)?;
         let (number, from) = settled.map_or((0, 0), |seal| (seal.number, seal.last_id));
-        let (mut last, mut sealed) = (None, HashSet::new());
+        let mut last = None;
+        let mut sealed = HashSet::new();
         let mut number = number.saturating_sub(1);
         loop {
             let seals = store::seals_after(tx, number)?;

@@ -63,7 +63,8 @@ pub(super) fn look(app: &App) -> Result<()> {
 /// What shows that the chain was set back, if something does: the last seal is an earlier one, or
 /// the one that was the last is another.
 fn sign(seen: &ChainEnd, last: Option<&Head>, then: Option<&[u8]>) -> Option<String> {
-    let (number, last) = (seen.number, last.map_or(0, |head| head.number));
+    let number = seen.number;
+    let last = last.map_or(0, |head| head.number);
     if last < number {
         return Some(format!("the audit log ended with seal {number} and now ends with {last}"));
     }

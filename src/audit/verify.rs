@@ -36,7 +36,8 @@ pub struct Verification {
 /// # Errors
 /// The faults of the database. What is wrong with the log is no error but a finding.
 pub fn verify(app: &App, kept: Option<&Head>) -> Result<Verification> {
-    let (row_key, chain_key) = (app.keyed("audit rows")?, app.keyed("audit chain")?);
+    let row_key = app.keyed("audit rows")?;
+    let chain_key = app.keyed("audit chain")?;
     let mut run = Run {
         app,
         row_key,
@@ -112,7 +113,9 @@ impl Run<'_> {
         let complete = self.rows(seal)?;
         if let Some(rows) = complete {
             let before = self.before.as_ref().map_or(&chain::BEGINNING[..], |head| &head.mac);
-            let (number, sealed_at, last_id) = (seal.number, seal.sealed_at, seal.last_id);
+            let number = seal.number;
+            let sealed_at = seal.sealed_at;
+            let last_id = seal.last_id;
             let content = SealContent { number, sealed_at, last_id, rows: &rows };
             let fits = content.mac(&self.chain_key, before)[..] == seal.mac[..];
             if !fits && seal.number == expected {
@@ -133,7 +136,8 @@ impl Run<'_> {
         let found = self.app.database()?.read(|conn| store::rows(&mut **conn, &seal.rows))?;
         let mut found: HashMap<i64, _> =
             found.into_iter().map(|(id, row, mac)| (id, (row, mac))).collect();
-        let (mut rows, mut good) = (Vec::new(), true);
+        let mut rows = Vec::new();
+        let mut good = true;
         for id in &seal.rows {
             self.ids.push(*id);
             let Some((row, mac)) = found.remove(id) else {

@@ -44,7 +44,10 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 }
 
 fn create(mut arguments: Arguments) -> Outcome {
-    let (mut url, mut url_file, mut owner, mut app) = (None, None, None, None);
+    let mut url = None;
+    let mut url_file = None;
+    let mut owner = None;
+    let mut app = None;
     while let Some(argument) = arguments.next(HELP)? {
         let slot = match &argument {
             Argument::Flag(name) => match name.as_str() {

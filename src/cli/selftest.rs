@@ -23,7 +23,8 @@ deletes them at the end, also after SIGINT and SIGTERM. They expire by themselve
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    let (mut words, mut tries) = (Vec::new(), Tries::DEFAULT);
+    let mut words = Vec::new();
+    let mut tries = Tries::DEFAULT;
     while let Some(argument) = arguments.next(HELP)? {
         match argument {
             Argument::Word(word) => words.push(word),

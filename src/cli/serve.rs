@@ -32,7 +32,8 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     raise_descriptor_limit();
     let (sender, events) = channel();
     catch_signals(sender.clone())?;
-    let (profile, tls) = (loaded.config.profile, loaded.config.server.tls_certificate.is_some());
+    let profile = loaded.config.profile;
+    let tls = loaded.config.server.tls_certificate.is_some();
     let passed_over = loaded.passed_over();
     let service = Service::start(loaded.config)?;
     if let Some(text) = passed_over {

@@ -26,7 +26,8 @@ in the database was ever encrypted. Elsewhere plain keys were planted or restore
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    let (mut words, mut compromised) = (Vec::new(), false);
+    let mut words = Vec::new();
+    let mut compromised = false;
     while let Some(argument) = arguments.next(HELP)? {
         match argument {
             Argument::Word(word) => words.push(word),

@@ -41,7 +41,9 @@ export writes password hashes to standard output: keep the result safe.
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    let (mut words, mut admin, mut dry_run) = (Vec::new(), false, false);
+    let mut words = Vec::new();
+    let mut admin = false;
+    let mut dry_run = false;
     while let Some(argument) = arguments.next(HELP)? {
         match argument {
             Argument::Word(word) => words.push(word),
@@ -67,7 +69,8 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
         ["export"] => return transfer::export(&open()?),
         ["show", login] => find(&open()?, login)?,
         ["create", login] => {
-            let (login, password) = (Login::parse(login)?, read_password()?);
+            let login = Login::parse(login)?;
+            let password = read_password()?;
             let create = if admin { users::register_admin } else { users::register };
             create(&open()?, &caller, &login, &password)?
         }
@@ -123,7 +126,8 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 
 fn line(user: &User) -> String {
     let kind = if user.admin { "admin" } else { "user" };
-    let (id, expires) = (user.id.get(), user.expires_at.map(|time| format!("expires {time}")));
+    let id = user.id.get();
+    let expires = user.expires_at.map(|time| format!("expires {time}"));
     let mut columns: Vec<&dyn Display> = vec![&id, &user.login, &kind, &user.created_at];
     if user.locked {
         columns.push(&"locked");

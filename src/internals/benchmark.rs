@@ -69,7 +69,8 @@ pub fn costliest_hashes() -> Vec<&'static str> {
 /// # Errors
 /// When the hash or the password is none, or the memory for it is not to be had.
 pub fn verify(password: &str, stored: &str) -> Result<bool> {
-    let (password, stored) = (Password::parse(password)?, PasswordHash::stored(stored));
+    let password = Password::parse(password)?;
+    let stored = PasswordHash::stored(stored);
     let stored = stored.map_err(|cause| Error::Internal(cause.to_string()))?;
     let mut settings = Config::new(Profile::Testing).passwords;
     settings.tuning.foreign_memory_bytes = 1 << 30;

@@ -54,7 +54,8 @@ fn found(
     sql: &str,
     session: SessionRef,
 ) -> Result<Option<TokenRow>> {
-    let (id, identity) = (session.id(), session.identity().as_slice());
+    let id = session.id();
+    let identity = session.identity().as_slice();
     let row = conn.query_typed_opt(sql, &[(&id, Type::INT8), (&identity, Type::BYTEA)])?;
     let seconds =
         |moment: Moment| u64::try_from(moment.micros(("session", id)) / 1_000_000).unwrap_or(0);

@@ -135,7 +135,8 @@ pub(super) fn fail(
     let (account, network) = counters.keys(outcome);
     let account = account.filter(|_| outcome.account_until.is_none());
     let network = network.filter(|_| outcome.network_until.is_none());
-    let (account_rule, network_rule) = (&counters.account_rule, &counters.network_rule);
+    let account_rule = &counters.account_rule;
+    let network_rule = &counters.network_rule;
     tx.query_typed(
         include_str!("../../sql/fail_attempt.sql"),
         &[

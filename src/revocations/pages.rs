@@ -28,7 +28,8 @@ pub(super) fn part(app: &App, from: Cursor) -> Result<Arc<Part>> {
 
 fn make(app: &App, from: Cursor) -> Result<Arc<Part>> {
     survey(app)?;
-    let (board, keys) = (app.board(), app.keys()?);
+    let board = app.board();
+    let keys = app.keys()?;
     if let Some(part) = board.fresh(from.into(), keys.signer()?.kid()) {
         return Ok(part);
     }
@@ -52,7 +53,8 @@ fn make(app: &App, from: Cursor) -> Result<Arc<Part>> {
 
 /// Looks at where the last entries are.
 fn survey(app: &App) -> Result<()> {
-    let (board, keep) = (app.board(), sessions::tokens_linger(app));
+    let board = app.board();
+    let keep = sessions::tokens_linger(app);
     let mut from = board.survey_is_due();
     for _ in 0..STEPS {
         let Some(start) = from else { break };

@@ -114,7 +114,8 @@ pub(super) fn positions(
             (&number(most as u128), Type::INT8),
         ],
     )?;
-    let (mut entries, mut oldest) = (Vec::with_capacity(rows.len()), 0);
+    let mut entries = Vec::with_capacity(rows.len());
+    let mut oldest = 0;
     for row in &rows {
         match row.get(0) {
             Some(after) => entries.push(Cursor { since: micros(row, after), after }),

@@ -74,7 +74,8 @@ fn fault(error: &io::Error) -> Error {
 }
 
 fn read(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
-    let (mut answer, mut piece) = (Vec::with_capacity(ANSWER_BYTES), [0; 4096]);
+    let mut answer = Vec::with_capacity(ANSWER_BYTES);
+    let mut piece = [0; 4096];
     loop {
         match stream.read(&mut piece) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),

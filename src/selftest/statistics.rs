@@ -70,8 +70,8 @@ pub(super) fn smallest_found(first: &[u64], second: &[u64]) -> u64 {
         deviations(&shifted) - none >= FOUND
     };
     // With as many rounds as are asked for, one that is larger than all noise is always found.
-    let (mut too_small, mut enough) =
-        (0, noise.iter().map(|d| d.unsigned_abs()).max().unwrap_or(0) * 2 + 1);
+    let mut too_small = 0;
+    let mut enough = noise.iter().map(|d| d.unsigned_abs()).max().unwrap_or(0) * 2 + 1;
     while enough - too_small > 1 {
         let middle = too_small + (enough - too_small) / 2;
         if found(middle) { enough = middle } else { too_small = middle }
@@ -184,7 +184,8 @@ impl Pool {
 
     /// The greatest distance of the distribution functions, in times.
     fn distance(&self, swapped: &[bool]) -> u64 {
-        let (mut ahead, mut greatest) = (0_i64, 0);
+        let mut ahead = 0_i64;
+        let mut greatest = 0;
         for time in &self.0 {
             ahead += if time.first == swapped[time.round] { -1 } else { 1 };
             if time.last {
@@ -214,7 +215,8 @@ impl Pool {
 
     /// See [`Difference::longer`]: the statistic of Mann and Whitney, as a part of all pairs.
     fn longer(&self) -> f64 {
-        let (mut second_below, mut doubled) = (0_u64, 0_u64);
+        let mut second_below = 0_u64;
+        let mut doubled = 0_u64;
         for equal in self.0.chunk_by(|a, b| a.value == b.value) {
             let first = equal.iter().filter(|time| time.first).count() as u64;
             let second = equal.len() as u64 - first;

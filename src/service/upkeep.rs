@@ -49,17 +49,18 @@ impl Drop for Upkeep {
 }
 
 fn run(app: &App, stop: &Receiver<()>) {
-    let (check, sweep_again) = (
-        app.config().tokens.tuning.key_check_interval,
-        app.config().sessions.tuning.sweep_interval,
-    );
-    let (kept, keep) = (&app.config().audit, app.config().audit.keep);
+    let check = app.config().tokens.tuning.key_check_interval;
+    let sweep_again = app.config().sessions.tuning.sweep_interval;
+    let kept = &app.config().audit;
+    let keep = app.config().audit.keep;
     let prunes = kept.enabled && !keep.is_zero();
     // Where rows are kept for less than that, as often as one comes to be too old.
-    let (first, prune_again) = (FIRST_PRUNING.min(keep), PRUNING.min(keep));
+    let first = FIRST_PRUNING.min(keep);
+    let prune_again = PRUNING.min(keep);
     let pause = check.min(sweep_again);
     let pause = if prunes { pause.min(first) } else { pause };
-    let (mut swept, mut prune_at) = (Instant::now(), Instant::now() + first);
+    let mut swept = Instant::now();
+    let mut prune_at = Instant::now() + first;
     while stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         app.tend_keys(check);
         if swept.elapsed() >= sweep_again {

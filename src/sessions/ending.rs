@@ -71,7 +71,8 @@ pub(crate) fn record_end(
 
 /// Ends the session that a token names, if it lives.
 pub(crate) fn end_in(tx: &mut Transaction<'_>, app: &App, session: SessionRef) -> Result<()> {
-    let (id, kept) = (SessionId::stored(session.id()), app.config().tokens.access_ttl);
+    let id = SessionId::stored(session.id());
+    let kept = app.config().tokens.access_ttl;
     store::end(tx, id, Some(session.identity()), kept).map(drop)
 }
 

@@ -35,7 +35,8 @@ pub fn log_in_from(
     device: &Device,
 ) -> Result<LoggedIn> {
     let database = app.database()?;
-    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app)?);
+    let counters = limits::of_login(app, login)?;
+    let audit = Writer::new(app)?;
     let (outcome, credentials) =
         database.read(|conn| store::credentials(conn, login, &counters, app.nobody()))?;
     let attempt = Attempt::admitted(app, counters, outcome)?;

@@ -103,7 +103,8 @@ fn decide(app: &App, ticket: RefreshTicket) -> Result<RefreshOutcome> {
                 RefreshOutcome::Over
             });
         };
-        let (good, now) = (session.counter, session.now);
+        let good = session.counter;
+        let now = session.now;
         let deserves = grace::judge(ticket.counter, good, &session.retired, now, grace);
         if let Some(wait) = limits::refresh_wait(app, session.refreshes_last)
             && !matches!(deserves, Deserves::TheEnd | Deserves::OfTheFuture)
@@ -143,7 +144,8 @@ fn decide(app: &App, ticket: RefreshTicket) -> Result<RefreshOutcome> {
                 let detail = format!("session {}, since its row was set back", ticket.session.id());
                 let event = Event::new(Action::EndSession, Some(user));
                 audit.record(tx, Actor::Anonymous, &event.with_detail(&detail))?;
-                let (session, shown) = (ticket.session, ticket.counter);
+                let session = ticket.session;
+                let shown = ticket.counter;
                 Ok(RefreshOutcome::SetBack(sign_of(session, shown, good)))
             }
         }

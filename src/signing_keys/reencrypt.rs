@@ -148,7 +148,8 @@ impl Work {
             }
             _ => None,
         };
-        let (kid, mac) = (kid.to_owned(), encryption.vouch(&code));
+        let kid = kid.to_owned();
+        let mac = encryption.vouch(&code);
         self.lines.push(format!("signing key {kid}"));
         self.signing.push(Reencrypted { generation, kid, public, private: encrypted, mac });
         Ok(())

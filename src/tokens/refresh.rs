@@ -109,7 +109,8 @@ impl Unverified {
             let (head, mac) = bytes.split_at_checked(HEAD_BYTES)?;
             let number = |at: usize| Some(i64::from_be_bytes(*head.get(at..)?.first_chunk()?));
             let session = SessionRef::new(number(8)?, *head.get(16..)?.first_chunk()?);
-            let (generation, counter) = (number(0)?, number(16 + IDENTITY_BYTES)?);
+            let generation = number(0)?;
+            let counter = number(16 + IDENTITY_BYTES)?;
             let ticket = RefreshTicket { generation, session, counter };
             let whole = length == HEAD_BYTES + MAC_BYTES;
             whole.then_some(Self { ticket, mac: *mac.first_chunk()? })

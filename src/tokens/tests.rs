@@ -78,7 +78,8 @@ fn a_token_says_what_was_issued() {
 
 #[test]
 fn a_token_is_made_of_two_objects() {
-    let (keys, kid) = (keys(1), ed25519(1).kid);
+    let keys = keys(1);
+    let kid = ed25519(1).kid;
     let claims = serde_json::to_value(claims()).unwrap();
     let header = serde_json::json!({"typ": "JWT", "alg": "EdDSA", "kid": kid});
     assert!(keys.verify(&forge(&ed25519(1), &header, &claims)).is_ok());

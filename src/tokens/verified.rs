@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn a_token_is_verified_once_and_never_mistaken_for_another() {
         // One place, so that each of them takes that of the other.
-        let (verified, checks) = (VerifiedTokens::new(1), Cell::new(0));
+        let verified = VerifiedTokens::new(1);
+        let checks = Cell::new(0);
         let get = |token: &str, id: i64| {
             let check = || {
                 checks.set(checks.get() + 1);

@@ -15,7 +15,8 @@ use std::io::Write;
 /// [`Error::File`] when it cannot be written; the faults of the database.
 pub fn export(app: &App, mut out: impl Write) -> Result<u64> {
     let fault = |e: std::io::Error| Error::File(format!("cannot be written: {e}"));
-    let (mut after, mut count) = (0, 0);
+    let mut after = 0;
+    let mut count = 0;
     loop {
         let users = app.database()?.read(|conn| store::page(conn, after, BATCH as i64))?;
         for (id, user) in &users {

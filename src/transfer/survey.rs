@@ -173,7 +173,8 @@ impl Kinds {
         for (name, (users, hash)) in self.known {
             let begin = Instant::now();
             app.verify(&password, Some(&hash))?;
-            let (verify, memory) = (Some(begin.elapsed()), hash.memory());
+            let verify = Some(begin.elapsed());
+            let memory = hash.memory();
             kinds.push(HashKind { name, users, verify, memory });
         }
         if self.others.0 > 0 {

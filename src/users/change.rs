@@ -92,7 +92,8 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
     if let Some(current) = change.current_password {
         check_current(app, caller, id, counters.clone(), current)?;
     }
-    let (detail, closes) = (change.detail(), change.closes());
+    let detail = change.detail();
+    let closes = change.closes();
     let change = store::ChangedColumns {
         hash: change.password.map(|new| app.hash(new)).transpose()?.map(|hash| hash.to_string()),
         locked: change.locked,

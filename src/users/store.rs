@@ -41,7 +41,8 @@ pub(super) fn insert(
          VALUES ($1, $2, $3, $4) RETURNING ",
         user!()
     );
-    let (typed, canonical) = (login.as_str(), login.canonical());
+    let typed = login.as_str();
+    let canonical = login.canonical();
     let inserted = tx.query_typed_one(
         sql,
         &[

@@ -209,7 +209,8 @@ impl Judged {
         };
         is_in_range(generation, signs_from)?;
         let algorithm = Algorithm::named(name);
-        let (public, signs) = (row.public.as_deref(), row.private.is_some());
+        let public = row.public.as_deref();
+        let signs = row.private.is_some();
         let vouched = encryption.name().is_none() || {
             let public = public.unwrap_or_default();
             let parts = codes::signing((generation, kid), name, public, signs_from, signs);

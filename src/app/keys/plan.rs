@@ -110,7 +110,8 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn of(rows: &KeyRows, config: &Config) -> Self {
-        let (now, tokens) = (rows.now, &config.tokens);
+        let now = rows.now;
+        let tokens = &config.tokens;
         let is = |row: &SigningRow, after: Duration| {
             superseded(row, rows, config).is_some_and(|at| at.saturating_add(millis(after)) <= now)
         };
@@ -202,7 +203,8 @@ mod tests {
     }
 
     fn row(generation: i64, algorithm: Algorithm, signs_from: i64, signs: bool) -> SigningRow {
-        let (kid, public) = (generation.to_string(), Vec::new());
+        let kid = generation.to_string();
+        let public = Vec::new();
         SigningRow { at: 0, generation, kid, algorithm, signs, public, signs_from }
     }
 

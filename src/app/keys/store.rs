@@ -78,7 +78,9 @@ fn millis(micros: i64) -> i64 {
 pub(crate) fn read(conn: &mut Client) -> Result<FoundKeys> {
     let sql = "SELECT mac, signing, refresh FROM gatepost.key_floors";
     let floor = |row: &Row| {
-        let (mac, signing, refresh) = (get(row, 0)?, get(row, 1)?, get(row, 2)?);
+        let mac = get(row, 0)?;
+        let signing = get(row, 1)?;
+        let refresh = get(row, 2)?;
         Some(FoundFloor { mac, signing, refresh })
     };
     let floors = conn.query_typed(sql, &[])?.iter().filter_map(floor).collect();

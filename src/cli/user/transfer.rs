@@ -49,7 +49,9 @@ fn named(file: &str) -> impl Fn(gatepost::Error) -> Failure {
 pub(super) fn import(arguments: &Arguments, file: &str) -> Outcome {
     let (source, app) = open(arguments, file)?;
     let done = transfer::import(&app, source, teller(file)).map_err(named(file))?;
-    let (new, present, changed) = (done.imported, done.present, done.changed);
+    let new = done.imported;
+    let present = done.present;
+    let changed = done.changed;
     print(&format!(
         "{} lines: {new} imported, {present} there already, {changed} there and changed since, {} \
          refused\n",

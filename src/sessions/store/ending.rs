@@ -48,7 +48,8 @@ pub(crate) fn end_oldest(
         " ORDER BY id DESC OFFSET $2 LIMIT 1)
               ORDER BY id FOR UPDATE)"
     );
-    let (most, kept) = (i64::from(most), millis(access_ttl));
+    let most = i64::from(most);
+    let kept = millis(access_ttl);
     tx.execute_typed(sql, &[(&user_id, Type::INT8), (&most, Type::INT8), (&kept, Type::INT8)])?;
     Ok(())
 }
@@ -77,7 +78,8 @@ pub(crate) fn end(
         " RETURNING s.id, s.user_id, s.created_at, s.last_used_at, old.expires_at,
                     s.address, s.user_agent"
     );
-    let (kept, identity) = (millis(access_ttl), identity.map(<[u8; IDENTITY_BYTES]>::as_slice));
+    let kept = millis(access_ttl);
+    let identity = identity.map(<[u8; IDENTITY_BYTES]>::as_slice);
     let row = tx.query_typed_opt(
         sql,
         &[(&id.get(), Type::INT8), (&kept, Type::INT8), (&identity, Type::BYTEA)],
@@ -101,7 +103,8 @@ pub(crate) fn end_all(
               WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2
               ORDER BY id FOR UPDATE)"
     );
-    let (keep, kept) = (keep.map(|session| session.id()), millis(access_ttl));
+    let keep = keep.map(|session| session.id());
+    let kept = millis(access_ttl);
     tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&keep, Type::INT8), (&kept, Type::INT8)])?;
     Ok(())
 }
@@ -124,7 +127,8 @@ pub(crate) fn end_some(
              RETURNING id)
          SELECT max(id) FROM ended"
     );
-    let (most, kept) = (i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX), millis(access_ttl));
+    let most = i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX);
+    let kept = millis(access_ttl);
     let row = tx.query_typed_one(
         sql,
         &[

@@ -68,7 +68,8 @@ pub(crate) fn credentials(
     counters: &Counters,
     nobody: &PasswordHash,
 ) -> Result<(Admission, Option<Credentials>)> {
-    let (canonical, nobody) = (login.canonical(), nobody.to_string());
+    let canonical = login.canonical();
+    let nobody = nobody.to_string();
     let whose: [(&(dyn ToSql + Sync), Type); 2] = [(&canonical, Type::TEXT), (&nobody, Type::TEXT)];
     let none = || Error::Internal("no outcome".to_owned());
     if !counters.is_enabled() {
@@ -106,7 +107,8 @@ pub(crate) fn replace_hash(
     new: &str,
 ) -> Result<()> {
     let sql = "UPDATE gatepost.users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
-    let (id, old) = (verified.subject.user_id, verified.hash.to_string());
+    let id = verified.subject.user_id;
+    let old = verified.hash.to_string();
     tx.execute_typed(sql, &[(&id, Type::INT8), (&old, Type::TEXT), (&new, Type::TEXT)])?;
     Ok(())
 }
@@ -122,7 +124,8 @@ pub(crate) fn open(
     settings: &Sessions,
     device: &Device,
 ) -> Result<Option<(Subject, SessionRef)>> {
-    let (subject, identity) = (verified.subject, SessionRef::new_identity());
+    let subject = verified.subject;
+    let identity = SessionRef::new_identity();
     let sql = concat!(
         "WITH owner AS (
              SELECT id, admin FROM gatepost.users u WHERE id = $1 AND token_version = $2 AND ",

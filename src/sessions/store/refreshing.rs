@@ -35,7 +35,8 @@ pub(crate) fn lock(tx: &mut Transaction<'_>, ticket: RefreshTicket) -> Result<Op
         session_lives!("s"),
         " FOR UPDATE"
     );
-    let (id, identity) = (ticket.session.id(), ticket.session.identity().as_slice());
+    let id = ticket.session.id();
+    let identity = ticket.session.identity().as_slice();
     let row = tx.query_typed_opt(
         sql,
         &[(&id, Type::INT8), (&ticket.generation, Type::INT8), (&identity, Type::BYTEA)],
@@ -56,7 +57,8 @@ pub(crate) fn is_unheard_of(tx: &mut Transaction<'_>, session: SessionRef) -> Re
     let sql = "SELECT $1 > CASE WHEN is_called THEN last_value ELSE last_value - 1 END
                    OR EXISTS (SELECT FROM gatepost.sessions WHERE id = $1 AND identity <> $2)
                FROM gatepost.sessions_id_seq";
-    let (id, identity) = (session.id(), session.identity().as_slice());
+    let id = session.id();
+    let identity = session.identity().as_slice();
     let row = tx.query_typed_one(sql, &[(&id, Type::INT8), (&identity, Type::BYTEA)])?;
     Ok(row.get(0))
 }
@@ -160,7 +162,8 @@ pub(crate) fn count_refresh(
         active!(),
         refreshed!()
     );
-    let (forget, longest) = (millis(counting.forget), millis(counting.longest));
+    let forget = millis(counting.forget);
+    let longest = millis(counting.longest);
     let row = tx.query_typed_opt(
         sql,
         &[(&session, Type::INT8), (&forget, Type::INT8), (&longest, Type::INT8)],
