@@ -41,16 +41,16 @@ pub struct App {
     set_back: set_back::SetBack,
     board: board::Board,
     managed: Mutex<Option<Managed>>,
-    /// Whether the role of `database.url` was looked at and may stay.
+    /// Whether the role of `database.url` was checked and is acceptable.
     role_judged: AtomicBool,
 }
 
 /// Whether the private PostgreSQL of another process may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sharing {
-    /// It must be ours alone: a service.
+    /// For a service: it must be ours alone.
     Exclusive,
-    /// It may be that of a service that runs already: commands.
+    /// For commands: it may belong to a service that is running.
     Shared,
 }
 
@@ -61,9 +61,9 @@ impl App {
     /// # Errors
     /// [`Error::Configuration`] for settings that do not go together, [`Error::Startup`] when the
     /// private PostgreSQL does not start, [`Error::SchemaBehind`] when the database's schema is
-    /// older than this program. A database that is away is no error here: operations tell. One that
-    /// does not let us in, which waiting cannot heal, is an [`Error::Startup`], and so is in
-    /// production a role that may do more than the service needs.
+    /// older than this program. A database that is away is not an error here: operations report it.
+    /// One that does not let us in, which waiting cannot cure, is an [`Error::Startup`]. So is, in
+    /// production, a role that may do more than the service needs.
     pub fn open(config: Config) -> Result<Self> {
         Self::open_with(config, Sharing::Shared)
     }
@@ -77,18 +77,18 @@ impl App {
             Err(error @ (Error::Unavailable(_) | Error::ConnectionLost(_))) => {
                 log::log!(db::level(&error), "the database does not answer; trying again: {error}");
             }
-            Err(error @ Error::ReadOnly(_)) => log::warn!("{error}; trying on"),
+            Err(error @ Error::ReadOnly(_)) => log::warn!("{error}; still trying"),
             outcome => outcome?,
         }
         Ok(app)
     }
 
     /// As [`open`](Self::open), without reading the keys: for [`list`](crate::signing_keys::list),
-    /// [`reencrypt`](crate::signing_keys::reencrypt) and [`replace`](crate::signing_keys::replace), which
-    /// must work where the keys in the database let nothing else begin.
+    /// [`reencrypt`](crate::signing_keys::reencrypt) and [`replace`](crate::signing_keys::replace),
+    /// which must work even when the keys in the database let nothing else start.
     ///
     /// # Errors
-    /// As [`open`](Self::open), but for the keys.
+    /// As [`open`](Self::open), except those about keys.
     pub fn open_for_repair(config: Config) -> Result<Self> {
         Self::open_unread(config, Sharing::Shared)
     }
@@ -105,7 +105,7 @@ impl App {
                     Sharing::Exclusive => Managed::start(&dir, connections)?,
                     Sharing::Shared => Managed::start_or_attach(&dir, connections)?,
                 };
-                // Nothing is in between.
+                // No pooler is in between.
                 config.database.prepared_statements = true;
                 (managed.app(), Some(managed))
             }
@@ -147,7 +147,7 @@ impl App {
         &self.config
     }
 
-    /// The database, once its schema is known to be one that we know and the keys are loaded.
+    /// The database, once its schema is known to be supported and the keys are loaded.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::SchemaBehind`].
@@ -156,7 +156,7 @@ impl App {
         Ok(&self.database)
     }
 
-    /// The database with a schema that we know, whatever its keys are worth.
+    /// The database with a supported schema, whether or not its keys count.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::SchemaBehind`].
@@ -165,7 +165,7 @@ impl App {
         Ok(&self.database)
     }
 
-    /// The rows of keys as they are, and what they are worth.
+    /// The rows of keys as they are, and which of them count.
     ///
     /// # Errors
     /// As [`database_for_repair`](Self::database_for_repair).
@@ -218,8 +218,8 @@ impl App {
     /// The key that hashes for a purpose.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::SchemaBehind`]; [`Error::Startup`] where the secret behind
-    /// it is none that we can believe.
+    /// [`Error::Unavailable`], [`Error::SchemaBehind`]; [`Error::Startup`] if the secret behind it
+    /// cannot be trusted.
     pub(crate) fn keyed(&self, purpose: &str) -> Result<keyed::HashKey> {
         if let Some(root) = self.root.get() {
             return Ok(root.key(purpose));
@@ -228,27 +228,27 @@ impl App {
         Ok(self.root.get_or_init(|| root).key(purpose))
     }
 
-    /// Takes the secret behind keyed hashes over, where it was not read before.
+    /// Takes over the secret behind keyed hashes, unless one was read before.
     pub(crate) fn adopt_root(&self, root: keyed::Root) {
         self.root.get_or_init(|| root);
     }
 
-    /// Counts up to a number; says that it is reached and begins anew.
+    /// Counts up to a number. Returns whether it is reached, and then begins anew.
     pub(crate) fn count_towards(&self, number: u32) -> bool {
         (self.counted.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(number)
     }
 
-    /// What this instance keeps in mind of the audit log.
+    /// What this instance remembers of the audit log.
     pub(crate) fn journal(&self) -> &journal::Journal {
         &self.journal
     }
 
-    /// What this instance keeps in mind about the database being set back.
+    /// What this instance remembers about the database being set back.
     pub(crate) fn set_back(&self) -> &set_back::SetBack {
         &self.set_back
     }
 
-    /// What this instance keeps in mind of the list of revocations.
+    /// What this instance remembers of the list of revocations.
     pub(crate) fn board(&self) -> &board::Board {
         &self.board
     }
@@ -258,26 +258,26 @@ impl App {
         self.key_cache.encryption()
     }
 
-    /// Reads the keys again now, and does what is due with them. It happens by itself every
+    /// Reads the keys again now, and does what is due with them. This happens by itself every
     /// `tokens.tuning.key_check_interval`.
     ///
     /// # Errors
-    /// The faults of the database; [`Error::Startup`] when keys are encrypted with an encryption
+    /// Database errors; [`Error::Startup`] when keys are encrypted with an encryption
     /// key that is not configured. The keys that are there stay in force then.
     pub fn reload_keys(&self) -> Result<()> {
         self.database()?;
         self.key_cache.load(&self.database, &self.config).map(drop)
     }
 
-    /// Reads the keys again if the last reading is older than this. A fault is logged.
+    /// Reads the keys again if the last reading is older than this. An error is logged.
     pub(crate) fn tend_keys(&self, age: Duration) {
         if self.key_cache.get().is_some() {
             self.key_cache.reload(&self.database, &self.config, age);
         }
     }
 
-    /// Reads the keys again because something shows that the database holds others by now, once a
-    /// second at most. A fault is logged.
+    /// Reads the keys again because something shows that the database holds others by now, at most
+    /// once a second. An error is logged.
     pub(crate) fn look_again_for_keys(&self) {
         self.key_cache.look_again(&self.database, &self.config);
     }
@@ -287,7 +287,7 @@ impl App {
             self.check_schema()?;
             return self.key_cache.load(&self.database, &self.config);
         };
-        // A service has a thread that does this in time; whoever only embeds us has not.
+        // A service has a thread that does this in time; a program that only embeds us does not.
         let late = self.config.tokens.tuning.key_check_interval * 2;
         if !loaded.is_older_than(late) {
             return Ok(loaded);
@@ -296,7 +296,7 @@ impl App {
         Ok(self.key_cache.get().unwrap_or(loaded))
     }
 
-    /// Asks the database for its schema's version.
+    /// Checks the version of the database's schema.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::SchemaBehind`].
@@ -313,7 +313,7 @@ impl App {
         Ok(())
     }
 
-    /// Whether what operations need is there: a schema that we know, a database that takes changes,
+    /// Whether what operations need is there: a supported schema, a database that takes changes,
     /// and keys.
     ///
     /// # Errors
@@ -324,10 +324,10 @@ impl App {
         self.loaded().map(drop)
     }
 
-    /// Looks once at what the role of `database.url` may do; that of the private PostgreSQL is ours.
+    /// Checks once what the role of `database.url` may do. The private PostgreSQL's role is ours.
     ///
     /// # Errors
-    /// [`Error::Startup`] in production, where it may do more than it should.
+    /// [`Error::Startup`] in production, if it may do more than it should.
     fn judge_role(&self) -> Result<()> {
         if self.config.database.url.is_none() || self.role_judged.load(Ordering::Relaxed) {
             return Ok(());
@@ -348,7 +348,8 @@ impl App {
         self.activity.begin()
     }
 
-    /// Whether this may be the new password of whoever has this login, in its canonical form.
+    /// Whether this may be the new password of the user with this login, given in its canonical
+    /// form.
     ///
     /// # Errors
     /// [`Error::WeakPassword`], saying why not.
@@ -356,8 +357,8 @@ impl App {
         self.policy.check(password, login)
     }
 
-    /// Hashes a new password. Must not be called while a connection is held: it would be missing
-    /// to everybody else for as long as the hash takes.
+    /// Hashes a new password. Must not be called while a connection is held: nobody else could use
+    /// it for as long as the hash takes.
     pub(crate) fn hash(&self, password: &Password) -> Result<PasswordHash> {
         debug_assert!(!db::is_holding_connection(), "hashing while holding a connection");
         self.hasher.hash(password)
@@ -373,7 +374,7 @@ impl App {
         self.hasher.verify(password, stored)
     }
 
-    /// A hash of the configured strength that no password has.
+    /// A hash of the configured strength that no password matches.
     pub(crate) fn nobody(&self) -> &PasswordHash {
         self.hasher.nobody()
     }
@@ -383,8 +384,8 @@ impl App {
         self.hasher.check(stored)
     }
 
-    /// Says that the end is near: should the private PostgreSQL be stopped by somebody else before
-    /// we do it, as by a service manager that ends all processes at once, that is no news.
+    /// Says that the process is about to end. If something else then stops the private PostgreSQL
+    /// first, such as a service manager that ends all processes at once, that is not reported.
     pub(crate) fn expect_end(&self) {
         let managed = self.managed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(managed) = managed.as_ref() {
@@ -393,7 +394,7 @@ impl App {
         }
     }
 
-    /// Whether what fails now fails since the private PostgreSQL is being stopped.
+    /// Whether errors are to be expected, since the private PostgreSQL is being stopped.
     pub(crate) fn is_ending(&self) -> bool {
         self.database.is_closing()
     }

@@ -1,10 +1,10 @@
-//! What the rows of keys are worth. Nothing here touches anything.
+//! Which rows of keys count. Nothing here has side effects.
 //!
-//! Where there is an encryption key, a row counts if a code under that key vouches for all that
-//! decides what it is used for, and its secret opens. Whoever can write rows without that key can
-//! take keys away and bring none in. A row that does not count is named and passed over, so that a
-//! single one stops nobody. What stops a start is a secret that is not encrypted, or keys that nothing
-//! vouches for yet: then an operator has to say whether they are the service's own.
+//! With an encryption key, a row counts if a code under that key vouches for everything that
+//! decides what it is used for, and its secret can be decrypted. Anyone who can write rows but
+//! lacks that key can remove keys and add none. A row that does not count is named and skipped, so
+//! that a single one stops nothing. A secret that is not encrypted, or keys that nothing vouches
+//! for yet, stop a start: an operator then has to say whether they are the service's own.
 
 use super::codes;
 use super::new::{refresh_place, signing_place};
@@ -21,8 +21,8 @@ use crate::tokens::refresh::RefreshKey;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-/// The greatest generation that is one. `gatepost database after-restore` takes them from the clock, in
-/// milliseconds, and this is one of the year 3084. Beyond it numbers could run out.
+/// The greatest valid generation. `gatepost database after-restore` takes them from the clock, in
+/// milliseconds, and this one comes in the year 3084. Beyond it numbers could run out.
 const GREATEST: i64 = 1 << 45;
 
 /// Generations below these are not accepted.
@@ -37,7 +37,7 @@ impl Floor {
         Self { signing: self.signing.max(other.signing), refresh: self.refresh.max(other.refresh) }
     }
 
-    /// As it is stored under the encryption key in force; without one there is none.
+    /// As it is stored under the encryption key in force; `None` without one.
     pub(crate) fn stored(self, encryption: &EncryptionKeys) -> Option<FoundFloor> {
         let Self { signing, refresh } = self;
         let mac = encryption.vouch(&codes::floor(signing, refresh))?;
@@ -47,7 +47,7 @@ impl Floor {
 
 /// All rows, judged.
 pub(crate) struct Judged {
-    /// Those that count, and those among them that are keys for us.
+    /// Those that count. The next two fields hold their keys.
     pub(crate) rows: KeyRows,
     pub(crate) signing: Vec<Scheduled>,
     pub(crate) refresh: Vec<(RefreshKey, i64)>,
@@ -55,14 +55,14 @@ pub(crate) struct Judged {
     pub(crate) floor: Floor,
     /// Whether the database holds that floor under the encryption key in force.
     pub(crate) floor_stands: bool,
-    /// Whether anything was vouched for: the database has codes.
+    /// Whether anything was vouched for, so that the database has codes.
     pub(crate) vouched: bool,
-    /// Whether anything opened or was vouched for: the encryption key is the right one.
+    /// Whether anything was decrypted or vouched for, so that the encryption key is the right one.
     pub(crate) opened: bool,
 }
 
 impl Judged {
-    /// Judges rows, where generations below `remembered` are known to be replaced.
+    /// Judges rows. Generations below `remembered` are known to be replaced.
     pub(crate) fn of(found: &FoundKeys, encryption: &EncryptionKeys, remembered: Floor) -> Self {
         let floors = found.floors.iter().filter_map(|row| {
             let floor = Floor { signing: row.signing, refresh: row.refresh };
@@ -102,7 +102,7 @@ impl Judged {
         judged
     }
 
-    /// Whether a key that counts is encrypted with another than the encryption key in force.
+    /// Whether a key that counts is encrypted with a key other than the encryption key in force.
     pub(crate) fn are_encrypted_otherwise(
         &self,
         found: &FoundKeys,
@@ -115,10 +115,10 @@ impl Judged {
         all.any(|encrypted| encrypted.with.as_deref() != encryption.name())
     }
 
-    /// Whether the service can begin with these keys.
+    /// Whether the service can start with these keys.
     ///
     /// # Errors
-    /// [`Error::Startup`], which names the rows that stand against it, and the command.
+    /// [`Error::Startup`], which names the rows that prevent it, and the command to run.
     pub(crate) fn stand(&self, encryption: &EncryptionKeys) -> Result<()> {
         self.are_ours()?;
         if let Some(Why::Changed | Why::Foreign(_)) = self.of_root() {
@@ -138,7 +138,7 @@ impl Judged {
         )))
     }
 
-    /// Whether the encryption key is the one of this database.
+    /// Whether the encryption key is this database's.
     ///
     /// # Errors
     /// [`Error::Startup`].
@@ -153,7 +153,7 @@ impl Judged {
         }
     }
 
-    /// Why the root secret does not count, if so.
+    /// Why the root secret does not count, if it does not.
     pub(crate) fn of_root(&self) -> Option<&Why> {
         self.refused.iter().find(|row| row.place == KeyPlace::Root).map(|row| &row.why)
     }
@@ -182,7 +182,7 @@ impl Judged {
                 self.signing.push(Scheduled { key, signs_from: row.signs_from });
                 self.rows.signing.push(row);
             }
-            // Of an algorithm of a later release, which has vouched for it.
+            // Its algorithm is known to a later release, which has vouched for it.
             Ok(None) => (),
             Err(why) => {
                 let generation = row.generation.map_or("NULL".to_owned(), |it| it.to_string());
@@ -293,10 +293,10 @@ impl Judged {
     }
 }
 
-/// What a row held, if anything, and whether it was not encrypted though there is a key.
+/// What a row held, if anything, and whether it was not encrypted although there is a key.
 type Opened = (Option<Zeroizing<Vec<u8>>>, bool);
 
-/// Opens what is there, or takes it as it lies there.
+/// Decrypts a secret, if there is one. One that is not encrypted is taken as it is.
 fn open(
     place: &str,
     encrypted: Option<&Encrypted>,
@@ -310,7 +310,7 @@ fn open(
     }
 }
 
-/// The key in a row, if its halves and its name are those of one.
+/// The key in a row, if its halves and its name belong together.
 pub(crate) fn key_of(
     algorithm: Option<Algorithm>,
     private: Option<&[u8]>,
@@ -328,14 +328,14 @@ pub(crate) fn key_of(
     if is_one && key.kid() == kid { Ok(key) } else { Err(Why::Malformed) }
 }
 
-/// Numbers that can be counted on from, and times that a calendar has.
+/// Whether a generation leaves room to count on, and a time is one that the calendar has.
 fn is_in_range(generation: i64, from: i64) -> std::result::Result<(), Why> {
     let is_time = OffsetDateTime::from_unix_timestamp(from.div_euclid(1_000)).is_ok();
     let right = (0..=GREATEST).contains(&generation) && is_time;
     right.then_some(()).ok_or(Why::Malformed)
 }
 
-/// Some rows by name; of more than so many only the number, since anybody may have planted them.
+/// The first rows by name, and the number of the others: anyone may have planted them.
 pub(crate) fn listed(rows: &[&RefusedKey], name: impl Fn(&RefusedKey) -> String) -> Option<String> {
     const NAMED: usize = 20;
     let named = rows.iter().take(NAMED).map(|row| name(row));

@@ -1,4 +1,4 @@
-//! What is due with the keys, seen from their rows. Nothing here touches anything.
+//! What is due for the keys, judging by their rows. Nothing here has side effects.
 
 use crate::config::{Algorithm, Config};
 use crate::moment::millis;
@@ -11,9 +11,9 @@ pub(crate) struct KeyRows {
     pub(crate) now: i64,
     pub(crate) signing: Vec<SigningRow>,
     pub(crate) refresh: Vec<RefreshRow>,
-    /// The least generations that are accepted, of signing and of refresh keys.
+    /// The lowest generations that are accepted, of signing and of refresh keys.
     pub(crate) floor: (i64, i64),
-    /// The generations that any row has, also one that does not count.
+    /// The generations of all rows, including those that do not count.
     pub(crate) occupied: (BTreeSet<i64>, BTreeSet<i64>),
 }
 
@@ -44,9 +44,9 @@ impl KeyRows {
         next_generation(own.max(), self.floor.0, &self.occupied.0)
     }
 
-    /// When a key stops to sign because the turn of a later one of its algorithm comes. Its turn may lie
-    /// further ahead than one is ever published, where the clock was ahead when it was made: then it
-    /// is over as soon as the turn of one that was made after it comes.
+    /// When a key stops signing because the turn of a later one of its algorithm comes. If the
+    /// clock was ahead when the key was made, its turn may lie further ahead than keys are ever
+    /// published. It then gives way as soon as the turn of one made after it comes.
     pub(crate) fn followed(&self, row: &SigningRow, config: &Config) -> Option<i64> {
         let far = self.is_far_ahead(row, config);
         let is_later = |other: &&SigningRow| {
@@ -57,13 +57,13 @@ impl KeyRows {
         self.signing.iter().filter(is_later).map(|other| other.signs_from).min()
     }
 
-    /// Whether the turn of a key lies further ahead than one is ever published.
+    /// Whether the turn of a key lies further ahead than keys are ever published.
     pub(crate) fn is_far_ahead(&self, row: &SigningRow, config: &Config) -> bool {
         let published = config.tokens.key_publication + MARGIN;
         row.signs_from > self.now.saturating_add(millis(published))
     }
 
-    /// Whether a key signs though its turn has not come, since no other can: the oldest of all.
+    /// Whether a key signs before its turn because no other can. Only the oldest does.
     pub(crate) fn stands_in(&self, row: &SigningRow) -> bool {
         let able = || self.signing.iter().filter(|row| row.signs);
         able().all(|row| row.signs_from > self.now)
@@ -76,19 +76,19 @@ impl KeyRows {
     }
 }
 
-/// The one behind the latest that is accepted, or the next that no row has.
+/// The one after the latest that is accepted, or the next that no row has.
 fn next_generation(latest: Option<i64>, floor: i64, occupied: &BTreeSet<i64>) -> i64 {
     let first = latest.unwrap_or(0).saturating_add(1).max(floor);
     (first..).find(|number| !occupied.contains(number)).unwrap_or(first)
 }
 
-/// How long a key is kept beyond the end of its last token: for clocks that differ a little.
+/// How long a key is kept after its last token has expired, since clocks differ a little.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// How long a refresh key is kept beyond the end of its last session.
+/// How long a refresh key is kept after its last session has ended.
 const REFRESH_MARGIN: Duration = Duration::from_secs(86_400);
 
-/// A key to be made: its generation, and from when on it is used, in milliseconds since 1970.
+/// A key to be made: its generation, and from when it is used, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Turn {
     pub(crate) generation: i64,
@@ -100,11 +100,11 @@ pub(crate) struct Turn {
 pub(crate) struct Plan {
     pub(crate) signing: Option<Turn>,
     pub(crate) refresh: Option<Turn>,
-    /// Generations of signing keys that sign no more: their private half goes.
+    /// Generations of signing keys that no longer sign, and whose private half is erased.
     pub(crate) erased: Vec<i64>,
-    /// Generations of signing keys whose tokens are over.
+    /// Generations of signing keys whose tokens have expired.
     pub(crate) removed: Vec<i64>,
-    /// Generations of refresh keys whose sessions are over.
+    /// Generations of refresh keys whose sessions have ended.
     pub(crate) removed_refresh: Vec<i64>,
 }
 
@@ -125,7 +125,7 @@ impl Plan {
             refresh: next_refresh_key(rows, config),
             erased: generations(&|row| row.signs && is(row, Duration::ZERO) && !is(row, kept)),
             removed: generations(&|row| is(row, kept)),
-            removed_refresh: over_refresh_keys(rows, config),
+            removed_refresh: ended_refresh_keys(rows, config),
         }
     }
 
@@ -134,8 +134,8 @@ impl Plan {
     }
 }
 
-/// When a key stops to sign. One of another algorithm than the configured fades out: another instance
-/// may still be configured for it, and that one would have made the next in time.
+/// When a key stops signing. A key of an algorithm other than the configured one fades out: an
+/// instance that is still configured for it would have made the next one in time.
 fn superseded(row: &SigningRow, rows: &KeyRows, config: &Config) -> Option<i64> {
     let interval = config.tokens.key_rotation;
     let fades = row.algorithm != config.tokens.algorithm && !interval.is_zero();
@@ -151,7 +151,7 @@ fn next_signing_key(rows: &KeyRows, config: &Config) -> Option<Turn> {
     let generation = rows.next_signing_generation();
     match own.map(|row| row.signs_from).max() {
         Some(latest) => next(latest, rows.now, config).map(|from| Turn { generation, from }),
-        // While it is published, keys of another algorithm go on.
+        // While it is being published, keys of other algorithms go on signing.
         None if rows.signing.iter().any(|row| row.signs) => {
             Some(Turn { generation, from: rows.now + millis(config.tokens.key_publication) })
         }
@@ -178,7 +178,7 @@ fn next(latest: i64, now: i64, config: &Config) -> Option<i64> {
     (due <= soonest).then_some(soonest)
 }
 
-fn over_refresh_keys(rows: &KeyRows, config: &Config) -> Vec<i64> {
+fn ended_refresh_keys(rows: &KeyRows, config: &Config) -> Vec<i64> {
     let kept = millis(config.sessions.lifetime + REFRESH_MARGIN);
     let is_over = |generation: i64| {
         let later = rows.refresh.iter().filter(|other| other.generation > generation);
@@ -236,7 +236,7 @@ mod tests {
         assert!(due(90 * DAY - HOUR - 1, keys(), EdDsa).is_empty());
         let turn = |now| due(now, keys(), EdDsa).signing.unwrap();
         assert_eq!(turn(90 * DAY - HOUR), Turn { generation: 2, from: 90 * DAY });
-        // Nobody was there in time: it is published first all the same.
+        // No instance was running in time: it is published first all the same.
         assert_eq!(turn(100 * DAY), Turn { generation: 2, from: 100 * DAY + HOUR });
         let published = vec![row(1, EdDsa, 0, true), row(2, EdDsa, 90 * DAY, true)];
         assert!(due(90 * DAY - 1, published, EdDsa).is_empty());
