@@ -47,7 +47,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
         (Some("prune"), None, Some(before)) => {
             let before = Timestamp::parse(&before)
                 .map_err(|fault| Failure::Usage(format!("--before {fault}")))?;
-            // Every row is older than a time in the future: a slip, never the intention.
+            // Every row is older than a time in the future, so that can only be a slip.
             if !before.is_past() {
                 return Err(Failure::Usage(format!("--before {before} is not in the past")));
             }

@@ -82,7 +82,7 @@ fn create(mut arguments: Arguments) -> Outcome {
     print(&(lines.join("\n") + "\nnow: gatepost database migrate\n"))
 }
 
-/// The superuser's password, where the server wants one that nobody has given yet.
+/// The superuser's password, if the server wants one and none was given.
 fn superuser_password(admin: &Secret) -> Result<Option<Secret>, Failure> {
     if !database::needs_password(admin)? {
         return Ok(None);

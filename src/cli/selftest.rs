@@ -70,7 +70,7 @@ fn catch_signals() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stopped)
 }
 
-/// Says on standard error what is under way: every tenth of the tries, and how long the rest takes.
+/// Reports progress on standard error: every tenth of the tries, and how long the rest will take.
 fn tell(progress: &Progress<'_>, tries: Tries, told: &mut u32) {
     let all = tries.get();
     let line = match progress {

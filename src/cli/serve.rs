@@ -66,8 +66,8 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// The first signal ends the service in order, also while it starts; the second at once, and the
-/// private PostgreSQL's watchdog then stops that.
+/// The first signal ends the service in good order, even while it starts. The second ends it at
+/// once, and the private PostgreSQL's watchdog then stops that server.
 fn catch_signals(sender: Sender<Event>) -> Outcome {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {

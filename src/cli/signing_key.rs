@@ -39,7 +39,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     if compromised && words != ["rotate"] {
         return Err(Failure::Usage("--compromised goes with signing-key rotate".to_owned()));
     }
-    // These show and mend what keeps all else from beginning.
+    // These show and repair what keeps everything else from starting.
     let repair = compromised || words != ["rotate"];
     let open = || -> Result<App, Failure> {
         let config = arguments.load()?;

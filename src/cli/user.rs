@@ -99,7 +99,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
             users::delete(&app, &caller, id)?
         }
         ["set-password", login] => {
-            // Asked for first: nobody should wait for the database while somebody types.
+            // Asked for first, so that the database is not held while someone types.
             let password = read_password()?;
             let app = open()?;
             let id = find(&app, login)?.id;
@@ -138,7 +138,7 @@ fn line(user: &User) -> String {
     record(&columns)
 }
 
-/// The time at which an account is to end; `never` for none.
+/// The time at which an account expires; `None` for `never`.
 fn parse_end(text: &str) -> Result<Option<Timestamp>, Failure> {
     if text == "never" {
         return Ok(None);
@@ -160,8 +160,8 @@ fn list(app: &App, caller: &Caller) -> Outcome {
     }
 }
 
-/// Reads a password: from a terminal twice, without showing it; else the first line of standard
-/// input.
+/// Reads a password: twice from a terminal, without showing it, or the first line of standard input
+/// if that is no terminal.
 fn read_password() -> Result<Password, Failure> {
     if !ask::is_possible() {
         return Ok(Password::parse(read_line()?.expose())?);
