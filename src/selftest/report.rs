@@ -1,4 +1,4 @@
-//! What the measurement has found, in figures and in words.
+//! What the measurement found, in figures and in words.
 
 use super::kind::{Kind, Times};
 use super::statistics::{Difference, correct, percentile};
@@ -11,7 +11,7 @@ const LEVEL: f64 = 0.01;
 const SHOWN: [(usize, &str); 6] =
     [(0, "least"), (5, "5 %"), (25, "25 %"), (50, "median"), (75, "75 %"), (95, "95 %")];
 
-/// The distributions of refused logins, and how they compare. It shows itself as tables and a
+/// The distributions of refused logins, and how they compare. It is displayed as tables and a
 /// verdict.
 #[derive(Clone, Debug)]
 pub struct Timing {
@@ -37,8 +37,7 @@ impl Timing {
         Self { tries: times[0].len(), percentiles, differences, smallest }
     }
 
-    /// What can be told apart, in words; nothing, if nothing can be. The chance that this says
-    /// something though there is nothing is 1 %.
+    /// What can be told apart, in words; `None` if nothing can. The chance of a false alarm is 1 %.
     pub fn told_apart(&self) -> Option<String> {
         let [control, ..] = self.differences.map(|difference| is_apart(&difference));
         if control {
