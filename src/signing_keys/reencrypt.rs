@@ -1,8 +1,8 @@
 //! Encrypting anew: under another encryption key, or for the first time.
 //!
-//! For the first time means that nobody has vouched for what lies there, so an operator does, by
-//! running this once, and is told what was taken over. Where anything is encrypted or vouched for
-//! already, a row that is not was put there by somebody else, and is refused.
+//! The first time, nothing vouches for the rows, so an operator does by running this once, and is
+//! told what was taken over. If anything is encrypted or vouched for already, a row that is not was
+//! put there by someone else, and is refused.
 
 use crate::access::Actor;
 use crate::app::App;
@@ -28,21 +28,21 @@ struct Work {
     refresh: Vec<ReencryptedRefreshKey>,
     root: Option<(Encrypted, Encrypted)>,
     floor: Option<FoundFloor>,
-    /// Generations of public keys that nobody can vouch for.
+    /// Generations of public keys that nothing can vouch for.
     dropped: Vec<i64>,
-    /// What to say of it, a line each.
+    /// What to report, a line each.
     lines: Vec<String>,
 }
 
 /// Encrypts anew, under `encryption.key`, all keys that are encrypted with
-/// `encryption.previous_key`. Where nothing in the database was ever encrypted, encrypts
-/// everything; where keys are encrypted and nothing vouches for their rows yet, which an earlier
-/// release left, vouches for them. Returns what it did, a line for each key with its name.
+/// `encryption.previous_key`. If nothing in the database was ever encrypted, encrypts everything.
+/// If keys are encrypted but nothing vouches for their rows yet, because an earlier release left
+/// them, vouches for them. Returns what it did, a line for each key with its name.
 ///
 /// # Errors
 /// [`Error::Configuration`] without `encryption.key`; [`Error::Startup`] for keys that are
 /// encrypted with neither that nor `encryption.previous_key`, and for keys that are not encrypted
-/// among others that are; the faults of the database. Nothing was changed then.
+/// among others that are; database errors. Nothing was changed then.
 pub fn reencrypt(app: &App) -> Result<Vec<String>> {
     let encryption = app.encryption();
     if encryption.name().is_none() {
@@ -64,7 +64,7 @@ pub fn reencrypt(app: &App) -> Result<Vec<String>> {
     }
     for row in judged.refused.iter().filter(|row| is_due(row)) {
         match row.place {
-            // Beside encrypted keys, a public one that nothing vouches for may be anybody's.
+            // Beside encrypted keys, a public one that nothing vouches for may be anyone's.
             KeyPlace::Signing(at) if judged.opened && is_public(&found, at) => {
                 work.dropped.extend(found.signing.get(at).and_then(|row| row.generation));
                 work.lines.push(format!("{}: removed, because nothing vouches for it", row.name));
@@ -109,7 +109,7 @@ impl Work {
             return Ok(());
         }
         let secret = opened(keyed::PLACE, old, encryption)?;
-        // The row about this in the audit log is under it, before it can be read as encrypted.
+        // The audit log's row about this is hashed under it, before it can be read as encrypted.
         app.adopt_root(Root::of(&secret));
         self.root = Some((old.clone(), encryption.encrypt(keyed::PLACE, &secret)?));
         self.lines.push("root secret".to_owned());
@@ -185,7 +185,7 @@ impl Work {
     }
 }
 
-/// What is encrypted there, or lies there plainly.
+/// The decrypted bytes, or those that were stored unencrypted.
 fn opened(
     place: &str,
     encrypted: &Encrypted,
