@@ -24,65 +24,25 @@
 //! network can use them up; then, and from a new network, the owner waits like everybody else. A
 //! stranger who has used up the failures of the network itself learns who logs in from there: those
 //! users need not wait. After a new password only the network where it was set is still known.
-//!
-//! A network is an IPv4 /24 or an IPv6 /64. It is a /24 and not a single address because anyone who
-//! rents one has 256 addresses and would guess 256 times as fast. Innocent neighbours get in
-//! because they have logged in before, and a household whose address changes overnight often stays
-//! inside it. An IPv6 /64 is the least that a site gets.
 
+mod counter;
 mod store;
 
 use crate::app::App;
 use crate::app::journal::Counted;
-use crate::app::keyed::HashKey;
 use crate::client;
 use crate::db;
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
 use crate::moment::millis;
+use counter::{CounterKind, counter, network};
 use postgres::Transaction;
-use std::net::IpAddr;
 use std::time::Duration;
 pub(crate) use store::{Admission, Counters, admit_attempt};
 
 /// Networks remembered for a user. Eight, each a /24, have room for home, work and travel. A thief
 /// with many addresses who knows the password needs no more guesses.
 const KNOWN_NETWORKS: i64 = 8;
-
-/// What is counted; the first byte of its key.
-#[derive(Clone, Copy, Debug)]
-#[repr(u8)]
-enum CounterKind {
-    Login = b'l',
-    Network = b'n',
-    Pair = b'p',
-    Registration = b'r',
-}
-
-/// A key in the table of attempts.
-type Counter = Vec<u8>;
-
-fn counter(key: &HashKey, kind: CounterKind, parts: &[&[u8]]) -> Counter {
-    let kind = kind as u8;
-    let hash = key.hash(&[&[&[kind][..]], parts].concat());
-    [&[kind], &hash[..16]].concat()
-}
-
-/// The part of an address that counts as one client.
-fn network(address: IpAddr) -> [u8; 9] {
-    let mut network = [0; 9];
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            network[0] = 4;
-            network[1..4].copy_from_slice(&v4.octets()[..3]);
-        }
-        IpAddr::V6(v6) => {
-            network[0] = 6;
-            network[1..].copy_from_slice(&v6.octets()[..8]);
-        }
-    }
-    network
-}
 
 /// Failures remembered beyond those before the first wait: as many as double the wait up to the
 /// longest, and as many as slip through at once. More would only prolong the effect of a clock that
@@ -287,20 +247,5 @@ fn sweep_now_and_then(app: &App) {
 impl From<(u32, Duration)> for store::LimitRule {
     fn from((failures, forget): (u32, Duration)) -> Self {
         Self { failures: failures.into(), forget: millis(forget) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_network_is_an_ipv4_24_or_an_ipv6_64() {
-        let of = |text: &str| network(text.parse().unwrap());
-        assert_eq!(of("192.0.2.1"), of("192.0.2.254"));
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.7"));
-        assert_ne!(of("192.0.2.1"), of("192.0.3.1"));
-        assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:1:ffff::1"));
-        assert_ne!(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
     }
 }
