@@ -83,8 +83,10 @@ pub fn timing(
 /// counts the failures and does not record each.
 fn for_measuring(mut config: Config, socket: PathBuf) -> Config {
     let second = Duration::from_secs(1);
-    (config.limits.account_failures, config.limits.tuning.account_forget) = (1_000_000, second);
-    (config.limits.network_failures, config.limits.tuning.network_forget) = (1_000_000, second);
+    config.limits.account_failures = 1_000_000;
+    config.limits.tuning.account_forget = second;
+    config.limits.network_failures = 1_000_000;
+    config.limits.tuning.network_forget = second;
     config.audit.tuning.failures_per_minute = 0;
     config.server.trusted_proxies = "127.0.0.1".parse().into_iter().collect();
     config.server.forwarded_header = ForwardedHeader::XForwardedFor;

@@ -184,7 +184,8 @@ impl Service {
     /// # Errors
     /// [`Error::Startup`] when the new ones do not load; the old ones stay in force.
     pub fn reload_tls(&self) -> Result<bool> {
-        let fault = |e: std::io::Error| Error::startup(format!("the certificate stays: {e}"));
+        let fault =
+            |e: std::io::Error| Error::startup(format!("the old certificate stays in use: {e}"));
         self.parts.door.as_ref().map_or(Ok(false), |door| door.reload_tls().map_err(fault))
     }
 
@@ -278,7 +279,8 @@ mod tests {
     #[test]
     fn a_failure_is_told_once_whether_somebody_listens_before_or_after() {
         for listen_first in [true, false] {
-            let (failure, (sender, receiver)) = (Failure::default(), channel());
+            let failure = Failure::default();
+            let (sender, receiver) = channel();
             let listener = move |cause| sender.send(cause).unwrap();
             if listen_first {
                 failure.listen(Box::new(listener));

@@ -84,7 +84,8 @@ impl Journal {
     pub(crate) fn take(&self, now: bool) -> Option<Unwritten> {
         let mut state = self.state();
         state.began.filter(|began| now || began.elapsed() >= MINUTE)?;
-        (state.began, state.written) = (None, 0);
+        state.began = None;
+        state.written = 0;
         let taken = std::mem::take(&mut state.unwritten);
         (taken != Unwritten::default()).then_some(taken)
     }

@@ -24,8 +24,8 @@ const AT_ONCE: i64 = 2_000;
 /// rows were removed.
 ///
 /// # Errors
-/// `Error::Configuration` when `database.owner_url` is missing or the log is not kept, `Error::Startup` when its database
-/// cannot be reached or refuses; database errors.
+/// `Error::Configuration` when `database.owner_url` is missing or the log is off, `Error::Startup`
+/// when its database cannot be reached or refuses; database errors.
 pub fn prune(app: &App, before: Timestamp) -> Result<u64> {
     if !app.config().audit.enabled {
         // No row would record the pruning, and the log would look cut off.

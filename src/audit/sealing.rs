@@ -63,7 +63,7 @@ fn seal(app: &App) -> Result<usize> {
         let before = last.as_ref().map_or(&chain::BEGINNING[..], |seal| &seal.mac);
         let last_id = last.as_ref().map_or(0, |seal| seal.last_id).max(*greatest);
         let number = last.as_ref().map_or(0, |seal| seal.number).checked_add(1);
-        let number = number.ok_or_else(|| Error::Internal("no number is left".to_owned()))?;
+        let number = number.ok_or_else(|| Error::Internal("no seal number is left".to_owned()))?;
         let content = SealContent { number, sealed_at, last_id, rows: &rows };
         let made = store::insert_seal(tx, &content, &content.mac(&key, before))?;
         Ok(if made { rows.len() } else { 0 })

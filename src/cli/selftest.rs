@@ -76,7 +76,7 @@ fn tell(progress: &Progress<'_>, tries: Tries, told: &mut u32) {
     let line = match progress {
         Progress::Accounts(logins) => {
             let [known, locked] = logins.map(Login::as_str);
-            format!("accounts for as long as this runs: {known} {locked}")
+            format!("accounts that exist while this runs: {known} {locked}")
         }
         Progress::Tried(done, rest) if *done > 0 && done * 10 / all >= *told => {
             *told = done * 10 / all + 1;

@@ -197,7 +197,8 @@ pub(super) fn sweep(tx: &mut Transaction<'_>, most: usize) -> Result<()> {
     let full = "SELECT get_byte(key, 0)::bigint, count(*) FROM gatepost.attempts
                 GROUP BY 1 HAVING count(*) > $1";
     for row in tx.query_typed(full, &[(&most, Type::INT8)])? {
-        let (kind, count): (i64, i64) = (row.get(0), row.get(1));
+        let kind: i64 = row.get(0);
+        let count: i64 = row.get(1);
         let surplus = count - most + most / 10;
         let least = "DELETE FROM gatepost.attempts WHERE key IN (
                          SELECT key FROM gatepost.attempts WHERE get_byte(key, 0) = $1

@@ -41,7 +41,7 @@ impl Timing {
     pub fn told_apart(&self) -> Option<String> {
         let [control, ..] = self.differences.map(|difference| is_apart(&difference));
         if control {
-            let text = "one login was told from itself, so that something else has disturbed the \
+            let text = "one login was told from itself, so something else disturbed the \
                         measurement; run it again when the machine is quiet";
             return Some(text.to_owned());
         }
@@ -97,7 +97,7 @@ impl fmt::Display for Timing {
         writeln!(
             f,
             "\nThe first pair is a control, one login twice. p values below {LEVEL} count; they are\n\
-             corrected for there being twelve. A difference of {smallest:.1} microseconds would have been\n\
+             corrected for twelve tests. A difference of {smallest:.1} microseconds would have been\n\
              found nine times out of ten.",
         )
     }

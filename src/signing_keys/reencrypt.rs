@@ -98,8 +98,8 @@ fn refuse_planted(judged: &Judged) -> Result<()> {
         None => "`gatepost signing-key rotate --compromised` replaces all keys",
     };
     Err(Error::Startup(format!(
-        "not encrypted, though other keys in the database are, so planted or restored: {names}. Nothing \
-         was changed; find out by whom, then {cure}"
+        "these keys are not encrypted although others are, so they were planted or restored: {names}. Nothing \
+         was changed. Find out who did it, then {cure}"
     )))
 }
 
@@ -195,7 +195,7 @@ fn opened(
     match encryption.decrypt(place, encrypted) {
         Ok(bytes) => Ok(bytes),
         Err(NotDecrypted::Plain) => Ok(Zeroizing::new(encrypted.bytes.clone())),
-        Err(_) => Err(Error::Internal(format!("{place} opened a moment ago"))),
+        Err(_) => Err(Error::Internal(format!("{place} could be decrypted a moment ago"))),
     }
 }
 

@@ -159,8 +159,8 @@ pub(crate) fn revoke_tokens(
     Ok(())
 }
 
-/// Removes some of the rows whose time has come. Rows that another instance is removing are left to
-/// it.
+/// Removes some rows whose `expires_at` has passed. Those that another instance is removing are
+/// left to it.
 pub(crate) fn sweep(tx: &mut Transaction<'_>) -> Result<u64> {
     let sql = "DELETE FROM gatepost.sessions WHERE id IN
                    (SELECT id FROM gatepost.sessions WHERE expires_at <= now()

@@ -66,7 +66,8 @@ impl Judged {
             row.mac.as_ref().is_some_and(|mac| encryption.vouched_by(&parts, mac).is_some())
         };
         if vouched && encryption.name().is_some() {
-            (self.vouched, self.opened) = (true, true);
+            self.vouched = true;
+            self.opened = true;
             if generation < self.floor.signing {
                 return Err(Why::Replaced);
             }

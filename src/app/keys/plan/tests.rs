@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::Profile;
+use Algorithm::{EdDsa, Es256, Hs256};
 
 const DAY: i64 = 86_400_000;
 const HOUR: i64 = 3_600_000;
@@ -27,8 +28,6 @@ fn due(now: i64, signing: Vec<SigningRow>, algorithm: Algorithm) -> Plan {
     let refresh = vec![RefreshRow { at: 0, generation: 1, used_from: now }];
     Plan::of(&rows(now, signing, refresh), &config(algorithm))
 }
-
-use Algorithm::{EdDsa, Es256, Hs256};
 
 #[test]
 fn the_first_key_signs_at_once() {
