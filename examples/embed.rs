@@ -12,8 +12,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let service = Service::start(config)?;
     println!("listening on http://{}", service.addr());
 
-    // The program itself is trusted; what its own users may do, it decides.
-    let (login, password) = (Login::parse("alice")?, Password::parse("correct horse battery")?);
+    // The program itself is trusted. It decides what its own users may do.
+    let login = Login::parse("alice")?;
+    let password = Password::parse("correct horse battery")?;
     match gatepost::users::register(service.app(), &Caller::Trusted, &login, &password) {
         Ok(user) => println!("registered {} as user {}", user.login, user.id.get()),
         Err(gatepost::Error::LoginTaken) => println!("alice is registered already"),

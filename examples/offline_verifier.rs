@@ -2,12 +2,12 @@
 //! seconds: it fetches the public keys once and the list of revocations again and again.
 //!
 //! `cargo run --example offline_verifier -- http://127.0.0.1:8080 1000` reads access tokens from
-//! standard input, one a line, and answers each with `good` or with why it is refused; 1000 is
-//! the polling interval in milliseconds. A request to Gatepost is made every interval and for a
-//! key that is not known yet, and never for a token.
+//! standard input, one a line, and answers each with `good` or with why it is refused; 1000 is the
+//! polling interval in milliseconds. It asks Gatepost once in every interval and for a key that it
+//! does not know yet, and never for a token.
 //!
-//! It takes EdDSA, Gatepost's default. For other algorithms take a JWT library for `signed`, and
-//! keep the rest. Over a network, give `reqwest` TLS.
+//! It accepts EdDSA, Gatepost's default. For other algorithms use a JWT library in `signed`, and
+//! keep the rest. Over a network, enable TLS in `reqwest`.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -52,7 +52,7 @@ struct List {
     more: bool,
 }
 
-/// Both fields behind `sid` are there, or none: then the session is over.
+/// The two fields after `sid` are both present or both absent. If absent, the session has ended.
 #[derive(Clone, Deserialize)]
 struct Entry {
     sid: String,
@@ -84,7 +84,7 @@ struct State {
     asked_for_keys: Option<Instant>,
     /// What is known of each listed session, and until when it matters.
     revoked: HashMap<String, (Entry, Instant)>,
-    /// Where the list goes on, and the entity tag of what was last found there.
+    /// Where the list continues, and the entity tag of the last answer from there.
     next: Url,
     etag: Option<String>,
     /// Seconds since 1970 after which the list is too old to be relied upon.
@@ -95,7 +95,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// From an object alone: serde would also take an array and read it by position.
+/// Reads an object and nothing else: serde would also accept an array, and read it by position.
 fn decode<T: DeserializeOwned>(part: &str) -> Outcome<T> {
     let object: Map<String, Value> = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part)?)?;
     Ok(serde_json::from_value(Value::Object(object))?)
@@ -103,8 +103,8 @@ fn decode<T: DeserializeOwned>(part: &str) -> Outcome<T> {
 
 impl Verifier {
     fn new(base: &str, issuer: &str) -> Outcome<Self> {
-        // Places are told relative to one another: a proxy may serve Gatepost under a path of its
-        // own, which is a part of the base.
+        // All URLs are relative: a proxy may serve Gatepost under a path, which is then part of the
+        // base.
         let base = Url::parse(&format!("{}/", base.trim_end_matches('/')))?;
         let state = State {
             keys: HashMap::new(),
@@ -123,15 +123,15 @@ impl Verifier {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The key of this name. One that is not known may be new; whoever invents names does not make
-    /// us ask more than once in ten seconds.
+    /// The key of this name. An unknown one may be new, but invented names make us ask at most once
+    /// in ten seconds.
     fn key(&self, kid: &str) -> Outcome<VerifyingKey> {
         if let Some(key) = self.state().keys.get(kid) {
             return Ok(*key);
         }
         let last = self.state().asked_for_keys.replace(Instant::now());
         if last.is_some_and(|last| last.elapsed() < Duration::from_secs(10)) {
-            return Err("of an unknown key".into());
+            return Err("signed with an unknown key".into());
         }
         let jwks: Jwks = self.client.get(self.keys.clone()).send()?.error_for_status()?.json()?;
         let mut keys = HashMap::new();
@@ -142,7 +142,7 @@ impl Verifier {
         }
         let key = keys.get(kid).copied();
         self.state().keys = keys;
-        key.ok_or_else(|| "of an unknown key".into())
+        key.ok_or_else(|| "signed with an unknown key".into())
     }
 
     /// What a JWT of this type says, once its signature has been verified.
@@ -152,7 +152,7 @@ impl Verifier {
         let header: Header = decode(header)?;
         // The type keeps a list from passing for a token; the algorithm is ours to choose.
         if header.typ != typ || header.alg != "EdDSA" {
-            return Err("of another kind".into());
+            return Err("not of the expected type".into());
         }
         let signature = Signature::from_slice(&URL_SAFE_NO_PAD.decode(signature)?)?;
         self.key(&header.kid)?.verify_strict(message.as_bytes(), &signature)?;
@@ -171,7 +171,8 @@ impl Verifier {
                 request = request.header("If-None-Match", etag);
             }
             let response = request.send()?;
-            // Of a list of tens of thousands only so many parts are made a second.
+            // If the list has tens of thousands of entries, Gatepost makes a limited number of
+            // parts a second.
             if response.status() == StatusCode::TOO_MANY_REQUESTS {
                 std::thread::sleep(Duration::from_secs(1));
                 continue;
@@ -185,7 +186,7 @@ impl Verifier {
             let list: List = self.signed("revocations+jwt", &response.text()?)?;
             let ours = list.iss == format!("{}/revocations", self.issuer);
             if !ours || list.aud != "revocations" || list.exp <= now() {
-                return Err("a list of somebody else, or of the past".into());
+                return Err("the list has another issuer or audience, or has expired".into());
             }
             let mut state = self.state();
             let until = Instant::now() + Duration::from_secs(list.keep);
@@ -194,7 +195,7 @@ impl Verifier {
             }
             state.revoked.retain(|_, (_, until)| *until > Instant::now());
             state.fresh_until = list.exp;
-            // A tag belongs to the place that it came from.
+            // A tag belongs to the URL that it came from.
             let then = next.join(&list.next)?;
             state.etag = etag.filter(|_| then == next);
             state.next = then;
@@ -204,16 +205,16 @@ impl Verifier {
         }
     }
 
-    /// Who shows an access token.
+    /// The id of the user who shows an access token.
     fn verify(&self, token: &str) -> Outcome<i64> {
         let claims: Claims = self.signed("JWT", token)?;
-        // To the last character: what is signed for the list has a longer issuer.
+        // Compared to the last character: the list's issuer is this one and more.
         if claims.iss != self.issuer || claims.exp <= now() {
-            return Err("over, or of another issuer".into());
+            return Err("expired, or from another issuer".into());
         }
         let state = self.state();
-        // The safe choice. A service for which answering matters more goes on without the list,
-        // and a token is then good until its end, minutes after a logout.
+        // The safe choice. A service that would rather answer can go on without the list. A token
+        // then stays good until it expires, minutes after a logout.
         if state.fresh_until <= now() {
             return Err("the list of revocations is too old".into());
         }
@@ -229,7 +230,7 @@ impl Verifier {
             }
         }
         if claims.sub != claims.user_id.to_string() {
-            return Err("of nobody".into());
+            return Err("the subject is not the user".into());
         }
         Ok(claims.user_id)
     }
@@ -241,7 +242,7 @@ fn main() -> Outcome<()> {
     let interval = Duration::from_millis(arguments.next().as_deref().unwrap_or("1000").parse()?);
     let issuer = arguments.next().unwrap_or_else(|| "gatepost".to_owned());
     let verifier = Arc::new(Verifier::new(&base, &issuer)?);
-    // Before the first token is judged, what was revoked until now must be known.
+    // Everything revoked so far must be known before the first token is judged.
     verifier.poll()?;
     let poller = Arc::clone(&verifier);
     std::thread::spawn(move || {

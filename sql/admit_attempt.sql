@@ -1,20 +1,20 @@
--- Whether an attempt may be made now: `outcome` holds one row. What else the round trip is for
--- follows behind this text.
+-- Decides whether an attempt may be made now: `outcome` holds one row. The rest of the statement is
+-- appended to this text.
 --
 -- $1  key of the login                           $5  how long one failure is remembered, in ms
 -- $2  key of the network, or NULL                $6, $7  the same two of a network
 -- $3  key of login and network, or NULL          $8  the first wait, in ms
 -- $4  failures of a login before the first wait  $9  failures remembered beyond $4 and $6
 --
--- From a network that the login is known to come from, that pair alone counts. Who has failures to
--- spare is let in, and counted when the attempt has failed. Who has none left is counted now, so
--- that one attempt at a time comes through at the end of a wait and not a crowd. The condition on
--- retry_at is judged anew on the locked row: of two at once the second sees the first. The network
--- comes before the login, here and wherever both rows are taken, so that nobody deadlocks; and a
--- network that must wait counts nothing against the login. Refusals write nothing.
+-- If the login is known to come from this network, only that pair counts. While failures are left, an
+-- attempt is let in, and counted if it fails. Once none is left, it is counted now, so that one attempt
+-- at a time gets through at the end of a wait and not a crowd. The condition on retry_at is checked
+-- again on the locked row: of two attempts at once, the second sees the first. The network comes before
+-- the login, here and wherever both rows are taken, so that nobody deadlocks; and a network that must
+-- wait counts nothing against the login. Refusals write nothing.
 --
--- A time that is farther ahead than the longest wait was written before the clock was set back, and
--- is none. It is measured from clock_timestamp(), since another attempt may have begun after now().
+-- A time that is farther ahead than the longest wait was written before the clock was set back, and does
+-- not count. It is measured from clock_timestamp(), since another attempt may have begun after now().
 WITH known AS (
     SELECT seen_at FROM gatepost.known_networks
     WHERE network = $3 AND seen_at > now() - interval '90 days'
@@ -62,7 +62,7 @@ WITH known AS (
            EXISTS (SELECT FROM known) AS known,
            EXISTS (SELECT FROM known WHERE seen_at > now() - interval '1 day') AS known_today,
            CASE WHEN until IS NOT NULL THEN ceil(extract(epoch FROM until - now()) * 1000)::bigint
-                -- Another attempt has just taken the place: as a first wait.
+                -- Another attempt has just taken the place: wait as if for the first time.
                 WHEN EXISTS (SELECT FROM full_network) AND NOT EXISTS (SELECT FROM network_counted)
                     OR EXISTS (SELECT FROM full_account) AND NOT EXISTS (SELECT FROM account_counted)
                 THEN $8

@@ -1,7 +1,8 @@
--- What a PostgreSQL superuser makes once for Gatepost: two roles, a database, a schema. Running it
--- again changes nothing. What is there already and not as it must be is mended, with a warning, where
--- that can only have been meant; where it belongs to somebody else the script stops and says so.
--- `gatepost database create` runs this file and sets the roles' passwords; so does, without passwords,
+-- What a PostgreSQL superuser makes once for Gatepost: two roles, a database, a schema. Running it again
+-- changes nothing. If something exists and is not as it must be, it is put right with a warning,
+-- provided that nothing else can have been meant. If it belongs to someone else, the script stops and
+-- says so. `gatepost database create` runs this file and sets the roles' passwords. Without passwords,
+-- this does the same:
 --
 --     psql -v ON_ERROR_STOP=1 -d postgres -f sql/bootstrap.sql
 --
@@ -14,7 +15,7 @@ DECLARE
     problem TEXT;
     name TEXT;
 BEGIN
-    -- First what stops everything, so that nothing is changed then.
+    -- The checks that stop the script come first, so that it changes nothing then.
     SELECT format('the database gatepost belongs to the role %s: rename or drop it, or give it away '
                   'with ALTER DATABASE gatepost OWNER TO gatepost_owner', owner.rolname)
     INTO problem
@@ -63,7 +64,7 @@ BEGIN
 END
 $$;
 
--- On the service's role alone: migrations of the owner may take longer.
+-- For the service's role only: the owner's migrations may take longer.
 ALTER ROLE gatepost_app SET statement_timeout = '5s';
 ALTER ROLE gatepost_app SET lock_timeout = '2s';
 ALTER ROLE gatepost_app SET idle_in_transaction_session_timeout = '10s';
@@ -76,7 +77,7 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'gatepost')
 
 \connect gatepost
 
--- Before anything is changed in it: a schema of this name may be somebody else's.
+-- Checked before anything in it is changed: a schema of this name may belong to someone else.
 DO $$
 DECLARE
     owner TEXT;
@@ -102,7 +103,7 @@ BEGIN
     JOIN pg_catalog.pg_roles AS role ON role.oid = base.datdba
     WHERE base.datname = 'gatepost';
     IF owner <> 'gatepost_owner' THEN
-        -- It was a superuser's, who loses nothing by it.
+        -- It belonged to a superuser, who loses nothing by this.
         ALTER DATABASE gatepost OWNER TO gatepost_owner;
         RAISE WARNING 'the database gatepost belonged to the role %, and belongs to gatepost_owner now', owner;
     END IF;

@@ -1,15 +1,16 @@
--- An attempt failed that was not counted when it was admitted.
+-- Counts a failed attempt that was not counted when it was admitted.
 --
 -- $1  key of the account, or NULL  $3  failures before the first wait     $7  the first wait, in ms
 -- $2  key of the network, or NULL  $4  how long one is remembered, in ms
 --                                $5, $6  the same two of a network   $8  failures remembered
 --                                                                        beyond $3 and $5
 --
--- The network's row comes first, as in admit_attempt.sql. Who need not wait has a time long past:
--- that of this statement would be ahead of one that began a moment earlier. What is farther ahead than
--- it can be was written before the clock was set back, and is not kept (see admit_attempt.sql).
+-- The network's row comes first, as in admit_attempt.sql. A key that need not wait gets a time long
+-- past: the time of this statement would be in the future for one that began a moment earlier. A time
+-- farther ahead than is possible was written before the clock was set back, and is not kept (see
+-- admit_attempt.sql).
 WITH lazily AS MATERIALIZED (
-    -- The count need not be on disk: a crash of PostgreSQL may forget the last moment's.
+    -- The count need not be on disk: a crash of PostgreSQL may lose those of the last moment.
     SELECT set_config('synchronous_commit', 'off', true)
 ), network_counted AS (
     INSERT INTO gatepost.attempts AS a (key, forgotten_at, retry_at)

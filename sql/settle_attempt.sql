@@ -1,7 +1,7 @@
 -- An attempt succeeded: takes back what was counted when it was admitted, and remembers the
 -- network.
 --
--- $1, $3  key of the account and until when the count lets others wait, or NULL where nothing was counted
+-- $1, $3  key of the account and until when it makes others wait, or NULL where nothing was counted
 -- $2, $4  the same of the network                $5, $6  how long a failure is remembered, in ms
 -- $7  key of login and network, or NULL          $8  the user, or NULL to remember no network
 -- $9  networks kept of a user besides this one

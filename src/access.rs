@@ -1,6 +1,6 @@
-//! Who may do what. A token proves who asks. What that user may do, the user's row says now; whether
-//! the token is still good, its session's row says. An API key proves that a program asks; what that
-//! may do, the key's row says.
+//! Who may do what. A token proves who asks. The user's row says what that user may do now, and the
+//! session's row says whether the token is still good. An API key proves that a program asks, and
+//! the key's row says what it may do.
 
 mod actor;
 mod api;
@@ -23,9 +23,9 @@ use standing::{CallerRows, CallerStanding};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Caller {
-    /// The program itself, or somebody it has authorized by its own means: everything is allowed.
+    /// The program itself, or someone it has authorized by its own means. Everything is allowed.
     Trusted,
-    /// Somebody who showed neither a token nor a key.
+    /// A caller who showed neither a token nor a key.
     Anonymous,
     /// The bearer of an access token.
     Bearer(Claims),
@@ -34,11 +34,11 @@ pub enum Caller {
 }
 
 impl Caller {
-    /// The bearer of an access token or of an API key. Whether a key is a valid one, the
-    /// operation finds out.
+    /// The bearer of an access token or of an API key. The operation finds out whether a key is
+    /// valid.
     ///
     /// # Errors
-    /// [`Error::TokenInvalid`], [`Error::ApiKeyInvalid`]; the faults of the database while the keys are
+    /// [`Error::TokenInvalid`], [`Error::ApiKeyInvalid`]; database errors while the keys are
     /// not loaded yet.
     pub fn bearer(app: &App, token: &str) -> Result<Self> {
         if PresentedApiKey::is_meant(token) {
@@ -47,8 +47,8 @@ impl Caller {
         app.verify_token(token).map(Self::Bearer)
     }
 
-    /// The rows that say what the caller may do; none for a caller who may do everything, nor for a key.
-    /// They are read together with what was asked for, in one round trip.
+    /// The rows that say what the caller may do; none for a caller who may do everything or for a
+    /// key. They are read together with what was asked for, in one round trip.
     ///
     /// # Errors
     /// [`Error::TokenMissing`].
@@ -68,10 +68,10 @@ impl Caller {
         }
     }
 
-    /// Who it is, for what is recorded without a right having been asked for.
+    /// Who it is, for audit records of what needs no right.
     ///
     /// # Errors
-    /// The faults of the database, which is asked for the number of an API key alone.
+    /// Database errors. The database is asked only for the number of an API key.
     pub(crate) fn actor(&self, conn: &mut impl GenericClient) -> Result<Actor> {
         Ok(match self {
             Self::Trusted => Actor::Operator,
@@ -91,17 +91,18 @@ pub(crate) enum Right {
     SeeAll,
     /// To see this user, as that user or with a key that sees all.
     See(UserId),
-    /// To change or delete this user, as that user or with a key, if it is no admin.
+    /// To change or delete this user, as that user or, if the user is not an admin, with a key.
     Change(UserId),
-    /// To change users who are no admins.
+    /// To change users who are not admins.
     ChangeOthers,
-    /// To lock this user or to set an end, with a key only if it is no admin.
+    /// To lock this user or set when the account expires; with a key, only if the user is not an
+    /// admin.
     Lock(UserId),
     /// To make this user an admin, or no longer one. No key may.
     Appoint(UserId),
-    /// To register users where that is not for anyone.
+    /// To register users where not everyone may.
     Register,
-    /// To ask what a token is worth.
+    /// To ask whether a token is valid.
     Introspect,
 }
 
@@ -142,9 +143,9 @@ impl Right {
     }
 }
 
-/// Reads something together with the rows of who asks, in one round trip, and gives it
-/// out if the caller has the right. A key is asked for before. `read` is given the rows to read
-/// with it, if there are any.
+/// Reads something together with the caller's rows, in one round trip, and returns it if the caller
+/// has the right. A key is looked up first. `read` gets the rows to read along with it, if there
+/// are any.
 pub(crate) fn read_as<T>(
     conn: &mut Connection,
     caller: &Caller,
@@ -164,12 +165,11 @@ pub(crate) fn read_as<T>(
     }
 }
 
-/// Asks the caller's row whether the caller has the right, and says who that is.
+/// Checks the right against the caller's row, and returns who the caller is.
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; for a key
-/// [`Error::ApiKeyInvalid`], [`Error::ApiKeyForbidden`], [`Error::ScopeMissing`]; the faults of the
-/// database.
+/// [`Error::ApiKeyInvalid`], [`Error::ApiKeyForbidden`], [`Error::ScopeMissing`]; database errors.
 pub(crate) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Result<Actor> {
     match caller {
         Caller::Trusted => Ok(Actor::Operator),
@@ -187,12 +187,12 @@ pub(crate) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Res
     }
 }
 
-/// The same in a transaction that changes something. The row is locked, and read afterwards: of two
-/// changes that the same token asks for at once, the second sees what the first has made of the
-/// token and of its session.
+/// The same in a transaction that changes something. The row is locked, and read afterwards: if one
+/// token asks for two changes at once, the second sees what the first did to the token and its
+/// session.
 ///
-/// The user whom it is about is locked together with the caller, so that two who change each other
-/// do not deadlock; but only for an admin, or anybody could hold anybody's row.
+/// The user concerned is locked together with the caller, so that two users who change each other
+/// do not deadlock. That happens only for an admin; otherwise anyone could hold anyone's row.
 pub(crate) fn authorize_change(
     tx: &mut Transaction<'_>,
     caller: &Caller,
@@ -205,12 +205,14 @@ pub(crate) fn authorize_change(
             let rows = CallerRows::of(claims);
             let is_admin = |it: Option<CallerStanding>| it.is_some_and(|standing| standing.admin);
             let other = right.whom().map(UserId::get).filter(|id| *id != rows.user);
-            // Who is an admin only since the token was issued is asked for first.
+            // The caller may have become an admin after the token was issued, so that is read
+            // first.
             let both = other.is_some() && (claims.admin || is_admin(standing::read(tx, rows)?));
             standing::lock(tx, &[Some(rows.user), other.filter(|_| both)])?;
             let standing = standing::read(tx, rows)?;
             if other.is_some() && !both && is_admin(standing) {
-                // Only since a moment ago. It is too late for the order of locks: once more.
+                // The caller became an admin a moment ago. It is too late to lock in order, so the
+                // transaction runs again.
                 return Err(Error::Conflict("the caller was just made an admin".to_owned()));
             }
             judge(claims, right, standing)?;
@@ -244,8 +246,8 @@ fn judge_key(scopes: &Scopes, right: Right) -> Result<()> {
     }
 }
 
-/// A key must not change an admin: whoever sets an admin's password is one, and whoever locks the
-/// admins takes the service from them.
+/// A key must not change an admin: anyone who sets an admin's password can act as one, and anyone
+/// who locks the admins takes the service from them.
 fn spare_admins(
     right: Right,
     standing: impl FnOnce(CallerRows) -> Result<Option<CallerStanding>>,

@@ -20,7 +20,7 @@ pub use types::{ApiKey, ApiKeyName, ApiKeyRef};
 ///
 /// # Errors
 /// [`Error::ApiKeyNameTaken`], [`Error::TokenMissing`], [`Error::TokenInvalid`],
-/// [`Error::Forbidden`]; the faults of the database.
+/// [`Error::Forbidden`]; database errors.
 pub fn create(
     app: &App,
     caller: &Caller,
@@ -40,11 +40,10 @@ pub fn create(
     Ok((stored, secret))
 }
 
-/// All keys, also the revoked ones, in the order in which they were created.
+/// All keys, including revoked ones, in the order in which they were created.
 ///
 /// # Errors
-/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the
-/// database.
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; database errors.
 pub fn list(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
     app.database()?.read(|conn| {
         authorize(conn, caller, Right::Admin)?;
@@ -56,12 +55,13 @@ pub fn list(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
 ///
 /// # Errors
 /// [`Error::NoSuchApiKey`] when there is none, or it is revoked already; [`Error::TokenMissing`],
-/// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
+/// [`Error::TokenInvalid`], [`Error::Forbidden`]; database errors.
 pub fn revoke(app: &App, caller: &Caller, which: &ApiKeyRef) -> Result<ApiKey> {
-    let (audit, database) = (Writer::new(app)?, app.database()?);
+    let audit = Writer::new(app)?;
+    let database = app.database()?;
     database.read(|conn| authorize(conn, caller, Right::Admin))?;
     database.with_transaction(|tx| {
-        // The key before the user, as changes that are made with a key take them.
+        // The key is locked before the user, as in changes that are made with a key.
         let revoked = store::revoke(tx, which)?.ok_or(Error::NoSuchApiKey)?;
         let actor = authorize_change(tx, caller, Right::Admin)?;
         let detail = format!("key {}", revoked.id);

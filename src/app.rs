@@ -6,16 +6,15 @@ pub(crate) mod board;
 pub(crate) mod journal;
 pub(crate) mod keyed;
 pub(crate) mod keys;
+mod opening;
 pub(crate) mod set_back;
 
 use crate::activity::{Activity, Answering};
-use crate::config::{Config, Profile};
+use crate::config::Config;
 use crate::db::managed::Managed;
-use crate::db::migrate::{self, SchemaStanding};
 use crate::db::{self, Database};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::passwords::{Hasher, Password, PasswordHash, Policy, Verdict};
-use crate::room;
 use crate::tokens::encryption::EncryptionKeys;
 use crate::tokens::refresh::RefreshKey;
 use crate::tokens::{Claims, Keys};
@@ -41,112 +40,26 @@ pub struct App {
     set_back: set_back::SetBack,
     board: board::Board,
     managed: Mutex<Option<Managed>>,
-    /// Whether the role of `database.url` was looked at and may stay.
+    /// Whether the role of `database.url` was checked and is acceptable.
     role_judged: AtomicBool,
 }
 
 /// Whether the private PostgreSQL of another process may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sharing {
-    /// It must be ours alone: a service.
+    /// For a service: it must be ours alone.
     Exclusive,
-    /// It may be that of a service that runs already: commands.
+    /// For commands: it may belong to a service that is running.
     Shared,
 }
 
 impl App {
-    /// Opens Gatepost. Without `database.url` that starts the private PostgreSQL, or uses the one
-    /// that another process on this machine has started.
-    ///
-    /// # Errors
-    /// [`Error::Configuration`] for settings that do not go together, [`Error::Startup`] when the
-    /// private PostgreSQL does not start, [`Error::SchemaBehind`] when the database's schema is
-    /// older than this program. A database that is away is no error here: operations tell. One that
-    /// does not let us in, which waiting cannot heal, is an [`Error::Startup`], and so is in
-    /// production a role that may do more than the service needs.
-    pub fn open(config: Config) -> Result<Self> {
-        Self::open_with(config, Sharing::Shared)
-    }
-
-    pub(crate) fn open_with(config: Config, sharing: Sharing) -> Result<Self> {
-        let app = Self::open_unread(config, sharing)?;
-        if app.database.is_away() {
-            return Ok(app);
-        }
-        match app.database().and_then(|_| app.keyed("")).map(drop) {
-            Err(error @ (Error::Unavailable(_) | Error::ConnectionLost(_))) => {
-                log::log!(db::level(&error), "the database does not answer; trying again: {error}");
-            }
-            Err(error @ Error::ReadOnly(_)) => log::warn!("{error}; trying on"),
-            outcome => outcome?,
-        }
-        Ok(app)
-    }
-
-    /// As [`open`](Self::open), without reading the keys: for [`list`](crate::signing_keys::list),
-    /// [`reencrypt`](crate::signing_keys::reencrypt) and [`replace`](crate::signing_keys::replace), which
-    /// must work where the keys in the database let nothing else begin.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open), but for the keys.
-    pub fn open_for_repair(config: Config) -> Result<Self> {
-        Self::open_unread(config, Sharing::Shared)
-    }
-
-    fn open_unread(mut config: Config, sharing: Sharing) -> Result<Self> {
-        config.validate()?;
-        room::for_app(&config)?;
-        let (mut connect, managed) = match &config.database.url {
-            Some(url) => (db::parse_url("database.url", url, &config.database)?, None),
-            None => {
-                let (dir, connections) = (config.data_dir()?, config.database.pool_size);
-                let managed = match sharing {
-                    Sharing::Exclusive => Managed::start(&dir, connections)?,
-                    Sharing::Shared => Managed::start_or_attach(&dir, connections)?,
-                };
-                // Nothing is in between.
-                config.database.prepared_statements = true;
-                (managed.app(), Some(managed))
-            }
-        };
-        db::complete(&mut connect, &config.database);
-        let away = match &managed {
-            None => match db::try_connect("database.url", &connect) {
-                Err(Error::Unavailable(cause)) => Some(cause),
-                outcome => outcome.map(|_| None)?,
-            },
-            Some(_) => None,
-        };
-        let database = Database::open(connect, &config.database);
-        if let Some(cause) = away {
-            database.say_away(&cause);
-        }
-        let activity = Arc::<Activity>::default();
-        let (threads, callers) =
-            (config.server.hashing_threads(), config.server.hashing_upstreams());
-        Ok(Self {
-            database,
-            role_judged: AtomicBool::new(false),
-            hasher: Hasher::new(&config.passwords, threads, callers, Arc::clone(&activity))?,
-            policy: Policy::open(&config.passwords)?,
-            activity,
-            key_cache: KeyCache::new(&config)?,
-            root: OnceLock::new(),
-            counted: AtomicU32::new(0),
-            journal: journal::Journal::new(),
-            set_back: set_back::SetBack::default(),
-            board: board::Board::default(),
-            managed: Mutex::new(managed),
-            config,
-        })
-    }
-
     /// The settings.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The database, once its schema is known to be one that we know and the keys are loaded.
+    /// The database, once its schema is known to be supported and the keys are loaded.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::SchemaBehind`].
@@ -155,7 +68,7 @@ impl App {
         Ok(&self.database)
     }
 
-    /// The database with a schema that we know, whatever its keys are worth.
+    /// The database with a supported schema, whether or not its keys count.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::SchemaBehind`].
@@ -164,7 +77,7 @@ impl App {
         Ok(&self.database)
     }
 
-    /// The rows of keys as they are, and what they are worth.
+    /// The rows of keys as they are, and which of them count.
     ///
     /// # Errors
     /// As [`database_for_repair`](Self::database_for_repair).
@@ -217,8 +130,8 @@ impl App {
     /// The key that hashes for a purpose.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], [`Error::SchemaBehind`]; [`Error::Startup`] where the secret behind
-    /// it is none that we can believe.
+    /// [`Error::Unavailable`], [`Error::SchemaBehind`]; [`Error::Startup`] if the secret behind it
+    /// cannot be trusted.
     pub(crate) fn keyed(&self, purpose: &str) -> Result<keyed::HashKey> {
         if let Some(root) = self.root.get() {
             return Ok(root.key(purpose));
@@ -227,27 +140,27 @@ impl App {
         Ok(self.root.get_or_init(|| root).key(purpose))
     }
 
-    /// Takes the secret behind keyed hashes over, where it was not read before.
+    /// Takes over the secret behind keyed hashes, unless one was read before.
     pub(crate) fn adopt_root(&self, root: keyed::Root) {
         self.root.get_or_init(|| root);
     }
 
-    /// Counts up to a number; says that it is reached and begins anew.
+    /// Counts up to a number. Returns whether it is reached, and then begins anew.
     pub(crate) fn count_towards(&self, number: u32) -> bool {
         (self.counted.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(number)
     }
 
-    /// What this instance keeps in mind of the audit log.
+    /// What this instance remembers of the audit log.
     pub(crate) fn journal(&self) -> &journal::Journal {
         &self.journal
     }
 
-    /// What this instance keeps in mind about the database being set back.
+    /// What this instance remembers about the database being set back.
     pub(crate) fn set_back(&self) -> &set_back::SetBack {
         &self.set_back
     }
 
-    /// What this instance keeps in mind of the list of revocations.
+    /// What this instance remembers of the list of revocations.
     pub(crate) fn board(&self) -> &board::Board {
         &self.board
     }
@@ -257,26 +170,26 @@ impl App {
         self.key_cache.encryption()
     }
 
-    /// Reads the keys again now, and does what is due with them. It happens by itself every
+    /// Reads the keys again now, and does what is due with them. This happens by itself every
     /// `tokens.tuning.key_check_interval`.
     ///
     /// # Errors
-    /// The faults of the database; [`Error::Startup`] when keys are encrypted with an encryption
+    /// Database errors; [`Error::Startup`] when keys are encrypted with an encryption
     /// key that is not configured. The keys that are there stay in force then.
     pub fn reload_keys(&self) -> Result<()> {
         self.database()?;
         self.key_cache.load(&self.database, &self.config).map(drop)
     }
 
-    /// Reads the keys again if the last reading is older than this. A fault is logged.
+    /// Reads the keys again if the last reading is older than this. An error is logged.
     pub(crate) fn tend_keys(&self, age: Duration) {
         if self.key_cache.get().is_some() {
             self.key_cache.reload(&self.database, &self.config, age);
         }
     }
 
-    /// Reads the keys again because something shows that the database holds others by now, once a
-    /// second at most. A fault is logged.
+    /// Reads the keys again because something shows that the database holds others by now, at most
+    /// once a second. An error is logged.
     pub(crate) fn look_again_for_keys(&self) {
         self.key_cache.look_again(&self.database, &self.config);
     }
@@ -286,7 +199,7 @@ impl App {
             self.check_schema()?;
             return self.key_cache.load(&self.database, &self.config);
         };
-        // A service has a thread that does this in time; whoever only embeds us has not.
+        // A service has a thread that does this in time; a program that only embeds us does not.
         let late = self.config.tokens.tuning.key_check_interval * 2;
         if !loaded.is_older_than(late) {
             return Ok(loaded);
@@ -295,24 +208,7 @@ impl App {
         Ok(self.key_cache.get().unwrap_or(loaded))
     }
 
-    /// Asks the database for its schema's version.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`], [`Error::SchemaBehind`].
-    pub(crate) fn check_schema(&self) -> Result<()> {
-        let at_start = self.key_cache.get().is_none();
-        if at_start {
-            self.database.read(|conn| migrate::check_database(conn))?;
-        }
-        self.judge_role()?;
-        if self.database.read(|conn| migrate::standing(conn))? == SchemaStanding::Newer && at_start
-        {
-            log::warn!("the database's schema is newer than this program; starting anyway");
-        }
-        Ok(())
-    }
-
-    /// Whether what operations need is there: a schema that we know, a database that takes changes,
+    /// Whether what operations need is there: a supported schema, a database that takes changes,
     /// and keys.
     ///
     /// # Errors
@@ -323,31 +219,13 @@ impl App {
         self.loaded().map(drop)
     }
 
-    /// Looks once at what the role of `database.url` may do; that of the private PostgreSQL is ours.
-    ///
-    /// # Errors
-    /// [`Error::Startup`] in production, where it may do more than it should.
-    fn judge_role(&self) -> Result<()> {
-        if self.config.database.url.is_none() || self.role_judged.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        match self.database.read(|conn| db::role::excess(conn))? {
-            Some(text) if self.config.profile == Profile::Production => {
-                return Err(Error::startup(text));
-            }
-            Some(text) if !self.role_judged.load(Ordering::Relaxed) => log::warn!("{text}"),
-            _ => (),
-        }
-        self.role_judged.store(true, Ordering::Relaxed);
-        Ok(())
-    }
-
     /// Says that something quick is being answered, so that hashes give way to it.
     pub(crate) fn answering(&self) -> Answering<'_> {
         self.activity.begin()
     }
 
-    /// Whether this may be the new password of whoever has this login, in its canonical form.
+    /// Whether this may be the new password of the user with this login, given in its canonical
+    /// form.
     ///
     /// # Errors
     /// [`Error::WeakPassword`], saying why not.
@@ -355,8 +233,8 @@ impl App {
         self.policy.check(password, login)
     }
 
-    /// Hashes a new password. Must not be called while a connection is held: it would be missing
-    /// to everybody else for as long as the hash takes.
+    /// Hashes a new password. Must not be called while a connection is held: nobody else could use
+    /// it for as long as the hash takes.
     pub(crate) fn hash(&self, password: &Password) -> Result<PasswordHash> {
         debug_assert!(!db::is_holding_connection(), "hashing while holding a connection");
         self.hasher.hash(password)
@@ -372,7 +250,7 @@ impl App {
         self.hasher.verify(password, stored)
     }
 
-    /// A hash of the configured strength that no password has.
+    /// A hash of the configured strength that no password matches.
     pub(crate) fn nobody(&self) -> &PasswordHash {
         self.hasher.nobody()
     }
@@ -382,8 +260,8 @@ impl App {
         self.hasher.check(stored)
     }
 
-    /// Says that the end is near: should the private PostgreSQL be stopped by somebody else before
-    /// we do it, as by a service manager that ends all processes at once, that is no news.
+    /// Says that the process is about to end. If something else then stops the private PostgreSQL
+    /// first, such as a service manager that ends all processes at once, that is not reported.
     pub(crate) fn expect_end(&self) {
         let managed = self.managed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(managed) = managed.as_ref() {
@@ -392,7 +270,7 @@ impl App {
         }
     }
 
-    /// Whether what fails now fails since the private PostgreSQL is being stopped.
+    /// Whether errors are to be expected, since the private PostgreSQL is being stopped.
     pub(crate) fn is_ending(&self) -> bool {
         self.database.is_closing()
     }

@@ -1,17 +1,17 @@
 //! The audit log: who did what to whom, from where, when, with which outcome.
 //!
-//! A row is written with what it records: in the same transaction where there is one. It carries a
-//! keyed hash of its content, so nobody without the key can change or invent one. A sealer, in
-//! every service about once a second, then chains the rows that are new: a seal is a keyed hash of
-//! the seal before and of its rows. So logins never wait for each other's place in the chain.
+//! A row is written together with what it records: in the same transaction, if there is one. It
+//! carries a keyed hash of its content, so nobody without the key can change or invent one. About
+//! once a second, a sealer in every service then chains the new rows: a seal is a keyed hash of the
+//! previous seal and of its rows. So logins never wait for a place in the chain.
 //!
-//! What a superuser of the database can do unseen: remove rows in the second or so before they are
-//! sealed; and cut off the end of the log, rows and seals together, unless [`head`] was kept
-//! somewhere else, to be compared. Who also has the key can do everything.
+//! A superuser of the database can do two things unseen: remove rows in the second or so before
+//! they are sealed, and cut off the end of the log, rows and seals together, unless [`head`] was
+//! kept elsewhere for comparison. Anyone who also has the key can do everything.
 //!
-//! Under a flood only so many failed logins a minute get a row of their own, whatever they failed
-//! for, or it would fill the disk: the others, and attempts that were refused untried (429), are
-//! counted, and a row a minute says how many there were. Refreshes that succeed leave none.
+//! In a flood only a limited number of failed logins a minute get a row of their own, whatever the
+//! cause, or they would fill the disk. The others, and attempts that were refused untried (429),
+//! are counted, and one row a minute says how many there were. Refreshes that succeed leave no row.
 
 pub(crate) mod api;
 mod chain;
@@ -41,7 +41,7 @@ pub(crate) use writer::Writer;
 /// are more.
 ///
 /// # Errors
-/// `Error::TokenMissing`, `Error::TokenInvalid`, `Error::Forbidden`; the faults of the database.
+/// `Error::TokenMissing`, `Error::TokenInvalid`, `Error::Forbidden`; database errors.
 pub fn entries(
     app: &App,
     caller: &Caller,

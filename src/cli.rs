@@ -54,15 +54,15 @@ every secret in a file that GATEPOST_SECTION_KEY_FILE names. docs/settings.md li
 
 /// Why a command did not do what it was asked.
 enum Failure {
-    /// It was asked wrongly.
+    /// The arguments were wrong.
     Usage(String),
-    /// It was asked rightly and failed.
+    /// The arguments were right, and the command failed.
     Failed(String),
 }
 
 impl Failure {
-    /// An argument that nobody asked for. It is not repeated: it may be a password, and what is said
-    /// here ends in logs.
+    /// An unexpected argument. It is not repeated: it may be a password, and this message may end
+    /// up in logs.
     fn unexpected() -> Self {
         Self::Usage("there is an unexpected argument, which is not shown here".to_owned())
     }
@@ -152,7 +152,7 @@ fn dispatch(mut parser: lexopt::Parser, topic: &mut &'static str) -> Outcome {
     serve::command(Arguments { parser, file })
 }
 
-/// `gatepost help [COMMAND…]`: a command's text tells of all that stands behind it.
+/// `gatepost help [COMMAND…]`: a command's text covers all its subcommands.
 fn help(parser: &mut lexopt::Parser) -> Outcome {
     let Some(argument) = parser.next()? else { return print(HELP) };
     match argument {
@@ -172,7 +172,7 @@ fn named(word: &OsStr) -> Result<(&'static str, &'static str, Command), Failure>
         Some("keys") => {
             Failure::Usage("there is no command \"keys\"; they are under signing-key".to_owned())
         }
-        // Another word may be anything, a connection string for one.
+        // Any other word may be anything, such as a connection string.
         Some(word) if is_command(word) => Failure::Usage(format!("there is no command {word:?}")),
         _ => Failure::unexpected(),
     })
@@ -183,7 +183,7 @@ fn is_command(word: &str) -> bool {
     word.len() <= 20 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
-/// What stands behind a command.
+/// What follows a command.
 struct Arguments {
     parser: lexopt::Parser,
     file: Option<PathBuf>,
@@ -196,8 +196,8 @@ enum Argument {
 }
 
 impl Arguments {
-    /// The next argument; `--config` is taken care of wherever it stands. `None` at the end, and
-    /// after `--help`, which has then been printed.
+    /// The next argument, or `None` at the end. `--config` is handled wherever it stands, and
+    /// `--help` prints the text and exits.
     fn next(&mut self, help: &str) -> Result<Option<Argument>, Failure> {
         match self.parser.next()? {
             None => Ok(None),
@@ -220,7 +220,7 @@ impl Arguments {
         Ok(self.parser.value()?.string()?)
     }
 
-    /// That nothing more comes.
+    /// Checks that nothing more follows.
     fn end(&mut self, help: &str) -> Outcome {
         match self.next(help)? {
             None => Ok(()),
@@ -229,7 +229,7 @@ impl Arguments {
         }
     }
 
-    /// That no configuration was named, for a command that reads none.
+    /// Checks that no configuration was named, for a command that reads none.
     fn without_file(&self, command: &str) -> Outcome {
         if self.file.is_none() {
             return Ok(());
@@ -237,8 +237,8 @@ impl Arguments {
         Err(Failure::Usage(format!("{command} reads no configuration; leave --config out")))
     }
 
-    /// The configuration, for a command that is not the service: what it has to say, it says
-    /// itself, so only warnings are logged.
+    /// The configuration, for a command other than `serve`. Such a command reports its own results,
+    /// so only warnings are logged.
     fn load(&self) -> Result<Config, Failure> {
         let loaded = load(self.file.as_deref())?;
         start_log(loaded.config.log.level.min(log::LevelFilter::Warn))?;

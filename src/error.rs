@@ -38,13 +38,13 @@ pub enum Error {
     /// As [`Error::ApiKeyInvalid`], for a key that was sent as a client secret in HTTP Basic (RFC 6749,
     /// 2.3.1).
     ClientInvalid,
-    /// The token is valid, and its user may not do this.
+    /// The token is valid, but its user may not do this.
     Forbidden,
-    /// The API key is valid, and no API key may do this.
+    /// The API key is valid, but no API key may do this.
     ApiKeyForbidden,
     /// The change would leave no active admin. Only a trusted caller may do that.
     LastAdmin,
-    /// The API key is valid and lacks this scope.
+    /// The API key is valid but lacks this scope.
     ScopeMissing(&'static str),
     /// In open mode: the `Host` or the `Origin` is a name that a stranger could point at this machine.
     ForbiddenOrigin,
@@ -78,7 +78,7 @@ pub enum Error {
     /// A file that an operator named cannot be read or written, or its content is wrong. The text
     /// names the file, and the line where that helps.
     File(String),
-    /// A fault in Gatepost. The text is for the log.
+    /// A bug in Gatepost. The text is for the log.
     Internal(String),
 }
 
@@ -97,7 +97,7 @@ impl Error {
     }
 }
 
-/// Whole seconds that are enough.
+/// A wait in whole seconds, rounded up, at least 1.
 pub(crate) fn seconds(wait: Duration) -> u64 {
     wait.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
 }
@@ -149,7 +149,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// All faults in one line, since a failure is told in one.
+/// All faults on one line, since a failure is reported on one.
 fn write_faults(f: &mut fmt::Formatter<'_>, faults: &[String]) -> fmt::Result {
     if let [fault] = faults {
         return f.write_str(fault);

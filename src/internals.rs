@@ -1,5 +1,5 @@
-//! What the tests, the benchmarks and the fuzz targets see of the inside. It is there only with the
-//! feature of that name, and no part of the interface.
+//! What the tests, the benchmarks and the fuzz targets see of the library's inside. It exists only
+//! with the feature of that name, and is not part of the interface.
 
 pub mod benchmark;
 pub mod fuzzing;

@@ -1,11 +1,11 @@
-//! For other services: what a token is worth (RFC 7662), and taking one back (RFC 7009).
+//! For other services: introspecting a token (RFC 7662), and revoking one (RFC 7009).
 //!
-//! Introspection is for those whom a key or an admin's token lets ask. Revocation is for whoever
-//! has the token: it is the proof by itself, as for the public clients of RFC 7009 (section 2.1).
-//! Whoever holds a refresh token can end its session anyway, by using it twice, and whoever holds
-//! an access token can log out with it; so asking for more would only keep out clients that do
-//! well to clean up, such as one whose access token is over. A token is revoked by ending its
-//! session, and with it the other tokens of that login.
+//! Introspection needs an API key or an admin's token. Revocation needs the token and nothing else,
+//! as for the public clients of RFC 7009 (section 2.1). Anyone who holds a refresh token can end
+//! its session anyway, by using it twice, and anyone who holds an access token can log out with it.
+//! Asking for more would only keep out clients that do well to clean up, such as one whose access
+//! token has expired. A token is revoked by ending its session, and with it the other tokens of
+//! that login.
 
 pub(crate) mod api;
 mod store;
@@ -21,7 +21,7 @@ use crate::tokens::{Claims, SessionRef};
 use serde::Serialize;
 use store::TokenRow;
 
-/// What is known of a token that is good at this moment.
+/// What is known of a token that is valid at this moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Introspection {
@@ -39,16 +39,17 @@ pub struct Introspection {
     pub iss: String,
     /// When it was issued, in seconds since 1970-01-01 UTC.
     pub iat: u64,
-    /// When it ends.
+    /// When it expires.
     pub exp: u64,
-    /// `Bearer` for an access token, `refresh_token` for a refresh token, which opens nothing.
+    /// `Bearer` for an access token, `refresh_token` for a refresh token, which gives access to
+    /// nothing.
     pub token_type: &'static str,
     /// The name of an access token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
 }
 
-/// A token that is one of ours by its signature. Whether it is still good, the database knows.
+/// A token that is ours by its signature. The database knows whether it is still valid.
 enum Genuine {
     Access(Claims),
     Refresh(RefreshTicket),
@@ -77,7 +78,7 @@ impl Genuine {
         }
     }
 
-    /// Whether it is good, given the row of its session, which lives.
+    /// Whether it is valid, given the row of its live session.
     fn is_good(&self, row: &TokenRow) -> bool {
         match self {
             Self::Access(claims) => {
@@ -89,8 +90,8 @@ impl Genuine {
         }
     }
 
-    /// What shows that the database was set back, if this does: a number that the session, in its
-    /// row, has not reached.
+    /// The sign that the database was set back, if this token is one: a counter that the session's
+    /// row has not reached.
     fn sign(&self, row: &TokenRow) -> Option<String> {
         let Self::Refresh(ticket) = self else { return None };
         let ahead = ticket.generation == row.key_generation && ticket.counter > row.counter;
@@ -117,14 +118,14 @@ impl Genuine {
     }
 }
 
-/// What a token is worth; `None` for one that is unknown, malformed, foreign, retired, revoked or
-/// over, or of an account that is locked or over. Asking for a refresh token does not use it.
+/// What is known of a token; `None` if it is unknown, malformed, foreign, retired, revoked or
+/// expired, or its account is locked or expired. Asking about a refresh token does not use it.
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
-/// [`Error::ScopeMissing`], all about the caller; the faults of the database.
+/// [`Error::ScopeMissing`], all about the caller; database errors.
 pub fn introspect(app: &App, caller: &Caller, token: &str) -> Result<Option<Introspection>> {
-    // Before the connection is taken: it may have to load keys.
+    // Before the connection is taken: this may have to load keys.
     let genuine = verify(app, token)?;
     let session = genuine.as_ref().map(Genuine::session);
     let row = app.database()?.read(|conn| {
@@ -141,10 +142,10 @@ pub fn introspect(app: &App, caller: &Caller, token: &str) -> Result<Option<Intr
     Ok(good.map(|(token, row)| token.describe(row, issuer)))
 }
 
-/// Takes a token back, by ending its session. For one that is not good, nothing is left to do.
+/// Revokes a token by ending its session. For an invalid one, nothing is left to do.
 ///
 /// # Errors
-/// The faults of the database.
+/// Database errors.
 pub fn revoke(app: &App, token: &str) -> Result<()> {
     let Some(genuine) = verify(app, token)? else { return Ok(()) };
     let audit = Writer::new(app)?;

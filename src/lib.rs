@@ -1,6 +1,6 @@
 //! Gatepost: users, passwords and JWTs over a small REST API, on PostgreSQL.
 //!
-//! The program `gatepost` is made of this library, and so can yours be.
+//! The program `gatepost` is built on this library, and yours can be too.
 //!
 //! # Start a service
 //!
@@ -28,7 +28,8 @@
 //! use gatepost::{App, Caller, Config, Profile, sessions, users};
 //!
 //! let app = App::open(Config::new(Profile::Development))?;
-//! let (login, password) = (Login::parse("alice")?, Password::parse("correct horse battery")?);
+//! let login = Login::parse("alice")?;
+//! let password = Password::parse("correct horse battery")?;
 //! let user = users::register(&app, &Caller::Trusted, &login, &password)?;
 //! let token = sessions::log_in(&app, &login, &password)?.access_token;
 //!
@@ -41,8 +42,8 @@
 //! |---|---|
 //! | [`users`] | register, find, show, list, change and delete users |
 //! | [`sessions`] | log in, refresh, log out, list and end sessions |
-//! | [`introspection`] | find out what a token is worth, revoke it |
-//! | [`revocations`] | list what was revoked, for services that verify tokens alone |
+//! | [`introspection`] | introspect a token, revoke it |
+//! | [`revocations`] | list what was revoked, for services that verify tokens by themselves |
 //! | [`api_keys`] | create, list and revoke the keys of other programs |
 //! | [`signing_keys`] | list, rotate and replace the keys that sign tokens |
 //! | [`audit`] | read, verify and prune the audit log |
@@ -57,8 +58,8 @@
 //! Values from outside are parsed once: [`Login::parse`](domain::Login::parse),
 //! [`Password::parse`](passwords::Password::parse), [`UserId::parse`](domain::UserId::parse).
 //!
-//! Operations that guard against guessing count failures of the login alone, unless they know the
-//! client's address. Call them inside [`for_client`] to tell it.
+//! Operations that guard against guessing count failures of the login only, unless they know the
+//! client's address. Call them inside [`for_client`] to provide it.
 //!
 //! # Threads
 //!
@@ -86,8 +87,8 @@
 //! [`source`](std::error::Error::source), since what PostgreSQL says in detail repeats values of rows,
 //! such as logins.
 //!
-//! The library writes to the facade of the `log` crate and to nothing else. Texts in errors
-//! may hold what somebody outside has sent; [`printable`] makes them safe for a terminal.
+//! The library writes to the facade of the `log` crate and to nothing else. Texts in errors may
+//! hold input from outside; [`printable`] makes them safe for a terminal.
 //!
 //! # Features
 //!
@@ -95,9 +96,9 @@
 //!
 //! # What it is not
 //!
-//! Gatepost does not sign people in through accounts elsewhere, and sends no mail and no text messages.
-//! It knows nothing of LDAP, SAML and SCIM. It has no tenants and no policy language, and no database
-//! but PostgreSQL. It is no async library.
+//! Gatepost does not sign people in through accounts elsewhere, and sends no mail and no text
+//! messages. It knows nothing of LDAP, SAML and SCIM. It has no tenants and no policy language, and
+//! no database but PostgreSQL. It is not an async library.
 //!
 //! # Compatibility
 //!

@@ -1,92 +1,52 @@
-//! Guessing: who fails too often waits, and learns nothing meanwhile.
+//! Guessing: anyone who fails too often must wait, and learns nothing meanwhile.
 //!
-//! Failures are counted for each login, whether or not somebody has it, and for each network, in
-//! the database: instances share the counts and a restart forgives nothing. They leak: one is
-//! forgotten each `forget`. A refusal reads, writes nothing and hashes nothing.
+//! Failures are counted for each login, whether or not it exists, and for each network. The counts
+//! are in the database, so instances share them and a restart forgives nothing. They leak: one
+//! failure is forgotten every `forget`. A refusal reads, but writes and hashes nothing.
 //!
 //! An attempt fails when it cost a hash and gave nothing. The right password of an account that is
-//! locked or over fails too: were it free, whoever has it could ask without end.
+//! locked or expired fails too; otherwise anyone who has it could try without end.
 //!
-//! An attempt is counted when it has failed, as long as there are failures to spare, so that
-//! people who log in write nothing and many of them may do so at once. When none are left, it is
-//! counted on admission, which lets one through at the end of each wait, and taken back when it
-//! succeeds. What slips through beyond the limit is thus what was being hashed at the time it was
-//! reached, once: at most `server.tuning.hashing_upstreams` of each instance. They are counted all the
-//! same, and the wait is the longer for it.
+//! While failures are left, an attempt is counted when it has failed, so that people who log in
+//! write nothing and many of them may do so at once. When none are left, an attempt is counted on
+//! admission, which lets one through at the end of each wait, and is taken back if it succeeds. So
+//! only attempts that were being hashed when the limit was reached slip past it, once: at most
+//! `server.tuning.hashing_upstreams` of each instance. They are counted all the same, and the wait
+//! is longer for it.
 //!
 //! All of this is kept as times. When the database's clock is set back, they are farther ahead than
-//! they were meant to be. So a wait that is longer than the longest there is counts for nothing, and no
+//! they were meant to be. So a wait that is longer than the longest possible one is ignored, and no
 //! more failures are remembered than make a difference.
 //!
-//! From a network from which a login succeeded in the last 90 days, only the failures of that login
+//! In a network from which a login succeeded in the last 90 days, only the failures of that login
 //! from that network make it wait: a stranger elsewhere locks nobody out. Each such network has the
-//! number of failures to itself, so a login has it nine times over at most. One in the same network
-//! can; then, and from a new network, the owner waits with everybody else. A stranger in the same
-//! network who has used it up learns by it who logs in from there: those need not wait. A new
-//! password makes all networks strange again but the one where it was set.
-//!
-//! A network is an IPv4 /24 or an IPv6 /64. A /24 and not a single address: whoever rents one has
-//! 256 addresses and would guess 256 times as fast, while neighbours who share it innocently are
-//! let in by having logged in before; and a household whose address changes overnight often stays
-//! inside of it. An IPv6 /64 is the least that a site gets.
+//! free failures to itself, so a login has nine times as many at most. A stranger in the same
+//! network can use them up; then, and from a new network, the owner waits like everybody else. A
+//! stranger who has used up the failures of the network itself learns who logs in from there: those
+//! users need not wait. After a new password only the network where it was set is still known.
 
+mod counter;
 mod store;
 
 use crate::app::App;
 use crate::app::journal::Counted;
-use crate::app::keyed::HashKey;
 use crate::client;
 use crate::db;
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
 use crate::moment::millis;
+use counter::{CounterKind, counter, network};
 use postgres::Transaction;
-use std::net::IpAddr;
 use std::time::Duration;
 pub(crate) use store::{Admission, Counters, admit_attempt};
 
-/// Networks remembered of a user. With eight, each a /24, home, work and the road fit in; a thief
-/// of many addresses who knows the password needs no more guesses.
+/// Networks remembered for a user. Eight, each a /24, have room for home, work and travel. A thief
+/// with many addresses who knows the password needs no more guesses.
 const KNOWN_NETWORKS: i64 = 8;
 
-/// What is counted; the first byte of its key.
-#[derive(Clone, Copy, Debug)]
-#[repr(u8)]
-enum CounterKind {
-    Login = b'l',
-    Network = b'n',
-    Pair = b'p',
-    Registration = b'r',
-}
-
-/// A key in the table of attempts.
-type Counter = Vec<u8>;
-
-fn counter(key: &HashKey, kind: CounterKind, parts: &[&[u8]]) -> Counter {
-    let kind = kind as u8;
-    let hash = key.hash(&[&[&[kind][..]], parts].concat());
-    [&[kind], &hash[..16]].concat()
-}
-
-/// The part of an address that counts as one client.
-fn network(address: IpAddr) -> [u8; 9] {
-    let mut network = [0; 9];
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            network[0] = 4;
-            network[1..4].copy_from_slice(&v4.octets()[..3]);
-        }
-        IpAddr::V6(v6) => {
-            network[0] = 6;
-            network[1..].copy_from_slice(&v6.octets()[..8]);
-        }
-    }
-    network
-}
-
-/// Failures remembered beyond those before the first wait: as many as double the wait until it is the
-/// longest, and as many as slip through at once. More would only make a clock that was set back felt
-/// for longer.
+/// Failures remembered beyond those before the first wait: as many as double the wait up to the
+/// longest, and as many as slip through at once. More would only prolong the effect of a clock that
+/// was set back.
 fn beyond(app: &App) -> i64 {
     const DOUBLINGS: i64 = 30;
     let slip = i64::try_from(app.config().server.hashing_upstreams()).unwrap_or(i64::MAX);
@@ -96,7 +56,7 @@ fn beyond(app: &App) -> i64 {
 /// What a login by the client of this thread counts against.
 ///
 /// # Errors
-/// The faults of the database, before the key is loaded.
+/// Database errors, before the key is loaded.
 pub(crate) fn of_login(app: &App, login: &Login) -> Result<Counters> {
     let key = app.keyed("limits")?;
     let network = client::address().map(network);
@@ -114,10 +74,10 @@ pub(crate) fn of_login(app: &App, login: &Login) -> Result<Counters> {
     })
 }
 
-/// Counts a registration by the client of this thread. All count: each costs a hash.
+/// Counts a registration by the client of this thread. Every one counts, since each costs a hash.
 ///
 /// # Errors
-/// `Error::TooManyAttempts`; the faults of the database.
+/// `Error::TooManyAttempts`; database errors.
 pub(crate) fn registration(app: &App) -> Result<()> {
     let limits = &app.config().limits;
     let Some(network) = client::address().map(network) else {
@@ -137,15 +97,15 @@ pub(crate) fn registration(app: &App) -> Result<()> {
     Attempt::admit(app, counters)?.failed(app, |_| Ok(()))
 }
 
-/// The longest time in which the refreshes of a session are forgotten. One that takes longer was
-/// stored before the clock was set back.
+/// The longest time that forgetting the refreshes of a session takes. A longer one was stored
+/// before the clock was set back.
 pub(crate) fn refreshes_last(app: &App) -> Duration {
     let limits = &app.config().limits;
     limits.tuning.refresh_forget * limits.tuning.refreshes
 }
 
-/// How long a session must wait for its next refresh, when its earlier ones are forgotten in so
-/// much time.
+/// How long a session must wait for its next refresh, when its earlier ones are forgotten after
+/// `forgotten_in`.
 pub(crate) fn refresh_wait(app: &App, forgotten_in: Duration) -> Option<Duration> {
     let limits = &app.config().limits;
     if forgotten_in > refreshes_last(app) {
@@ -156,7 +116,7 @@ pub(crate) fn refresh_wait(app: &App, forgotten_in: Duration) -> Option<Duration
     wait.filter(|_| limits.enabled)
 }
 
-/// Refuses an attempt, which is counted for the audit log.
+/// Refuses an attempt, and counts it for the audit log.
 pub(crate) fn refuse(app: &App, wait: Duration) -> Error {
     app.journal().is_written(Counted::Refused, 0);
     Error::TooManyAttempts(wait)
@@ -173,7 +133,7 @@ impl Attempt {
     /// Asks whether an attempt may be made.
     ///
     /// # Errors
-    /// `Error::TooManyAttempts`; the faults of the database.
+    /// `Error::TooManyAttempts`; database errors.
     pub(crate) fn admit(app: &App, counters: Counters) -> Result<Self> {
         let outcome = if counters.enabled {
             app.database()?.read(|conn| store::admit(conn, &counters))?
@@ -183,7 +143,7 @@ impl Attempt {
         Self::admitted(app, counters, outcome)
     }
 
-    /// The same when the asking was done together with something else.
+    /// The same, when another statement has already asked.
     ///
     /// # Errors
     /// `Error::TooManyAttempts`.
@@ -194,10 +154,10 @@ impl Attempt {
         }
     }
 
-    /// It failed, and is counted, in one transaction with what else is to be written of it.
+    /// Counts it as failed, in one transaction with whatever else is to be written about it.
     ///
     /// # Errors
-    /// The faults of the database.
+    /// Database errors.
     pub(crate) fn failed(
         &self,
         app: &App,
@@ -213,10 +173,10 @@ impl Attempt {
         Ok(())
     }
 
-    /// It succeeded. With a user, the network is known from now on.
+    /// Settles it as succeeded. With a user, the network is known from now on.
     ///
     /// # Errors
-    /// The faults of the database.
+    /// Database errors.
     pub(crate) fn succeeded(&self, tx: &mut Transaction<'_>, user: Option<UserId>) -> Result<()> {
         let remember = user.is_some() && self.counters.pair.is_some();
         if !self.counters.enabled || !self.outcome.is_to_be_settled(remember) {
@@ -226,10 +186,10 @@ impl Attempt {
     }
 }
 
-/// Remembers the network from which a user has just registered: whoever did knows the password.
+/// Remembers the network from which a user has just registered: that client knows the password.
 ///
 /// # Errors
-/// The faults of the database.
+/// Database errors.
 pub(crate) fn registered(
     tx: &mut Transaction<'_>,
     counters: &Counters,
@@ -241,22 +201,22 @@ pub(crate) fn registered(
     store::settle(tx, counters, &Admission::uncounted(), Some(user), KNOWN_NETWORKS - 1)
 }
 
-/// Has a user's password been set by somebody else, or the account unlocked or given another end,
-/// then the owner may log in at once, whoever has guessed at it before. That holds in the networks
-/// that are known too: a program of the owner's that went on trying while the account was closed has
-/// used up what is to spare there.
+/// Lets the owner of an account log in at once, however many guesses came before: after someone
+/// else has set the password, unlocked the account or changed when it expires. Known networks are
+/// included. A program of the owner's that kept trying while the account was closed has used up the
+/// failures there.
 ///
 /// # Errors
-/// The faults of the database.
+/// Database errors.
 pub(crate) fn forgive(tx: &mut Transaction<'_>, counters: &Counters, user: UserId) -> Result<()> {
     store::forgive(tx, counters, user)
 }
 
-/// After a change of the password, whoever knew the old one is a stranger again: only the network
-/// in which users change it themselves stays known.
+/// After a change of the password, anyone who knew the old one is a stranger again. Only the
+/// network in which users change it themselves stays known.
 ///
 /// # Errors
-/// The faults of the database.
+/// Database errors.
 pub(crate) fn forget_networks(
     tx: &mut Transaction<'_>,
     counters: &Counters,
@@ -266,12 +226,12 @@ pub(crate) fn forget_networks(
     store::forget_networks(tx, counters.pair.as_ref().filter(|_| themselves), user)
 }
 
-/// How many attempts an instance counts between two sweeps. With it the table stays bounded: at
-/// `limits.tuning.remembered` of each kind and this many more for each instance.
+/// How many attempts an instance counts between two sweeps. It bounds the table, at
+/// `limits.tuning.remembered` rows of each kind and this many more for each instance.
 const SWEEP_EVERY: u32 = 512;
 
-/// Removes what is forgotten and what is too much, each time that enough was counted. It is paid
-/// by the one who comes along, not by a thread, so that an embedding program gets it too.
+/// Removes what is forgotten and what is too much, each time enough was counted. An ordinary call
+/// does this and not a thread, so that it happens in an embedding program too.
 fn sweep_now_and_then(app: &App) {
     if !app.config().limits.enabled || !app.count_towards(SWEEP_EVERY) {
         return;
@@ -287,20 +247,5 @@ fn sweep_now_and_then(app: &App) {
 impl From<(u32, Duration)> for store::LimitRule {
     fn from((failures, forget): (u32, Duration)) -> Self {
         Self { failures: failures.into(), forget: millis(forget) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_network_is_an_ipv4_24_or_an_ipv6_64() {
-        let of = |text: &str| network(text.parse().unwrap());
-        assert_eq!(of("192.0.2.1"), of("192.0.2.254"));
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.7"));
-        assert_ne!(of("192.0.2.1"), of("192.0.3.1"));
-        assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:1:ffff::1"));
-        assert_ne!(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
     }
 }

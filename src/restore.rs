@@ -1,8 +1,8 @@
-//! What must be done once the database has become an earlier one, by a backup that was restored or
-//! by a standby that took over and lacked the last commits.
+//! What must be done after the database was set back, by restoring a backup or by a standby that
+//! took over without the last commits.
 //!
-//! Its numbers would be given out again, to others; sessions that were ended live again; tokens
-//! that were retired are good again. What cannot be known is left to people: revoked API keys and
+//! Ids would be given out again, to others; sessions that were ended are live again; tokens that
+//! were retired are valid again. What cannot be known is left to people: revoked API keys and
 //! changed passwords are as they were then, and so are locks, admins and deleted users.
 
 use crate::access::Caller;
@@ -15,27 +15,27 @@ use crate::error::Result;
 use crate::signing_keys;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How far numbers are moved at least: farther than what was lost can have reached, and small
-/// enough to be done as often as anybody may need it.
+/// How far ids are moved at least: farther than the lost ones can have reached, and little enough
+/// to repeat as often as anyone may need.
 const STEP: i64 = 1_000_000;
 
-/// Moves the numbers of users, sessions, API keys and rows of the audit log far beyond all that
-/// was given out, replaces all keys, and ends all sessions. Returns the API keys, which somebody
-/// should look through.
+/// Moves the ids of users, sessions, API keys and rows of the audit log far beyond all that were
+/// given out, replaces all keys, and ends all sessions. Returns the API keys, which an operator
+/// should review.
 ///
-/// It can be run again at any time, after a crash in the middle too. The numbers come first, so
-/// that nothing that begins from here on has one that somebody else knows. The row in the audit
-/// log is committed with the new keys; the sessions then end by being of earlier ones.
+/// It can be run again at any time, even after a crash halfway. The ids come first, so that nothing
+/// created from here on has an id that someone else knows. The row in the audit log is committed
+/// with the new keys. The sessions then end because they belong to earlier keys.
 ///
-/// A secret of HS256 is the operator's and stays: access tokens signed with it are refused here,
-/// since their sessions are over, but not by who verifies them alone.
+/// An HS256 secret is the operator's and stays. Access tokens signed with it are refused here,
+/// since their sessions have ended, but not by services that verify them by themselves.
 ///
 /// # Errors
 /// `Error::Configuration` when `database.owner_url` is missing, `Error::Startup` when its database
-/// cannot be reached or refuses; the faults of the database.
+/// cannot be reached or refuses; database errors.
 pub fn after_restore(app: &App) -> Result<Vec<ApiKey>> {
-    // Who restores the same backup twice must not come to the same numbers twice. What follows a
-    // random number, and the clock, is another each time.
+    // Restoring the same backup twice must not lead to the same ids twice. A random number and the
+    // clock make them differ each time.
     let beyond = STEP + rand::random_range(0..STEP);
     with_owner(app.config(), |owner| sequences::raise(owner, beyond))?;
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

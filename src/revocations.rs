@@ -1,22 +1,23 @@
-//! The list of revocations, for services that verify access tokens alone.
+//! The list of revocations, for services that verify access tokens by themselves.
 //!
-//! Whoever checks a signature offline cannot know that a session has ended since. This list says
-//! so: the sessions some of whose access tokens were revoked before their time. It is short, for
-//! what is older than an access token can live has fallen out, and needs no secrecy: it names
-//! sessions and nobody. It is signed like a token, so it may come through any cache; its type, its
-//! issuer and its audience are its own, so that it passes for none.
+//! A service that checks a signature offline cannot know that the session has ended since. This
+//! list says so: it names the sessions whose access tokens, or some of them, were revoked before
+//! they expired. It is short, since entries older than an access token can live drop out. It needs
+//! no secrecy, since it names sessions and no people. It is signed like a token, so it may come
+//! through any cache; its type, its issuer and its audience are its own, so that it cannot pass for
+//! a token.
 //!
 //! **What a service does with it.** It begins with `/revocations`. It fetches
 //! [`RevocationList::next`], resolved against the URL that it asked, again and again: at once while
-//! [`RevocationList::more`] is set, else after an interval of its choice. It keeps each entry for
-//! [`RevocationList::keep`] seconds. It refuses a token whose `sid` is listed if the entry has no
-//! [`Revocation::still`], if the token's `token_version` is below the entry's, or if the token claims
-//! `admin` and the entry does not. After [`RevocationList::exp`] a list is stale: somebody may be
-//! holding back a newer one.
+//! [`RevocationList::more`] is set, and otherwise after an interval of its choice. It keeps each
+//! entry for [`RevocationList::keep`] seconds. It refuses a token whose `sid` is listed if the
+//! entry has no [`Revocation::still`], if the token's `token_version` is below the entry's, or if
+//! the token claims `admin` and the entry does not. After [`RevocationList::exp`] a list is stale:
+//! someone may be holding back a newer one.
 //!
-//! **Nothing is missed.** Transactions become visible in another order than their timestamps.
-//! So a cursor never points to the last 20 seconds, which no transaction outlives; entries
-//! younger than that are sent again, and taking one in twice changes nothing.
+//! **Nothing is missed.** Transactions do not become visible in the order of their timestamps. So a
+//! cursor never points into the last 20 seconds, which is longer than any transaction lasts.
+//! Younger entries are sent again, and receiving one twice changes nothing.
 
 pub(crate) mod api;
 mod pages;
@@ -29,25 +30,25 @@ use crate::{sessions, tokens};
 use store::ListedRevocations;
 pub use types::{Cursor, Revocation, RevocationList, StillGood};
 
-/// Most entries of one answer: some 50 KiB, and 100 KiB where all the sessions go on.
+/// Maximum entries in one answer: some 50 KiB, or 100 KiB if all the sessions go on.
 const MOST: usize = 1000;
 
-/// How often a list is dated anew. Until then an unchanged one has the same entity tag.
+/// How often a list gets a new date. Until then an unchanged one keeps its entity tag.
 const DATED: u64 = 30;
 
 /// How long after its date a list may be used.
 const VALID: u64 = 120;
 
-/// What was revoked behind this position and still matters. It is read anew each time; a program
-/// that lets anyone ask had better keep it for a second, as `GET /revocations` does.
+/// What was revoked after this position and still matters. It is read anew each time. A program
+/// that lets anyone ask should keep it for a second, as `GET /revocations` does.
 ///
 /// # Errors
-/// The faults of the database.
+/// Database errors.
 pub fn list(app: &App, from: Cursor) -> Result<RevocationList> {
     read(app, from, None).map(|(list, _)| list)
 }
 
-/// Reads the list between two positions. Says at which one it was cut off, if it was.
+/// Reads the list between two positions. Also returns where it was cut off, if it was.
 fn read(
     app: &App,
     from: Cursor,
@@ -73,7 +74,8 @@ fn read(
     Ok((list, cut.then_some(next)))
 }
 
-/// Where to go on: behind the last entry if more follow, else no later than what has settled.
+/// Where to continue: after the last entry if more follow, and otherwise no later than what has
+/// settled.
 fn next(from: Cursor, rows: &ListedRevocations, more: bool) -> Cursor {
     let mut cursors = rows.entries.iter().map(|(cursor, _)| *cursor);
     if more {

@@ -9,7 +9,7 @@ use crate::{audit, introspection, ops, revocations, sessions, signing_keys, user
 
 type Handler = fn(&App, &Request) -> Result<Response>;
 
-/// The methods that any route takes; a path's answer to another lists those that it takes.
+/// All methods that some route takes. A path's answer to a wrong method lists those that it takes.
 const METHODS: [&str; 5] = ["GET", "HEAD", "POST", "PATCH", "DELETE"];
 
 fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
@@ -42,8 +42,8 @@ fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
 
 /// Whether a JSON object may have a member that is a password. A backslash could spell its name.
 ///
-/// What has none is answered by the ordinary workers, so that a lock, say, does not wait behind the
-/// flood that it would end.
+/// A body without one is answered by the ordinary workers, so that a lock, for example, does not
+/// wait behind the flood that it would end.
 fn may_name_password(body: &[u8]) -> bool {
     body.contains(&b'\\') || body.windows(b"password".len()).any(|part| part == b"password")
 }

@@ -1,14 +1,14 @@
-//! What an operator can find out about the own machine: whether the time of a refused login tells
-//! if there is such a login, or if it is locked.
+//! What operators can find out about their own machine: whether the time of a refused login reveals
+//! that the login exists or is locked.
 //!
-//! [`timing`] starts the service as it is configured, without TLS, beside one that runs or alone, and
-//! tries to log in with wrong passwords. What it starts has the limits off and is on the configured
-//! database, so nobody else may reach it: it listens on a Unix socket in a closed directory, whose
-//! name is gone as soon as the one client is connected, and answers logins of the accounts that are
-//! measured and nothing else. On the configured database it makes two accounts of its own, with
-//! random logins and passwords, and deletes them again; nothing else there is touched but the audit
-//! log, which tells of both, and the counts of failures of those logins, which are forgotten. The
-//! accounts end by themselves a day later, should this process be killed.
+//! [`timing`] starts the service as it is configured, without TLS, alone or beside a running one,
+//! and tries to log in with wrong passwords. That service has the limits out of reach and uses the
+//! configured database, so nobody else may reach it: it listens on a Unix socket in a closed
+//! directory, removes the socket's name as soon as the one client is connected, and answers only
+//! logins of the accounts that are measured. In the configured database it makes two accounts of
+//! its own, with random logins and passwords, and deletes them again. Nothing else there is touched
+//! but the audit log, which records both, and the counts of failures of those logins, which are
+//! forgotten. The accounts expire by themselves a day later, should this process be killed.
 //!
 //! Its limits: one client, one login after the other, accounts that were read a moment before and
 //! whose hashes are as strong as configured. The first login of an account whose row PostgreSQL has
@@ -38,17 +38,18 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Rounds before those that count: connections are opened, statements prepared, caches filled.
+/// Rounds before those that count, in which connections are opened, statements prepared and caches
+/// filled.
 const WARM_UP: u32 = 20;
 
-/// Measures refused logins of known, unknown and locked accounts and compares them. `watch` is told
-/// of the progress; when it breaks, nothing more is tried, and the outcome is `None`. The accounts
-/// are deleted in any case.
+/// Measures refused logins of known, unknown and locked accounts and compares them. `watch` is
+/// called with the progress; when it breaks, nothing more is tried, and the outcome is `None`. The
+/// accounts are deleted in any case.
 ///
 /// # Errors
-/// As [`Service::start`]; [`Error::Unavailable`] and [`Error::Internal`] when a login was answered
-/// otherwise than as refused, or differently for different kinds: then no clock is needed to tell
-/// them apart.
+/// As [`Service::start`]; [`Error::Unavailable`] and [`Error::Internal`] when a login was not
+/// answered as refused, or different kinds were answered differently: then no clock is needed to
+/// tell them apart.
 pub fn timing(
     config: Config,
     tries: Tries,
@@ -76,14 +77,16 @@ pub fn timing(
     Ok(Some(compare(&times)))
 }
 
-/// The operator's settings, but for what would keep the measurement from taking place. The limits
-/// are raised out of reach and not switched off, so that their work is measured. What they count is
-/// counted for a network that is nobody's, or the proxies on this machine would have to wait
-/// afterwards; and the failures are counted in the audit log, not written there one by one.
+/// The operator's settings, except those that would prevent the measurement. The limits are raised
+/// out of reach and not switched off, so that their work is measured. They count for a network that
+/// belongs to nobody, or the proxies on this machine would have to wait afterwards. The audit log
+/// counts the failures and does not record each.
 fn for_measuring(mut config: Config, socket: PathBuf) -> Config {
     let second = Duration::from_secs(1);
-    (config.limits.account_failures, config.limits.tuning.account_forget) = (1_000_000, second);
-    (config.limits.network_failures, config.limits.tuning.network_forget) = (1_000_000, second);
+    config.limits.account_failures = 1_000_000;
+    config.limits.tuning.account_forget = second;
+    config.limits.network_failures = 1_000_000;
+    config.limits.tuning.network_forget = second;
     config.audit.tuning.failures_per_minute = 0;
     config.server.trusted_proxies = "127.0.0.1".parse().into_iter().collect();
     config.server.forwarded_header = ForwardedHeader::XForwardedFor;
@@ -96,17 +99,19 @@ fn for_measuring(mut config: Config, socket: PathBuf) -> Config {
     config
 }
 
-/// All kinds once a round, in an order drawn anew each time, so that whatever else happens on the
-/// machine happens to all alike.
+/// Tries all kinds once a round, in an order drawn anew each time, so that whatever else happens on
+/// the machine affects all alike.
 fn measure(
     client: &mut Client,
     logins: &Logins,
     tries: Tries,
     watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Option<Times>> {
-    let (tries, mut random) = (tries.get(), SmallRng::from_rng(&mut rand::rng()));
+    let tries = tries.get();
+    let mut random = SmallRng::from_rng(&mut rand::rng());
     let mut times: Times = Kind::ALL.map(|_| Vec::with_capacity(tries as usize));
-    let (mut order, mut first) = ([0, 1, 2, 3], None);
+    let mut order = [0, 1, 2, 3];
+    let mut first = None;
     let mut begin = Instant::now();
     for round in 0..WARM_UP + tries {
         order.shuffle(&mut random);
@@ -134,11 +139,11 @@ fn measure(
     Ok(Some(times))
 }
 
-/// That a login was refused, and in the same words as all others.
+/// Checks that a login was refused, in the same words as all others.
 fn check(answer: &Answer, first: &Answer) -> Result<()> {
     if answer.status != 400 || answer.body["code"] != "invalid_credentials" {
         let text = format!(
-            "a login was not refused as wrong but answered {}: {}",
+            "a login was answered {}: {}, and not refused as wrong",
             answer.status, answer.body["code"]
         );
         return Err(Error::Unavailable(text));

@@ -37,8 +37,8 @@ pub struct Service {
     failure: Arc<Failure>,
 }
 
-/// What runs, in the order in which it is started and ended. One that does not start leaves the
-/// later ones out, and those before it are ended in the same order.
+/// What runs, in the order in which it is started and ended. If a part does not start, the later
+/// ones are left out, and those before it are ended in the same order.
 #[derive(Default)]
 struct Parts {
     server: Option<Server>,
@@ -73,7 +73,7 @@ impl Failure {
 
 impl Service {
     /// What [`start`](Self::start) refuses without starting anything: settings, and the files and
-    /// the directory that they name. `gatepost check-config` is this.
+    /// the directory that they name. `gatepost check-config` does this.
     ///
     /// # Errors
     /// [`Error::Configuration`], [`Error::Startup`].
@@ -100,20 +100,20 @@ impl Service {
     /// Listens, starts the private PostgreSQL, if that is configured, then the workers, then opens
     /// the front door. When it returns, requests are answered.
     ///
-    /// A database that is away is no error: requests get 503 until it is there. One that does not
-    /// let us in is: a wrong password, a role or a database that is not there. Not to be called
-    /// on a thread of an async runtime: everything here blocks.
+    /// A database that is away is not an error: requests get 503 until it is there. One that does
+    /// not let us in is an error: a wrong password, or a role or a database that does not exist. Do
+    /// not call this on a thread of an async runtime: everything here blocks.
     ///
     /// # Errors
     /// [`Error::Configuration`], [`Error::SchemaBehind`], and [`Error::Startup`] when the address
-    /// is taken, the certificate does not load, the private PostgreSQL does not start or belongs
-    /// to another process. What was started by then is stopped again.
+    /// is taken, the certificate does not load, the private PostgreSQL does not start or belongs to
+    /// another process. Whatever was started by then is stopped again.
     pub fn start(config: Config) -> Result<Self> {
         Self::start_with(config, Sharing::Exclusive, routes::handle)
     }
 
-    /// The same for one that may use the private PostgreSQL of another that runs already, and that
-    /// answers otherwise.
+    /// The same, with a choice of whether the private PostgreSQL of another process may be used,
+    /// and of what answers requests.
     pub(crate) fn start_with(
         config: Config,
         sharing: Sharing,
@@ -132,9 +132,10 @@ impl Service {
         if database.url.is_some() && database.data_dir.is_some() {
             log::info!("database.data_dir is not used, since database.url names a server");
         }
-        let (app, failure) = (Arc::new(app), Arc::new(Failure::default()));
+        let app = Arc::new(app);
+        let failure = Arc::new(Failure::default());
         let mut service = Self { app, parts: Parts::default(), addr, failure };
-        // Dropped on an error, which stops what runs by then.
+        // Dropped on an error, which stops whatever runs by then.
         service.run(listeners, answer)?;
         Ok(service)
     }
@@ -146,12 +147,13 @@ impl Service {
         answer: impl Fn(&App, &Request) -> Response + Send + Sync + 'static,
     ) -> Result<()> {
         let settings = self.app.config().server.clone();
-        // One that systemd passes beside a TCP socket is taken for one too.
+        // A Unix socket that systemd passes beside a TCP socket counts as TCP too.
         let hosts = Hosts::of(self.app.config(), listeners.iter().any(Listener::is_tcp));
-        let (routed, reported) = (Arc::clone(&self.app), Arc::clone(&self.failure));
+        let routed = Arc::clone(&self.app);
+        let reported = Arc::clone(&self.failure);
         let server = self.parts.server.insert(Server::start(
             settings.workers,
-            // Those that wait for a hash: a hashing thread takes up to three at once.
+            // Threads that wait for a hash: a hashing thread takes up to three hashes at once.
             settings.hashing_upstreams(),
             move |request| match hosts.admit(request) {
                 Ok(()) => answer(&routed, request),
@@ -169,7 +171,7 @@ impl Service {
         Ok(())
     }
 
-    /// Where it listens, first of all; where port 0 was asked for, with the port it got.
+    /// The first address that it listens on. If port 0 was asked for, this has the port it got.
     pub fn addr(&self) -> &Address {
         &self.addr
     }
@@ -186,12 +188,13 @@ impl Service {
     }
 
     /// Reads certificate and key again; established connections keep theirs. It also happens by
-    /// itself when the files change. Says whether there are any.
+    /// itself when the files change. Returns whether there are any.
     ///
     /// # Errors
     /// [`Error::Startup`] when the new ones do not load; the old ones stay in force.
     pub fn reload_tls(&self) -> Result<bool> {
-        let fault = |e: std::io::Error| Error::startup(format!("the certificate stays: {e}"));
+        let fault =
+            |e: std::io::Error| Error::startup(format!("the old certificate stays in use: {e}"));
         self.parts.door.as_ref().map_or(Ok(false), |door| door.reload_tls().map_err(fault))
     }
 
@@ -285,7 +288,8 @@ mod tests {
     #[test]
     fn a_failure_is_told_once_whether_somebody_listens_before_or_after() {
         for listen_first in [true, false] {
-            let (failure, (sender, receiver)) = (Failure::default(), channel());
+            let failure = Failure::default();
+            let (sender, receiver) = channel();
             let listener = move |cause| sender.send(cause).unwrap();
             if listen_first {
                 failure.listen(Box::new(listener));

@@ -1,9 +1,9 @@
 //! Sessions: log in, refresh, log out, list.
 //!
-//! A session is a row. It begins with a login and hands out access tokens, which name it, against
-//! refresh tokens, of which exactly one is good at a time. When it ends, our own API refuses its
-//! access tokens at once. Services that verify tokens alone learn of it from the list of
-//! revocations, or when the tokens expire.
+//! A session is a row. It begins with a login and issues access tokens, which name it, in exchange
+//! for refresh tokens, of which exactly one is valid at a time. When it ends, our own API refuses
+//! its access tokens at once. Services that verify tokens by themselves learn of it from the list
+//! of revocations, or when the tokens expire.
 
 pub(crate) mod api;
 mod ending;
@@ -33,9 +33,9 @@ pub use types::{Device, LoggedIn, Session};
 /// user, the sessions are the caller's own.
 ///
 /// # Errors
-/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`] for sessions of somebody
-/// else unless the caller is an admin, [`Error::NoSuchUser`]; [`Error::InvalidRequest`] for a
-/// caller without a user who names none; the faults of the database.
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`] for someone else's
+/// sessions unless the caller is an admin, [`Error::NoSuchUser`]; [`Error::InvalidRequest`] for a
+/// caller without a user who names none; database errors.
 pub fn list(
     app: &App,
     caller: &Caller,

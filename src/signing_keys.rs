@@ -1,7 +1,7 @@
-//! Signing keys, as operators and other services see them: list, rotate, encrypt anew; publish.
+//! Signing keys, as operators and other services see them: list, rotate, encrypt anew and publish.
 //!
 //! What happens by itself, and how instances agree, is in `app::keys`. These operations are the
-//! operator's: who may open the database with the service's own role may do them.
+//! operator's: anyone who can open the database with the service's own role may do them.
 
 pub(crate) mod api;
 mod reencrypt;
@@ -21,35 +21,35 @@ use crate::moment::millis;
 use crate::sessions;
 pub use reencrypt::reencrypt;
 
-/// A signing key as `gatepost signing-key list` shows one.
+/// A signing key as `gatepost signing-key list` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SigningKey {
     /// Its number, if its row has one.
     pub generation: Option<i64>,
-    /// Its name, which stands in the header of each token that it signed. Of one that is unusable
-    /// it may be any text, up to a length.
+    /// Its name, which is in the header of each token that it signed. For an unusable key it may be
+    /// any text of limited length.
     pub kid: String,
-    /// `EdDSA` or `ES256`; of one that is unusable any text.
+    /// `EdDSA` or `ES256`; for an unusable key, any text.
     pub algorithm: String,
     /// What it does now.
     pub state: SigningKeyState,
-    /// Since when it signs, or from when on it will; none where the row says no such time.
+    /// When it began or will begin to sign; `None` if the row holds no such time.
     pub signs_from: Option<Timestamp>,
-    /// How its private half lies in the database.
+    /// How its private half is stored.
     pub private: PrivateHalf,
     /// Why it is unusable.
     pub fault: Option<String>,
 }
 
-/// How the private half of a key lies in the database.
+/// How the private half of a key is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrivateHalf {
     /// Encrypted.
     Encrypted,
-    /// As it is.
+    /// Not encrypted.
     Plain,
-    /// No longer: the key only verifies.
+    /// No longer stored: the key only verifies.
     Erased,
 }
 
@@ -62,15 +62,15 @@ pub enum SigningKeyState {
     Signing,
     /// It verifies what it has signed.
     Old,
-    /// Nothing is done with it: the service has not written its row, or not as it is.
+    /// It is not used: the service did not write its row, or the row was changed since.
     Unusable,
 }
 
-/// The signing keys in the database, the oldest first, with those that are unusable. A secret of
-/// HS256 is not among them.
+/// The signing keys in the database, the oldest first, including unusable ones. An HS256 secret is
+/// not among them.
 ///
 /// # Errors
-/// The faults of the database.
+/// Database errors.
 pub fn list(app: &App) -> Result<Vec<SigningKey>> {
     let (found, judged) = app.judge_keys()?;
     let shown = |(at, row): (usize, &FoundSigningKey)| {
@@ -103,13 +103,12 @@ fn state(row: &SigningRow, rows: &KeyRows, config: &Config) -> SigningKeyState {
 }
 
 /// Makes the next signing key, and the next refresh key with it. They are published now and used
-/// after `tokens.key_publication`, when every instance and every cache knows them; the old ones
-/// are kept until what was made with them is over. Where a next key is published already, that is
-/// the one, unless its turn lies further ahead than that, since the clock was ahead when it was made.
+/// after `tokens.key_publication`, when every instance and every cache knows them; the old ones are
+/// kept until what was made with them has expired. If a next key is published already, none is
+/// made, unless its turn lies further ahead than that because the clock was ahead when it was made.
 ///
 /// # Errors
-/// [`Error::Configuration`] with HS256, whose secret is the operator's; the faults of the
-/// database.
+/// [`Error::Configuration`] with HS256, whose secret is the operator's; database errors.
 pub fn rotate(app: &App) -> Result<SigningKey> {
     let algorithm = own_algorithm(app)?;
     let database = app.database()?;
@@ -125,7 +124,7 @@ pub fn rotate(app: &App) -> Result<SigningKey> {
         let from = rows.now + millis(app.config().tokens.key_publication);
         let (signing, refresh) = new_keys(app, &rows, from)?;
         database.with_transaction(|tx| {
-            // Where somebody else was first, theirs is the next one.
+            // If another process was first, its key is the next one.
             store::insert_signing_key(tx, &signing)?;
             store::insert_refresh_key(tx, &refresh)?;
             audit.record(tx, Actor::Operator, &Event::new(Action::RotateKeys, None))
@@ -134,15 +133,15 @@ pub fn rotate(app: &App) -> Result<SigningKey> {
     newest(app, algorithm)
 }
 
-/// Replaces all keys at once, because they may be known to somebody: what was made with the old
-/// ones is refused, which ends all sessions and all access tokens. It also removes rows that the
-/// service has not written. Where there is an encryption key, no key of an earlier generation is
-/// accepted again, wherever its row comes from. Other instances follow within
-/// `tokens.tuning.key_check_interval`, other services when they fetch the keys again.
+/// Replaces all keys at once, because they may have leaked: anything made with the old ones is
+/// refused, which ends all sessions and all access tokens. It also removes rows that the service
+/// has not written. With an encryption key, no key of an earlier generation is accepted again,
+/// wherever its row comes from. Other instances follow within `tokens.tuning.key_check_interval`,
+/// other services when they fetch the keys again.
 ///
 /// # Errors
-/// As [`rotate`]; [`Error::Conflict`] when somebody else made a key meanwhile;
-/// [`Error::Startup`] when the encryption key is not the one of this database.
+/// As [`rotate`]; [`Error::Conflict`] when another process made a key meanwhile; [`Error::Startup`]
+/// when the encryption key is not this database's.
 pub fn replace(app: &App) -> Result<SigningKey> {
     let algorithm = own_algorithm(app)?;
     replace_all(app, 0, &Event::new(Action::ReplaceKeys, None))?;
@@ -153,7 +152,7 @@ pub fn replace(app: &App) -> Result<SigningKey> {
 /// the old ones. With HS256 there is no signing key of ours to be made.
 ///
 /// # Errors
-/// As [`replace`], but for HS256.
+/// As [`replace`], except for HS256.
 pub(crate) fn replace_all(app: &App, least: i64, event: &Event<'_>) -> Result<()> {
     let (found, judged) = app.judge_keys()?;
     judged.are_ours()?;
@@ -191,9 +190,9 @@ pub(crate) fn replace_all(app: &App, least: i64, event: &Event<'_>) -> Result<()
 /// How far a generation that was taken from the clock of another machine may be ahead of ours.
 const AHEAD: i64 = 86_400_000;
 
-/// The rows, with floors above every generation that any row has and that may be one: a row that
-/// does not count today may under another encryption key. One that is far ahead of the clock was
-/// planted, and a floor above it, which nobody can lower, could leave no number for the keys to come.
+/// The rows, with floors above every plausible generation of any row, since a row that does not
+/// count today may count under another encryption key. A generation far ahead of the clock was
+/// planted. A floor above it, which nobody can lower, could leave no number for the keys to come.
 fn above_all(judged: Judged, found: &store::FoundKeys) -> KeyRows {
     let latest = judged.rows.now.saturating_add(AHEAD);
     let above = |floor: i64, generations: &mut dyn Iterator<Item = i64>| {

@@ -1,6 +1,6 @@
-//! Access tokens: JWTs (RFC 7519) that say who somebody is, signed so that others can check it.
+//! Access tokens: JWTs (RFC 7519) that say who a user is, signed so that others can check it.
 //!
-//! A token's claims are information. What its bearer may do, our own API asks the user's row.
+//! A token's claims are information. Our own API asks the user's row what the bearer may do.
 
 mod claims;
 pub(crate) mod encryption;
@@ -42,12 +42,12 @@ pub(crate) struct Issued {
 #[derive(Clone, Debug)]
 pub(crate) struct Scheduled {
     pub(crate) key: Key,
-    /// From when on it signs: milliseconds since 1970-01-01 UTC by the database's clock.
+    /// When it begins to sign: milliseconds since 1970-01-01 UTC by the database's clock.
     pub(crate) signs_from: i64,
 }
 
-/// The time by the database's clock, which all instances share: what it said once, and how long
-/// ago that was.
+/// The time by the database's clock, which all instances share: what the clock said once, and how
+/// long ago that was.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     pub(crate) said: i64,
@@ -62,11 +62,11 @@ impl Clock {
 }
 
 /// The keys of one moment: those that verify, and which of them signs when. They never change;
-/// other keys are another `Keys`, which remembers no token that these have verified.
+/// other keys are another `Keys`, which does not remember tokens that these have verified.
 pub(crate) struct Keys {
     issuer: String,
     lifetime: Duration,
-    /// What a key of the configured algorithm calls itself.
+    /// The configured algorithm.
     own: Algorithm,
     keys: Vec<Scheduled>,
     clock: Clock,
@@ -96,7 +96,7 @@ impl Keys {
         }
     }
 
-    /// Whether these are the same keys with the same turns, and their clock is right: ours stands
+    /// Whether these are the same keys with the same turns, and their clock is right: it stands
     /// still while a machine sleeps.
     pub(crate) fn are(&self, others: &[Scheduled], clock: Clock) -> bool {
         if self.clock.now().abs_diff(clock.now()) > 1_000 {
@@ -106,11 +106,11 @@ impl Keys {
         self.keys.iter().map(outline).eq(others.iter().map(outline))
     }
 
-    /// The key that signs now: the latest of the configured algorithm whose turn has come; while
+    /// The key that signs now: the latest of the configured algorithm whose turn has come or, while
     /// the first of that is only published, the latest of another.
     ///
     /// # Errors
-    /// [`Error::Internal`] when there is none, which would be a fault of ours.
+    /// [`Error::Internal`] when there is none, which would be a bug.
     pub(crate) fn signer(&self) -> Result<&Key> {
         let now = self.clock.now();
         let able = || self.keys.iter().filter(|it| it.key.signs.is_some());
@@ -118,21 +118,21 @@ impl Keys {
         let is_own = |it: &&Scheduled| it.key.algorithm == self.own;
         let latest = due().filter(is_own).max_by_key(|it| it.signs_from);
         let other = || due().max_by_key(|it| it.signs_from);
-        // The oldest, as they are sorted: one that was made since is published first.
+        // The oldest, since they are sorted. A later one is published first.
         let first = || able().find(is_own).or_else(|| able().next());
         let key = latest.or_else(other).or_else(first).map(|it| &it.key);
         key.ok_or_else(|| Error::Internal("there is no key that can sign".to_owned()))
     }
 
-    /// The public keys, for others; also those whose turn is yet to come.
+    /// The public keys, for others, including those whose turn is yet to come.
     pub(crate) fn published(&self) -> impl Iterator<Item = Jwk> {
         self.keys.iter().filter_map(|it| it.key.jwk())
     }
 
-    /// Issues an access token of a session, which has so much time left.
+    /// Issues an access token of a session that has this much time left.
     ///
     /// # Errors
-    /// [`Error::Internal`] when it cannot be signed, which would be a fault of ours.
+    /// [`Error::Internal`] when it cannot be signed, which would be a bug.
     pub(crate) fn issue(
         &self,
         subject: Subject,
@@ -160,18 +160,18 @@ impl Keys {
     /// another.
     ///
     /// # Errors
-    /// [`Error::Internal`] when it cannot be signed, which would be a fault of ours.
+    /// [`Error::Internal`] when it cannot be signed, which would be a bug.
     pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String> {
         sign(self.signer()?, typ, claims)
     }
 
-    /// Checks signature, key, algorithm, issuer and end of a token, without any leeway.
+    /// Checks signature, key, algorithm, issuer and expiry of a token, without any leeway.
     ///
     /// # Errors
     /// [`Error::TokenInvalid`], whatever is wrong with it.
     pub(crate) fn verify(&self, token: &str) -> Result<Claims> {
         let claims = self.verified.get(token, || self.check(token))?;
-        // RFC 7519, 4.1.4: not "on or after" its end. The library lets the second itself pass.
+        // RFC 7519, 4.1.4: not "on or after" its expiry. The library lets the second itself pass.
         if claims.exp <= now() { Err(Error::TokenInvalid) } else { Ok(claims) }
     }
 
@@ -190,7 +190,7 @@ impl Keys {
         if !claims::is_utf8(token) {
             return Err(Error::TokenInvalid);
         }
-        // The key says which algorithm it is for. The token's word is compared with that.
+        // The key says which algorithm it is for. What the token says is compared with that.
         let mut validation = Validation::new(key.algorithm);
         validation.leeway = 0;
         validation.set_issuer(&[&self.issuer]);

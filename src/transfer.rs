@@ -1,12 +1,12 @@
-//! Coming and going: users from another service with the hashes of their passwords, and back out.
+//! Importing users from another service with the hashes of their passwords, and exporting them.
 //!
-//! Both are for operators, who have hashes in hand: no caller is asked for a right, and nothing
-//! here is reached over HTTP. Users are taken and written as NDJSON, an object a line, a batch at a
-//! time, so that memory does not grow with their number.
+//! Both are for operators, who handle hashes: no caller needs a right, and nothing here is reached
+//! over HTTP. Users are read and written as NDJSON, an object a line, a batch at a time, so that
+//! memory does not grow with their number.
 //!
-//! Whether a login is there already is for the constraint to say. So an import that was cut off is
-//! simply run again: what is there as its line says is passed over, and nothing that is there is
-//! ever changed.
+//! The constraint decides whether a login exists already. So an import that was cut off is simply
+//! run again: users that exist as their lines say are skipped, and no existing user is ever
+//! changed.
 
 mod export;
 mod import;

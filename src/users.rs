@@ -28,10 +28,10 @@ pub use types::User;
 /// Registers a user.
 ///
 /// # Errors
-/// [`Error::WeakPassword`]; [`Error::LoginTaken`], also for all but one of those who register the
-/// same login at once. With `access.registration = "admin"`: [`Error::TokenMissing`],
-/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`]. Where anyone may register:
-/// [`Error::TooManyAttempts`]. The faults of the database.
+/// [`Error::WeakPassword`]; [`Error::LoginTaken`], also for all but one of several callers who
+/// register the same login at once. With `access.registration = "admin"`: [`Error::TokenMissing`],
+/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`]. If anyone may register:
+/// [`Error::TooManyAttempts`]. Database errors.
 pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) -> Result<User> {
     let admins_only = app.config().access.registration == Registration::Admin;
     if admins_only {
@@ -42,7 +42,8 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
     if by_oneself {
         limits::registration(app)?;
     }
-    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app)?);
+    let counters = limits::of_login(app, login)?;
+    let audit = Writer::new(app)?;
     let database = app.database()?;
     let hash = app.hash(password)?.to_string();
     database.with_transaction(|tx| {
@@ -81,11 +82,11 @@ pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
     })
 }
 
-/// Makes a user an admin, or takes that away. It takes effect on the user's next request.
+/// Makes a user an admin or an ordinary user. It takes effect on the user's next request.
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],
-/// [`Error::NoSuchUser`], [`Error::LastAdmin`]; the faults of the database.
+/// [`Error::NoSuchUser`], [`Error::LastAdmin`]; database errors.
 pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<User> {
     let audit = Writer::new(app)?;
     let detail = if admin { "admin" } else { "no admin" };
@@ -99,7 +100,7 @@ pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<
         }
         let user = store::set_admin(tx, id, admin)?.ok_or(Error::NoSuchUser)?;
         if !admin {
-            // The claim in their tokens says more than is true now.
+            // The user's tokens claim more than is true now.
             sessions::revoke_tokens(tx, id)?;
         }
         audit.record(tx, actor, &Event::new(Action::SetAdmin, Some(id)).with_detail(detail))?;
@@ -111,7 +112,7 @@ pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<
 ///
 /// # Errors
 /// [`Error::WeakPassword`], [`Error::LoginTaken`], [`Error::TokenMissing`],
-/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`]; the faults of the database.
+/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`]; database errors.
 pub fn register_admin(
     app: &App,
     caller: &Caller,

@@ -1,11 +1,11 @@
-//! Who does something, once it is known.
+//! Who acts, once that is known.
 
-/// Who does something, as the audit log names them.
+/// Who acts, as the audit log names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Actor {
     /// The operator, or a program that embeds us.
     Operator,
-    /// Somebody who showed neither a token nor a key.
+    /// A caller who showed neither a token nor a key.
     Anonymous,
     /// The user of this number.
     User(i64),

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::http::Request;
 
 impl Caller {
-    /// Who sent a request. In open mode no token is asked for, and none is looked at.
+    /// Who sent a request. In open mode no token is required, and none is read.
     pub(crate) fn of(app: &App, request: &Request) -> Result<Self> {
         match app.config().access.mode {
             AccessMode::Open => Ok(Self::Trusted),
@@ -16,8 +16,8 @@ impl Caller {
         }
     }
 
-    /// Who sent a request as OAuth's clients do: with a name and a secret, which is the API key. The
-    /// key alone says whose it is, so the name may be any.
+    /// Who sent a request as OAuth's clients do: with a name and a secret, which is the API key.
+    /// The key alone identifies the caller, so any name will do.
     pub(crate) fn of_client(app: &App, request: &Request) -> Result<Self> {
         if app.config().access.mode == AccessMode::Open {
             return Ok(Self::Trusted);
@@ -30,7 +30,7 @@ impl Caller {
         }
     }
 
-    /// Who sent a request that is about its own token, in open mode too.
+    /// Who sent a request about its own token. In open mode, too, the token is read.
     pub(crate) fn with_token(app: &App, request: &Request) -> Result<Self> {
         match request.bearer_token()? {
             Some(token) => Self::bearer(app, token),

@@ -1,4 +1,4 @@
-//! API keys as callers show them: their form, and the SQL that finds out what one allows.
+//! API keys as callers show them: their form, and the SQL that looks up what a key allows.
 
 use super::scope::Scopes;
 use crate::error::{Error, Result};
@@ -8,21 +8,22 @@ use postgres::{Client, GenericClient, Transaction};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// What every key begins with. No JWT does.
+/// What every key begins with, and no JWT.
 const PREFIX: &str = "gp_";
 
-/// Random characters of a key: 43 of 62 kinds hold 256 bits.
+/// Random characters in a key: 43 from an alphabet of 62 hold 256 bits.
 const RANDOM: usize = 43;
 
-/// Characters of the checksum: 6 of 62 kinds hold 32 bits.
+/// Characters in the checksum: 6 from an alphabet of 62 hold 32 bits.
 const CHECKSUM: usize = 6;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A new key: `gp_`, 43 random letters and digits, and 6 that are a checksum of those before them.
-/// `gp_[0-9A-Za-z]{49}` finds one in a text, and the checksum tells it from what only looks like one.
+/// `gp_[0-9A-Za-z]{49}` finds one in a text, and the checksum tells it from a text that only looks
+/// like one.
 pub(crate) fn generate() -> Secret {
-    // In one piece from the start: growing would leave copies behind.
+    // Allocated whole: growing would leave copies behind.
     let mut text = String::with_capacity(PREFIX.len() + RANDOM + CHECKSUM);
     text.push_str(PREFIX);
     for _ in 0..RANDOM {
@@ -53,8 +54,8 @@ fn letter(digit: u32) -> char {
 ///
 /// A plain SHA-256: unlike a password, a key has 256 random bits, so a slow hash would protect
 /// nothing and cost every request its time. It is found by an index over the hashes. The time of
-/// that search tells something about them, but leads nobody to a key, since a caller cannot choose
-/// the hash of what it presents.
+/// that search reveals something about the hashes, but leads nobody to a key, since a caller cannot
+/// choose the hash of what it presents.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PresentedApiKey([u8; 32]);
 
@@ -64,7 +65,7 @@ impl PresentedApiKey {
         text.starts_with(PREFIX)
     }
 
-    /// Takes a key from outside.
+    /// Parses a key that a caller has shown.
     ///
     /// # Errors
     /// [`Error::ApiKeyInvalid`] when it does not have the form of one, or the checksum is wrong.
@@ -92,7 +93,7 @@ impl fmt::Debug for PresentedApiKey {
 /// The id of a key, if there is such a key that is not revoked.
 ///
 /// # Errors
-/// The faults of the database.
+/// Database errors.
 pub(crate) fn id_of(conn: &mut impl GenericClient, key: PresentedApiKey) -> Result<Option<i64>> {
     Ok(find(conn, key)?.map(|found| found.id))
 }
@@ -100,15 +101,14 @@ pub(crate) fn id_of(conn: &mut impl GenericClient, key: PresentedApiKey) -> Resu
 /// The number of a key, and what it allows.
 ///
 /// # Errors
-/// [`Error::ApiKeyInvalid`] when there is no such key, or it is revoked; the faults of the
-/// database.
+/// [`Error::ApiKeyInvalid`] when there is no such key, or it is revoked; database errors.
 pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<(i64, Scopes)> {
     let found = find(conn, key)?.ok_or(Error::ApiKeyInvalid)?;
     record_use(conn, found)
 }
 
-/// The same in a transaction that changes something: it stays so until that ends. A change that
-/// fails takes the record of its use back with it.
+/// The same in a transaction that changes something: the answer holds until it ends. A change that
+/// fails also undoes the record of this use.
 ///
 /// # Errors
 /// As [`scopes`].
@@ -121,12 +121,12 @@ pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Res
 struct FoundApiKey {
     id: i64,
     scopes: Scopes,
-    /// Whether the last use on record is long enough ago to write down another.
+    /// Whether the last recorded use is long enough ago to record another.
     unrecorded: bool,
 }
 
-/// The SQL of whether the last use on record is a minute or more away: behind, or ahead where the clock
-/// was set back.
+/// SQL for whether the last recorded use is a minute or more away: in the past, or in the future if
+/// the clock was set back.
 macro_rules! unrecorded {
     () => {
         "last_used_at IS NULL OR last_used_at < now() - interval '1 minute'
@@ -151,8 +151,8 @@ fn find(conn: &mut impl GenericClient, key: PresentedApiKey) -> Result<Option<Fo
     found(conn, find!(""), key)
 }
 
-/// The same, and it stays so until the transaction ends. Requests that use the key at the same time
-/// do not wait for each other; only its revocation waits.
+/// The same, and the answer holds until the transaction ends. Requests that use the key at the same
+/// time do not wait for each other; only its revocation waits.
 fn lock(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Option<FoundApiKey>> {
     found(tx, find!("FOR KEY SHARE"), key)
 }
@@ -170,9 +170,8 @@ fn found(
     }))
 }
 
-/// Writes down that the key was used, once a minute at most. Where another request is doing so
-/// at this moment, nothing is written and nothing waits. Returns the key's number and its
-/// scopes.
+/// Records that the key was used, at most once a minute. If another request is doing so at this
+/// moment, nothing is written and nothing waits. Returns the key's number and its scopes.
 fn record_use(conn: &mut impl GenericClient, found: FoundApiKey) -> Result<(i64, Scopes)> {
     if found.unrecorded {
         let sql = concat!(

@@ -12,18 +12,18 @@ pub enum Scope {
     /// `users:write`: to change and delete users who are not admins. Anyone who sets an admin's
     /// password can act as that admin, which a key never may.
     UsersWrite,
-    /// `register`: to register users where that is for admins.
+    /// `register`: to register users where only admins may.
     Register,
-    /// `introspect`: to ask what a token is worth.
+    /// `introspect`: to ask whether a token is valid.
     Introspect,
 }
 
 impl Scope {
-    /// All of them.
+    /// All scopes.
     pub const ALL: [Self; 4] =
         [Self::UsersRead, Self::UsersWrite, Self::Register, Self::Introspect];
 
-    /// Its word.
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::UsersRead => "users:read",
@@ -46,7 +46,7 @@ impl Scopes {
     /// Parses words separated by commas.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] for no word, or one that is not a scope.
+    /// [`Error::InvalidRequest`] if there is no word, or one is not a scope.
     pub fn parse(words: &str) -> Result<Self> {
         let mut scopes = Vec::new();
         for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {

@@ -1,4 +1,4 @@
-//! What the rows that a token points to say of its bearer, and the SQL that asks them.
+//! What the rows that a token points to say about its bearer, and the SQL that reads them.
 
 use crate::error::Result;
 use crate::tokens::{Claims, SessionRef};
@@ -27,14 +27,14 @@ pub(crate) struct CallerStanding {
     pub(crate) live: bool,
 }
 
-/// The SQL of whether the account in a row `u` is neither locked nor over.
+/// SQL for whether the account in a row `u` is neither locked nor expired.
 macro_rules! active {
     () => {
         "NOT u.locked AND coalesce(u.expires_at > now(), true)"
     };
 }
 
-/// The SQL of whether a session lives, in rows of this name if there is one.
+/// SQL for whether a session is live, in rows of this name if one is given.
 macro_rules! session_lives {
     () => {
         "ended_at IS NULL AND expires_at > now()"
@@ -44,8 +44,8 @@ macro_rules! session_lives {
     };
 }
 
-/// The SQL of [`CallerStanding::live`]: of the user in a row `u`, and of the session whose id and identity
-/// these parameters are.
+/// SQL for [`CallerStanding::live`], for the user in a row `u` and the session with the id and
+/// identity in these parameters.
 macro_rules! live {
     ($session:literal, $identity:literal) => {
         concat!(
@@ -65,7 +65,7 @@ macro_rules! live {
 
 pub(crate) use {active, live, session_lives};
 
-/// Locks users until the transaction ends, in the order of their ids. What was read before must be
+/// Locks users until the transaction ends, in the order of their ids. Anything read before must be
 /// read again, since this may have waited.
 pub(super) fn lock(tx: &mut Transaction<'_>, ids: &[Option<i64>]) -> Result<()> {
     let sql = "SELECT FROM gatepost.users WHERE id = ANY($1) ORDER BY id FOR UPDATE";
@@ -83,7 +83,8 @@ pub(super) fn read(
         live!("$2", "$3"),
         " FROM gatepost.users u WHERE u.id = $1"
     );
-    let (session, identity) = (rows.session.id(), rows.session.identity().as_slice());
+    let session = rows.session.id();
+    let identity = rows.session.identity().as_slice();
     let row = conn.query_typed_opt(
         sql,
         &[(&rows.user, Type::INT8), (&session, Type::INT8), (&identity, Type::BYTEA)],

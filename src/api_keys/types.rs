@@ -1,10 +1,10 @@
-//! An API key as this slice shows one, its name, and how one is named.
+//! An API key as this slice shows it, its name, and how a key is referred to.
 
 use crate::access::Scopes;
 use crate::domain::Timestamp;
 use crate::error::{Error, Result};
 
-/// Most characters of a name.
+/// Maximum characters in a name.
 const MAX_NAME: usize = 64;
 
 /// A name that tells an operator which program has the key.
@@ -12,11 +12,11 @@ const MAX_NAME: usize = 64;
 pub struct ApiKeyName(String);
 
 impl ApiKeyName {
-    /// Takes a name in.
+    /// Parses a name.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] unless it is a letter and up to 63 letters, digits, dots, hyphens
-    /// and underscores (of ASCII: it stands in listings and in commands).
+    /// and underscores (ASCII only, since it appears in listings and commands).
     pub fn parse(text: &str) -> Result<Self> {
         let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
         let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
@@ -43,7 +43,7 @@ pub enum ApiKeyRef {
 }
 
 impl ApiKeyRef {
-    /// Takes a name or a number in; no name begins with a digit.
+    /// Parses a name or a number. No name begins with a digit.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when it is neither.
@@ -55,7 +55,7 @@ impl ApiKeyRef {
     }
 }
 
-/// What is known of a key. The key itself is not.
+/// What is known of a key. The key itself is not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApiKey {

@@ -1,21 +1,20 @@
-//! What an instance keeps in mind of the list of revocations, so that what anyone may ask for costs
-//! the same however many ask: where the parts of the list begin, and those that were made a moment
-//! ago.
+//! What an instance remembers of the list of revocations: where its parts begin, and the parts made
+//! a moment ago. Anyone may ask for the list, and this keeps the cost the same however many ask.
 //!
-//! **Parts.** The list is divided at starts, one behind every thousandth entry. Any position is
-//! answered with the part that it lies in, from the part's start on, so who invents positions gets
-//! no more different answers than there are parts. Only the last part, where those who follow the
-//! list are, is given out in pieces too: from as many entries before its end as were asked for, or
-//! up to a quarter more. That makes some forty, and what is sent twice changes nothing.
+//! **Parts.** The list is divided at starts, one after every thousandth entry. A position is
+//! answered with the part that it lies in, from the part's start on, so inventing positions yields
+//! no more different answers than there are parts. Only the last part, which clients that follow
+//! the list read, is given out in pieces too: as many of its last entries as were asked for, or up
+//! to a quarter more. That makes some forty pieces. An entry that is sent twice changes nothing.
 //!
-//! **Once a second.** Each is read, ordered and signed at most once in [`FRESH`], by one thread.
-//! Others who ask meanwhile get what was there, if it is not older than [`STALE`], or wait for that
-//! thread; and where it failed, they fail with it.
+//! **Once a second.** Each part is read, ordered and signed at most once in [`FRESH`], by one
+//! thread. Others who ask meanwhile get the previous one, if it is not older than [`STALE`], or
+//! wait for that thread. If it fails, they fail with it.
 //!
-//! **Bounds.** Of all parts but the last, [`MADE`] are made a second; who asks for one more comes
-//! back later. So they are never refused while fewer than 64,000 sessions were revoked in the time
-//! that the list looks back, and those who follow the list are never refused at all. At 40 to 110
-//! kB each, they fill 7 MB then, and some 100 kB as a rule.
+//! **Bounds.** At most [`MADE`] parts besides the last are made a second; anyone who asks for one
+//! more must come back later. So nobody is refused while fewer than 64,000 sessions were revoked in
+//! the time that the list looks back, and clients that follow the list are never refused at all. At
+//! 40 to 110 kB each, the parts fill 7 MB then, and some 100 kB as a rule.
 
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +22,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-/// Behind a moment, and behind a session that was revoked in it.
+/// After a moment, and after a session that was revoked in it.
 pub(crate) type Position = (i64, i64);
 
 const BEGINNING: Position = (0, 0);
@@ -31,13 +30,13 @@ const BEGINNING: Position = (0, 0);
 /// How long a part is given out.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// How long it is while the next one is being made.
+/// How long it is given out while the next one is being made.
 const STALE: Duration = Duration::from_secs(2);
 
 /// Parts made a second, besides the last one: some 100 ms of a core.
 const MADE: usize = 64;
 
-/// Bytes beyond which a part is forgotten as soon as it is not fresh.
+/// Bytes in all beyond which a part is forgotten as soon as it is not fresh.
 const ROOM: usize = 4 << 20;
 
 /// A part as it is sent.
@@ -53,14 +52,14 @@ pub(crate) struct Part {
 #[derive(Default)]
 pub(crate) struct Board {
     state: Mutex<State>,
-    /// Locked by the thread that makes something.
+    /// Locked by the thread that makes a part.
     making: Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
     starts: BTreeSet<Position>,
-    /// The entries of the last part, and when they were looked at.
+    /// The entries of the last part, and when they were read.
     last: Vec<Position>,
     surveyed: Option<Instant>,
     made: BTreeMap<Position, (Instant, Arc<Part>)>,
@@ -100,7 +99,7 @@ impl Board {
     /// on one thread at a time.
     ///
     /// # Errors
-    /// What `make` says.
+    /// Those of `make`.
     pub(crate) fn part(
         &self,
         from: Position,
@@ -144,15 +143,15 @@ impl Board {
         self.state().find(from, FRESH, kid)
     }
 
-    /// Where the last part begins, if its entries are to be looked at again.
+    /// Where the last part begins, if its entries are due to be read again.
     pub(crate) fn survey_is_due(&self) -> Option<Position> {
         let state = self.state();
         let recent = state.surveyed.is_some_and(|at| at.elapsed() < FRESH);
         (!recent).then(|| state.last_start())
     }
 
-    /// Takes in the entries behind the start of the last part, and where the list begins by now.
-    /// Returns where to look on if there are more of them than a part holds.
+    /// Takes the entries after the start of the last part, and where the list begins by now.
+    /// Returns where to continue if there are more than a part holds.
     pub(crate) fn survey(
         &self,
         mut entries: Vec<Position>,
@@ -178,7 +177,7 @@ impl Board {
         (start, state.starts.range((Excluded(start), Unbounded)).next().copied())
     }
 
-    /// Says that a part was longer than it may be, and ends here.
+    /// Records that a part was too long and ends here.
     pub(crate) fn divide(&self, at: Position) {
         self.state().starts.insert(at);
     }
@@ -195,7 +194,7 @@ impl Board {
         if start < last && others >= MADE { Err(Error::TooManyAttempts(FRESH)) } else { Ok(()) }
     }
 
-    /// Keeps a part whose reading began then.
+    /// Keeps a part whose reading began at this time.
     pub(crate) fn keep(&self, start: Position, at: Instant, part: &Arc<Part>) {
         let mut state = self.state();
         state.made.insert(start, (at, Arc::clone(part)));
@@ -206,100 +205,4 @@ impl Board {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn part(kid: &str) -> Arc<Part> {
-        Arc::new(Part { body: String::new(), etag: String::new(), kid: kid.to_owned() })
-    }
-
-    fn board(entries: i64) -> Board {
-        let board = Board::default();
-        board.survey((1..=entries).map(|n| (n, 7)).collect(), 1000, 0);
-        board
-    }
-
-    #[test]
-    fn whoever_invents_positions_gets_few_different_answers() {
-        let board = board(1000);
-        let starts: BTreeSet<_> = (0..100_000).map(|n| board.bounds((n / 50, n % 50)).0).collect();
-        assert!(starts.len() <= 40, "{}", starts.len());
-        assert_eq!(starts.first(), Some(&BEGINNING));
-    }
-
-    #[test]
-    fn an_answer_begins_where_was_asked_for_or_a_little_before() {
-        for entries in [0, 1, 2, 9, 100, 1000] {
-            let board = board(entries);
-            for asked in 0..=entries + 1 {
-                let (start, end) = board.bounds((asked, 7));
-                let (wanted, sent) = ((entries - asked).max(0), entries - start.0);
-                assert_eq!(end, None);
-                assert!(sent >= wanted && sent <= wanted + wanted / 4, "{wanted} {sent}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_long_list_is_divided_and_each_step_goes_forward() {
-        let board = Board::default();
-        let all: Vec<Position> = (1..=2500).map(|n| (n, 7)).collect();
-        let mut from = Some(BEGINNING);
-        while let Some(start) = from {
-            let behind = all.iter().filter(|entry| **entry > start).take(1001).copied();
-            from = board.survey(behind.collect(), 1000, 0);
-        }
-        assert_eq!(board.bounds((0, 0)), (BEGINNING, Some((1000, 7))));
-        assert_eq!(board.bounds((999, 7)), (BEGINNING, Some((1000, 7))));
-        assert_eq!(board.bounds((1000, 7)), ((1000, 7), Some((2000, 7))));
-        assert_eq!(board.bounds((2500, 7)), ((2500, 7), None));
-        // What the list no longer holds is no start any more.
-        board.survey(Vec::new(), 1000, 1500);
-        assert_eq!(board.bounds((1000, 7)), (BEGINNING, Some((2000, 7))));
-    }
-
-    #[test]
-    fn a_part_is_made_once_and_again_for_another_key() {
-        let board = Board::default();
-        let get = |kid: &str| {
-            let mut made = false;
-            let make = || {
-                made = true;
-                let part = part(kid);
-                board.keep(BEGINNING, Instant::now(), &part);
-                Ok(part)
-            };
-            board.part((5, 5), kid, make).unwrap();
-            made
-        };
-        assert_eq!((get("a"), get("a"), get("b"), get("b")), (true, false, true, false));
-    }
-
-    #[test]
-    fn who_waited_for_a_failure_does_not_try_again_and_who_comes_later_does() {
-        let (board, away) = (Board::default(), Error::Unavailable("away".to_owned()));
-        let get = || board.part((0, 0), "a", || Ok(part("a"))).map(drop);
-        let later = Instant::now() + Duration::from_secs(3_600);
-        board.state().failed = Some((later, away.clone()));
-        assert_eq!(get(), Err(away.clone()));
-        board.state().failed = Some((Instant::now(), away.clone()));
-        assert_eq!(get(), Ok(()));
-        // Failures are kept, refusals are not.
-        let refuse = || Err(Error::TooManyAttempts(FRESH));
-        assert_eq!(board.part((0, 0), "a", refuse).map(drop), Err(Error::TooManyAttempts(FRESH)));
-        assert!(board.state().failed.as_ref().is_some_and(|(_, error)| *error == away));
-    }
-
-    #[test]
-    fn of_a_very_long_list_so_many_parts_a_second_are_made_and_the_last_one_always() {
-        let board = Board::default();
-        (1..=200).for_each(|n| board.divide((n * 1000, 7)));
-        let starts = |n: i64| board.bounds((n * 1000, 7)).0;
-        for n in 1..=64 {
-            board.admit(starts(n)).unwrap();
-            board.keep(starts(n), Instant::now(), &part("a"));
-        }
-        assert_eq!(board.admit(starts(65)), Err(Error::TooManyAttempts(FRESH)));
-        assert_eq!(board.admit(starts(200)), Ok(()));
-    }
-}
+mod tests;

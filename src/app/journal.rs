@@ -1,8 +1,8 @@
-//! What an instance keeps in mind of the audit log between requests: whether rows wait to be
-//! sealed, and what was counted instead of written.
+//! What an instance remembers of the audit log between requests: whether rows wait to be sealed,
+//! and what was counted instead of written.
 //!
-//! A flood of failures must not fill the disk, so only so many a minute get a row of their own;
-//! the number of the others gets one.
+//! A flood of failures must not fill the disk, so only a limited number a minute get a row each.
+//! The number of the others gets one row.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,20 +10,20 @@ use std::time::{Duration, Instant};
 /// The time for which failures are counted together.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// For so long after a row was begun it may turn up: far longer than its transaction takes.
+/// How long after a row was begun it may turn up: far longer than its transaction takes.
 const TURNS_UP: Duration = Duration::from_secs(5);
 
-/// What is counted. Failures share one quota of rows: with two, one that is used up would make the
-/// time of a failure tell whether somebody has the login.
+/// What is counted. Failures share one quota of rows: with two, once one was used up, the time of a
+/// failure would tell whether the login exists.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Counted {
     /// A wrong password of a user.
     OfUser,
-    /// A login that nobody has.
+    /// An unknown login.
     OfNobody,
     /// The right password of a user who is locked.
     OfLocked,
-    /// The right password of a user whose account is over.
+    /// The right password of a user whose account has expired.
     OfExpired,
     /// An attempt that was refused untried.
     Refused,
@@ -43,7 +43,7 @@ pub(crate) struct Unwritten {
 pub(crate) struct Journal(Mutex<State>);
 
 struct State {
-    /// Of the minute that is counted, if anything was.
+    /// When the minute that is being counted began, if anything was counted.
     began: Option<Instant>,
     written: u32,
     unwritten: Unwritten,
@@ -61,7 +61,7 @@ impl Journal {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this one gets a row of its own: the first so many failures in a minute do.
+    /// Whether this one gets a row of its own: the first `most` failures in a minute do.
     pub(crate) fn is_written(&self, what: Counted, most: u32) -> bool {
         let mut state = self.state();
         state.began.get_or_insert_with(Instant::now);
@@ -80,11 +80,12 @@ impl Journal {
         false
     }
 
-    /// What was counted in the last minute, once it is over or `now`, if there was anything.
+    /// What was counted in the last minute, if anything, once it has ended or `now` is set.
     pub(crate) fn take(&self, now: bool) -> Option<Unwritten> {
         let mut state = self.state();
         state.began.filter(|began| now || began.elapsed() >= MINUTE)?;
-        (state.began, state.written) = (None, 0);
+        state.began = None;
+        state.written = 0;
         let taken = std::mem::take(&mut state.unwritten);
         (taken != Unwritten::default()).then_some(taken)
     }

@@ -1,10 +1,11 @@
 //! Keyed hashes: what stands for a login or a network where neither may be readable.
 //!
-//! One secret is behind all of them, each purpose deriving a key of its own from it. It is made
-//! once and kept in the database, encrypted as the signing keys are. Where there is an encryption key
-//! and the secret is not encrypted with it, nothing goes on and none is made anew: whoever put it there
-//! could write an audit log of their own. Without `encryption.key` it protects a list that is seen alone, such as a log or an export; who
-//! has a copy of the whole database has that secret too, and can try logins against the hashes.
+//! One secret is behind all of them, and each purpose derives a key of its own from it. It is made
+//! once and kept in the database, encrypted as the signing keys are. If there is an encryption key
+//! and the secret is not encrypted with it, nothing goes on and no new one is made: anyone who put
+//! it there could write an audit log of their own. Without `encryption.key` the secret protects a
+//! list that is seen alone, such as a log or an export. Anyone with a copy of the whole database
+//! has the secret too, and can try logins against the hashes.
 
 use crate::db::Database;
 use crate::error::{Error, Result};
@@ -28,7 +29,7 @@ impl HashKey {
         Self(Hmac::new_from_slice(secret).expect("HMAC takes keys of any length"))
     }
 
-    /// The hash of these parts, each of which is told from the next.
+    /// The hash of these parts. It depends on where each part ends.
     pub(crate) fn hash(&self, parts: &[&[u8]]) -> [u8; BYTES] {
         let mut mac = self.0.clone();
         for part in parts {
@@ -52,7 +53,7 @@ impl Root {
     /// Reads the secret, which is made the first time.
     ///
     /// # Errors
-    /// The faults of the database; [`Error::Startup`] when it is encrypted with an encryption key
+    /// Database errors; [`Error::Startup`] when it is encrypted with an encryption key
     /// that is not configured, or not protected by the one that is.
     pub(super) fn load(database: &Database, encryption: &EncryptionKeys) -> Result<Self> {
         let stored = match database.read(|conn| find(&mut **conn))? {
@@ -83,7 +84,7 @@ impl Root {
 /// What the encrypted secret is bound to.
 pub(crate) const PLACE: &str = "root secret";
 
-/// That the encryption key is not the one of this database.
+/// The error for an encryption key that is not this database's.
 pub(crate) fn encrypted_otherwise(name: &str) -> Error {
     Error::Startup(format!(
         "encryption.key: the database holds keys that are encrypted with another encryption key \
@@ -91,7 +92,8 @@ pub(crate) fn encrypted_otherwise(name: &str) -> Error {
     ))
 }
 
-/// That the secret was changed. There is no other cure: another secret would not fit the log.
+/// The error for a secret that was changed. There is no other cure: another secret would not fit
+/// the log.
 pub(crate) fn broken() -> Error {
     Error::startup(
         "the root secret in the database is not as the service wrote it; restore the row 'root' of \
@@ -102,7 +104,7 @@ pub(crate) fn broken() -> Error {
 fn find(conn: &mut impl GenericClient) -> Result<Option<Encrypted>> {
     let sql = "SELECT secret, sealed_with FROM gatepost.server_secrets WHERE name = 'root'";
     let row = conn.query_typed_opt(sql, &[])?;
-    // A secret that is NULL is one that does not open.
+    // A secret that is NULL counts as one that cannot be decrypted.
     let encrypted = |row: &postgres::Row| Encrypted {
         bytes: row.try_get::<_, Option<Vec<u8>>>(0).ok().flatten().unwrap_or_default(),
         with: row.try_get(1).ok().flatten(),
@@ -110,7 +112,7 @@ fn find(conn: &mut impl GenericClient) -> Result<Option<Encrypted>> {
     Ok(row.as_ref().map(encrypted))
 }
 
-/// Of several instances that start together one stores its own, and all use that.
+/// If several instances start together, one stores its secret and all use that.
 fn make(database: &Database, encryption: &EncryptionKeys) -> Result<Encrypted> {
     let new = encryption.encrypt(PLACE, &*Zeroizing::new(rand::random::<[u8; BYTES]>()))?;
     database.with_transaction(|tx| {
@@ -121,10 +123,10 @@ fn make(database: &Database, encryption: &EncryptionKeys) -> Result<Encrypted> {
     })
 }
 
-/// Replaces how the secret is encrypted, unless somebody has changed it since it was read.
+/// Stores the secret encrypted anew, unless it was changed since it was read.
 ///
 /// # Errors
-/// The faults of the database.
+/// Database errors.
 pub(crate) fn reencrypt(tx: &mut Transaction<'_>, old: &Encrypted, new: &Encrypted) -> Result<()> {
     let sql = "UPDATE gatepost.server_secrets SET secret = $1, sealed_with = $2
                WHERE name = 'root' AND secret = $3";

@@ -1,12 +1,12 @@
-//! The keys in force: read from the database, and again every so often, so that all instances on
-//! one database come to the same without a word to each other.
+//! The keys in force. They are read from the database again and again, so that all instances on one
+//! database arrive at the same ones without talking to each other.
 //!
-//! A key is known to every instance before its turn comes. Reading also does what is due: a first
-//! key, the next one, erasing the private half of one that signs no more, removing one whose
-//! tokens are over. Each of these is safe to be done by several at once.
+//! A key is known to every instance before its turn comes. Reading also does what is due: it makes
+//! a first key or the next one, erases the private half of a key that no longer signs, and removes
+//! a key whose tokens have expired. Several instances may safely do each of these at once.
 //!
-//! Rows are believed only as far as `judge` says. What begins with keys that it cannot vouch for
-//! does not begin; what has keys already keeps them, and says so once.
+//! Rows are trusted only as far as `judge` says. An instance that finds keys it cannot trust does
+//! not start; one that has keys already keeps them, and says so once.
 
 pub(crate) mod codes;
 pub(crate) mod judge;
@@ -28,10 +28,10 @@ use plan::{Plan, SigningRow};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-/// Least time between two readings that an unknown key, which anybody may name, can cause.
+/// Least time between two readings because of an unknown key, which anyone may name.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often it is tried when several instances want the same generation.
+/// How many times to try when several instances want the same generation.
 const ATTEMPTS: usize = 4;
 
 /// The keys of one reading.
@@ -40,7 +40,7 @@ pub(crate) struct LoadedKeys {
     pub(crate) signing: Arc<Keys>,
     refresh: Arc<[(RefreshKey, i64)]>,
     clock: Clock,
-    /// The highest that was seen, so that a row copied back under an earlier one stays dead.
+    /// The highest floor seen, so that a row copied back under an earlier one stays dead.
     floor: Floor,
 }
 
@@ -49,7 +49,7 @@ impl LoadedKeys {
         self.clock.at.elapsed() > age
     }
 
-    /// The least generations that are accepted, as far as they were ever seen.
+    /// The lowest generations that are accepted, as far as this instance has seen.
     pub(super) fn floor(&self) -> Floor {
         self.floor
     }
@@ -59,10 +59,10 @@ impl LoadedKeys {
         self.refresh.iter().map(|(key, _)| key).find(|key| key.generation() == generation)
     }
 
-    /// The key that new sessions take.
+    /// The key that new sessions use.
     ///
     /// # Errors
-    /// [`Error::Internal`] when there is none, which would be a fault of ours.
+    /// [`Error::Internal`] when there is none, which would be a bug.
     pub(crate) fn newest_refresh_key(&self) -> Result<&RefreshKey> {
         let now = self.clock.now();
         let due = self.refresh.iter().filter(|(_, used_from)| *used_from <= now);
@@ -78,13 +78,13 @@ pub(super) struct KeyCache {
     loaded: RwLock<Option<LoadedKeys>>,
     /// When they were asked for last; locked while they are being read.
     asked: Mutex<Option<Instant>>,
-    /// What was last said of rows that do not count.
+    /// What was last logged about rows that do not count.
     said: Mutex<Option<String>>,
 }
 
 impl KeyCache {
     /// # Errors
-    /// [`Error::Internal`], which would be a fault of ours.
+    /// [`Error::Internal`], which would be a bug.
     pub(super) fn new(config: &Config) -> Result<Self> {
         let secrets = [&config.encryption.key, &config.encryption.previous_key];
         let encryption = EncryptionKeys::new(secrets.into_iter().flatten())?;
@@ -108,7 +108,7 @@ impl KeyCache {
     /// Reads for the first time. Several threads may do this together.
     ///
     /// # Errors
-    /// The faults of the database; [`Error::Startup`] when stored keys are encrypted with an
+    /// Database errors; [`Error::Startup`] when stored keys are encrypted with an
     /// encryption key that we do not have, or not protected by the one that we have.
     pub(super) fn load(&self, database: &Database, config: &Config) -> Result<LoadedKeys> {
         let before = self.get();
@@ -127,7 +127,7 @@ impl KeyCache {
         }
     }
 
-    /// Says what is wrong, once until it changes.
+    /// Logs what is wrong, once until it changes.
     fn say(&self, what: Option<&str>, text: impl Fn(&str) -> String) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.as_deref() == what {
@@ -140,8 +140,8 @@ impl KeyCache {
         *said = what.map(str::to_owned);
     }
 
-    /// Reads again if the last reading is older than this, and nobody is at it or was a moment
-    /// ago. Where that fails, the keys that are there stay in force.
+    /// Reads again if the last reading is older than this, and no thread is reading or did so a
+    /// moment ago. If that fails, the present keys stay in force.
     pub(super) fn reload(&self, database: &Database, config: &Config, age: Duration) {
         if self.get().is_some_and(|loaded| loaded.clock.at.elapsed() < age) {
             return;
@@ -154,13 +154,13 @@ impl KeyCache {
         let kept = |error: &str| format!("the keys stay as they were read before: {error}");
         match self.load(database, config) {
             Ok(_) => (),
-            // It stays so until somebody mends it.
+            // It stays so until an operator mends it.
             Err(Error::Startup(text)) => self.say(Some(&text), kept),
             Err(error) => log::log!(db::level(&error), "{}", kept(&error.to_string())),
         }
     }
 
-    /// Reads again because of a key that is not known here, which somebody may just have made.
+    /// Reads again because of an unknown key, which another instance may just have made.
     pub(super) fn look_again(&self, database: &Database, config: &Config) {
         self.reload(database, config, PATIENCE);
     }
@@ -169,7 +169,7 @@ impl KeyCache {
 /// Reads and judges the rows.
 ///
 /// # Errors
-/// The faults of the database.
+/// Database errors.
 pub(crate) fn read(
     database: &Database,
     encryption: &EncryptionKeys,
@@ -180,7 +180,7 @@ pub(crate) fn read(
     Ok((found, judged))
 }
 
-/// Reads the keys, after doing what is due; and what to say of rows that do not count.
+/// Reads the keys, after doing what is due. Also returns what to log about rows that do not count.
 fn load(
     database: &Database,
     config: &Config,
@@ -215,7 +215,7 @@ fn carry_out(
     judged: &Judged,
     plan: &Plan,
 ) -> Result<()> {
-    // Made outside of the transaction, which may be run more than once.
+    // Made outside the transaction, which may run more than once.
     let signing = plan.signing.map(|turn| NewKey::signing(config, encryption, turn)).transpose()?;
     let refresh = plan.refresh.map(|turn| NewKey::refresh(encryption, turn)).transpose()?;
     let floor = judged.floor.stored(encryption).filter(|_| !judged.floor_stands);
@@ -241,7 +241,8 @@ fn carry_out(
 
 /// The code of a row with, or from now on without, its private half.
 pub(crate) fn vouch(encryption: &EncryptionKeys, row: &SigningRow, signs: bool) -> Option<Vec<u8>> {
-    let (name, algorithm) = ((row.generation, row.kid.as_str()), row.algorithm.name());
+    let name = (row.generation, row.kid.as_str());
+    let algorithm = row.algorithm.name();
     encryption.vouch(&codes::signing(name, algorithm, &row.public, row.signs_from, signs))
 }
 
@@ -260,7 +261,7 @@ fn build(
     }
     let same = before.filter(|loaded| loaded.signing.are(&keys, clock));
     let signing = match same {
-        // They keep what they remember of tokens that they have verified.
+        // The old set still remembers the tokens that it has verified.
         Some(loaded) => Arc::clone(&loaded.signing),
         None => Arc::new(Keys::new(&config.tokens, keys, clock)),
     };

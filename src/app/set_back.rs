@@ -1,15 +1,16 @@
 //! Whether the database was set back: restored from a backup, or taken over by a standby that
 //! lacked the last commits.
 //!
-//! What we gave out or saw then knows more than the rows do: a refresh token with a number that its
-//! session has not reached, a seal of the audit log that is not there. A session's number that was
-//! never given is such a sign too. None of it can be made up without a key. An instance says it
-//! once, however many signs there are, until `gatepost database after-restore` has run: that takes
-//! the generation of the keys from the clock, in milliseconds, far ahead of any rotation.
+//! What was given out or seen before is then ahead of the rows: a refresh token with a counter that
+//! its session has not reached, a seal of the audit log that is missing. A session number that was
+//! never given out is such a sign too. None of these can be forged without a key. An instance
+//! reports it once, however many signs there are, until `gatepost database after-restore` has run.
+//! That command takes the generation of the keys from the clock, in milliseconds, far ahead of any
+//! rotation.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How far generations are apart at least where `database after-restore` has run between them: a
+/// The least distance between generations if `database after-restore` has run between them: a
 /// second of the clock. Rotations count by one.
 const APART: u64 = 1_000;
 
@@ -21,17 +22,17 @@ pub(crate) struct ChainEnd {
     pub(crate) generation: i64,
 }
 
-/// What an instance keeps in mind about it.
+/// What an instance remembers about it.
 #[derive(Default)]
 pub(crate) struct SetBack {
-    /// The generation of the refresh keys when it was said.
+    /// The generation of the refresh keys when it was reported.
     said: Mutex<Option<i64>>,
     end: Mutex<Option<ChainEnd>>,
 }
 
 impl SetBack {
-    /// Whether it has not been said yet, with keys of this generation or one that a rotation leads
-    /// to or from. It then counts as said.
+    /// Whether it has not been reported yet, with keys of this generation or one that a rotation
+    /// leads to or from. It then counts as reported.
     pub(crate) fn is_news(&self, generation: i64) -> bool {
         let mut said = lock(&self.said);
         let is_news = !was_said(*said, generation);
@@ -41,13 +42,13 @@ impl SetBack {
         is_news
     }
 
-    /// Whether it has been said, with keys of this generation.
+    /// Whether it has been reported, with keys of this generation.
     pub(crate) fn is_said(&self, generation: i64) -> bool {
         was_said(*lock(&self.said), generation)
     }
 
-    /// Where the chain ended when it was looked at last. Held while it is looked at again, so that
-    /// nobody compares an older reading with a newer one.
+    /// Where the chain ended when it was last read. The lock is held while it is read again, so
+    /// that no thread compares an older reading with a newer one.
     pub(crate) fn end(&self) -> MutexGuard<'_, Option<ChainEnd>> {
         lock(&self.end)
     }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::http::{Request, Response};
 use serde::Serialize;
 
-/// Most entries of a page.
+/// Maximum entries on a page.
 const MOST: i64 = 100;
 
 /// A page of the log.

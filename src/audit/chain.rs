@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 /// What comes before the first seal.
 pub(super) const BEGINNING: [u8; 32] = [0; 32];
 
-/// A row as it is written, without the id, which the database gives.
+/// A row as it is written, without the id, which the database assigns.
 #[derive(Clone, Debug)]
 pub(super) struct AuditRow {
     pub(super) at: OffsetDateTime,
@@ -22,7 +22,7 @@ pub(super) struct AuditRow {
     pub(super) nonce: Vec<u8>,
 }
 
-/// A part that may be missing, told from one that is empty.
+/// Encodes a part that may be missing, so that it differs from an empty one.
 fn optional(part: Option<&[u8]>) -> Vec<u8> {
     part.map_or_else(Vec::new, |part| [&[1], part].concat())
 }
@@ -84,13 +84,13 @@ pub(super) fn encode(rows: &[(i64, Vec<u8>)]) -> Vec<u8> {
     rows.iter().flat_map(|(id, _)| id.to_be_bytes()).collect()
 }
 
-/// The ids in a seal; what is no multiple of eight bytes was not written by us, and its rest is
-/// passed over: the seal's hash will not fit.
+/// The ids in a seal. A length that is no multiple of eight bytes was not written by us. The
+/// remainder is ignored, since the seal's hash will not match.
 pub(super) fn decode(rows: &[u8]) -> Vec<i64> {
     rows.as_chunks::<8>().0.iter().map(|id| i64::from_be_bytes(*id)).collect()
 }
 
-/// Now, as exactly as the database keeps it.
+/// Now, as precisely as the database keeps it.
 pub(super) fn now() -> OffsetDateTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let micros = i128::try_from(since.as_micros()).unwrap_or(0);

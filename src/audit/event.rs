@@ -8,8 +8,8 @@ pub(crate) struct Event<'a> {
     pub(super) action: Action,
     /// The user whom it happened to.
     pub(super) user: Option<UserId>,
-    /// The login that was given where no user has it. It is often a password, and only its keyed
-    /// hash is kept.
+    /// The login that was given, if no user has it. It is often a password, and only its keyed hash
+    /// is kept.
     pub(super) unknown: Option<&'a Login>,
     pub(super) outcome: AuditOutcome,
     /// More about it, in words of ours.
@@ -17,7 +17,7 @@ pub(crate) struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Something that was done, to a user if to one.
+    /// Something that was done, to this user if there is one.
     pub(crate) fn new(action: Action, user: Option<UserId>) -> Self {
         Self { action, user, unknown: None, outcome: AuditOutcome::Done, detail: None }
     }
@@ -30,16 +30,16 @@ impl<'a> Event<'a> {
         Self { detail: Some(detail), ..self }
     }
 
-    /// Of a login that nobody has.
+    /// For a login that no user has.
     pub(crate) fn with_unknown(self, login: &'a Login) -> Self {
         Self { unknown: Some(login), ..self }
     }
 }
 
-/// What somebody did. In the log: its name in lower case, with underscores.
+/// What was done. In the log: its name in lower case, with underscores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Any that was refused untried.
+    /// An attempt that was refused untried.
     Attempt,
     LogIn,
     LogOut,

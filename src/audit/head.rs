@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The end of the chain: keep it elsewhere, and [`verify`](super::verify) finds out whether the log was cut off
-/// before it.
+/// The end of the chain: keep it elsewhere, and [`verify`](super::verify) can tell whether the log
+/// was cut off before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     pub(crate) number: i64,

@@ -1,4 +1,4 @@
-//! Pruning: removing what is old, as the owner of the tables, and saying so in the log.
+//! Pruning: removing old rows, as the owner of the tables, and recording that in the log.
 
 use super::event::{Action, Event};
 use super::head::Head;
@@ -14,30 +14,31 @@ use postgres::types::Type;
 use postgres::{Client, NoTls};
 use time::OffsetDateTime;
 
-/// Seals that one transaction removes with their rows: a second or so where logins never pause.
-/// Each of these steps is a whole pruning with a row of its own, so one that is the last for now,
-/// since a service stops, leaves a log that verifies.
+/// Seals that one transaction removes with their rows. That takes a second or so where logins never
+/// pause. Each step is a whole pruning with a row of its own, so a service that stops after any of
+/// them leaves a log that verifies.
 const AT_ONCE: i64 = 2_000;
 
-/// Removes what was sealed before a time, and returns how many rows that were. The last of the
-/// seals stays, as the place where the chain begins from then on; a row in the log names it, and
-/// another says how many rows went.
+/// Removes what was sealed before a time, and returns the number of rows. The last of these seals
+/// stays, as the new beginning of the chain. One row in the log names it, and another says how many
+/// rows were removed.
 ///
 /// # Errors
-/// `Error::Configuration` when `database.owner_url` is missing or the log is not kept, `Error::Startup` when its database
-/// cannot be reached or refuses; the faults of the database.
+/// `Error::Configuration` when `database.owner_url` is missing or the log is off, `Error::Startup`
+/// when its database cannot be reached or refuses; database errors.
 pub fn prune(app: &App, before: Timestamp) -> Result<u64> {
     if !app.config().audit.enabled {
-        // Nothing would say that it was pruned, and it would look cut.
+        // No row would record the pruning, and the log would look cut off.
         return Err(Error::Configuration(vec!["audit.enabled: pruning needs it".to_owned()]));
     }
     prune_while(app, before.time(), &|| true)
 }
 
-/// Does what `audit.keep` asks for, as long as `go_on`: on the private PostgreSQL removes what is
-/// older, elsewhere says what is due. A service does this once a day; several harm nothing.
+/// Enforces `audit.keep`, for as long as `go_on` returns true. On the private PostgreSQL it removes
+/// older rows; elsewhere it logs what is due. A service does this once a day. Several at once do no
+/// harm.
 pub(crate) fn keep_to_age(app: &App, go_on: &dyn Fn() -> bool) {
-    // In whole seconds, as the command that is named takes it.
+    // In whole seconds, as the command in the message takes it.
     let before = chain::now() - app.config().audit.keep;
     let before = before.replace_nanosecond(0).unwrap_or(before);
     let done = match app.config().database.url {
@@ -70,7 +71,7 @@ fn shown(time: OffsetDateTime) -> Result<Timestamp> {
 }
 
 fn prune_while(app: &App, before: OffsetDateTime, go_on: &dyn Fn() -> bool) -> Result<u64> {
-    // What is sealed from here on says that it was pruned, and stays whatever the time given.
+    // Rows sealed from here on record the pruning, and stay whatever time is given.
     let Some(newest) = head(app)?.map(|head| head.number) else { return Ok(0) };
     let database = app.database()?;
     let due = || database.read(|conn| store::last_due(conn, before, newest, AT_ONCE + 1));
@@ -92,8 +93,9 @@ fn prune_while(app: &App, before: OffsetDateTime, go_on: &dyn Fn() -> bool) -> R
             head(app)?;
             let Some(removed) = remove(&mut client, &last)? else { break };
             all += removed;
-            // A row of its own: readers of earlier versions take the detail of the other whole.
-            let (number, before) = (last.number, shown(before)?);
+            // In a row of its own: earlier versions parse the whole detail of the other row.
+            let number = last.number;
+            let before = shown(before)?;
             let detail =
                 format!("removed {removed} row(s), up to seal {number}, sealed before {before}");
             audit.record_alone(
@@ -106,11 +108,12 @@ fn prune_while(app: &App, before: OffsetDateTime, go_on: &dyn Fn() -> bool) -> R
     })
 }
 
-/// Removes the rows up to a seal, and the seals before it. Returns how many rows there were; none
-/// if there was no seal, because somebody else was quicker.
+/// Removes the rows up to a seal, and the seals before it. Returns how many rows there were; `None`
+/// if there was no seal, because another process was quicker.
 fn remove(client: &mut Client, last: &Head) -> Result<Option<u64>> {
     let mut tx = client.transaction().map_err(failed)?;
-    let (mut number, mut removed) = (0, 0);
+    let mut number = 0;
+    let mut removed = 0;
     while number < last.number {
         let seals = store::seals_after(&mut tx, number)?;
         let Some(newest) = seals.last() else { break };

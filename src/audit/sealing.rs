@@ -1,9 +1,9 @@
-//! Sealing: chaining the rows that are new, beside the requests that write them.
+//! Sealing: chaining new rows, alongside the requests that write them.
 //!
-//! Several instances may seal; the number of a seal is its primary key, so of two that make the
-//! same one the second finds it taken and leaves its rows to the next round. Ids are given before
-//! rows are committed, so a row may turn up behind others that are sealed already. It is looked
-//! for as long as a transaction of ours can last.
+//! Several instances may seal. A seal's number is its primary key, so if two make the same one, the
+//! second finds it taken and leaves its rows to the next round. Ids are assigned before rows are
+//! committed, so a row may turn up after later ones were sealed. It is looked for as long as a
+//! transaction of ours can last.
 
 use super::chain::{self, SealContent};
 use super::head::Head;
@@ -19,31 +19,32 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long a row may take from its id to its commit: more than the limits of time on the
-/// service's role let a transaction of two statements last.
+/// How long a row may take from its id to its commit: longer than the timeouts of the service's
+/// role let a transaction of two statements last.
 pub(super) const LATEST: time::Duration = time::Duration::seconds(30);
 
-/// Most rows of a seal.
+/// Maximum rows in a seal.
 const MOST: usize = 5_000;
 
 /// How long rows wait to be sealed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long those do that no service has written: commands, and embedding programs.
+/// How long rows wait that were not written by a service but by a command or an embedding program.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// Makes one seal of rows that have none, and returns their number; 0 where another instance was
+/// Makes one seal of rows that have none, and returns their number; 0 if another instance was
 /// quicker.
 ///
 /// # Errors
-/// The faults of the database.
+/// Database errors.
 fn seal(app: &App) -> Result<usize> {
     let key = app.keyed("audit chain")?;
     app.database()?.with_transaction(|tx| {
         let sealed_at = store::now(tx)?;
         let settled = store::last_seal_before(tx, sealed_at - LATEST)?;
         let (number, from) = settled.map_or((0, 0), |seal| (seal.number, seal.last_id));
-        let (mut last, mut sealed) = (None, HashSet::new());
+        let mut last = None;
+        let mut sealed = HashSet::new();
         let mut number = number.saturating_sub(1);
         loop {
             let seals = store::seals_after(tx, number)?;
@@ -62,14 +63,14 @@ fn seal(app: &App) -> Result<usize> {
         let before = last.as_ref().map_or(&chain::BEGINNING[..], |seal| &seal.mac);
         let last_id = last.as_ref().map_or(0, |seal| seal.last_id).max(*greatest);
         let number = last.as_ref().map_or(0, |seal| seal.number).checked_add(1);
-        let number = number.ok_or_else(|| Error::Internal("no number is left".to_owned()))?;
+        let number = number.ok_or_else(|| Error::Internal("no seal number is left".to_owned()))?;
         let content = SealContent { number, sealed_at, last_id, rows: &rows };
         let made = store::insert_seal(tx, &content, &content.mac(&key, before))?;
         Ok(if made { rows.len() } else { 0 })
     })
 }
 
-/// Writes what was only counted, and seals what is there by now.
+/// Writes what was only counted, and seals all rows so far.
 pub(super) fn seal_all(app: &App, last: bool) -> Result<()> {
     set_back::look(app)?;
     write_counted(app, last)?;
@@ -77,10 +78,10 @@ pub(super) fn seal_all(app: &App, last: bool) -> Result<()> {
     Ok(())
 }
 
-/// Seals what is new and returns the end of the chain; none when nothing was ever recorded.
+/// Seals new rows and returns the end of the chain; `None` if nothing was ever recorded.
 ///
 /// # Errors
-/// The faults of the database.
+/// Database errors.
 pub fn head(app: &App) -> Result<Option<Head>> {
     seal_all(app, true)?;
     app.database()?.read(|conn| Ok(store::last_seal(&mut **conn)?.map(|seal| seal.head())))
@@ -105,7 +106,8 @@ impl Sealer {
                 let over = stopped.recv_timeout(PAUSE) != Err(RecvTimeoutError::Timeout);
                 if over || app.journal().may_wait() || looked.elapsed() >= IDLE {
                     match seal_all(&app, over) {
-                        // What ends us has ended the private PostgreSQL too; the next start seals.
+                        // Whatever ends us has ended the private PostgreSQL too. The next start
+                        // seals.
                         Err(error) if app.is_ending() => {
                             log::debug!("the audit log was not sealed: {error}");
                         }

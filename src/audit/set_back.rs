@@ -1,4 +1,4 @@
-//! Saying that the database was set back, and seeing it by the audit log itself.
+//! Reporting that the database was set back, and detecting it from the audit log itself.
 
 use super::event::{Action, Event};
 use super::head::Head;
@@ -9,9 +9,9 @@ use crate::app::App;
 use crate::app::set_back::{ChainEnd, is_repaired};
 use crate::error::Result;
 
-/// Says it in the log and in the audit log, once, whatever the number of signs: who has one token
-/// that shows it could fill both. A fault while it is written down is logged; whoever saw the sign
-/// goes on.
+/// Reports it in the log and in the audit log, once, however many signs there are: anyone with one
+/// token that shows it could fill both. An error while recording it is logged, and the caller goes
+/// on.
 pub(crate) fn notice(app: &App, sign: &str) {
     if let Err(error) = say(app, sign) {
         log::warn!("the audit log does not record that the database was set back: {error}");
@@ -24,7 +24,7 @@ fn say(app: &App, sign: &str) -> Result<()> {
         app.look_again_for_keys();
         return Ok(());
     }
-    // Those in memory may be from before it was set back, or from before the command ran.
+    // The keys in memory may be from before it was set back, or from before the command ran.
     app.reload_keys()?;
     if !app.set_back().is_news(app.newest_refresh_key()?.generation()) {
         return Ok(());
@@ -37,11 +37,11 @@ fn say(app: &App, sign: &str) -> Result<()> {
     Writer::new(app)?.record_alone(Actor::Anonymous, &event)
 }
 
-/// Compares the end of the chain with where it was when this instance looked last. The chain only
-/// ever grows: pruning takes seals from its beginning and leaves the last.
+/// Compares the end of the chain with where it was when this instance last looked. The chain only
+/// ever grows: pruning removes seals from its beginning and leaves the last.
 ///
 /// # Errors
-/// The faults of the database.
+/// Database errors.
 pub(super) fn look(app: &App) -> Result<()> {
     let mut seen = app.set_back().end();
     let number = seen.as_ref().map_or(0, |end| end.number);
@@ -60,10 +60,11 @@ pub(super) fn look(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// What shows that the chain was set back, if something does: the last seal is an earlier one, or
-/// the one that was the last is another.
+/// The sign that the chain was set back, if there is one: the last seal is an earlier one, or the
+/// seal that was the last has changed.
 fn sign(seen: &ChainEnd, last: Option<&Head>, then: Option<&[u8]>) -> Option<String> {
-    let (number, last) = (seen.number, last.map_or(0, |head| head.number));
+    let number = seen.number;
+    let last = last.map_or(0, |head| head.number);
     if last < number {
         return Some(format!("the audit log ended with seal {number} and now ends with {last}"));
     }

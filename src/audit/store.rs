@@ -49,8 +49,8 @@ impl SealRow {
     }
 }
 
-/// A column, or what comes nearest to nothing where it is not what it should be: somebody may have
-/// planted a row, or taken a constraint away. Its keyed hash fits neither way, and it stops nobody.
+/// A column, or its default if it is not what it should be: someone may have planted a row or
+/// dropped a constraint. Either way the row's keyed hash does not match, and the row stops nothing.
 fn lenient<'a, T: FromSql<'a> + Default>(row: &'a postgres::Row, at: usize) -> T {
     row.try_get::<_, Option<T>>(at).ok().flatten().unwrap_or_default()
 }
@@ -128,7 +128,7 @@ pub(super) fn last_seal(conn: &mut impl GenericClient) -> Result<Option<SealRow>
     Ok(conn.query_typed_opt(sql, &[])?.as_ref().map(seal))
 }
 
-/// The end of the chain, and the hash of the seal of this number, where it is.
+/// The end of the chain, and the hash of the seal of this number, if it exists.
 pub(super) fn ends(conn: &mut Client, number: i64) -> Result<(Option<Head>, Option<Vec<u8>>)> {
     let sql = "SELECT number, mac,
                       (SELECT mac FROM gatepost.audit_seals WHERE number = $1)
@@ -139,8 +139,9 @@ pub(super) fn ends(conn: &mut Client, number: i64) -> Result<(Option<Head>, Opti
 }
 
 /// The last of up to `most` seals at the beginning of the chain that are from before a time and not
-/// behind `newest`; none if that is the first, which only says where the chain begins. The seals
-/// are read in the order of their numbers, so this costs what is due and not what is kept.
+/// after `newest`. `None` if that is the first, which only marks where the chain begins. The seals
+/// are read in the order of their numbers, so the cost depends on what is due and not on what is
+/// kept.
 pub(super) fn last_due(
     conn: &mut Client,
     before: OffsetDateTime,
@@ -174,14 +175,14 @@ pub(super) fn last_seal_before(
         .map(seal))
 }
 
-/// Up to a hundred seals behind the one of this number.
+/// Up to a hundred seals after the one with this number.
 pub(super) fn seals_after(conn: &mut impl GenericClient, number: i64) -> Result<Vec<SealRow>> {
     let sql = "SELECT number, sealed_at, rows, last_id, mac FROM gatepost.audit_seals
                WHERE number > $1 ORDER BY number LIMIT 100";
     Ok(conn.query_typed(sql, &[(&number, Type::INT8)])?.iter().map(seal).collect())
 }
 
-/// Ids and hashes of rows behind an id, in their order.
+/// Ids and hashes of the rows after an id, in order.
 pub(super) fn macs_after(
     conn: &mut impl GenericClient,
     id: i64,
@@ -192,7 +193,7 @@ pub(super) fn macs_after(
     Ok(rows.iter().map(|row| (lenient(row, 0), lenient(row, 1))).collect())
 }
 
-/// Rows of these ids with their hashes.
+/// The rows with these ids, and their hashes.
 pub(super) fn rows(
     conn: &mut impl GenericClient,
     ids: &[i64],

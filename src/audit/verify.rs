@@ -10,10 +10,10 @@ use crate::error::Result;
 use std::collections::HashMap;
 use time::OffsetDateTime;
 
-/// Rows looked at together.
+/// Rows read at once.
 const BATCH: i64 = 5_000;
 
-/// What a verification saw.
+/// What a verification found.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Verification {
@@ -23,10 +23,10 @@ pub struct Verification {
     pub unsealed: usize,
     /// Everything that is wrong, a line each.
     pub findings: Vec<String>,
-    /// What is not wrong and worth to know, a line each.
+    /// What is not wrong but worth knowing, a line each.
     pub notes: Vec<String>,
-    /// Whether a finding is of the kind that a restored backup makes as well: something is of a later
-    /// time than what names it or follows it, or the head that was kept is not there.
+    /// Whether a restored backup could also explain a finding: something is later than what names
+    /// it or follows it, or the head that was kept is missing.
     pub may_be_restored: bool,
 }
 
@@ -34,9 +34,10 @@ pub struct Verification {
 /// that was kept elsewhere. Each row takes 24 bytes of memory.
 ///
 /// # Errors
-/// The faults of the database. What is wrong with the log is no error but a finding.
+/// Database errors. A fault in the log is a finding and not an error.
 pub fn verify(app: &App, kept: Option<&Head>) -> Result<Verification> {
-    let (row_key, chain_key) = (app.keyed("audit rows")?, app.keyed("audit chain")?);
+    let row_key = app.keyed("audit rows")?;
+    let chain_key = app.keyed("audit chain")?;
     let mut run = Run {
         app,
         row_key,
@@ -74,13 +75,13 @@ struct Run<'a> {
     /// The beginning of each row's keyed hash, and its id.
     hashes: Vec<(u64, i64)>,
     before: Option<Head>,
-    /// When the seal before was made.
+    /// When the previous seal was made.
     before_at: Option<OffsetDateTime>,
-    /// The head to be met, until it is.
+    /// The head that was kept, until its seal is met.
     kept: Option<Head>,
     /// Where the chain begins, if not at its first seal.
     begins: Option<Head>,
-    /// Where prunings, which say so in the log, let it begin.
+    /// Where the prunings that the log records let it begin.
     pruned: Vec<Head>,
 }
 
@@ -89,7 +90,7 @@ impl Run<'_> {
         self.verified.findings.push(text);
     }
 
-    /// A finding that a restored backup makes as well.
+    /// A finding that a restored backup could also explain.
     fn restored_or(&mut self, text: String) {
         self.verified.may_be_restored = true;
         self.finding(text);
@@ -97,7 +98,7 @@ impl Run<'_> {
 
     fn seal(&mut self, seal: &SealRow) -> Result<()> {
         if self.before.is_none() && seal.number != 1 {
-            // Its rows are pruned. Whether that is so, a row further on must say.
+            // Its rows seem to be pruned. A later row must confirm that.
             self.begins = Some(seal.head());
             self.meet(seal);
             self.before = Some(seal.head());
@@ -112,7 +113,9 @@ impl Run<'_> {
         let complete = self.rows(seal)?;
         if let Some(rows) = complete {
             let before = self.before.as_ref().map_or(&chain::BEGINNING[..], |head| &head.mac);
-            let (number, sealed_at, last_id) = (seal.number, seal.sealed_at, seal.last_id);
+            let number = seal.number;
+            let sealed_at = seal.sealed_at;
+            let last_id = seal.last_id;
             let content = SealContent { number, sealed_at, last_id, rows: &rows };
             let fits = content.mac(&self.chain_key, before)[..] == seal.mac[..];
             if !fits && seal.number == expected {
@@ -128,12 +131,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Checks the rows of a seal; all of them with their hashes if nothing is wrong with them.
+    /// Checks the rows of a seal. Returns all of them with their hashes if nothing is wrong.
     fn rows(&mut self, seal: &SealRow) -> Result<Option<chain::Macs>> {
         let found = self.app.database()?.read(|conn| store::rows(&mut **conn, &seal.rows))?;
         let mut found: HashMap<i64, _> =
             found.into_iter().map(|(id, row, mac)| (id, (row, mac))).collect();
-        let (mut rows, mut good) = (Vec::new(), true);
+        let mut rows = Vec::new();
+        let mut good = true;
         for id in &seal.rows {
             self.ids.push(*id);
             let Some((row, mac)) = found.remove(id) else {
@@ -199,8 +203,8 @@ impl Run<'_> {
         }
     }
 
-    /// Rows that are there twice. A constraint forbids it, and a superuser can take that away: then a
-    /// row that is as it was written says again what happened once. Its hash does not hold the id.
+    /// Rows that exist twice. A constraint forbids it, but a superuser can drop that. An unchanged
+    /// row then repeats what happened once, since its hash does not cover the id.
     fn repeated(&mut self) -> Result<()> {
         self.hashes.sort_unstable();
         let alike: Vec<[i64; 2]> = self

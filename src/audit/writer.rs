@@ -13,8 +13,8 @@ use crate::error::Result;
 use crate::limits::Attempt;
 use postgres::Transaction;
 
-/// Writes to the log. Made before a transaction begins, which holds the one connection that making it
-/// may need.
+/// Writes to the log. It is made before a transaction begins, which holds the one connection that
+/// making it may need.
 pub(crate) struct Writer<'a> {
     app: &'a App,
     key: Option<HashKey>,
@@ -22,7 +22,7 @@ pub(crate) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// # Errors
-    /// The faults of the database.
+    /// Database errors.
     pub(crate) fn new(app: &'a App) -> Result<Self> {
         let key = app.config().audit.enabled.then(|| app.keyed("audit rows")).transpose()?;
         Ok(Self { app, key })
@@ -31,7 +31,7 @@ impl<'a> Writer<'a> {
     /// Writes one event, in the transaction of what happened.
     ///
     /// # Errors
-    /// The faults of the database.
+    /// Database errors.
     pub(crate) fn record(
         &self,
         tx: &mut Transaction<'_>,
@@ -57,10 +57,10 @@ impl<'a> Writer<'a> {
         store::insert(tx, &row, &row.mac(key))
     }
 
-    /// Writes one event of its own.
+    /// Writes one event in a transaction of its own.
     ///
     /// # Errors
-    /// The faults of the database.
+    /// Database errors.
     pub(crate) fn record_alone(&self, actor: Actor, event: &Event<'_>) -> Result<()> {
         match self.key {
             Some(_) => self.app.database()?.with_transaction(|tx| self.record(tx, actor, event)),
@@ -69,17 +69,18 @@ impl<'a> Writer<'a> {
     }
 
     /// Counts an attempt as failed and records it, in one transaction. Every attempt that cost a
-    /// hash and gave nothing goes this way, whatever was wrong: a refusal that is not counted can be
-    /// asked for without end, and one that is recorded without a bound fills the disk.
+    /// hash and gave nothing goes this way, whatever was wrong: refusals that are not counted could
+    /// be caused without end, and refusals that are recorded without a bound would fill the disk.
     ///
     /// # Errors
-    /// The faults of the database.
+    /// Database errors.
     pub(crate) fn failure(&self, attempt: &Attempt, actor: Actor, event: &Event<'_>) -> Result<()> {
         let written = self.takes_failure(event);
         attempt.failed(self.app, |tx| if written { self.record(tx, actor, event) } else { Ok(()) })
     }
 
-    /// Whether a failure gets a row of its own, or is only counted. Asked once for each.
+    /// Whether a failure gets a row of its own, or is only counted. To be asked once for each
+    /// failure.
     fn takes_failure(&self, event: &Event<'_>) -> bool {
         let what = match (event.outcome, event.user) {
             (AuditOutcome::Locked, _) => Counted::OfLocked,
@@ -95,7 +96,7 @@ impl<'a> Writer<'a> {
 /// Writes what was counted instead of written, once a minute, or `now`.
 ///
 /// # Errors
-/// The faults of the database; nothing is forgotten then.
+/// Database errors; nothing is forgotten then.
 pub(super) fn write_counted(app: &App, now: bool) -> Result<()> {
     if !app.config().audit.enabled {
         return Ok(());

@@ -24,7 +24,8 @@ use may lag by a minute; `-` means never.
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    let (mut words, mut scopes) = (Vec::new(), None);
+    let mut words = Vec::new();
+    let mut scopes = None;
     while let Some(argument) = arguments.next(HELP)? {
         match argument {
             Argument::Word(word) => words.push(word),
@@ -42,7 +43,8 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     let open = || Ok::<App, Failure>(App::open(arguments.load()?)?);
     match (words.as_slice(), scopes) {
         (["create", name], Some(scopes)) => {
-            let (name, scopes) = (ApiKeyName::parse(name)?, Scopes::parse(&scopes)?);
+            let name = ApiKeyName::parse(name)?;
+            let scopes = Scopes::parse(&scopes)?;
             let (key, secret) = api_keys::create(&open()?, &Caller::Trusted, &name, &scopes)?;
             tell(&format!(
                 "API key {} ({}); store it safely, it is not shown again:",
@@ -70,6 +72,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 pub(super) fn line(key: &ApiKey) -> String {
     let when =
         |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
-    let (used, revoked) = (when(key.last_used_at), when(key.revoked_at));
+    let used = when(key.last_used_at);
+    let revoked = when(key.revoked_at);
     record(&[&key.id, &key.name, &key.scopes, &key.created_at, &used, &revoked])
 }

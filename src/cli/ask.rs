@@ -1,4 +1,4 @@
-//! Secrets that are asked for: at a terminal without showing them.
+//! Asking for secrets, at a terminal without showing them.
 
 use super::Failure;
 use super::output::{prompt, tell};
@@ -8,11 +8,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{BufRead, IsTerminal, Read};
 
-/// Most bytes read for a password: more than one may have, so that a longer one is refused and
-/// not cut.
+/// Maximum bytes read for a password: more than a password may have, so that a longer one is
+/// refused and not cut.
 const PASSWORD_INPUT: u64 = 16 * 1024;
 
-/// Whether somebody sits there who could be asked.
+/// Whether there is a terminal at which to ask.
 pub(super) fn is_possible() -> bool {
     std::io::stdin().is_terminal()
 }
@@ -24,7 +24,7 @@ pub(super) fn ask(question: &'static str) -> Result<Secret, Failure> {
     hidden.local_modes.remove(LocalModes::ECHO);
     let signals = restore_on_signal(shown.clone())?;
     tcsetattr(std::io::stdin(), OptionalActions::Flush, &hidden).map_err(std::io::Error::from)?;
-    // Only now: what is typed at once would be shown, and then thrown away.
+    // Only now: anything typed earlier would be shown, and then thrown away.
     prompt(question);
     let line = read_line();
     signals.close();
@@ -39,7 +39,7 @@ fn restore_on_signal(shown: Termios) -> Result<signal_hook::iterator::Handle, Fa
     let handle = signals.handle();
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         if let Some(signal) = signals.forever().next() {
-            // Nothing is left to be done when this fails.
+            // If this fails, nothing more can be done.
             let _ = tcsetattr(std::io::stdin(), OptionalActions::Flush, &shown);
             std::process::exit(128 + signal);
         }

@@ -18,7 +18,9 @@ TIME is in the past and written like 2027-01-31T18:00:00Z.
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    let (mut word, mut head, mut before) = (None, None, None);
+    let mut word = None;
+    let mut head = None;
+    let mut before = None;
     while let Some(argument) = arguments.next(HELP)? {
         match argument {
             Argument::Flag(name) if name == "head" => head = Some(arguments.value()?),
@@ -45,7 +47,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
         (Some("prune"), None, Some(before)) => {
             let before = Timestamp::parse(&before)
                 .map_err(|fault| Failure::Usage(format!("--before {fault}")))?;
-            // Every row is older than a time in the future: a slip, never the intention.
+            // Every row is older than a time in the future, so that can only be a slip.
             if !before.is_past() {
                 return Err(Failure::Usage(format!("--before {before} is not in the past")));
             }
@@ -65,7 +67,8 @@ fn verify(app: &App, head: Option<&Head>) -> Outcome {
     for note in &verified.notes {
         print_line(note)?;
     }
-    let (sealed, unsealed) = (verified.sealed, verified.unsealed);
+    let sealed = verified.sealed;
+    let unsealed = verified.unsealed;
     print(&format!(
         "{sealed} sealed row(s) are as they were written, {unsealed} not sealed yet\n"
     ))?;

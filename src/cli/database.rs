@@ -44,7 +44,10 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 }
 
 fn create(mut arguments: Arguments) -> Outcome {
-    let (mut url, mut url_file, mut owner, mut app) = (None, None, None, None);
+    let mut url = None;
+    let mut url_file = None;
+    let mut owner = None;
+    let mut app = None;
     while let Some(argument) = arguments.next(HELP)? {
         let slot = match &argument {
             Argument::Flag(name) => match name.as_str() {
@@ -79,7 +82,7 @@ fn create(mut arguments: Arguments) -> Outcome {
     print(&(lines.join("\n") + "\nnow: gatepost database migrate\n"))
 }
 
-/// The superuser's password, where the server wants one that nobody has given yet.
+/// The superuser's password, if the server wants one and none was given.
 fn superuser_password(admin: &Secret) -> Result<Option<Secret>, Failure> {
     if !database::needs_password(admin)? {
         return Ok(None);

@@ -1,7 +1,7 @@
-//! All that the program writes, and the one place where text from outside is made harmless.
+//! Everything that the program writes, and the one place where text from outside is made harmless.
 //!
-//! Standard output holds what was asked for, standard error what is to be said about it and the
-//! log. Nothing else in the program writes to either; a test reads the source for it.
+//! Standard output holds what was asked for; standard error holds messages and the log. Nothing
+//! else in the program writes to either; a test checks the source for that.
 
 use super::{Failure, Outcome};
 use gatepost::printable;
@@ -9,8 +9,8 @@ use std::fmt::Display;
 use std::io::{StdoutLock, Write};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 
-/// Writes lines of ours to standard output at once. What comes from outside goes through
-/// [`print_line`] or [`print_record`], so that it cannot make up a line or a column.
+/// Writes lines of ours to standard output at once. Text from outside goes through [`print_line`]
+/// or [`record`], so that it cannot fake a line or a column.
 pub(super) fn print(text: &str) -> Outcome {
     let mut out = std::io::stdout().lock();
     out.write_all(printable::lines(text).as_bytes())?;
@@ -34,7 +34,7 @@ pub(super) fn raw() -> StdoutLock<'static> {
     std::io::stdout().lock()
 }
 
-/// Says one line on standard error. Where that cannot be written, the exit code says it.
+/// Writes one line to standard error. If that fails, the exit code has to tell.
 pub(super) fn tell(text: &str) {
     drop(writeln!(std::io::stderr(), "{}", printable::line(text)));
 }
@@ -57,8 +57,8 @@ pub(super) fn start_log(level: log::LevelFilter) -> Outcome {
         .map_err(|e| Failure::Failed(format!("cannot start the log: {e}")))
 }
 
-/// A record of the log is one line. The logger below panics when standard error cannot be written:
-/// a full disk, a reader that is gone. A line is lost then, and nothing else.
+/// Keeps each log record to one line. The wrapped logger panics when standard error cannot be
+/// written, because a disk is full or the reader is gone. A line is lost then, and nothing else.
 struct Steady(simple_logger::SimpleLogger);
 
 impl log::Log for Steady {
@@ -83,14 +83,14 @@ impl log::Log for Steady {
     fn flush(&self) {}
 }
 
-/// Says that a thread panicked: what it says of it may hold a text from outside.
+/// Reports that a thread panicked. The message may hold text from outside.
 pub(super) fn tell_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let payload = panic.payload();
     let fixed = payload.downcast_ref::<&str>().copied();
     let cause = fixed.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let cause = cause.unwrap_or("for a reason that is no text");
+    let cause = cause.unwrap_or("for a reason that is not text");
     tell(&format!("thread {} panicked at {place}: {cause}", thread.name().unwrap_or("?")));
     let trace = std::backtrace::Backtrace::capture();
     if trace.status() == std::backtrace::BacktraceStatus::Captured {

@@ -24,7 +24,9 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 }
 
 fn build_list(mut arguments: Arguments) -> Outcome {
-    let (mut output, mut min_count, mut files) = (None, None, Vec::new());
+    let mut output = None;
+    let mut min_count = None;
+    let mut files = Vec::new();
     while let Some(argument) = arguments.next(HELP)? {
         match argument {
             Argument::Word(file) => files.push(PathBuf::from(file)),
@@ -43,7 +45,8 @@ fn build_list(mut arguments: Arguments) -> Outcome {
     };
     arguments.without_file("passwords build-list")?;
     let progress = |lines| tell(&format!("{lines} lines read"));
-    let (list, least) = (Path::new(&output), min_count.unwrap_or(1));
+    let list = Path::new(&output);
+    let least = min_count.unwrap_or(1);
     let built = passwords::build_breach_list(&files, list, least, progress)?;
     if min_count.is_some() && built.uncounted > 0 {
         tell(&format!("{} lines have no count, so --min-count kept them", built.uncounted));

@@ -23,7 +23,8 @@ deletes them at the end, also after SIGINT and SIGTERM. They expire by themselve
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    let (mut words, mut tries) = (Vec::new(), Tries::DEFAULT);
+    let mut words = Vec::new();
+    let mut tries = Tries::DEFAULT;
     while let Some(argument) = arguments.next(HELP)? {
         match argument {
             Argument::Word(word) => words.push(word),
@@ -69,13 +70,13 @@ fn catch_signals() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stopped)
 }
 
-/// Says on standard error what is under way: every tenth of the tries, and how long the rest takes.
+/// Reports progress on standard error: every tenth of the tries, and how long the rest will take.
 fn tell(progress: &Progress<'_>, tries: Tries, told: &mut u32) {
     let all = tries.get();
     let line = match progress {
         Progress::Accounts(logins) => {
             let [known, locked] = logins.map(Login::as_str);
-            format!("accounts for as long as this runs: {known} {locked}")
+            format!("accounts that exist while this runs: {known} {locked}")
         }
         Progress::Tried(done, rest) if *done > 0 && done * 10 / all >= *told => {
             *told = done * 10 / all + 1;

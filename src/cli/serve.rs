@@ -36,7 +36,8 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
         Service::check_room(&loaded.config)?;
         return Err(failure);
     }
-    let (profile, tls) = (loaded.config.profile, loaded.config.server.tls_certificate.is_some());
+    let profile = loaded.config.profile;
+    let tls = loaded.config.server.tls_certificate.is_some();
     let passed_over = loaded.passed_over();
     let service = Service::start(loaded.config)?;
     if let Some(text) = passed_over {
@@ -69,8 +70,8 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// The first signal ends the service in order, also while it starts; the second at once, and the
-/// private PostgreSQL's watchdog then stops that.
+/// The first signal ends the service in good order, even while it starts. The second ends it at
+/// once, and the private PostgreSQL's watchdog then stops that server.
 fn catch_signals(sender: Sender<Event>) -> Outcome {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {

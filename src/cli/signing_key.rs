@@ -26,7 +26,8 @@ in the database was ever encrypted. Elsewhere plain keys were planted or restore
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    let (mut words, mut compromised) = (Vec::new(), false);
+    let mut words = Vec::new();
+    let mut compromised = false;
     while let Some(argument) = arguments.next(HELP)? {
         match argument {
             Argument::Word(word) => words.push(word),
@@ -38,7 +39,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     if compromised && words != ["rotate"] {
         return Err(Failure::Usage("--compromised goes with signing-key rotate".to_owned()));
     }
-    // These show and mend what keeps all else from beginning.
+    // These show and repair what keeps everything else from starting.
     let repair = compromised || words != ["rotate"];
     let open = || -> Result<App, Failure> {
         let config = arguments.load()?;

@@ -41,7 +41,9 @@ export writes password hashes to standard output: keep the result safe.
 ";
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    let (mut words, mut admin, mut dry_run) = (Vec::new(), false, false);
+    let mut words = Vec::new();
+    let mut admin = false;
+    let mut dry_run = false;
     while let Some(argument) = arguments.next(HELP)? {
         match argument {
             Argument::Word(word) => words.push(word),
@@ -67,7 +69,8 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
         ["export"] => return transfer::export(&open()?),
         ["show", login] => find(&open()?, login)?,
         ["create", login] => {
-            let (login, password) = (Login::parse(login)?, read_password()?);
+            let login = Login::parse(login)?;
+            let password = read_password()?;
             let create = if admin { users::register_admin } else { users::register };
             create(&open()?, &caller, &login, &password)?
         }
@@ -96,7 +99,7 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
             users::delete(&app, &caller, id)?
         }
         ["set-password", login] => {
-            // Asked for first: nobody should wait for the database while somebody types.
+            // Asked for first, so that the database is not held while someone types.
             let password = read_password()?;
             let app = open()?;
             let id = find(&app, login)?.id;
@@ -123,7 +126,8 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
 
 fn line(user: &User) -> String {
     let kind = if user.admin { "admin" } else { "user" };
-    let (id, expires) = (user.id.get(), user.expires_at.map(|time| format!("expires {time}")));
+    let id = user.id.get();
+    let expires = user.expires_at.map(|time| format!("expires {time}"));
     let mut columns: Vec<&dyn Display> = vec![&id, &user.login, &kind, &user.created_at];
     if user.locked {
         columns.push(&"locked");
@@ -134,7 +138,7 @@ fn line(user: &User) -> String {
     record(&columns)
 }
 
-/// The time at which an account is to end; `never` for none.
+/// The time at which an account expires; `None` for `never`.
 fn parse_end(text: &str) -> Result<Option<Timestamp>, Failure> {
     if text == "never" {
         return Ok(None);
@@ -156,8 +160,8 @@ fn list(app: &App, caller: &Caller) -> Outcome {
     }
 }
 
-/// Reads a password: from a terminal twice, without showing it; else the first line of standard
-/// input.
+/// Reads a password: twice from a terminal, without showing it, or the first line of standard input
+/// if that is no terminal.
 fn read_password() -> Result<Password, Failure> {
     if !ask::is_possible() {
         return Ok(Password::parse(read_line()?.expose())?);

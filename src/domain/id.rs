@@ -1,4 +1,4 @@
-//! The numbers of users and sessions. The database gives them, from 1 on.
+//! The numbers of users and sessions. The database assigns them, from 1 on.
 
 use crate::error::{Error, Result};
 use serde::Serialize;
@@ -11,7 +11,7 @@ macro_rules! number {
         pub struct $name(i64);
 
         impl $name {
-            /// Takes a number from outside.
+            /// Parses a number from outside.
             ///
             /// # Errors
             /// [`Error::InvalidRequest`] for one below 1.
@@ -41,6 +41,6 @@ number! {
 }
 
 number! {
-    /// A session's number, 1 or more. It is no secret: knowing it gives no right.
+    /// A session's number, 1 or more. It is not secret: knowing it gives no rights.
     SessionId
 }

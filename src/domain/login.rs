@@ -5,21 +5,21 @@ use crate::printable::is_invisible;
 use caseless::Caseless;
 use unicode_normalization::UnicodeNormalization;
 
-/// Most characters of a login.
+/// Maximum characters in a login.
 const MAX_CHARS: usize = 128;
 
-/// Most bytes of a login's canonical form. Compatibility forms can expand a character to eighteen;
-/// a PostgreSQL index entry takes some 2,700 bytes.
+/// Maximum bytes in a login's canonical form. Compatibility forms can expand a character to
+/// eighteen; a PostgreSQL index entry takes some 2,700 bytes.
 const MAX_CANONICAL_BYTES: usize = 1024;
 
-/// Braille without a dot: a symbol by its category, and as blank as a space.
+/// The Braille pattern without dots: a symbol by its category, but as blank as a space.
 const BLANK: char = '\u{2800}';
 
 /// The name that a user logs in with.
 ///
 /// It is shown as it was typed. What identifies it is its canonical form: Unicode's compatibility
-/// normalisation and case folding, and without characters that nobody sees, so that `Alice`,
-/// `ALICE` and `Ａｌｉｃｅ` are one login.
+/// normalisation and case folding, without invisible characters, so that `Alice`, `ALICE` and
+/// `Ａｌｉｃｅ` are one login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     typed: String,
@@ -69,7 +69,7 @@ impl Login {
     }
 }
 
-/// Nobody can tell how an invisible character looks, or how an unassigned one will fold some day.
+/// Nobody can see an invisible character, or know how an unassigned one will fold some day.
 fn is_refused(c: char) -> bool {
     is_invisible(c) || c == BLANK
 }

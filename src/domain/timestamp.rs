@@ -15,7 +15,7 @@ impl Timestamp {
     /// A moment as milliseconds since 1970-01-01 UTC.
     ///
     /// # Errors
-    /// [`Error::Internal`] for one outside of the calendar.
+    /// [`Error::Internal`] for one outside the calendar.
     pub(crate) fn from_millis(millis: i64) -> Result<Self> {
         OffsetDateTime::from_unix_timestamp(millis.div_euclid(1_000))
             .map(Self)

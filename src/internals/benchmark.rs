@@ -1,4 +1,4 @@
-//! What `benches/` measure of the inside; no part of the interface.
+//! What `benches/` measure inside the library. Not part of the interface.
 
 use crate::config::{Config, Profile};
 use crate::error::{Error, Result};
@@ -37,7 +37,7 @@ impl List {
     }
 }
 
-/// Whether a password, in small letters, is one of the most common.
+/// Whether a password, in lower case, is one of the most common.
 pub fn is_common(password: &str) -> bool {
     common::is_common(password)
 }
@@ -47,7 +47,7 @@ pub fn slots() -> usize {
     Kernel::detect().slots()
 }
 
-/// Whether the kernel computed something wrong and the crate stands in for it.
+/// Whether the kernel failed its self-check, so that the crate replaces it.
 pub fn failed_self_check() -> bool {
     Kernel::detect().failed_self_check()
 }
@@ -59,7 +59,7 @@ pub fn derive(password: &[u8], salt: &[u8], iterations: u32, out: &mut [[u8; HAS
     Kernel::detect().derive(&mut jobs, &|| ());
 }
 
-/// For each kind of password hash the costliest that is taken.
+/// The costliest password hash of each kind that is accepted.
 pub fn costliest_hashes() -> Vec<&'static str> {
     cost::BOUNDS.iter().map(|[most, _]| *most).collect()
 }
@@ -67,9 +67,10 @@ pub fn costliest_hashes() -> Vec<&'static str> {
 /// Verifies a password against a stored hash of any kind, on a hashing thread of its own.
 ///
 /// # Errors
-/// When the hash or the password is none, or the memory for it is not to be had.
+/// When the hash or the password is invalid, or there is no memory for it.
 pub fn verify(password: &str, stored: &str) -> Result<bool> {
-    let (password, stored) = (Password::parse(password)?, PasswordHash::stored(stored));
+    let password = Password::parse(password)?;
+    let stored = PasswordHash::stored(stored);
     let stored = stored.map_err(|cause| Error::Internal(cause.to_string()))?;
     let mut settings = Config::new(Profile::Testing).passwords;
     settings.tuning.foreign_memory_bytes = 1 << 30;

@@ -1,4 +1,4 @@
-//! What `fuzz/` looks at of the inside; no part of the interface.
+//! What `fuzz/` calls inside the library. Not part of the interface.
 
 use crate::config::{self, Config, Profile};
 use crate::db;
@@ -45,7 +45,7 @@ pub struct Hash {
 /// Reads a stored hash.
 ///
 /// # Errors
-/// Why it is none.
+/// Why it is not one.
 pub fn password_hash(text: &str) -> std::result::Result<Hash, String> {
     let hash: PasswordHash = text.parse().map_err(|e| format!("{e}"))?;
     Ok(Hash {
@@ -88,7 +88,7 @@ pub fn kid() -> String {
     Key::hs256(&Secret::from(SECRET)).kid().to_owned()
 }
 
-/// Whether an access token is taken.
+/// Whether an access token is accepted.
 pub fn accepts(token: &str) -> bool {
     let mut settings = Config::new(Profile::Testing).tokens;
     settings.algorithm = config::Algorithm::Hs256;
@@ -97,7 +97,7 @@ pub fn accepts(token: &str) -> bool {
     let keys = Keys::new(&settings, vec![key], Clock { said: 1, at: Instant::now() });
     let lacks = keys.lack_key_of(token);
     let taken = keys.verify(token).is_ok();
-    assert!(!(lacks && taken), "taken, though its key is not known");
+    assert!(!(lacks && taken), "accepted, although its key is unknown");
     taken
 }
 
@@ -120,8 +120,8 @@ pub fn read_refresh_token(token: &str) -> Result<(i64, i64)> {
     Ok((ticket.session.id(), ticket.counter))
 }
 
-/// Everything that is said about a configuration file with this text: its settings as
-/// `check-config` prints them, or its faults.
+/// Everything reported about a configuration file with this text: its settings as `check-config`
+/// prints them, or its faults.
 pub fn configuration(text: &str) -> Vec<String> {
     match config::Loaded::from_text(Profile::Testing, "file.toml", text) {
         Ok(loaded) => loaded.settings().into_iter().map(|(name, value, _)| name + &value).collect(),
@@ -130,7 +130,7 @@ pub fn configuration(text: &str) -> Vec<String> {
     }
 }
 
-/// What is said about a connection string; nothing for a good one.
+/// What is wrong with a connection string; empty for a good one.
 pub fn connection_string(text: &str) -> String {
     let settings = Config::new(Profile::Testing).database;
     let read = db::parse_url("database.url", &Secret::from(text), &settings);

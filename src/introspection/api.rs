@@ -1,6 +1,6 @@
-//! Introspection and revocation over HTTP, as forms, which their RFCs ask for.
+//! Introspection and revocation over HTTP, as forms, which their RFCs require.
 //!
-//! Parameters that are not known here are passed over (RFC 6749, 3.2): clients send more.
+//! Unknown parameters are ignored (RFC 6749, 3.2), since clients send more.
 
 use super::Introspection;
 use crate::access::Caller;

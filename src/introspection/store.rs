@@ -8,19 +8,19 @@ use crate::tokens::SessionRef;
 use postgres::types::Type;
 use postgres::{GenericClient, Transaction};
 
-/// A session that lives, and its user.
+/// A live session, and its user.
 pub(super) struct TokenRow {
     pub(super) session: SessionRef,
     pub(super) key_generation: i64,
     pub(super) counter: i64,
-    /// Seconds since 1970-01-01 UTC, as the two below.
+    /// Seconds since 1970-01-01 UTC, like the next field.
     pub(super) last_used_at: u64,
     pub(super) expires_at: u64,
     pub(super) user_id: UserId,
     pub(super) login: String,
     pub(super) admin: bool,
     pub(super) token_version: i64,
-    /// Whether the account is neither locked nor over.
+    /// Whether the account is neither locked nor expired.
     pub(super) active: bool,
 }
 
@@ -43,8 +43,8 @@ pub(super) fn find(conn: &mut impl GenericClient, session: SessionRef) -> Result
     found(conn, find!(""), session)
 }
 
-/// The same, and it stays so until the transaction ends. The user comes before the session, as
-/// wherever both are locked.
+/// The same, and the answer holds until the transaction ends. The user is locked before the
+/// session, as wherever both are.
 pub(super) fn lock(tx: &mut Transaction<'_>, session: SessionRef) -> Result<Option<TokenRow>> {
     found(tx, find!(" FOR SHARE OF u FOR UPDATE OF s"), session)
 }
@@ -54,7 +54,8 @@ fn found(
     sql: &str,
     session: SessionRef,
 ) -> Result<Option<TokenRow>> {
-    let (id, identity) = (session.id(), session.identity().as_slice());
+    let id = session.id();
+    let identity = session.identity().as_slice();
     let row = conn.query_typed_opt(sql, &[(&id, Type::INT8), (&identity, Type::BYTEA)])?;
     let seconds =
         |moment: Moment| u64::try_from(moment.micros(("session", id)) / 1_000_000).unwrap_or(0);

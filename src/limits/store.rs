@@ -7,8 +7,8 @@ use postgres::types::{ToSql, Type};
 use postgres::{Row, Transaction};
 use std::time::{Duration, SystemTime};
 
-/// Asks whether an attempt may be made and names the answer `outcome`. The text of a statement that
-/// does more in the same round trip begins with it.
+/// SQL that decides whether an attempt may be made, and names the answer `outcome`. A statement
+/// that does more in the same round trip begins with it.
 macro_rules! admit_attempt {
     () => {
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/admit_attempt.sql"))
@@ -16,7 +16,7 @@ macro_rules! admit_attempt {
 }
 pub(crate) use admit_attempt;
 
-/// So many failures, and one forgotten each so many milliseconds.
+/// How many failures are free, and in how many milliseconds one is forgotten.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LimitRule {
     pub(super) failures: i64,
@@ -39,7 +39,7 @@ pub(crate) struct Counters {
     pub(super) beyond: i64,
 }
 
-/// Whether an attempt may be made, and what was counted of it by then.
+/// Whether an attempt may be made, and what was counted for it by then.
 #[derive(Debug)]
 pub(crate) struct Admission {
     account_until: Option<SystemTime>,
@@ -71,8 +71,8 @@ impl Counters {
     }
 
     /// The keys under which an attempt counts: that of the account, or of its pair with a known
-    /// network; and that of the network. From a known one nobody has to wait for the network's sake,
-    /// but a failure counts for it.
+    /// network; and that of the network. From a known network nobody has to wait because of the
+    /// network, but a failure counts against it.
     fn keys(&self, outcome: &Admission) -> (Option<&Vec<u8>>, Option<&Vec<u8>>) {
         let account = if outcome.known { self.pair.as_ref() } else { Some(&self.account) };
         (account, self.network.as_ref())
@@ -80,7 +80,7 @@ impl Counters {
 }
 
 impl Admission {
-    /// Of an attempt that nobody counts.
+    /// For an attempt that is not counted.
     pub(crate) fn uncounted() -> Self {
         Self {
             account_until: None,
@@ -103,13 +103,13 @@ impl Admission {
         }
     }
 
-    /// How long nothing is tried, if that is so.
+    /// How long the client must wait, if it must.
     pub(super) fn wait(&self) -> Option<Duration> {
         self.wait
     }
 
-    /// Whether a success leaves anything to be written: a count to be taken back, or a network
-    /// that was not known, or not seen for a day.
+    /// Whether a success leaves anything to write: a count to be taken back, or a network that was
+    /// not known, or not seen for a day.
     pub(super) fn is_to_be_settled(&self, remember: bool) -> bool {
         let counted = self.account_until.is_some() || self.network_until.is_some();
         counted || (remember && !self.known_today)
@@ -126,7 +126,7 @@ pub(super) fn admit(conn: &mut Connection, counters: &Counters) -> Result<Admiss
     Ok(Admission::of(row))
 }
 
-/// Counts a failure, where it was not counted on admission.
+/// Counts a failure, unless it was counted on admission.
 pub(super) fn fail(
     tx: &mut Transaction<'_>,
     counters: &Counters,
@@ -135,7 +135,8 @@ pub(super) fn fail(
     let (account, network) = counters.keys(outcome);
     let account = account.filter(|_| outcome.account_until.is_none());
     let network = network.filter(|_| outcome.network_until.is_none());
-    let (account_rule, network_rule) = (&counters.account_rule, &counters.network_rule);
+    let account_rule = &counters.account_rule;
+    let network_rule = &counters.network_rule;
     tx.query_typed(
         include_str!("../../sql/fail_attempt.sql"),
         &[
@@ -153,7 +154,7 @@ pub(super) fn fail(
 }
 
 /// Takes back what was counted on admission. With a user, the network is known from now on, and
-/// besides it only so many `others` of that user.
+/// besides it at most `others` networks of that user.
 pub(super) fn settle(
     tx: &mut Transaction<'_>,
     counters: &Counters,
@@ -180,12 +181,13 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// Removes what is forgotten; then, of each kind that has more than `most` rows, those with the
-/// fewest failures, a tenth more than needed so that it need not happen each time. Of one kind all
-/// failures last equally long, so the fewest are those that are forgotten first: who wants a count
-/// forgotten early has to fail more often, under as many other names, than it says.
+/// Removes rows that are forgotten. Then, of each kind that has more than `most` rows, removes
+/// those with the fewest failures, a tenth more than needed so that it need not happen each time.
+/// Within a kind all failures last equally long, so the fewest are those that are forgotten first.
+/// To have a count forgotten early, an attacker must fail more often than it says, under that many
+/// other names.
 ///
-/// Rows that somebody holds are passed over, so this waits for nobody.
+/// Locked rows are skipped, so this waits for nobody.
 pub(super) fn sweep(tx: &mut Transaction<'_>, most: usize) -> Result<()> {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let forgotten = "DELETE FROM gatepost.attempts WHERE key IN (
@@ -195,7 +197,8 @@ pub(super) fn sweep(tx: &mut Transaction<'_>, most: usize) -> Result<()> {
     let full = "SELECT get_byte(key, 0)::bigint, count(*) FROM gatepost.attempts
                 GROUP BY 1 HAVING count(*) > $1";
     for row in tx.query_typed(full, &[(&most, Type::INT8)])? {
-        let (kind, count): (i64, i64) = (row.get(0), row.get(1));
+        let kind: i64 = row.get(0);
+        let count: i64 = row.get(1);
         let surplus = count - most + most / 10;
         let least = "DELETE FROM gatepost.attempts WHERE key IN (
                          SELECT key FROM gatepost.attempts WHERE get_byte(key, 0) = $1

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::http::{Request, Response};
 
-/// A second in a cache is one that a logout takes longer to be known.
+/// Each second in a cache delays the news of a logout by a second.
 const CACHE_CONTROL: &str = "public, max-age=1";
 
 /// `GET /revocations`
@@ -15,7 +15,7 @@ pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     let after = parameters.optional_number("after", 0)?.unwrap_or(0);
     parameters.end()?;
     let part = pages::part(app, Cursor::parse(since, after)?)?;
-    // Who verifies tokens alone asks every second or so.
+    // Services that verify tokens by themselves ask every second or so.
     let response = if request.has_already(&part.etag) {
         Response::not_modified()
     } else {

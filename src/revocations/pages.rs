@@ -1,4 +1,4 @@
-//! Making the parts of the list that are handed out. When, and how many, `app::board` decides.
+//! Making the parts of the list that are handed out. `app::board` decides when, and how many.
 
 use super::{Cursor, MOST, read, store};
 use crate::app::App;
@@ -14,13 +14,14 @@ use std::time::Instant;
 /// Says in the JWT's header what it is (RFC 8725, 3.11), so that nobody takes it for a token.
 const TYPE: &str = "revocations+jwt";
 
-/// How often a survey looks on at once: at the first of a service that finds a long list.
+/// How many steps a survey takes at once. A service whose first survey finds a long list needs
+/// many.
 const STEPS: usize = 64;
 
 /// The part of the list that answers a position.
 ///
 /// # Errors
-/// [`Error::TooManyAttempts`](crate::Error::TooManyAttempts); the faults of the database.
+/// [`Error::TooManyAttempts`](crate::Error::TooManyAttempts); database errors.
 pub(super) fn part(app: &App, from: Cursor) -> Result<Arc<Part>> {
     let keys = app.keys()?;
     app.board().part(from.into(), keys.signer()?.kid(), || make(app, from))
@@ -28,7 +29,8 @@ pub(super) fn part(app: &App, from: Cursor) -> Result<Arc<Part>> {
 
 fn make(app: &App, from: Cursor) -> Result<Arc<Part>> {
     survey(app)?;
-    let (board, keys) = (app.board(), app.keys()?);
+    let board = app.board();
+    let keys = app.keys()?;
     if let Some(part) = board.fresh(from.into(), keys.signer()?.kid()) {
         return Ok(part);
     }
@@ -39,7 +41,8 @@ fn make(app: &App, from: Cursor) -> Result<Arc<Part>> {
     if let Some(end) = end {
         board.divide(end.into());
     }
-    // Weak: of what is signed, since not every algorithm signs the same the same way twice.
+    // Weak, and over what is signed, since not every algorithm signs the same content the same way
+    // twice.
     let hash = Sha256::digest(serde_json::to_vec(&list).unwrap_or_default());
     let part = Arc::new(Part {
         body: keys.sign(TYPE, &list)?,
@@ -50,9 +53,10 @@ fn make(app: &App, from: Cursor) -> Result<Arc<Part>> {
     Ok(part)
 }
 
-/// Looks at where the last entries are.
+/// Finds out where the last entries are.
 fn survey(app: &App) -> Result<()> {
-    let (board, keep) = (app.board(), sessions::tokens_linger(app));
+    let board = app.board();
+    let keep = sessions::tokens_linger(app);
     let mut from = board.survey_is_due();
     for _ in 0..STEPS {
         let Some(start) = from else { break };

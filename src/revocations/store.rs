@@ -9,18 +9,18 @@ use postgres::{Client, Row};
 use std::time::Duration;
 
 /// Longer than a statement and a pause in a transaction may take (`statement_timeout` 5 s and
-/// `idle_in_transaction_session_timeout` 10 s of the service's role), so that whatever has an
+/// `idle_in_transaction_session_timeout` 10 s of the service's role), so that anything with an
 /// older timestamp is visible or will never be.
 const SETTLED_AFTER: Duration = Duration::from_secs(20);
 
 /// Entries, each with its position.
 pub(super) struct ListedRevocations {
     pub(super) entries: Vec<(Cursor, Revocation)>,
-    /// The moment before which nothing new can turn up, by the database's clock.
+    /// The moment before which nothing new can appear, by the database's clock.
     pub(super) settled: i64,
 }
 
-/// The SQL of where the list begins: at a position, or where it has become too old to matter,
+/// SQL for where the list begins: at a position, or where entries have become too old to matter,
 /// whichever is later.
 macro_rules! begins {
     () => {
@@ -29,8 +29,9 @@ macro_rules! begins {
     };
 }
 
-/// The SQL of which sessions are listed. The pair alone says it, and is where the index is entered,
-/// so that none is read that is too old; from the moment by itself PostgreSQL knows how few they are.
+/// SQL for which sessions are listed. The pair alone decides, and is where the index is entered, so
+/// that no row is read that is too old. The condition on the moment by itself tells PostgreSQL how
+/// few rows there are.
 macro_rules! listed {
     () => {
         concat!(
@@ -46,7 +47,7 @@ macro_rules! listed {
 }
 
 /// Reads the list in the order of its positions, up to one of them. The first row has no session:
-/// it is the clock.
+/// it holds the clock.
 pub(super) fn list(
     conn: &mut Client,
     from: Cursor,
@@ -84,12 +85,12 @@ pub(super) fn list(
         rows.iter().partition(|row| row.get::<_, Option<i64>>(0).is_none());
     let mut entries: Vec<(Cursor, Revocation)> =
         listed.into_iter().map(entry).collect::<Result<_>>()?;
-    // SQL promises an order inside of the parentheses, not outside of them.
+    // SQL promises an order inside the parentheses, not outside them.
     entries.sort_unstable_by_key(|(cursor, _)| *cursor);
     Ok(ListedRevocations { entries, settled: clock.first().map_or(0, |row| micros(row, 0)) })
 }
 
-/// The positions of entries alone, and the moment before which nothing is listed any more.
+/// Only the positions of entries, and the moment before which nothing is listed any more.
 pub(super) fn positions(
     conn: &mut Client,
     from: Cursor,
@@ -114,7 +115,8 @@ pub(super) fn positions(
             (&number(most as u128), Type::INT8),
         ],
     )?;
-    let (mut entries, mut oldest) = (Vec::with_capacity(rows.len()), 0);
+    let mut entries = Vec::with_capacity(rows.len());
+    let mut oldest = 0;
     for row in &rows {
         match row.get(0) {
             Some(after) => entries.push(Cursor { since: micros(row, after), after }),

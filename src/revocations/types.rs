@@ -5,8 +5,8 @@ use crate::error::{Error, Result};
 use crate::tokens::SessionRef;
 use serde::Serialize;
 
-/// Where a list begins: behind a moment, in microseconds since 1970-01-01 UTC, and a session that
-/// was revoked in it.
+/// Where a list begins: after a moment, in microseconds since 1970-01-01 UTC, and after a session
+/// that was revoked in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
     pub(crate) since: i64,
@@ -17,7 +17,7 @@ impl Cursor {
     /// The farthest moment that a database can express in these units without overflow.
     pub(super) const LAST: i64 = 1 << 53;
 
-    /// Takes a position in from outside. Only one that a list named is of use.
+    /// Parses a position from outside. Only one that a list has named is of use.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`].
@@ -47,12 +47,12 @@ impl From<Cursor> for Position {
 pub struct Revocation {
     /// The session, as in the claim `sid` of its access tokens.
     pub sid: SessionRef,
-    /// What tokens of a session that goes on may say; absent when none is good any more.
+    /// What tokens of a session that goes on may claim; absent when none of them is valid any more.
     #[serde(flatten)]
     pub still: Option<StillGood>,
 }
 
-/// What an access token of a session that goes on must say to be good.
+/// What an access token of a session that goes on must claim to be valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StillGood {
@@ -66,8 +66,8 @@ pub struct StillGood {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RevocationList {
-    /// `tokens.issuer` and `/revocations`: who takes tokens of the issuer alone does not take this
-    /// for one.
+    /// `tokens.issuer` and `/revocations`: a service that accepts only the issuer's tokens does not
+    /// accept this as one.
     pub iss: String,
     /// `revocations`.
     pub aud: &'static str,
@@ -79,9 +79,9 @@ pub struct RevocationList {
     pub keep: u64,
     /// What was revoked, the oldest first.
     pub revoked: Vec<Revocation>,
-    /// Where the list goes on: a reference to the URL that was asked (RFC 3986, 5.2).
+    /// Where the list continues: a reference relative to the URL that was asked (RFC 3986, 5.2).
     pub next: String,
-    /// Whether there is more to be had there at once.
+    /// Whether more can be fetched there at once.
     pub more: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The accounts that are measured, and what is answered to whom: to logins of them, and nothing else.
+//! The accounts that are measured. Only requests to log in to them are answered.
 
 use super::progress::Progress;
 use crate::access::Caller;
@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use subtle::{Choice, ConstantTimeEq};
 
-/// When the accounts end by themselves: long after any run does.
+/// When the accounts expire by themselves: long after any run has ended.
 const ACCOUNTS_END_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// The logins that are tried. Only two of them have accounts.
@@ -21,12 +21,13 @@ const ACCOUNTS_END_AFTER: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Logins {
     pub(super) known: Login,
     pub(super) locked: Login,
-    /// One for all tries: its failures are counted in one row, as those of the others are.
+    /// The same one for all tries, so that its failures are counted in one row, like those of the
+    /// others.
     pub(super) unknown: Login,
 }
 
 impl Logins {
-    /// New ones.
+    /// New random logins.
     pub(super) fn new() -> Result<Self> {
         Ok(Self { known: fresh_login()?, locked: fresh_login()?, unknown: fresh_login()? })
     }
@@ -39,7 +40,7 @@ impl Logins {
     }
 }
 
-/// The whole API of what is measured.
+/// The whole API of the measured service.
 pub(super) fn answer(app: &App, request: &Request, logins: &Logins) -> Response {
     let login = request.parameters().and_then(|mut parameters| parameters.text("login"));
     let is_login = request.method == "POST" && request.path == "/";
@@ -50,7 +51,7 @@ pub(super) fn answer(app: &App, request: &Request, logins: &Logins) -> Response 
     }
 }
 
-/// Makes a known and a locked account, does something with them and deletes them.
+/// Makes a known and a locked account, does `work` with them and deletes them.
 pub(super) fn with_accounts<T>(
     app: &App,
     Logins { known, locked, .. }: &Logins,
@@ -81,7 +82,7 @@ fn make(app: &App, login: &Login, locked: bool) -> Result<()> {
     users::change(app, &caller, id, &change).map(drop)
 }
 
-/// Looks for the login and not for an id: a lost connection may have hidden that there is one.
+/// Looks for the login and not for an id: after a lost connection the id may be unknown.
 fn delete(app: &App, login: &Login) -> Result<()> {
     let caller = Caller::Trusted;
     let deleted =
@@ -92,7 +93,7 @@ fn delete(app: &App, login: &Login) -> Result<()> {
     }
 }
 
-/// A login that nobody has. Those of this form, known or not, are all of one length and next to
+/// A login that no user has. Logins of this form, known or not, all have one length and are next to
 /// each other in the index.
 fn fresh_login() -> Result<Login> {
     Login::parse(&format!("selftest-{}", random_word()))

@@ -1,5 +1,5 @@
-//! One client on one connection, as quick as can be: what it measures, an attacker on the same
-//! machine could. It knows as much of HTTP as our own front door writes.
+//! One client on one connection, as fast as possible: it measures what an attacker on the same
+//! machine could. It knows only as much HTTP as our own front door writes.
 
 use crate::error::{Error, Result};
 use serde_json::{Value, json};
@@ -8,10 +8,11 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Most bytes of an answer: that to a login is far smaller.
+/// Maximum bytes of an answer: the answer to a login is far smaller.
 const ANSWER_BYTES: usize = 16 * 1024;
 
-/// Whence the logins come, as a trusted proxy would say: an address for documentation (RFC 5737).
+/// Where the logins come from, as a trusted proxy would say: an address for documentation (RFC
+/// 5737).
 const FROM: &str = "192.0.2.1";
 
 /// What a refused login was answered.
@@ -30,8 +31,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Connects, waits for answers at most for `patience`, and takes the socket's name away: nobody
-    /// else can connect then.
+    /// Connects, with `patience` as the timeout for answers, and removes the socket's name, so that
+    /// nobody else can connect.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -46,7 +47,7 @@ impl Client {
     }
 
     /// Tries to log in. Returns the time from before the request's first byte was sent until after
-    /// the answer's last one was there, in nanoseconds, and the answer.
+    /// the answer's last one had arrived, in nanoseconds, and the answer.
     pub(super) fn log_in(&mut self, login: &str, password: &str) -> Result<(u64, Answer)> {
         let body = json!({"login": login, "password": password}).to_string();
         let request = format!(
@@ -61,7 +62,7 @@ impl Client {
         let answer = read(&mut stream).map_err(|e| fault(&e))?;
         let nanoseconds = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let answer = parse(&answer)
-            .ok_or_else(|| Error::Internal("an answer that makes no sense".to_owned()))?;
+            .ok_or_else(|| Error::Internal("an answer could not be parsed".to_owned()))?;
         if !answer.closing {
             self.connection = Some(stream);
         }
@@ -74,7 +75,8 @@ fn fault(error: &io::Error) -> Error {
 }
 
 fn read(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
-    let (mut answer, mut piece) = (Vec::with_capacity(ANSWER_BYTES), [0; 4096]);
+    let mut answer = Vec::with_capacity(ANSWER_BYTES);
+    let mut piece = [0; 4096];
     loop {
         match stream.read(&mut piece) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),

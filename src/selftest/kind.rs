@@ -1,15 +1,15 @@
 //! The kinds of refused logins that are compared.
 
-/// What a login is refused for.
+/// Why a login is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The password is wrong.
     Known,
-    /// The same once more: whatever there is between these two is noise.
+    /// The same once more: any difference between these two is noise.
     Control,
-    /// Nobody has the login.
+    /// The login does not exist.
     Unknown,
-    /// The account is locked, and the password wrong.
+    /// The account is locked, and the password is wrong.
     Locked,
 }
 
@@ -34,6 +34,6 @@ impl Kind {
     }
 }
 
-/// The nanoseconds of each kind, in the order of [`Kind::ALL`]; those of one round stand at the
-/// same place.
+/// The nanoseconds of each kind, in the order of [`Kind::ALL`]. Those of one round have the same
+/// index.
 pub(super) type Times = [Vec<u64>; 4];

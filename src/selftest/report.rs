@@ -1,4 +1,4 @@
-//! What the measurement has found, in figures and in words.
+//! What the measurement found, in figures and in words.
 
 use super::kind::{Kind, Times};
 use super::statistics::{Difference, correct, percentile};
@@ -11,7 +11,7 @@ const LEVEL: f64 = 0.01;
 const SHOWN: [(usize, &str); 6] =
     [(0, "least"), (5, "5 %"), (25, "25 %"), (50, "median"), (75, "75 %"), (95, "95 %")];
 
-/// The distributions of refused logins, and how they compare. It shows itself as tables and a
+/// The distributions of refused logins, and how they compare. It is displayed as tables and a
 /// verdict.
 #[derive(Clone, Debug)]
 pub struct Timing {
@@ -37,12 +37,11 @@ impl Timing {
         Self { tries: times[0].len(), percentiles, differences, smallest }
     }
 
-    /// What can be told apart, in words; nothing, if nothing can be. The chance that this says
-    /// something though there is nothing is 1 %.
+    /// What can be told apart, in words; `None` if nothing can. The chance of a false alarm is 1 %.
     pub fn told_apart(&self) -> Option<String> {
         let [control, ..] = self.differences.map(|difference| is_apart(&difference));
         if control {
-            let text = "one login was told from itself, so that something else has disturbed the \
+            let text = "one login was told from itself, so something else disturbed the \
                         measurement; run it again when the machine is quiet";
             return Some(text.to_owned());
         }
@@ -98,7 +97,7 @@ impl fmt::Display for Timing {
         writeln!(
             f,
             "\nThe first pair is a control, one login twice. p values below {LEVEL} count; they are\n\
-             corrected for there being twelve. A difference of {smallest:.1} microseconds would have been\n\
+             corrected for twelve tests. A difference of {smallest:.1} microseconds would have been\n\
              found nine times out of ten.",
         )
     }

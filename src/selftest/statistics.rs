@@ -1,16 +1,16 @@
 //! Whether two kinds of request can be told apart by the time they take.
 //!
 //! The times come in rounds: each round has one time of each kind, in an order drawn at random. If
-//! the kind makes no difference, which of a round's two times belongs to which kind is a coin's
-//! toss. So the tosses are made again, many times, and the p value is how often they give at least
-//! the difference that was seen (Fisher, The Design of Experiments, 1935; the count as in Phipson
-//! and Smyth, 2010). That supposes nothing about the noise: neither its form nor that it stays the
-//! same during the run. Three differences are looked at:
+//! the kind makes no difference, which of a round's two times belongs to which kind is the toss of
+//! a coin. So the coins are tossed again, many times, and the p value is how often they give at
+//! least the difference that was seen (Fisher, The Design of Experiments, 1935; the count as in
+//! Phipson and Smyth, 2010). That assumes nothing about the noise: neither its form nor that it
+//! stays the same during the run. Three differences are looked at:
 //!
 //! - the signed ranks of the differences within rounds (Wilcoxon, 1945): one takes longer;
 //! - the greatest distance of the two distribution functions (Kolmogorov and Smirnov): their forms
 //!   differ;
-//! - the distance of a low percentile, which who measures through a noisy network relies on, since
+//! - the distance of a low percentile, which an attacker on a noisy network relies on, since
 //!   noise only ever adds (Crosby, Wallach and Riedi, Opportunities and Limits of Remote Timing
 //!   Attacks, 2009).
 //!
@@ -18,30 +18,29 @@
 
 use rand::Rng;
 
-/// How often the tosses are made again: the least p value is one in ten thousand.
+/// How often the coins are tossed again: the smallest p value is one in ten thousand.
 const TOSSES: usize = 9_999;
 
 /// The percentile that counts as low, in parts of a hundred.
 const LOW: usize = 5;
 
-/// Standard deviations that a difference must have to be found after a correction for twelve tests
-/// at a joint level of 1 %, and to be found so nine times out of ten.
+/// Standard deviations that a difference must have to be found nine times out of ten, after a
+/// correction for twelve tests at a joint level of 1 %.
 const FOUND: f64 = 3.342 + 1.282;
 
-/// How two samples differ. Of each round, the first sample's time and the second's stand at the
-/// same place.
+/// How two samples differ. The two times of one round have the same index in both samples.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Difference {
     /// The median of the differences within rounds, first less second.
     pub(super) median: i64,
-    /// How often one of the first takes longer than one of the second, ties counting half: the
-    /// area under the curve of who guesses by it. 0.5 is no better than guessing blindly.
+    /// How often one of the first takes longer than one of the second, ties counting half: the area
+    /// under the ROC curve of an attacker who guesses by it. 0.5 is no better than blind guessing.
     pub(super) longer: f64,
     /// The p values of ranks, form and low percentile.
     pub(super) p: [f64; 3],
 }
 
-/// Compares two samples of the same, not zero, number of rounds.
+/// Compares two samples with the same number of rounds, which is not zero.
 pub(super) fn compare(first: &[u64], second: &[u64], random: &mut impl Rng) -> Difference {
     let ranks = signed_ranks(&differences(first, second));
     let pool = Pool::new(first, second);
@@ -60,7 +59,7 @@ pub(super) fn compare(first: &[u64], second: &[u64], random: &mut impl Rng) -> D
 }
 
 /// The smallest difference that would be found nine times out of ten in noise such as that between
-/// these two samples of the same thing: it is planted in them, larger and larger.
+/// these two samples of the same thing: larger and larger differences are planted in them.
 pub(super) fn smallest_found(first: &[u64], second: &[u64]) -> u64 {
     let noise = differences(first, second);
     let none = deviations(&noise);
@@ -69,9 +68,10 @@ pub(super) fn smallest_found(first: &[u64], second: &[u64]) -> u64 {
         let shifted: Vec<i64> = noise.iter().map(|d| d.saturating_add(planted)).collect();
         deviations(&shifted) - none >= FOUND
     };
-    // With as many rounds as are asked for, one that is larger than all noise is always found.
-    let (mut too_small, mut enough) =
-        (0, noise.iter().map(|d| d.unsigned_abs()).max().unwrap_or(0) * 2 + 1);
+    // With the rounds that `Tries` asks for, a difference that is larger than all noise is always
+    // found.
+    let mut too_small = 0;
+    let mut enough = noise.iter().map(|d| d.unsigned_abs()).max().unwrap_or(0) * 2 + 1;
     while enough - too_small > 1 {
         let middle = too_small + (enough - too_small) / 2;
         if found(middle) { enough = middle } else { too_small = middle }
@@ -79,8 +79,7 @@ pub(super) fn smallest_found(first: &[u64], second: &[u64]) -> u64 {
     enough
 }
 
-/// Raises p values such that the chance of any false alarm among all of them is what each says
-/// (Holm, 1979).
+/// Raises p values so that each gives the chance of any false alarm among all of them (Holm, 1979).
 pub(super) fn correct(p: &mut [f64]) {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|a, b| p[*a].total_cmp(&p[*b]));
@@ -91,7 +90,7 @@ pub(super) fn correct(p: &mut [f64]) {
     }
 }
 
-/// The value below which so many parts of a hundred lie, of values in ascending order.
+/// The percentile of values in ascending order.
 pub(super) fn percentile(sorted: &[u64], hundredths: usize) -> u64 {
     let place = (sorted.len() * hundredths).div_ceil(100).saturating_sub(1);
     sorted.get(place).copied().unwrap_or_default()
@@ -111,7 +110,7 @@ fn median(mut values: Vec<i64>) -> i64 {
 }
 
 /// The rank of each difference by its size, with its sign, and doubled, so that the mean rank of
-/// equal ones is whole. No difference has no rank.
+/// equal ones is a whole number. A difference of zero has no rank.
 fn signed_ranks(differences: &[i64]) -> Vec<i64> {
     let mut order: Vec<usize> = (0..differences.len()).filter(|n| differences[*n] != 0).collect();
     order.sort_unstable_by_key(|n| differences[*n].unsigned_abs());
@@ -134,7 +133,7 @@ fn rank_sum(ranks: &[i64], swapped: &[bool]) -> u64 {
     signed.sum::<i64>().unsigned_abs()
 }
 
-/// How many standard deviations, of the tosses, the sum of the signed ranks is from none.
+/// How many standard deviations of the tosses the sum of the signed ranks is from zero.
 fn deviations(differences: &[i64]) -> f64 {
     let ranks = signed_ranks(differences);
     let (sum, squares) = ranks
@@ -144,7 +143,7 @@ fn deviations(differences: &[i64]) -> f64 {
     if squares == 0.0 { 0.0 } else { sum / squares.sqrt() }
 }
 
-/// One toss a round.
+/// One toss for each round.
 fn toss(swapped: &mut [bool], random: &mut impl Rng) {
     for some in swapped.chunks_mut(64) {
         let mut bits = random.next_u64();
@@ -162,7 +161,7 @@ struct Time {
     value: u64,
     round: usize,
     first: bool,
-    /// No equal one comes behind it.
+    /// No equal value comes after it.
     last: bool,
 }
 
@@ -184,7 +183,8 @@ impl Pool {
 
     /// The greatest distance of the distribution functions, in times.
     fn distance(&self, swapped: &[bool]) -> u64 {
-        let (mut ahead, mut greatest) = (0_i64, 0);
+        let mut ahead = 0_i64;
+        let mut greatest = 0;
         for time in &self.0 {
             ahead += if time.first == swapped[time.round] { -1 } else { 1 };
             if time.last {
@@ -214,7 +214,8 @@ impl Pool {
 
     /// See [`Difference::longer`]: the statistic of Mann and Whitney, as a part of all pairs.
     fn longer(&self) -> f64 {
-        let (mut second_below, mut doubled) = (0_u64, 0_u64);
+        let mut second_below = 0_u64;
+        let mut doubled = 0_u64;
         for equal in self.0.chunk_by(|a, b| a.value == b.value) {
             let first = equal.iter().filter(|time| time.first).count() as u64;
             let second = equal.len() as u64 - first;

@@ -1,8 +1,9 @@
-//! What a service does between requests, on a thread of its own: sessions that are over are swept,
-//! keys are read again, which rotates them when it is time, and the audit log is kept to its age.
+//! What a service does between requests, on a thread of its own: it sweeps the rows of ended and
+//! expired sessions, reads the keys again, which rotates them when it is time, and prunes the audit
+//! log to its maximum age.
 //!
-//! Several instances may do it on one database; none waits for another. A fault is logged and the
-//! next round tries again. Only the service has this thread: an `App` alone is nobody's server.
+//! Several instances may do this on one database, and none waits for another. An error is logged,
+//! and the next round tries again. Only a service has this thread, not an `App` alone.
 
 use crate::app::App;
 use crate::audit;
@@ -15,14 +16,14 @@ use std::sync::{Arc, mpsc::Receiver};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long after its start a service looks at the age of the audit log for the first time: a
-/// restart is no moment for more work, and one that is restarted daily must come to it too.
+/// How long after its start a service first checks the age of the audit log. A restart is a bad
+/// moment for more work, but a service that is restarted daily must get to it too.
 const FIRST_PRUNING: Duration = Duration::from_secs(5 * 60);
 
 /// How often it does so.
 const PRUNING: Duration = Duration::from_secs(86_400);
 
-/// The thread. Dropping this ends it, after the statement that it is in the middle of.
+/// The thread. Dropping this ends it, after the statement in progress.
 pub(super) struct Upkeep(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Upkeep {
@@ -49,17 +50,18 @@ impl Drop for Upkeep {
 }
 
 fn run(app: &App, stop: &Receiver<()>) {
-    let (check, sweep_again) = (
-        app.config().tokens.tuning.key_check_interval,
-        app.config().sessions.tuning.sweep_interval,
-    );
-    let (kept, keep) = (&app.config().audit, app.config().audit.keep);
+    let check = app.config().tokens.tuning.key_check_interval;
+    let sweep_again = app.config().sessions.tuning.sweep_interval;
+    let kept = &app.config().audit;
+    let keep = app.config().audit.keep;
     let prunes = kept.enabled && !keep.is_zero();
-    // Where rows are kept for less than that, as often as one comes to be too old.
-    let (first, prune_again) = (FIRST_PRUNING.min(keep), PRUNING.min(keep));
+    // If rows are kept for less than that, pruning is as frequent.
+    let first = FIRST_PRUNING.min(keep);
+    let prune_again = PRUNING.min(keep);
     let pause = check.min(sweep_again);
     let pause = if prunes { pause.min(first) } else { pause };
-    let (mut swept, mut prune_at) = (Instant::now(), Instant::now() + first);
+    let mut swept = Instant::now();
+    let mut prune_at = Instant::now() + first;
     while stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         app.tend_keys(check);
         if swept.elapsed() >= sweep_again {

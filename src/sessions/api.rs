@@ -51,7 +51,7 @@ pub(crate) fn refresh(app: &App, request: &Request) -> Result<Response> {
     Ok(tokens(&super::refresh(app, &refresh_token)?))
 }
 
-/// `POST /logout`. The token says which session it is about, so it is asked for in open mode too.
+/// `POST /logout`. The token says which session it is about, so it is required in open mode too.
 pub(crate) fn log_out(app: &App, request: &Request) -> Result<Response> {
     let caller = Caller::with_token(app, request)?;
     let mut parameters = request.parameters()?;

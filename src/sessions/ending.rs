@@ -14,7 +14,7 @@ use postgres::Transaction;
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`]; [`Error::InvalidRequest`] for a caller who is
-/// in no session; the faults of the database.
+/// in no session; database errors.
 pub fn log_out(app: &App, caller: &Caller, all: bool) -> Result<()> {
     let Some(rows) = caller.rows()? else {
         return Err(Error::InvalidRequest(
@@ -39,9 +39,9 @@ pub fn log_out(app: &App, caller: &Caller, all: bool) -> Result<()> {
 /// Ends one session and returns it.
 ///
 /// # Errors
-/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`] for a session of somebody
-/// else, whether or not there is one, unless the caller is an admin; [`Error::NoSuchSession`]; the
-/// faults of the database.
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`] for someone else's
+/// session, whether or not it exists, unless the caller is an admin; [`Error::NoSuchSession`];
+/// database errors.
 pub fn end(app: &App, caller: &Caller, id: SessionId) -> Result<Session> {
     let audit = Writer::new(app)?;
     app.database()?.with_transaction(|tx| {
@@ -57,7 +57,7 @@ pub fn end(app: &App, caller: &Caller, id: SessionId) -> Result<Session> {
 /// Records that a session was ended.
 ///
 /// # Errors
-/// The faults of the database.
+/// Database errors.
 pub(crate) fn record_end(
     tx: &mut Transaction<'_>,
     audit: &Writer<'_>,
@@ -69,19 +69,21 @@ pub(crate) fn record_end(
     audit.record(tx, actor, &Event::new(Action::EndSession, Some(user)).with_detail(&detail))
 }
 
-/// Ends the session that a token names, if it lives.
+/// Ends the session that a token names, if it is live.
 pub(crate) fn end_in(tx: &mut Transaction<'_>, app: &App, session: SessionRef) -> Result<()> {
-    let (id, kept) = (SessionId::stored(session.id()), app.config().tokens.access_ttl);
+    let id = SessionId::stored(session.id());
+    let kept = app.config().tokens.access_ttl;
     store::end(tx, id, Some(session.identity()), kept).map(drop)
 }
 
-/// Revokes the access tokens handed out so far in the sessions of a user, which go on: they claim more
-/// than is true now. The user's row must have been changed before, in the same transaction.
+/// Revokes the access tokens handed out so far in the sessions of a user, which go on: the tokens
+/// claim more than is true now. The user's row must have been changed earlier in the same
+/// transaction.
 pub(crate) fn revoke_tokens(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {
     store::revoke_tokens(tx, user, None)
 }
 
-/// Ends all sessions of a user but `keep`, whose access tokens so far are revoked.
+/// Ends all sessions of a user except `keep`, whose access tokens so far are revoked.
 pub(crate) fn end_all(
     tx: &mut Transaction<'_>,
     app: &App,

@@ -1,22 +1,23 @@
-//! What a refresh token deserves, seen from its session's row. Nothing here touches anything.
+//! What a refresh token deserves, judging by its session's row. Nothing here has side effects.
 
 use std::time::Duration;
 
-/// Most retirements that a session remembers. A client would have to refresh this often within
-/// the grace, and then come back with its first token, to be taken for a thief.
+/// Maximum retirements that a session remembers. To be taken for a thief, a client would have to
+/// refresh this often within the grace and then come back with its first token.
 const REMEMBERED: usize = 32;
 
 /// What to do about a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Deserves {
-    /// It is the good one: its successor takes its place.
+    /// It is the valid one: its successor takes its place.
     Successor,
-    /// It was retired a moment ago, and whoever shows it lost the answer, or asked twice at once:
+    /// It was retired a moment ago. The client lost the answer, or asked twice at once, so it gets
     /// the same successor again.
     SameSuccessor,
-    /// It was retired before that. Two hold tokens of this session, and one of them stole his.
+    /// It was retired before that. Two clients hold tokens of this session, and one of them stole
+    /// its token.
     TheEnd,
-    /// Its number is still to come. It is one of ours, so the row is from before it was made.
+    /// Its number is still to come. The token is ours, so the row is from before it was made.
     OfTheFuture,
 }
 
@@ -34,17 +35,17 @@ impl Retired {
         self.0.iter().flat_map(|moment| moment.to_be_bytes()).collect()
     }
 
-    /// Adds that the good token is retired now, and forgets what no longer matters.
+    /// Records that the valid token is retired now, and forgets what no longer matters.
     pub(super) fn add(&mut self, now: i64, grace: Duration) {
         self.0.insert(0, now);
-        // The place of a moment says of which token it is, so nothing is kept behind a gap: where the
-        // clock was set back, an older one may matter that a newer one does not.
+        // The index of a moment says which token it belongs to, so nothing is kept after a gap. If
+        // the clock was set back, an older moment may matter although a newer one does not.
         let matter = self.0.iter().take_while(|moment| is_within(**moment, now, grace)).count();
         self.0.truncate(matter.min(REMEMBERED));
     }
 }
 
-/// Judges the token numbered `shown`, when `good` is the number of the good one.
+/// Judges the token numbered `shown`, when `good` is the number of the valid one.
 pub(super) fn judge(
     shown: i64,
     good: i64,
@@ -66,8 +67,9 @@ pub(super) fn judge(
     }
 }
 
-/// Whether the grace of a retirement is not over. One in the future was stored before the clock was
-/// set back, and is as good as one of the past: else it would have its grace for as long as that was.
+/// Whether a retirement is still within its grace. One in the future was stored before the clock
+/// was set back, and is judged by its distance like one in the past. Otherwise its grace would last
+/// until the clock has caught up.
 fn is_within(moment: i64, now: i64, grace: Duration) -> bool {
     u128::from(now.abs_diff(moment)) <= grace.as_millis()
 }
@@ -116,7 +118,7 @@ mod tests {
             retired.add(now, GRACE);
             assert_eq!(retired.0, [now]);
         }
-        // The oldest of these three would take the place of another token's.
+        // The oldest of these three would take the index of another token's.
         let mut retired = Retired(vec![now + 20_000, now + 15_000, now + 5_000]);
         retired.add(now, GRACE);
         assert_eq!(retired.0, [now]);

@@ -18,13 +18,13 @@ use postgres::Transaction;
 ///
 /// # Errors
 /// [`Error::InvalidCredentials`], the same whether login or password was wrong; with the right
-/// password [`Error::AccountLocked`], [`Error::AccountExpired`]; [`Error::TooManyAttempts`], before
-/// anything is hashed; the faults of the database.
+/// password, [`Error::AccountLocked`], [`Error::AccountExpired`]; [`Error::TooManyAttempts`],
+/// before anything is hashed; database errors.
 pub fn log_in(app: &App, login: &Login, password: &Password) -> Result<LoggedIn> {
     log_in_from(app, login, password, &Device::default())
 }
 
-/// As [`log_in`], and keeps what the user logged in from.
+/// As [`log_in`], and records what the user logged in from.
 ///
 /// # Errors
 /// As [`log_in`].
@@ -35,7 +35,8 @@ pub fn log_in_from(
     device: &Device,
 ) -> Result<LoggedIn> {
     let database = app.database()?;
-    let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app)?);
+    let counters = limits::of_login(app, login)?;
+    let audit = Writer::new(app)?;
     let (outcome, credentials) =
         database.read(|conn| store::credentials(conn, login, &counters, app.nobody()))?;
     let attempt = Attempt::admitted(app, counters, outcome)?;
@@ -57,7 +58,7 @@ pub fn log_in_from(
         let new = app.hash(password)?.to_string();
         let replaced = database.with_transaction(|tx| store::replace_hash(tx, &credentials, &new));
         if let Err(error) = replaced {
-            // The login is right all the same, and the next one will try again.
+            // The login succeeds all the same, and the next one will try again.
             log::warn!("a weak password hash was not upgraded: {error}");
         }
     }
@@ -75,8 +76,8 @@ pub fn log_in_from(
     opened
 }
 
-/// Opens a session for a user whose password was right a moment ago. If it has been changed since,
-/// the login came too late. `also` writes in the same transaction.
+/// Opens a session for a user whose password was right a moment ago. If the password has been
+/// changed since, the login came too late. `also` writes in the same transaction.
 fn open(
     app: &App,
     verified: &Credentials,

@@ -1,9 +1,9 @@
-//! Refreshing: a new pair of tokens for the one good refresh token of a session.
+//! Refreshing: a new pair of tokens for the one valid refresh token of a session.
 //!
-//! All is decided in one transaction that holds the session's row, so that of any number of
+//! Everything is decided in one transaction that holds the session's row. So of any number of
 //! refreshes at once, on any number of instances, the first retires the token and the others find
-//! it retired a moment ago. That also makes a retry safe whose first attempt was committed. What the
-//! new access token claims is read while that row is held.
+//! it retired a moment ago. That also makes it safe to retry after an attempt that was committed.
+//! What the new access token claims is read while that row is held.
 
 use super::ending::end_in;
 use super::grace::{self, Deserves};
@@ -21,20 +21,20 @@ use crate::tokens::{SessionRef, Subject};
 use std::time::Duration;
 use store::{Counting, Refreshed};
 
-/// How a refresh ended inside of its transaction, which must be committed in every case.
+/// How a refresh ended inside its transaction, which must be committed in every case.
 enum RefreshOutcome {
-    /// The session goes on; this is the number of its token now, or was a moment ago.
+    /// The session goes on. The last value is the number of its token now or a moment ago.
     Goes(Subject, Duration, i64),
-    /// There is no such session, or no longer.
+    /// There is no such session, or it has ended.
     Over,
     /// A retired token was used again, so the session was ended.
     Stolen(UserId),
-    /// The token is from a later time than the database. What shows it.
+    /// The token is from a later time than the database. The text is the sign of it.
     SetBack(String),
 }
 
 impl RefreshOutcome {
-    /// Nothing is issued for an account that is locked or over.
+    /// Nothing is issued for an account that is locked or expired.
     fn of(issued: Refreshed, counter: i64) -> Self {
         issued.map_or(Self::Over, |(subject, left)| Self::Goes(subject, left, counter))
     }
@@ -42,12 +42,12 @@ impl RefreshOutcome {
 
 /// Exchanges a refresh token for a new pair of tokens, and retires it.
 ///
-/// A token that was retired less than `sessions.refresh_grace` ago gets the same successor again:
-/// whoever shows it lost the answer. One that was retired before that ends the session.
+/// A token that was retired less than `sessions.refresh_grace` ago gets the same successor again,
+/// since the client lost the answer. One that was retired before that ends the session.
 ///
 /// # Errors
 /// [`Error::InvalidGrant`]; [`Error::TooManyAttempts`] for a session that is refreshed too often,
-/// whose token stays good; the faults of the database.
+/// whose token stays valid; database errors.
 pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
     let (key, ticket) = read(app, refresh_token)?;
     match decide(app, ticket)? {
@@ -71,11 +71,10 @@ pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
     }
 }
 
-/// What a refresh token says, if it is one of ours; whether it is still good, its session's row
-/// knows.
+/// What a refresh token says, if it is ours. Its session's row knows whether it is still valid.
 ///
 /// # Errors
-/// [`Error::InvalidGrant`]; the faults of the database.
+/// [`Error::InvalidGrant`]; database errors.
 pub(crate) fn ticket(app: &App, refresh_token: &str) -> Result<RefreshTicket> {
     read(app, refresh_token).map(|(_, ticket)| ticket)
 }
@@ -103,7 +102,8 @@ fn decide(app: &App, ticket: RefreshTicket) -> Result<RefreshOutcome> {
                 RefreshOutcome::Over
             });
         };
-        let (good, now) = (session.counter, session.now);
+        let good = session.counter;
+        let now = session.now;
         let deserves = grace::judge(ticket.counter, good, &session.retired, now, grace);
         if let Some(wait) = limits::refresh_wait(app, session.refreshes_last)
             && !matches!(deserves, Deserves::TheEnd | Deserves::OfTheFuture)
@@ -134,23 +134,24 @@ fn decide(app: &App, ticket: RefreshTicket) -> Result<RefreshOutcome> {
                 Ok(RefreshOutcome::Stolen(user))
             }
             Deserves::OfTheFuture => {
-                // Nobody did wrong by showing it, so this is no reuse. But the row now takes a
-                // token for the good one that was retired long ago, and whoever kept that, a thief
-                // perhaps, would be let in. Nor is the one shown known to be the last that was
-                // made. Only a new login can tell who is who.
+                // Showing it is not wrong, so this is not reuse. But the row now accepts a token
+                // that was retired long ago, and anyone who kept that one, perhaps a thief, would
+                // be let in. Nor is the token shown known to be the last that was made. Only a new
+                // login can tell who is who.
                 end_in(tx, app, ticket.session)?;
                 let user = UserId::stored(session.user_id);
                 let detail = format!("session {}, since its row was set back", ticket.session.id());
                 let event = Event::new(Action::EndSession, Some(user));
                 audit.record(tx, Actor::Anonymous, &event.with_detail(&detail))?;
-                let (session, shown) = (ticket.session, ticket.counter);
+                let session = ticket.session;
+                let shown = ticket.counter;
                 Ok(RefreshOutcome::SetBack(sign_of(session, shown, good)))
             }
         }
     })
 }
 
-/// What a token of ours shows whose number its session has not reached.
+/// The sign that a token gives whose number its session has not reached.
 pub(crate) fn sign_of(session: SessionRef, shown: i64, good: i64) -> String {
     let id = session.id();
     format!("session {id} is at token {good}, and there is a token {shown} of it")

@@ -5,8 +5,8 @@ mod listing;
 mod opening;
 mod refreshing;
 
-// Whoever takes several sessions takes them in the order of their ids, and whoever takes a user and
-// a session takes the user first. So nobody deadlocks.
+// Several sessions are locked in the order of their ids, and a user is locked before a session. So
+// nothing deadlocks.
 
 pub(super) use ending::{
     SWEPT_AT_ONCE, end, end_all, end_oldest, end_some, owner, revoke_tokens, sweep,

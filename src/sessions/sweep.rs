@@ -1,14 +1,15 @@
-//! Removing the rows of sessions that are over.
+//! Removing the rows of ended and expired sessions.
 
 use super::store;
 use crate::app::App;
 use crate::error::Result;
 
-/// Removes the sessions that are over and returns how many there were. A service does this by itself;
-/// a program that only embeds the operations should do it now and then. Several may do it at once.
+/// Removes the rows of sessions whose last access tokens have expired, and returns how many there
+/// were. A service does this by itself; a program that only embeds the operations should do it now
+/// and then. Several processes may do it at once.
 ///
 /// # Errors
-/// The faults of the database. What was removed by then stays removed.
+/// Database errors. Whatever was removed by then stays removed.
 pub fn sweep(app: &App) -> Result<u64> {
     let mut all = 0;
     loop {

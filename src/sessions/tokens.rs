@@ -25,8 +25,8 @@ pub(super) fn grant(
     })
 }
 
-/// How long after a refresh an access token of it may still be in use: its lifetime, the grace in
-/// which it is handed out once more, and a minute for clocks that differ.
+/// How long after a refresh its access token may still be in use: the token's lifetime, the grace
+/// in which it is handed out once more, and a minute for clocks that differ.
 pub(crate) fn tokens_linger(app: &App) -> Duration {
     let settings = app.config();
     settings.tokens.access_ttl + settings.sessions.refresh_grace + Duration::from_secs(60)

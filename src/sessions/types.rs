@@ -1,10 +1,10 @@
-//! The words of this slice.
+//! The types of this slice.
 
 use crate::domain::{SessionId, Timestamp, UserId};
 use serde::Serialize;
 use std::time::Duration;
 
-/// Most characters kept of what a client calls itself.
+/// Maximum characters kept of what a client calls itself.
 const MAX_USER_AGENT: usize = 200;
 
 /// What a login returns, and each refresh after it.
@@ -29,7 +29,7 @@ impl std::fmt::Debug for LoggedIn {
     }
 }
 
-/// A session as the API shows one.
+/// A session as the API shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Session {
@@ -39,17 +39,17 @@ pub struct Session {
     pub user_id: UserId,
     /// When it was opened.
     pub created_at: Timestamp,
-    /// When it was last refreshed, or else opened.
+    /// When it was last refreshed, or opened if it never was.
     pub last_used_at: Timestamp,
     /// When it expires unless it is refreshed before.
     pub expires_at: Timestamp,
-    /// The address that it was opened from, as far as it is known.
+    /// The address that it was opened from, if known.
     pub address: Option<String>,
     /// What the client that opened it called itself.
     pub user_agent: Option<String>,
 }
 
-/// What a user logs in from, so that people can tell their sessions apart. Nothing is decided by it.
+/// What a user logs in from, so that people can tell their sessions apart. Nothing depends on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
     pub(super) address: Option<String>,
@@ -57,8 +57,8 @@ pub struct Device {
 }
 
 impl Device {
-    /// Takes an address and the name that a client gives itself. Of each, up to 200 characters are kept,
-    /// and no control characters.
+    /// Takes an address and the name that a client gives itself. Up to 200 characters of each are
+    /// kept, without control characters.
     pub fn new(address: &str, user_agent: Option<&str>) -> Self {
         let kept = |text: &str| -> Option<String> {
             let text: String =

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 /// Where the keys are.
 pub(crate) const JWKS: &str = "/.well-known/jwks.json";
 
-/// Most seconds that others may keep these documents: a key that was replaced because it leaked
-/// is believed for as long.
+/// Maximum seconds that others may cache these documents. A key that was replaced because it leaked
+/// is trusted for that long.
 const MOST_CACHED: u64 = 300;
 
 /// The keys (RFC 7517, 5).
@@ -20,15 +20,16 @@ struct Jwks {
     keys: Vec<Jwk>,
 }
 
-/// `GET /.well-known/jwks.json`: the keys that sign, will sign, or have signed what is still good.
+/// `GET /.well-known/jwks.json`: the keys that sign, will sign, or have signed tokens that are
+/// still valid.
 pub(crate) fn jwks(app: &App, request: &Request) -> Result<Response> {
     request.parameters()?.end()?;
     let keys = app.keys()?.published().collect();
     Ok(Response::public(&Jwks { keys }, max_age(app)))
 }
 
-/// `GET /.well-known/oauth-authorization-server`: the issuer and where its keys are, in the form
-/// of RFC 8414. Where the issuer is no URL, the places are told relative to this document.
+/// `GET /.well-known/oauth-authorization-server`: the issuer and where its keys are, in the form of
+/// RFC 8414. If the issuer is not a URL, the places are relative to this document.
 pub(crate) fn metadata(app: &App, request: &Request) -> Result<Response> {
     request.parameters()?.end()?;
     let issuer = app.config().tokens.issuer.as_str();
@@ -39,13 +40,13 @@ fn document(issuer: &str) -> Value {
     let is_url = issuer.starts_with("https://") || issuer.starts_with("http://");
     let jwks = match issuer.trim_end_matches('/') {
         base if is_url => format!("{base}{JWKS}"),
-        // Beside this document, so that it holds under any path of a proxy.
+        // Relative to this document, so that it works under any path of a proxy.
         _ => JWKS.rsplit('/').next().unwrap_or_default().to_owned(),
     };
     json!({
         "issuer": issuer,
         "jwks_uri": jwks,
-        // Required by the RFC, and there are none: nobody is sent through a browser.
+        // Required by the RFC. There are none, since nobody is sent through a browser.
         "response_types_supported": [],
         "grant_types_supported": [],
     })

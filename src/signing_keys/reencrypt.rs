@@ -1,14 +1,15 @@
 //! Encrypting anew: under another encryption key, or for the first time.
 //!
-//! For the first time means that nobody has vouched for what lies there, so an operator does, by
-//! running this once, and is told what was taken over. Where anything is encrypted or vouched for
-//! already, a row that is not was put there by somebody else, and is refused.
+//! The first time, nothing vouches for the rows, so an operator does by running this once, and is
+//! told what was taken over. If anything is encrypted or vouched for already, a row that is not was
+//! put there by someone else, and is refused.
 
 use crate::access::Actor;
 use crate::app::App;
 use crate::app::keyed::{self, Root};
 use crate::app::keys::codes;
-use crate::app::keys::judge::{Judged, key_of, listed};
+use crate::app::keys::judge::row::key_of;
+use crate::app::keys::judge::{Judged, listed};
 use crate::app::keys::new::{refresh_place, signing_place};
 use crate::app::keys::refused::{KeyPlace, RefusedKey, Why};
 use crate::app::keys::store::{self, FoundFloor, FoundKeys, Reencrypted};
@@ -28,21 +29,21 @@ struct Work {
     refresh: Vec<ReencryptedRefreshKey>,
     root: Option<(Encrypted, Encrypted)>,
     floor: Option<FoundFloor>,
-    /// Generations of public keys that nobody can vouch for.
+    /// Generations of public keys that nothing can vouch for.
     dropped: Vec<i64>,
-    /// What to say of it, a line each.
+    /// What to report, a line each.
     lines: Vec<String>,
 }
 
 /// Encrypts anew, under `encryption.key`, all keys that are encrypted with
-/// `encryption.previous_key`. Where nothing in the database was ever encrypted, encrypts
-/// everything; where keys are encrypted and nothing vouches for their rows yet, which an earlier
-/// release left, vouches for them. Returns what it did, a line for each key with its name.
+/// `encryption.previous_key`. If nothing in the database was ever encrypted, encrypts everything.
+/// If keys are encrypted but nothing vouches for their rows yet, because an earlier release left
+/// them, vouches for them. Returns what it did, a line for each key with its name.
 ///
 /// # Errors
 /// [`Error::Configuration`] without `encryption.key`; [`Error::Startup`] for keys that are
 /// encrypted with neither that nor `encryption.previous_key`, and for keys that are not encrypted
-/// among others that are; the faults of the database. Nothing was changed then.
+/// among others that are; database errors. Nothing was changed then.
 pub fn reencrypt(app: &App) -> Result<Vec<String>> {
     let encryption = app.encryption();
     if encryption.name().is_none() {
@@ -64,7 +65,7 @@ pub fn reencrypt(app: &App) -> Result<Vec<String>> {
     }
     for row in judged.refused.iter().filter(|row| is_due(row)) {
         match row.place {
-            // Beside encrypted keys, a public one that nothing vouches for may be anybody's.
+            // Beside encrypted keys, a public one that nothing vouches for may be anyone's.
             KeyPlace::Signing(at) if judged.opened && is_public(&found, at) => {
                 work.dropped.extend(found.signing.get(at).and_then(|row| row.generation));
                 work.lines.push(format!("{}: removed, because nothing vouches for it", row.name));
@@ -97,8 +98,8 @@ fn refuse_planted(judged: &Judged) -> Result<()> {
         None => "`gatepost signing-key rotate --compromised` replaces all keys",
     };
     Err(Error::Startup(format!(
-        "not encrypted, though other keys in the database are, so planted or restored: {names}. Nothing \
-         was changed; find out by whom, then {cure}"
+        "these keys are not encrypted although others are, so they were planted or restored: {names}. Nothing \
+         was changed. Find out who did it, then {cure}"
     )))
 }
 
@@ -109,7 +110,7 @@ impl Work {
             return Ok(());
         }
         let secret = opened(keyed::PLACE, old, encryption)?;
-        // The row about this in the audit log is under it, before it can be read as encrypted.
+        // The audit log's row about this is hashed under it, before it can be read as encrypted.
         app.adopt_root(Root::of(&secret));
         self.root = Some((old.clone(), encryption.encrypt(keyed::PLACE, &secret)?));
         self.lines.push("root secret".to_owned());
@@ -148,7 +149,8 @@ impl Work {
             }
             _ => None,
         };
-        let (kid, mac) = (kid.to_owned(), encryption.vouch(&code));
+        let kid = kid.to_owned();
+        let mac = encryption.vouch(&code);
         self.lines.push(format!("signing key {kid}"));
         self.signing.push(Reencrypted { generation, kid, public, private: encrypted, mac });
         Ok(())
@@ -184,7 +186,7 @@ impl Work {
     }
 }
 
-/// What is encrypted there, or lies there plainly.
+/// The decrypted bytes, or those that were stored unencrypted.
 fn opened(
     place: &str,
     encrypted: &Encrypted,
@@ -193,7 +195,7 @@ fn opened(
     match encryption.decrypt(place, encrypted) {
         Ok(bytes) => Ok(bytes),
         Err(NotDecrypted::Plain) => Ok(Zeroizing::new(encrypted.bytes.clone())),
-        Err(_) => Err(Error::Internal(format!("{place} opened a moment ago"))),
+        Err(_) => Err(Error::Internal(format!("{place} could be decrypted a moment ago"))),
     }
 }
 

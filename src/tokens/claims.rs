@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct Claims {
     /// The user's id.
     pub user_id: i64,
-    /// When the token ends, in seconds since 1970-01-01 UTC (RFC 7519, 4.1.4).
+    /// When the token expires, in seconds since 1970-01-01 UTC (RFC 7519, 4.1.4).
     pub exp: u64,
     /// Who issued it: `tokens.issuer`.
     pub iss: String,
@@ -28,13 +28,13 @@ pub struct Claims {
     pub sid: SessionRef,
     /// Whether the user was an admin when it was issued. For others; our API asks the row.
     pub admin: bool,
-    /// The user's token version when it was issued. A password change raises that of the row,
-    /// and tokens of earlier versions are refused.
+    /// The user's token version when it was issued. A password change raises the row's version, and
+    /// tokens of earlier versions are refused.
     pub token_version: i64,
 }
 
-/// The claims as they stand in a token. Not [`Claims`] itself, whose derived code would be there
-/// for everybody.
+/// The claims as they stand in a token. It is not [`Claims`] itself, whose derived code would be
+/// public.
 #[derive(Deserialize)]
 #[serde(remote = "Self")]
 struct Payload {
@@ -71,8 +71,8 @@ pub(super) fn key_named_in(token: &str) -> Option<String> {
     serde_json::from_str::<TokenHeader>(str::from_utf8(&head).ok()?).ok()?.kid
 }
 
-/// Whether header and payload are UTF-8, as they must be (RFC 7515, 5.2; RFC 7519, 7.2). The parser
-/// of JSON does not ask: of a name or a text that nobody wants it only looks for the end.
+/// Whether header and payload are UTF-8, as they must be (RFC 7515, 5.2; RFC 7519, 7.2). The JSON
+/// parser does not check: in a name or a string that is not used it only looks for the end.
 pub(super) fn is_utf8(token: &str) -> bool {
     let is_utf8 =
         |part| URL_SAFE_NO_PAD.decode(part).is_ok_and(|part| str::from_utf8(&part).is_ok());

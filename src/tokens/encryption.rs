@@ -1,12 +1,13 @@
-//! Encrypting what lies in the database: XChaCha20-Poly1305 under a key that does not.
+//! Encrypting what is stored in the database: XChaCha20-Poly1305 under a key that is not stored
+//! there.
 //!
-//! The key is derived from `encryption.key`. Its nonces have 192 bits, so they are drawn at
-//! random without a thought of collisions. What is encrypted is bound to its place: moved to another
-//! row, it is not decrypted. Where there is a key, what is not encrypted is not taken either: otherwise
-//! whoever can write a row would put bytes of their own into it.
+//! The key is derived from `encryption.key`. Its nonces have 192 bits, so they are drawn at random
+//! without regard to collisions. Encrypted bytes are bound to their place: moved to another row,
+//! they cannot be decrypted. If there is a key, bytes that are not encrypted are not accepted
+//! either. Otherwise anyone who can write a row could put their own bytes into it.
 //!
-//! What need not be secret but must be ours is vouched for by a code (HMAC-SHA256) under another key
-//! that is derived from the same setting.
+//! Anything that need not be secret but must be ours is vouched for by a code (HMAC-SHA256) under
+//! another key derived from the same setting.
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -20,7 +21,7 @@ use zeroize::Zeroizing;
 
 const NONCE_BYTES: usize = 24;
 
-/// Bytes as they lie in the database, and the name of the key that they are encrypted with, if any.
+/// Bytes as they are stored, and the name of the key that they are encrypted with, if any.
 #[derive(Clone)]
 pub(crate) struct Encrypted {
     pub(crate) bytes: Vec<u8>,
@@ -48,10 +49,10 @@ struct EncryptionKey {
 }
 
 impl EncryptionKeys {
-    /// Of several secrets the first encryption. With none nothing is encrypted.
+    /// The first of several secrets encrypts. With none, nothing is encrypted.
     ///
     /// # Errors
-    /// [`Error::Internal`], which would be a fault of ours.
+    /// [`Error::Internal`], which would be a bug.
     pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Result<Self> {
         secrets.into_iter().map(EncryptionKey::new).collect::<Result<_>>().map(Self)
     }
@@ -64,7 +65,7 @@ impl EncryptionKeys {
     /// Encrypts for this place.
     ///
     /// # Errors
-    /// [`Error::Internal`], which would be a fault of ours.
+    /// [`Error::Internal`], which would be a bug.
     pub(crate) fn encrypt(&self, place: &str, plain: &[u8]) -> Result<Encrypted> {
         let Some(key) = self.0.first() else {
             return Ok(Encrypted { bytes: plain.to_vec(), with: None });
@@ -125,7 +126,7 @@ impl EncryptionKey {
         Ok(Self { name: URL_SAFE_NO_PAD.encode(&name[..6]), cipher, code })
     }
 
-    /// The code over these parts, each of which is told from the next.
+    /// The code over these parts. It depends on where each part ends.
     fn code(&self, parts: &[Vec<u8>]) -> Hmac<Sha256> {
         parts.iter().fold(self.code.clone(), |code, part| {
             code.chain_update((part.len() as u64).to_be_bytes()).chain_update(part)

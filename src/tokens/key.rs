@@ -1,4 +1,4 @@
-//! One signing key: what signs, what verifies, what others are told.
+//! One signing key: what signs, what verifies, and what is published.
 
 use crate::config;
 use crate::error::{Error, Result};
@@ -15,8 +15,7 @@ use zeroize::Zeroizing;
 /// Bytes of a private key, of Ed25519 and of P-256 alike.
 const PRIVATE_BYTES: usize = 32;
 
-/// A key. Only those of this configuration's secrets and of the database's rows with a private
-/// half can sign.
+/// A key. Only keys from the configuration's secrets, or from rows with a private half, can sign.
 #[derive(Clone)]
 pub(crate) struct Key {
     pub(super) kid: String,
@@ -49,13 +48,13 @@ pub(crate) fn generate(algorithm: config::Algorithm) -> Result<Zeroizing<Vec<u8>
         config::Algorithm::EdDsa => Ok(random()),
         config::Algorithm::Es256 => loop {
             let private = random();
-            // Next to all numbers of this size are keys.
+            // Almost all numbers of this size are keys.
             if P256::from_slice(&private).is_ok() {
                 return Ok(private);
             }
         },
         config::Algorithm::Hs256 => {
-            Err(Error::Internal("a secret of HS256 is not generated".to_owned()))
+            Err(Error::Internal("an HS256 secret is not generated".to_owned()))
         }
     }
 }
@@ -98,7 +97,7 @@ impl Key {
             config::Algorithm::EdDsa => {
                 public.try_into().is_ok_and(|bytes| Ed25519Public::from_bytes(bytes).is_ok())
             }
-            // Others are told both coordinates, so the compressed form is none for us.
+            // Both coordinates are published, so the compressed form is not accepted.
             config::Algorithm::Es256 => {
                 public.len() == 65 && P256Public::from_sec1_bytes(public).is_ok()
             }
@@ -141,13 +140,13 @@ impl Key {
         self.public.as_deref()
     }
 
-    /// What others need to verify with it; nothing of a shared secret.
+    /// What others need to verify with it; `None` for a shared secret.
     pub(crate) fn jwk(&self) -> Option<Jwk> {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let public = self.public.as_deref()?;
         let (kty, crv, alg, x, y) = match self.algorithm {
             Algorithm::EdDSA => ("OKP", "Ed25519", "EdDSA", encode(public), None),
-            // Behind the byte that says that both coordinates follow.
+            // After the byte that says that both coordinates follow.
             _ => (
                 "EC",
                 "P-256",
@@ -170,7 +169,7 @@ fn malformed(algorithm: config::Algorithm) -> Error {
     Error::Internal(format!("a stored key of {} is malformed", algorithm.name()))
 }
 
-/// The name of a key: of its public half, so that it tells nothing of the other.
+/// The name of a key. It comes from the public half, so that it reveals nothing about the other.
 fn kid(public: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(&Sha256::digest(public)[..12])
 }

@@ -21,9 +21,8 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Installs the provider, once in a process. Where a program that embeds us has installed its own
-/// for the same library, that one stays and must know EdDSA, ES256
-/// and HS256.
+/// Installs the provider, once in a process. If a program that embeds us has installed its own for
+/// the same library, that one stays, and must know EdDSA, ES256 and HS256.
 pub(super) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,14 +1,14 @@
 //! Refresh tokens: derived, not stored.
 //!
 //! A token is the generation of the key, its session's id and identity, a counter, and HMAC-SHA256
-//! (RFC 2104) over the four under that key; 96 characters of base64url to everybody else. The
-//! database holds id, identity and counter alone. Why derived, and not random with the successor kept
-//! encrypted: any instance can tell a client that lost an answer the same successor again,
-//! however many answers were lost; a token that was retired long ago is still known for one, so
-//! that a thief is noticed at any time; a made-up one is refused without asking the database; and
-//! no readable token ever exists at rest, not even for the grace. The price is a key to keep: it
-//! is encrypted under `encryption.key` like those that sign, and rotates with them. A session
-//! keeps the key that it began with.
+//! (RFC 2104) over the four under that key. To everybody else it is 96 characters of base64url. The
+//! database holds only id, identity and counter. Deriving tokens has four advantages over random
+//! ones with the successor kept encrypted. Any instance can give a client that lost an answer the
+//! same successor again, however many answers were lost. A token that was retired long ago is still
+//! recognised, so that a thief is noticed at any time. A forged token is refused without asking the
+//! database. No readable token is ever stored, not even during the grace. The price is a key to
+//! keep: it is encrypted under `encryption.key` like those that sign, and rotates with them. A
+//! session keeps the key that it began with.
 
 use super::session_ref::{IDENTITY_BYTES, SessionRef};
 use crate::error::{Error, Result};
@@ -24,10 +24,10 @@ const KEY_BYTES: usize = 32;
 /// Bytes of generation, session and counter: 8, 8 and 16, 8.
 const HEAD_BYTES: usize = 24 + IDENTITY_BYTES;
 
-/// Bytes of the code behind them.
+/// Bytes of the code after them.
 const MAC_BYTES: usize = 32;
 
-/// Keeps codes made here apart from whatever else the key might ever be used for.
+/// Keeps codes made here apart from any other use of the key.
 const PURPOSE: &[u8] = b"gatepost refresh token 1";
 
 /// What a refresh token says, once it has been verified.
@@ -65,10 +65,10 @@ impl RefreshKey {
         self.generation
     }
 
-    /// The refresh token of a session with this counter. Always the same.
+    /// The refresh token of a session with this counter. It is always the same.
     ///
     /// # Errors
-    /// [`Error::Internal`], which would be a fault of ours.
+    /// [`Error::Internal`], which would be a bug.
     pub(crate) fn token(&self, session: SessionRef, counter: i64) -> Result<String> {
         let head = head(&RefreshTicket { generation: self.generation, session, counter });
         let mut bytes = head.to_vec();
@@ -90,7 +90,7 @@ impl std::fmt::Debug for RefreshKey {
     }
 }
 
-/// A text in the form of a refresh token, of which nothing is believed yet.
+/// A text in the form of a refresh token, which is not trusted yet.
 pub(crate) struct Unverified {
     ticket: RefreshTicket,
     mac: [u8; MAC_BYTES],
@@ -103,13 +103,14 @@ impl Unverified {
     /// [`Error::InvalidGrant`].
     pub(crate) fn parse(token: &str) -> Result<Self> {
         let read = || {
-            // The decoder wants some room to spare.
+            // The decoder needs some room to spare.
             let mut bytes = Zeroizing::new([0; HEAD_BYTES + MAC_BYTES + 8]);
             let length = URL_SAFE_NO_PAD.decode_slice(token, bytes.as_mut_slice()).ok()?;
             let (head, mac) = bytes.split_at_checked(HEAD_BYTES)?;
             let number = |at: usize| Some(i64::from_be_bytes(*head.get(at..)?.first_chunk()?));
             let session = SessionRef::new(number(8)?, *head.get(16..)?.first_chunk()?);
-            let (generation, counter) = (number(0)?, number(16 + IDENTITY_BYTES)?);
+            let generation = number(0)?;
+            let counter = number(16 + IDENTITY_BYTES)?;
             let ticket = RefreshTicket { generation, session, counter };
             let whole = length == HEAD_BYTES + MAC_BYTES;
             whole.then_some(Self { ticket, mac: *mac.first_chunk()? })
@@ -117,7 +118,7 @@ impl Unverified {
         read().ok_or(Error::InvalidGrant)
     }
 
-    /// Which key it claims to be derived from.
+    /// The generation of the key that it claims to be derived from.
     pub(crate) fn generation(&self) -> i64 {
         self.ticket.generation
     }
@@ -179,7 +180,7 @@ mod tests {
         }
     }
 
-    /// Clients hold these for weeks. The bytes were computed by other means.
+    /// Clients hold these for weeks. The bytes were computed independently.
     #[test]
     fn a_token_is_generation_id_identity_counter_and_mac() {
         let token = key(1, 7).token(session(5), 3).unwrap();

@@ -3,7 +3,7 @@
 //!
 //! A number alone is not enough. A database that is restored from a backup, or a standby that lacks
 //! the last commits, gives the same numbers again, to other people. The identity is random and made
-//! with the session, so that a token of another branch of history fits no row.
+//! with the session, so that a token from another branch of history matches no row.
 
 use crate::error::{Error, Result};
 use base64::Engine;
@@ -15,7 +15,7 @@ use std::str::FromStr;
 /// 128 bits: nobody can guess it, and no two are alike.
 pub(crate) const IDENTITY_BYTES: usize = 16;
 
-/// Base64url of them, without padding.
+/// The same in base64url, without padding.
 const IDENTITY_CHARS: usize = 22;
 
 /// A session as a token names it, in the claim `sid`: the session's number, a dot, and 22
@@ -39,7 +39,7 @@ impl SessionRef {
     /// The session in a row, whose identity the database has as bytes.
     ///
     /// # Errors
-    /// [`Error::Internal`] for bytes of another number, which the table refuses.
+    /// [`Error::Internal`] for the wrong number of bytes, which the table refuses.
     pub(crate) fn stored(id: i64, identity: &[u8]) -> Result<Self> {
         let malformed = |_| Error::Internal(format!("the identity of session {id} is malformed"));
         Ok(Self { id, identity: identity.try_into().map_err(malformed)? })
@@ -63,14 +63,14 @@ impl SessionRef {
 impl FromStr for SessionRef {
     type Err = NotASession;
 
-    /// Reads it in the one form in which it is written.
+    /// Reads only the form in which it is written.
     fn from_str(text: &str) -> std::result::Result<Self, NotASession> {
         let (number, identity) = text.split_once('.').ok_or(NotASession)?;
         let is_canonical = !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit());
         if !is_canonical || identity.len() != IDENTITY_CHARS {
             return Err(NotASession);
         }
-        // The decoder wants some room to spare, and refuses bits that no byte needs.
+        // The decoder needs some room to spare, and refuses surplus bits.
         let mut bytes = [0; IDENTITY_BYTES + 2];
         let length = URL_SAFE_NO_PAD.decode_slice(identity, &mut bytes).map_err(|_| NotASession)?;
         let identity = bytes.first_chunk().filter(|_| length == IDENTITY_BYTES);
@@ -142,7 +142,7 @@ mod tests {
         }
         let short = &identity[..21];
         let changed = [
-            // The same bytes, with bits behind them that are not zero.
+            // The same bytes, with bits after them that are not zero.
             format!("{short}x"),
             format!("{short}="),
             short.to_owned(),

@@ -78,7 +78,8 @@ fn a_token_says_what_was_issued() {
 
 #[test]
 fn a_token_is_made_of_two_objects() {
-    let (keys, kid) = (keys(1), ed25519(1).kid);
+    let keys = keys(1);
+    let kid = ed25519(1).kid;
     let claims = serde_json::to_value(claims()).unwrap();
     let header = serde_json::json!({"typ": "JWT", "alg": "EdDSA", "kid": kid});
     assert!(keys.verify(&forge(&ed25519(1), &header, &claims)).is_ok());
@@ -89,7 +90,7 @@ fn a_token_is_made_of_two_objects() {
     for other in [by_position, serde_json::json!([claims]), serde_json::json!("a")] {
         assert_eq!(keys.verify(&forge(&ed25519(1), &header, &other)), Err(Error::TokenInvalid));
     }
-    // Of jsonwebtoken's struct, by position.
+    // The fields of jsonwebtoken's struct, by position.
     let header = serde_json::json!(["JWT", "EdDSA", null, null, null, kid]);
     assert_eq!(keys.verify(&forge(&ed25519(1), &header, &claims)), Err(Error::TokenInvalid));
     assert!(!keys.lack_key_of(&forge(&ed25519(2), &header, &claims)));
@@ -210,7 +211,7 @@ fn no_part_of_a_token_can_be_changed() {
     }
 }
 
-/// The name of the key that signs a token of these.
+/// The name of the one of these keys that signs a token.
 fn signed_by(keys: &Keys) -> String {
     jsonwebtoken::decode_header(issue(keys)).unwrap().kid.unwrap()
 }
@@ -227,7 +228,7 @@ fn of_the_configured_algorithm_the_latest_key_signs_whose_turn_has_come() {
     assert_eq!(signed_by(&keys(eddsa, [0, future, past])), ed25519(1).kid);
     let es256 = config::Algorithm::Es256;
     assert_eq!(signed_by(&keys(es256, [0, 1, past])), p256(3).kid);
-    // Its first key is published, and does not sign yet.
+    // Its first key is published, but does not sign yet.
     assert_eq!(signed_by(&keys(es256, [0, 1, future])), ed25519(2).kid);
     assert_eq!(signed_by(&keys(es256, [future, future, 8_000_000])), p256(3).kid);
 }

@@ -1,9 +1,10 @@
 //! Tokens whose signature was checked already, so that a client that asks again and again costs one
-//! check. What the user's row says is asked every time all the same, and so is the token's end.
+//! check. The user's row and the token's expiry are still checked every time.
 //!
-//! A table of fixed size in which each token has one place, found by its hash; a newer one takes
-//! the place of an older one. Only tokens that are valid get in, so nobody without a key can push
-//! others out, and each place has a lock of its own, so that no two workers wait for each other.
+//! This is a table of fixed size in which each token has one place, found by its hash. A newer one
+//! takes the place of an older one. Only tokens that are valid get in, so nobody without a key can
+//! push others out, and each place has a lock of its own, so that no two workers wait for each
+//! other.
 
 use super::claims::Claims;
 use crate::error::Result;
@@ -19,7 +20,7 @@ struct VerifiedToken {
 }
 
 impl VerifiedTokens {
-    /// Room for this many tokens, each some 250 bytes; none for 0.
+    /// Room for this many tokens of some 250 bytes each. With 0, nothing is remembered.
     pub(super) fn new(places: usize) -> Self {
         Self((0..places).map(|_| Mutex::new(None)).collect())
     }
@@ -27,7 +28,7 @@ impl VerifiedTokens {
     /// The claims of this token, known from before or as `verify` finds them.
     ///
     /// # Errors
-    /// What `verify` says, which is not remembered.
+    /// Those of `verify`, which are not remembered.
     pub(super) fn get(
         &self,
         token: &str,
@@ -76,7 +77,8 @@ mod tests {
     #[test]
     fn a_token_is_verified_once_and_never_mistaken_for_another() {
         // One place, so that each of them takes that of the other.
-        let (verified, checks) = (VerifiedTokens::new(1), Cell::new(0));
+        let verified = VerifiedTokens::new(1);
+        let checks = Cell::new(0);
         let get = |token: &str, id: i64| {
             let check = || {
                 checks.set(checks.get() + 1);

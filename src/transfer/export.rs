@@ -8,14 +8,15 @@ use crate::audit::{Action, Event, Writer};
 use crate::error::{Error, Result};
 use std::io::Write;
 
-/// Writes every user as [`import`](super::import) reads them, in the order of their ids, and returns their number.
-/// Users who come or go meanwhile may be in it or not.
+/// Writes every user as [`import`](super::import) reads them, in the order of their ids, and
+/// returns their number. Users who are registered or deleted meanwhile may or may not be included.
 ///
 /// # Errors
-/// [`Error::File`] when it cannot be written; the faults of the database.
+/// [`Error::File`] when it cannot be written; database errors.
 pub fn export(app: &App, mut out: impl Write) -> Result<u64> {
     let fault = |e: std::io::Error| Error::File(format!("cannot be written: {e}"));
-    let (mut after, mut count) = (0, 0);
+    let mut after = 0;
+    let mut count = 0;
     loop {
         let users = app.database()?.read(|conn| store::page(conn, after, BATCH as i64))?;
         for (id, user) in &users {

@@ -10,11 +10,12 @@ use crate::lines::Lines;
 use std::collections::HashMap;
 use std::io::BufRead;
 
-/// Users that are inserted with one statement: many enough for its cost not to matter, and far
-/// from the five seconds that a statement may take.
+/// Users inserted with one statement: enough for the statement's cost not to matter, and far from
+/// the five seconds that a statement may take.
 pub(super) const BATCH: usize = 1_000;
 
-/// Longest line: a login and a hash of the longest kinds, every character escaped, fit many times.
+/// The longest line, in bytes. A login and a hash of the longest kinds, every character escaped,
+/// fit many times.
 const MAX_LINE: usize = 32 * 1024;
 
 /// What an import did.
@@ -25,7 +26,7 @@ pub struct Imported {
     pub lines: u64,
     /// Users made.
     pub imported: u64,
-    /// Lines whose user is there already, just so.
+    /// Lines whose user already exists exactly as described.
     pub present: u64,
     /// Lines whose user was imported before and has changed since, by a first login for instance.
     pub changed: u64,
@@ -33,24 +34,24 @@ pub struct Imported {
     pub refused: u64,
 }
 
-/// What an import says while it runs.
+/// What an import reports while it runs.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ImportEvent<'a> {
     /// A line was refused.
     Refused(LineFault),
-    /// The user of a line is there, imported before and changed since; left as it is.
+    /// The user of a line exists, was imported before and has changed since. It is left as it is.
     Changed(LineFault),
-    /// So far.
+    /// The counts so far.
     Progress(&'a Imported),
 }
 
-/// Imports users from NDJSON. Lines that cannot be are refused one by one, and `hear` is told; all
+/// Imports users from NDJSON. A line that cannot be imported is refused and reported to `hear`; all
 /// others are imported.
 ///
 /// # Errors
-/// [`Error::File`] when the source cannot be read; the faults of the database, after which the
-/// batches before stay, and running it again goes on.
+/// [`Error::File`] when the source cannot be read; database errors, after which the earlier batches
+/// stay, and running it again continues.
 pub fn import(
     app: &App,
     source: impl BufRead,
@@ -79,7 +80,7 @@ pub(super) struct Batch {
 /// Reads the source and hands it over batch by batch.
 ///
 /// # Errors
-/// [`Error::File`] when it cannot be read; what `take` says.
+/// [`Error::File`] when it cannot be read; the errors of `take`.
 pub(super) fn in_batches(
     app: &App,
     source: impl BufRead,
@@ -115,7 +116,7 @@ fn insert(
     so_far: &mut Imported,
     hear: &mut impl FnMut(ImportEvent<'_>),
 ) -> Result<()> {
-    // Of a login that is twice in the batch the first comes, and the other finds it there.
+    // If a login is twice in the batch, the first line is inserted, and the second finds it there.
     let mut first = HashMap::new();
     for user in users {
         first.entry(user.login.canonical()).or_insert(user.line);
@@ -173,17 +174,17 @@ fn insert(
 
 pub(super) const TAKEN: &str = "this login, once normalised, belongs to another user";
 
-/// How a line stands to the row with its login.
+/// How a line compares with the row that has its login.
 pub(super) enum Comparison {
     Same,
-    /// Login and time of registration are the same, and the fields named here are not.
+    /// Login and time of registration are the same, but the fields named here are not.
     Changed(String),
     Taken,
     Gone,
 }
 
-/// A user who registered here can have the same login by chance, but not the same spelling of it
-/// and the same microsecond, or the same hash.
+/// A user who registered here can have the same login by chance, but not in the same spelling and
+/// with the same microsecond or the same hash.
 pub(super) fn compare(user: &IncomingUser, row: &ExistingUser) -> Comparison {
     let same_hash = user.hash.is_that_of(&row.password_hash);
     let same_time = user.created_at.map(|time| time == row.created_at);

@@ -12,7 +12,7 @@ use serde_json::error::Category;
 use std::fmt;
 use time::OffsetDateTime;
 
-/// What is wrong with a line. Never holds anything of a hash.
+/// What is wrong with a line. It never holds any part of a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LineFault {
@@ -28,7 +28,7 @@ impl fmt::Display for LineFault {
     }
 }
 
-/// A user that a line describes. What a line does not say is none.
+/// A user that a line describes. A field that the line does not have is `None`.
 pub(super) struct IncomingUser {
     pub(super) line: u64,
     pub(super) login: Login,
@@ -39,7 +39,7 @@ pub(super) struct IncomingUser {
     pub(super) expires_at: Option<OffsetDateTime>,
 }
 
-/// All of a user's row that an import can set.
+/// The columns of a user's row that an import can set.
 pub(super) struct ExistingUser {
     pub(super) login: String,
     pub(super) password_hash: String,
@@ -49,11 +49,11 @@ pub(super) struct ExistingUser {
     pub(super) expires_at: Option<OffsetDateTime>,
 }
 
-/// What an export says of the hashes that we made: others have the same format, of passwords that
-/// were not normalised.
+/// How an export marks the hashes that we made. Others use the same format, for passwords that were
+/// not normalised.
 const US: &str = "gatepost";
 
-/// Values are typed later: an error of serde's about a value would show it.
+/// Values get their types later: an error of serde's about a value would show it.
 #[derive(Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
 struct Fields {
@@ -68,7 +68,8 @@ struct Fields {
 by_name!(Fields);
 
 impl IncomingUser {
-    /// Reads a line, `None` being one that is too long. `check` says whether a hash can be verified.
+    /// Reads a line; `None` stands for one that is too long. `check` says whether a hash can be
+    /// verified.
     pub(super) fn parse(
         line: u64,
         text: Option<&[u8]>,
@@ -108,7 +109,7 @@ impl IncomingUser {
         })
     }
 
-    /// Something about this line.
+    /// A fault of this line.
     pub(super) fn fault(&self, cause: impl Into<String>) -> LineFault {
         LineFault {
             line: self.line,
@@ -117,13 +118,13 @@ impl IncomingUser {
     }
 }
 
-/// A fault of syntax, or a field that is unknown or twice there. Only names stand in such an
-/// error, and where a hash was put in the place of one, not even that. What the library says of
-/// other faults repeats the value.
+/// Describes a fault of syntax, or a field that is unknown or repeated. Such an error shows only
+/// names, and not even a name if a hash stands in its place. The library's text about other faults
+/// repeats the value, so it is not used.
 fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let cause = text.split(" at line ").next().unwrap_or_default();
-    // The values are of any type, so only the whole can have the wrong one.
+    // The values may have any type, so only the line as a whole can have the wrong one.
     if cause.starts_with("invalid type") {
         return "not an object".to_owned();
     }
@@ -195,7 +196,8 @@ pub(super) fn write(user: &ExistingUser) -> Result<String> {
     Ok(visible(&text))
 }
 
-/// What an export writes of a user whom an import made of this line, or why it makes none.
+/// What an export writes about a user whom an import made from this line, or why the line is
+/// refused.
 #[cfg(feature = "internals")]
 pub(crate) fn again(text: &[u8]) -> std::result::Result<String, String> {
     let user = IncomingUser::parse(1, Some(text), |_| Ok(())).map_err(|fault| fault.cause)?;
@@ -210,12 +212,12 @@ pub(crate) fn again(text: &[u8]) -> std::result::Result<String, String> {
     write(&row).map_err(|e| e.to_string())
 }
 
-/// The same JSON with everything invisible written out: it may go to a terminal.
+/// The same JSON with every invisible character escaped, since it may go to a terminal.
 fn visible(text: &str) -> String {
     let mut units = [0; 2];
     let mut visible = String::with_capacity(text.len());
     for c in text.chars() {
-        // Outside of strings JSON has no such characters.
+        // JSON has no such characters outside strings.
         if is_invisible(c) {
             for unit in c.encode_utf16(&mut units) {
                 visible.push_str(&format!("\\u{unit:04x}"));

@@ -1,4 +1,4 @@
-//! The SQL of coming and going.
+//! The SQL of importing and exporting.
 
 use super::line::{ExistingUser, IncomingUser};
 use crate::error::Result;
@@ -20,7 +20,7 @@ fn existing_of(row: &Row) -> ExistingUser {
     }
 }
 
-/// Inserts those whose login is free, in their order, and returns the canonical logins of these.
+/// Inserts the users whose login is free, in order, and returns their canonical logins.
 pub(super) fn insert(tx: &mut Transaction<'_>, users: &[&IncomingUser]) -> Result<HashSet<String>> {
     let sql = "INSERT INTO gatepost.users (login, login_canonical, password_hash, admin,
                                            created_at, locked, expires_at)
@@ -66,7 +66,7 @@ pub(super) fn existing(
     Ok(rows.iter().map(|row| (row.get(1), existing_of(row))).collect())
 }
 
-/// The users behind this id, in the order of their ids.
+/// The users after this id, in the order of their ids.
 pub(super) fn page(conn: &mut Client, after: i64, size: i64) -> Result<Vec<(i64, ExistingUser)>> {
     let sql = "SELECT id, login_canonical, login, password_hash, admin, created_at, locked,
                       expires_at

@@ -1,4 +1,5 @@
-//! A look before the import: what it would do, and what comes after it. Changes nothing.
+//! A dry run of an import: what it would do, and what the first logins would cost. It changes
+//! nothing.
 
 use super::import::{Batch, Comparison, ImportEvent, Imported, TAKEN, compare, in_batches};
 use super::line::{IncomingUser, LineFault};
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::time::{Duration, Instant};
 
-/// Kinds of hash that are told apart; what is beyond them is counted together.
+/// Kinds of hash that are counted separately; any further kinds are counted together.
 const MAX_KINDS: usize = 64;
 
 /// What an import would do, and the first logins after it.
@@ -21,9 +22,9 @@ const MAX_KINDS: usize = 64;
 pub struct Survey {
     /// What an import would do now.
     pub outcome: Imported,
-    /// The kinds of hash among the users who are not there yet.
+    /// The kinds of hash among the users who do not exist yet.
     pub kinds: Vec<HashKind>,
-    /// What hashing a password anew takes, which every first login that needs it adds.
+    /// The time to hash a password anew, which is added to every first login that needs it.
     pub rehash: Duration,
 }
 
@@ -35,14 +36,14 @@ pub struct HashKind {
     pub name: String,
     /// Users who have it.
     pub users: u64,
-    /// What verifying one takes on this machine; none where there are too many kinds to measure.
+    /// The time to verify one on this machine; `None` if there are too many kinds to measure.
     pub verify: Option<Duration>,
-    /// Bytes of memory that it takes meanwhile.
+    /// Bytes of memory that verifying one takes.
     pub memory: usize,
 }
 
 impl Survey {
-    /// What the first login of every user takes together, of one core.
+    /// The time that the first logins of all users take together, on one core.
     pub fn first_logins(&self) -> Duration {
         let of = |kind: &HashKind| {
             let users = u32::try_from(kind.users).unwrap_or(u32::MAX);
@@ -58,10 +59,11 @@ impl Survey {
 }
 
 /// Reads NDJSON as [`import`](super::import) does and says what that would do, without doing it.
-/// `hear` is told of every line that would be refused, of logins that are twice in the source last.
+/// Every line that would be refused is reported to `hear`, logins that are twice in the source
+/// last.
 ///
 /// # Errors
-/// As [`import`](super::import); and [`Error::File`] when there is no room for temporary files,
+/// As [`import`](super::import), and [`Error::File`] when there is no room for temporary files,
 /// which only a source of more than a million users needs.
 pub fn survey(
     app: &App,
@@ -125,8 +127,8 @@ fn record(user: &IncomingUser) -> Record {
     record
 }
 
-/// Calls `repeated` for every record whose login an earlier line has: that line, its own, and
-/// whether both are the same user.
+/// Calls `repeated` for every record whose login an earlier line has, with the number of that line,
+/// its own, and whether both describe the same user.
 fn find_repeated(
     seen: Sorter<24>,
     mut repeated: impl FnMut(u64, u64, bool),
@@ -144,11 +146,11 @@ fn find_repeated(
     })
 }
 
-/// How many of each kind, and one of them to measure.
+/// How many hashes of each kind there are, and one of them to measure.
 #[derive(Default)]
 struct Kinds {
     known: BTreeMap<String, (u64, PasswordHash)>,
-    /// Of further kinds, and the most memory that one takes.
+    /// How many there are of further kinds, and the most memory that one takes.
     others: (u64, usize),
 }
 
@@ -173,7 +175,8 @@ impl Kinds {
         for (name, (users, hash)) in self.known {
             let begin = Instant::now();
             app.verify(&password, Some(&hash))?;
-            let (verify, memory) = (Some(begin.elapsed()), hash.memory());
+            let verify = Some(begin.elapsed());
+            let memory = hash.memory();
             kinds.push(HashKind { name, users, verify, memory });
         }
         if self.others.0 > 0 {

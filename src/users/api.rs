@@ -65,7 +65,8 @@ pub(crate) fn change(app: &App, request: &Request) -> Result<Response> {
         let text = parameters.optional_text(name)?.map(Zeroizing::new);
         text.map(|text| Password::parse(&text)).transpose()
     };
-    let (new, current) = (password("password")?, password("current_password")?);
+    let new = password("password")?;
+    let current = password("current_password")?;
     let locked = parameters.optional_flag("locked")?;
     let expires_at = match parameters.nullable_text("expires_at")? {
         Some(Some(text)) => {
@@ -79,7 +80,8 @@ pub(crate) fn change(app: &App, request: &Request) -> Result<Response> {
         let text = "is missing, as are locked and expires_at: there is nothing to change";
         return Err(Error::parameter("password", text));
     }
-    let (password, current_password) = (new.as_ref(), current.as_ref());
+    let password = new.as_ref();
+    let current_password = current.as_ref();
     let change = Change { password, current_password, locked, expires_at };
     Ok(Response::json(200, &super::change(app, &caller, id, &change)?))
 }

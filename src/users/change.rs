@@ -1,4 +1,4 @@
-//! Changing a user: the password, a lock, an end.
+//! Changing a user: the password, a lock, when the account expires.
 
 use super::last_admin::Admins;
 use super::read::find_as;
@@ -14,21 +14,22 @@ use crate::passwords::{Password, Verdict};
 use crate::sessions;
 use crate::tokens::SessionRef;
 
-/// What is to be changed of a user; what is `None` stays as it is.
+/// What to change about a user; `None` leaves a field as it is.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Change<'a> {
     /// The new password. Every access token issued before is refused from then on, and all sessions
-    /// of the user end but the one in which the user does this: that one can be refreshed.
+    /// of the user end, except the one in which the user does this: that one can be refreshed.
     pub password: Option<&'a Password>,
-    /// The password until now. When it is given, it must be right; `passwords.require_current`
-    /// says whether users must give it for a new one of their own.
+    /// The current password. If it is given, it must be right; `passwords.require_current` says
+    /// whether users must give it for a new one of their own.
     pub current_password: Option<&'a Password>,
     /// Locks the account or unlocks it: for admins, and for keys that may change the user. A lock
     /// ends all sessions, and unlocking does not bring them back.
     pub locked: Option<bool>,
-    /// When the account ends, `Some(None)` for never: for the same. Its sessions then rest, access
-    /// and refresh tokens are refused, until a later time is set or they run out.
+    /// When the account expires, `Some(None)` for never: for the same callers. From then on its
+    /// access and refresh tokens are refused. Its sessions are kept, and work again if a later time
+    /// is set before they expire.
     pub expires_at: Option<Option<Timestamp>>,
 }
 
@@ -38,7 +39,7 @@ impl Change<'_> {
         if not_own { Right::Lock(id) } else { Right::Change(id) }
     }
 
-    /// What the audit log says of it.
+    /// What the audit log says about it.
     fn detail(&self) -> String {
         let end = |end: Option<Timestamp>| end.map_or("never".to_owned(), |end| end.to_string());
         let parts = [
@@ -49,7 +50,7 @@ impl Change<'_> {
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
-    /// Whether the account is closed by it, and from which time on, `None` being now.
+    /// Whether it closes the account, and from when; `None` means now.
     fn closes(&self) -> Option<Option<Timestamp>> {
         match (self.locked, self.expires_at) {
             (Some(true), _) => Some(None),
@@ -72,8 +73,8 @@ impl Change<'_> {
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] when the current password is needed and missing,
-/// [`Error::InvalidCredentials`] when it is wrong, [`Error::TooManyAttempts`] when it was
-/// too often, [`Error::WeakPassword`], and as [`delete`](super::delete).
+/// [`Error::InvalidCredentials`] when it is wrong, [`Error::TooManyAttempts`] when it was wrong too
+/// often, [`Error::WeakPassword`], and as [`delete`](super::delete).
 pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Result<User> {
     let right = change.right(id);
     let own_session = caller.session_as(id);
@@ -92,13 +93,14 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
     if let Some(current) = change.current_password {
         check_current(app, caller, id, counters.clone(), current)?;
     }
-    let (detail, closes) = (change.detail(), change.closes());
+    let detail = change.detail();
+    let closes = change.closes();
     let change = store::ChangedColumns {
         hash: change.password.map(|new| app.hash(new)).transpose()?.map(|hash| hash.to_string()),
         locked: change.locked,
         expires_at: change.expires_at,
     };
-    // The right is asked for again: hashing takes long enough for the caller to have lost it.
+    // The right is checked again: hashing takes long enough for the caller to have lost it.
     app.database()?.with_transaction(|tx| {
         let admins = closes.map(|_| Admins::lock_for(tx, caller, id)).transpose()?;
         let actor = authorize_change(tx, caller, right)?;
@@ -135,7 +137,7 @@ pub fn change_password(
     change(app, caller, id, &Change { password: Some(password), ..Change::default() })
 }
 
-/// Whoever holds a token may guess as often as without one.
+/// Checks the current password. Anyone who holds a token gets as many guesses as without one.
 fn check_current(
     app: &App,
     caller: &Caller,

@@ -1,8 +1,9 @@
 //! The last admin: nobody who shows a token can leave the service without an admin who can act.
 //!
-//! What takes an admin away first locks the rows of all admins, of the caller and of the user, in one
-//! statement and in the order of their ids. So of two such changes the second sees what the first has
-//! left, and neither waits for the other in a circle. An end in the future is judged by that time: somebody else must be an active admin then.
+//! A change that takes an admin away first locks the rows of all admins, of the caller and of the
+//! user, in one statement and in the order of their ids. So of two such changes the second sees
+//! what the first has left, and they do not deadlock. An expiry in the future is judged at that
+//! time: someone else must be an active admin then.
 //!
 //! [`Caller::Trusted`] is not bound: the command line, an embedding program and open mode can make
 //! another admin whenever they like.
@@ -25,7 +26,7 @@ impl Admin {
 pub(super) enum Admins {
     /// The caller is not bound.
     NotAsked,
-    /// The user is none, so nothing was locked.
+    /// The user is not an admin, so nothing was locked.
     NotAmongThem,
     /// All of them, whose rows are held, and the time.
     Held(Vec<Admin>, OffsetDateTime),
@@ -35,9 +36,9 @@ impl Admins {
     /// Locks their rows if the user is one of them.
     ///
     /// # Errors
-    /// The faults of the database.
+    /// Database errors.
     pub(super) fn lock_for(tx: &mut Transaction<'_>, caller: &Caller, id: UserId) -> Result<Self> {
-        // No key may change an admin, and its own row must be locked before any user's.
+        // No key may change an admin, and a key's own row must be locked before any user's.
         let Caller::Bearer(claims) = caller else { return Ok(Self::NotAsked) };
         // An ordinary user's deletion must not wait for the admins, nor they for it.
         if !store::is_admin(tx, id)? {
@@ -47,7 +48,7 @@ impl Admins {
         Ok(Self::Held(admins, now))
     }
 
-    /// Whether a user may be an active admin no longer, from this time on or from now.
+    /// Checks that a user may cease to be an active admin, from this time on or from now.
     ///
     /// # Errors
     /// [`Error::LastAdmin`].
@@ -60,11 +61,11 @@ impl Admins {
         }
     }
 
-    /// Compares with the row that was changed.
+    /// Compares this with the row that was changed.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when the user was made an admin between our look and our lock: all is
-    /// done again.
+    /// [`Error::Conflict`] when the user was made an admin between our look and our lock. The
+    /// transaction is then run again.
     pub(super) fn knew(&self, user: &User) -> Result<()> {
         match self {
             Self::NotAmongThem if user.admin => {
@@ -75,7 +76,7 @@ impl Admins {
     }
 }
 
-/// Whether nobody is an active admin at this time if this one is not, and is so only therefore.
+/// Whether this user is the only active admin at this time.
 fn leaves_none(admins: &[Admin], id: UserId, time: OffsetDateTime) -> bool {
     let mut active = admins.iter().filter(|admin| admin.is_active_at(time));
     active.next().is_some_and(|first| first.id == id) && active.next().is_none()

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
-/// [`Error::ScopeMissing`]; the faults of the database.
+/// [`Error::ScopeMissing`]; database errors.
 pub fn list(app: &App, caller: &Caller, page: Page) -> Result<(Vec<User>, bool)> {
     app.database()?.read(|conn| {
         read_as(conn, caller, Right::SeeAll, |conn, rows| store::list(conn, rows, page))
@@ -22,8 +22,8 @@ pub fn list(app: &App, caller: &Caller, page: Page) -> Result<(Vec<User>, bool)>
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`]; [`Error::Forbidden`] and
-/// [`Error::ScopeMissing`] whether or not there is such a user; [`Error::NoSuchUser`]; the faults
-/// of the database.
+/// [`Error::ScopeMissing`] whether or not there is such a user; [`Error::NoSuchUser`]; database
+/// errors.
 pub fn show(app: &App, caller: &Caller, id: UserId) -> Result<User> {
     find_as(app, caller, Right::See(id), id)
 }
@@ -43,7 +43,7 @@ pub(super) fn find_as(app: &App, caller: &Caller, right: Right, id: UserId) -> R
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],
-/// [`Error::NoSuchUser`]; the faults of the database.
+/// [`Error::NoSuchUser`]; database errors.
 pub fn find(app: &App, caller: &Caller, login: &Login) -> Result<User> {
     app.database()?.read(|conn| {
         authorize(conn, caller, Right::SeeAll)?;

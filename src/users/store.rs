@@ -11,7 +11,7 @@ use postgres::types::Type;
 use postgres::{Client, Row, Transaction};
 use time::OffsetDateTime;
 
-/// What [`user`] reads, in its order.
+/// The columns that [`user`] reads, in order.
 macro_rules! user {
     () => {
         "id, login, admin, created_at, locked, expires_at"
@@ -41,7 +41,8 @@ pub(super) fn insert(
          VALUES ($1, $2, $3, $4) RETURNING ",
         user!()
     );
-    let (typed, canonical) = (login.as_str(), login.canonical());
+    let typed = login.as_str();
+    let canonical = login.canonical();
     let inserted = tx.query_typed_one(
         sql,
         &[
@@ -94,7 +95,7 @@ pub(super) fn list(
     )?;
     let (callers, listed): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.get(8));
     let mut users: Vec<User> = listed.into_iter().map(user).collect();
-    // SQL promises an order inside of the page's parentheses, not outside of them.
+    // SQL promises an order inside the page's parentheses, not outside them.
     users.sort_unstable_by_key(|user| user.id.get());
     let size = usize::try_from(page.size()).unwrap_or(usize::MAX);
     let more = users.len() > size;
@@ -128,7 +129,7 @@ pub(super) fn find(
     Ok((caller.and_then(|rows| of(rows.user)).map(standing_of), of(id.get()).map(user)))
 }
 
-/// The standing in a row that begins as [`user`]'s does.
+/// The standing in a row that begins with the columns of [`user`].
 fn standing_of(row: &Row) -> CallerStanding {
     CallerStanding { admin: row.get(2), token_version: row.get(6), live: row.get(7) }
 }
@@ -163,8 +164,8 @@ pub(super) struct Admin {
     pub(super) expires_at: Option<OffsetDateTime>,
 }
 
-/// All admins, and the time. Their rows are held until the transaction ends, and those of these users
-/// too: in one statement, since all who lock users do so in the order of their ids.
+/// All admins, and the time. Their rows are held until the transaction ends, and so are those of
+/// `others`. This is one statement, since users are always locked in the order of their ids.
 pub(super) fn lock_admins(
     tx: &mut Transaction<'_>,
     others: &[i64],
@@ -183,7 +184,7 @@ pub(super) fn lock_admins(
     Ok((rows.iter().filter(|row| row.get(3)).map(admin).collect(), now))
 }
 
-/// What of a user's row is changed; `None` leaves it as it is.
+/// What to change in a user's row; `None` leaves a column as it is.
 #[derive(Debug)]
 pub(super) struct ChangedColumns {
     pub(super) hash: Option<String>,

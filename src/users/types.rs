@@ -1,9 +1,9 @@
-//! A user as this slice shows one.
+//! A user as this slice shows it.
 
 use crate::domain::{Timestamp, UserId};
 use serde::Serialize;
 
-/// A user as the API shows one.
+/// A user as the API shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct User {
@@ -18,7 +18,7 @@ pub struct User {
     /// Whether an admin has locked the account. Shown when it is.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub locked: bool,
-    /// When the account ends. Shown when there is such a time.
+    /// When the account expires. Shown if there is such a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }

@@ -427,5 +427,5 @@ fn a_service_that_verifies_offline_learns_of_each_revocation_within_its_polling_
     assert!(verifier.ask("a.b.c").starts_with("refused"));
     assert!(verifier.ask(&foreign.token("alice")).starts_with("refused"));
     let list = get(&server, "/revocations", None).text().unwrap();
-    assert_eq!(verifier.ask(&list), "refused: of another kind");
+    assert_eq!(verifier.ask(&list), "refused: not of the expected type");
 }

@@ -28,7 +28,7 @@ fn it_shows_distributions_and_comparisons_and_leaves_no_account() {
     for part in ["50 tries each", "known again", "unknown / known", "locked / unknown"] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(errors.contains("accounts for as long as this runs: selftest-"), "{errors}");
+    assert!(errors.contains("accounts that exist while this runs: selftest-"), "{errors}");
     assert_eq!(count(&server, "users"), 1);
     // The failures count for nobody who could log in from this machine.
     assert_eq!(server.log_in("alice", PASSWORD).status(), 200);

@@ -1,7 +1,7 @@
-//! What the codes of rows are over: all that decides what a key is used for.
+//! What the code of a row covers: everything that decides what its key is used for.
 
-/// Of a signing key. Its private half is bound by the name, which is that of the public one; what
-/// the code holds is whether there is one.
+/// For a signing key. The private half is bound by the name, which comes from the public half; the
+/// code covers only whether there is one.
 pub(crate) fn signing(
     (generation, kid): (i64, &str),
     algorithm: &str,
@@ -20,7 +20,7 @@ pub(crate) fn signing(
     ]
 }
 
-/// Of a refresh key, with its secret as it is encrypted.
+/// For a refresh key, with its encrypted secret.
 pub(crate) fn refresh(generation: i64, encrypted: &[u8], used_from: i64) -> Vec<Vec<u8>> {
     vec![
         b"refresh key".to_vec(),
@@ -30,7 +30,7 @@ pub(crate) fn refresh(generation: i64, encrypted: &[u8], used_from: i64) -> Vec<
     ]
 }
 
-/// Of the generations below which no key is accepted.
+/// For the generations below which no key is accepted.
 pub(crate) fn floor(signing: i64, refresh: i64) -> Vec<Vec<u8>> {
     let numbers = [signing, refresh].map(|number| number.to_be_bytes().to_vec());
     [vec![b"key floor".to_vec()], numbers.to_vec()].concat()

@@ -1,29 +1,22 @@
-//! What the rows of keys are worth. Nothing here touches anything.
+//! Which rows of keys count. Nothing here has side effects.
 //!
-//! Where there is an encryption key, a row counts if a code under that key vouches for all that
-//! decides what it is used for, and its secret opens. Whoever can write rows without that key can
-//! take keys away and bring none in. A row that does not count is named and passed over, so that a
-//! single one stops nobody. What stops a start is a secret that is not encrypted, or keys that nothing
-//! vouches for yet: then an operator has to say whether they are the service's own.
+//! With an encryption key, a row counts if a code under that key vouches for everything that
+//! decides what it is used for, and its secret can be decrypted. Anyone who can write rows but
+//! lacks that key can remove keys and add none. A row that does not count is named and skipped, so
+//! that a single one stops nothing. A secret that is not encrypted, or keys that nothing vouches
+//! for yet, stop a start: an operator then has to say whether they are the service's own.
+
+pub(crate) mod row;
 
 use super::codes;
-use super::new::{refresh_place, signing_place};
-use super::plan::{KeyRows, RefreshRow, SigningRow};
+use super::plan::KeyRows;
 use super::refused::{KeyPlace, RefusedKey, Why};
-use super::store::{FoundFloor, FoundKeys, FoundRefreshKey, FoundSigningKey};
+use super::store::{FoundFloor, FoundKeys};
 use crate::app::keyed;
-use crate::config::Algorithm;
 use crate::error::{Error, Result};
 use crate::tokens::Scheduled;
-use crate::tokens::encryption::{Encrypted, EncryptionKeys, NotDecrypted};
-use crate::tokens::key::Key;
+use crate::tokens::encryption::EncryptionKeys;
 use crate::tokens::refresh::RefreshKey;
-use time::OffsetDateTime;
-use zeroize::Zeroizing;
-
-/// The greatest generation that is one. `gatepost database after-restore` takes them from the clock, in
-/// milliseconds, and this is one of the year 3084. Beyond it numbers could run out.
-const GREATEST: i64 = 1 << 45;
 
 /// Generations below these are not accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +30,7 @@ impl Floor {
         Self { signing: self.signing.max(other.signing), refresh: self.refresh.max(other.refresh) }
     }
 
-    /// As it is stored under the encryption key in force; without one there is none.
+    /// As it is stored under the encryption key in force; `None` without one.
     pub(crate) fn stored(self, encryption: &EncryptionKeys) -> Option<FoundFloor> {
         let Self { signing, refresh } = self;
         let mac = encryption.vouch(&codes::floor(signing, refresh))?;
@@ -47,7 +40,7 @@ impl Floor {
 
 /// All rows, judged.
 pub(crate) struct Judged {
-    /// Those that count, and those among them that are keys for us.
+    /// Those that count. The next two fields hold their keys.
     pub(crate) rows: KeyRows,
     pub(crate) signing: Vec<Scheduled>,
     pub(crate) refresh: Vec<(RefreshKey, i64)>,
@@ -55,14 +48,14 @@ pub(crate) struct Judged {
     pub(crate) floor: Floor,
     /// Whether the database holds that floor under the encryption key in force.
     pub(crate) floor_stands: bool,
-    /// Whether anything was vouched for: the database has codes.
+    /// Whether anything was vouched for, so that the database has codes.
     pub(crate) vouched: bool,
-    /// Whether anything opened or was vouched for: the encryption key is the right one.
+    /// Whether anything was decrypted or vouched for, so that the encryption key is the right one.
     pub(crate) opened: bool,
 }
 
 impl Judged {
-    /// Judges rows, where generations below `remembered` are known to be replaced.
+    /// Judges rows. Generations below `remembered` are known to be replaced.
     pub(crate) fn of(found: &FoundKeys, encryption: &EncryptionKeys, remembered: Floor) -> Self {
         let floors = found.floors.iter().filter_map(|row| {
             let floor = Floor { signing: row.signing, refresh: row.refresh };
@@ -102,7 +95,7 @@ impl Judged {
         judged
     }
 
-    /// Whether a key that counts is encrypted with another than the encryption key in force.
+    /// Whether a key that counts is encrypted with a key other than the encryption key in force.
     pub(crate) fn are_encrypted_otherwise(
         &self,
         found: &FoundKeys,
@@ -115,10 +108,10 @@ impl Judged {
         all.any(|encrypted| encrypted.with.as_deref() != encryption.name())
     }
 
-    /// Whether the service can begin with these keys.
+    /// Whether the service can start with these keys.
     ///
     /// # Errors
-    /// [`Error::Startup`], which names the rows that stand against it, and the command.
+    /// [`Error::Startup`], which names the rows that prevent it, and the command to run.
     pub(crate) fn stand(&self, encryption: &EncryptionKeys) -> Result<()> {
         self.are_ours()?;
         if let Some(Why::Changed | Why::Foreign(_)) = self.of_root() {
@@ -138,7 +131,7 @@ impl Judged {
         )))
     }
 
-    /// Whether the encryption key is the one of this database.
+    /// Whether the encryption key is this database's.
     ///
     /// # Errors
     /// [`Error::Startup`].
@@ -153,7 +146,7 @@ impl Judged {
         }
     }
 
-    /// Why the root secret does not count, if so.
+    /// Why the root secret does not count, if it does not.
     pub(crate) fn of_root(&self) -> Option<&Why> {
         self.refused.iter().find(|row| row.place == KeyPlace::Root).map(|row| &row.why)
     }
@@ -174,167 +167,9 @@ impl Judged {
             Err(closed) => self.refuse(KeyPlace::Root, "the root secret".to_owned(), closed.into()),
         }
     }
-
-    fn signing_key(&mut self, at: usize, row: &FoundSigningKey, encryption: &EncryptionKeys) {
-        self.rows.occupied.0.extend(row.generation);
-        match self.signing_row(at, row, encryption) {
-            Ok(Some((row, key))) => {
-                self.signing.push(Scheduled { key, signs_from: row.signs_from });
-                self.rows.signing.push(row);
-            }
-            // Of an algorithm of a later release, which has vouched for it.
-            Ok(None) => (),
-            Err(why) => {
-                let generation = row.generation.map_or("NULL".to_owned(), |it| it.to_string());
-                let kid = row.kid.as_deref().unwrap_or("NULL");
-                self.refuse(
-                    KeyPlace::Signing(at),
-                    format!("signing key {generation} {kid:?}"),
-                    why,
-                );
-            }
-        }
-    }
-
-    fn signing_row(
-        &mut self,
-        at: usize,
-        row: &FoundSigningKey,
-        encryption: &EncryptionKeys,
-    ) -> std::result::Result<Option<(SigningRow, Key)>, Why> {
-        let (Some(generation), Some(kid), Some(name), Some(signs_from)) =
-            (row.generation, row.kid.as_deref(), row.algorithm.as_deref(), row.signs_from)
-        else {
-            return Err(Why::Malformed);
-        };
-        is_in_range(generation, signs_from)?;
-        let algorithm = Algorithm::named(name);
-        let (public, signs) = (row.public.as_deref(), row.private.is_some());
-        let vouched = encryption.name().is_none() || {
-            let public = public.unwrap_or_default();
-            let parts = codes::signing((generation, kid), name, public, signs_from, signs);
-            row.mac.as_ref().is_some_and(|mac| encryption.vouched_by(&parts, mac).is_some())
-        };
-        if vouched && encryption.name().is_some() {
-            (self.vouched, self.opened) = (true, true);
-            if generation < self.floor.signing {
-                return Err(Why::Replaced);
-            }
-            if algorithm.is_none() {
-                return Ok(None);
-            }
-        }
-        let (private, is_plain) = open(&signing_place(kid), row.private.as_ref(), encryption)?;
-        let key = key_of(algorithm, private.as_ref().map(|it| it.as_slice()), public, kid)?;
-        if is_plain {
-            return Err(Why::Plain);
-        }
-        self.opened |= signs || vouched;
-        if !vouched {
-            return Err(if row.mac.is_some() { Why::Changed } else { Why::Unvouched });
-        }
-        if self.rows.signing.iter().any(|other| other.kid == kid) {
-            return Err(Why::Malformed);
-        }
-        let public = key.public_bytes().unwrap_or_default().to_vec();
-        let kid = kid.to_owned();
-        let Some(algorithm) = algorithm else { return Ok(None) };
-        let row = SigningRow { at, generation, kid, algorithm, signs, public, signs_from };
-        Ok(Some((row, key)))
-    }
-
-    fn refresh_key(&mut self, at: usize, row: &FoundRefreshKey, encryption: &EncryptionKeys) {
-        self.rows.occupied.1.extend(row.generation);
-        match self.refresh_row(at, row, encryption) {
-            Ok((row, key)) => {
-                self.refresh.push((key, row.used_from));
-                self.rows.refresh.push(row);
-            }
-            Err(why) => {
-                let generation = row.generation.map_or("NULL".to_owned(), |it| it.to_string());
-                self.refuse(KeyPlace::Refresh(at), format!("refresh key {generation}"), why);
-            }
-        }
-    }
-
-    fn refresh_row(
-        &mut self,
-        at: usize,
-        row: &FoundRefreshKey,
-        encryption: &EncryptionKeys,
-    ) -> std::result::Result<(RefreshRow, RefreshKey), Why> {
-        let (Some(generation), Some(secret), Some(used_from)) =
-            (row.generation, &row.secret, row.used_from)
-        else {
-            return Err(Why::Malformed);
-        };
-        is_in_range(generation, used_from)?;
-        let (opened, is_plain) = open(&refresh_place(generation), Some(secret), encryption)?;
-        let opened = opened.ok_or(Why::Malformed)?;
-        let key = RefreshKey::stored(generation, &opened).map_err(|_| Why::Malformed)?;
-        if is_plain {
-            return Err(Why::Plain);
-        }
-        self.opened = true;
-        if encryption.name().is_some() {
-            let parts = codes::refresh(generation, &secret.bytes, used_from);
-            let mac = row.mac.as_ref().ok_or(Why::Unvouched)?;
-            encryption.vouched_by(&parts, mac).ok_or(Why::Changed)?;
-            self.vouched = true;
-            if generation < self.floor.refresh {
-                return Err(Why::Replaced);
-            }
-        }
-        if self.rows.refresh.iter().any(|other| other.generation == generation) {
-            return Err(Why::Malformed);
-        }
-        Ok((RefreshRow { at, generation, used_from }, key))
-    }
 }
 
-/// What a row held, if anything, and whether it was not encrypted though there is a key.
-type Opened = (Option<Zeroizing<Vec<u8>>>, bool);
-
-/// Opens what is there, or takes it as it lies there.
-fn open(
-    place: &str,
-    encrypted: Option<&Encrypted>,
-    encryption: &EncryptionKeys,
-) -> std::result::Result<Opened, Why> {
-    let Some(encrypted) = encrypted else { return Ok((None, false)) };
-    match encryption.decrypt(place, encrypted) {
-        Ok(bytes) => Ok((Some(bytes), false)),
-        Err(NotDecrypted::Plain) => Ok((Some(Zeroizing::new(encrypted.bytes.clone())), true)),
-        Err(closed) => Err(closed.into()),
-    }
-}
-
-/// The key in a row, if its halves and its name are those of one.
-pub(crate) fn key_of(
-    algorithm: Option<Algorithm>,
-    private: Option<&[u8]>,
-    public: Option<&[u8]>,
-    kid: &str,
-) -> std::result::Result<Key, Why> {
-    let algorithm = algorithm.ok_or(Why::Malformed)?;
-    let key = match (private, public) {
-        (Some(private), _) => Key::private(algorithm, private),
-        (None, Some(public)) => Key::public(algorithm, public),
-        (None, None) => return Err(Why::Malformed),
-    };
-    let key = key.map_err(|_| Why::Malformed)?;
-    let is_one = public.is_none_or(|public| key.public_bytes() == Some(public));
-    if is_one && key.kid() == kid { Ok(key) } else { Err(Why::Malformed) }
-}
-
-/// Numbers that can be counted on from, and times that a calendar has.
-fn is_in_range(generation: i64, from: i64) -> std::result::Result<(), Why> {
-    let is_time = OffsetDateTime::from_unix_timestamp(from.div_euclid(1_000)).is_ok();
-    let right = (0..=GREATEST).contains(&generation) && is_time;
-    right.then_some(()).ok_or(Why::Malformed)
-}
-
-/// Some rows by name; of more than so many only the number, since anybody may have planted them.
+/// The first rows by name, and the number of the others: anyone may have planted them.
 pub(crate) fn listed(rows: &[&RefusedKey], name: impl Fn(&RefusedKey) -> String) -> Option<String> {
     const NAMED: usize = 20;
     let named = rows.iter().take(NAMED).map(|row| name(row));

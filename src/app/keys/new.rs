@@ -59,12 +59,12 @@ impl NewKey {
     }
 }
 
-/// What a encrypted private key is bound to.
+/// What an encrypted private key is bound to.
 pub(crate) fn signing_place(kid: &str) -> String {
     format!("signing key {kid}")
 }
 
-/// What a encrypted refresh key is bound to.
+/// What an encrypted refresh key is bound to.
 pub(crate) fn refresh_place(generation: i64) -> String {
     format!("refresh key {generation}")
 }

@@ -6,9 +6,9 @@ use std::fmt;
 /// Which row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyPlace {
-    /// Of this place among the signing keys that were found.
+    /// At this place among the signing keys that were found.
     Signing(usize),
-    /// Of this place among the refresh keys that were found.
+    /// At this place among the refresh keys that were found.
     Refresh(usize),
     Root,
 }
@@ -16,17 +16,18 @@ pub(crate) enum KeyPlace {
 /// Why a row does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// It is right, and not encrypted though there is an encryption key.
+    /// It is valid, but not encrypted although there is an encryption key.
     Plain,
-    /// It opens, and nothing vouches for its generation and its turn: from before there were codes.
+    /// It can be decrypted, but nothing vouches for its generation and its turn. It is from before
+    /// there were codes.
     Unvouched,
     /// It is encrypted with another encryption key, of this name.
     Foreign(String),
-    /// Its code is missing or is not that of its content, or its secret does not open.
+    /// Its code is missing or is not that of its content, or its secret cannot be decrypted.
     Changed,
     /// Its generation is one that was replaced for good.
     Replaced,
-    /// It has not the form of a key.
+    /// It does not have the form of a key.
     Malformed,
 }
 

@@ -1,8 +1,8 @@
 //! The SQL of keys.
 //!
-//! What is read here is believed by nobody yet: a column may hold anything, or nothing where
-//! somebody took a constraint away. `judge` says what a row is worth. Texts and bytes are cut at a
-//! length that no right one has, so that a planted row costs little.
+//! Nothing read here is trusted yet: a column may hold anything, or nothing if a constraint was
+//! dropped. `judge` says which rows count. Texts and bytes are cut at a length that no valid one
+//! has, so that a planted row costs little.
 
 use super::new::NewKey;
 use crate::error::Result;
@@ -13,7 +13,7 @@ use postgres::{Client, Row, Transaction};
 
 /// All rows of keys, and when they were read.
 pub(crate) struct FoundKeys {
-    /// Milliseconds since 1970-01-01 UTC by the database's clock, as all times here.
+    /// Milliseconds since 1970-01-01 UTC by the database's clock, like all times here.
     pub(crate) now: i64,
     pub(crate) signing: Vec<FoundSigningKey>,
     pub(crate) refresh: Vec<FoundRefreshKey>,
@@ -46,7 +46,7 @@ pub(crate) struct FoundFloor {
     pub(crate) refresh: i64,
 }
 
-/// A column, or nothing where it is not what it should be.
+/// A column, or `None` if it is not what it should be.
 fn get<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Option<T> {
     row.try_get::<_, Option<T>>(at).ok().flatten()
 }
@@ -55,15 +55,15 @@ fn encrypted(row: &Row, bytes: usize, with: usize) -> Option<Encrypted> {
     get(row, bytes).map(|bytes| Encrypted { bytes, with: get(row, with) })
 }
 
-/// When a signing key's turn comes. The nearest time that there is where it is none: the key still
-/// verifies what it has signed.
+/// When a signing key's turn comes. A time out of range becomes the nearest one within it: the key
+/// still verifies what it has signed.
 fn signs_from(row: &Row, at: usize) -> Option<i64> {
     let whose = ("signing key", get(row, 0).unwrap_or(0));
     get(row, at).map(|moment: Moment| millis(moment.micros(whose)))
 }
 
-/// When a refresh key's turn comes. Nothing where it is none: it says when the sessions of earlier
-/// keys are over, which must not be guessed.
+/// When a refresh key's turn comes. `None` if it is out of range: it decides when the sessions of
+/// earlier keys end, which must not be guessed.
 fn used_from(row: &Row, at: usize) -> Option<i64> {
     get(row, at).and_then(Moment::micros_in_range).map(millis)
 }
@@ -73,18 +73,20 @@ fn millis(micros: i64) -> i64 {
     (micros + 500).div_euclid(1_000)
 }
 
-/// Reads everything. The floors first: what is read after them may be newer than they are, which
-/// hides no key, while older keys under a newer floor would look as if none were left.
+/// Reads everything, floors first. What is read after them may be newer, which hides no key, while
+/// with older keys under a newer floor it would look as if none were left.
 pub(crate) fn read(conn: &mut Client) -> Result<FoundKeys> {
     let sql = "SELECT mac, signing, refresh FROM gatepost.key_floors";
     let floor = |row: &Row| {
-        let (mac, signing, refresh) = (get(row, 0)?, get(row, 1)?, get(row, 2)?);
+        let mac = get(row, 0)?;
+        let signing = get(row, 1)?;
+        let refresh = get(row, 2)?;
         Some(FoundFloor { mac, signing, refresh })
     };
     let floors = conn.query_typed(sql, &[])?.iter().filter_map(floor).collect();
     let sql = "SELECT substring(secret FROM 1 FOR 200), left(sealed_with, 100)
                FROM gatepost.server_secrets WHERE name = 'root'";
-    // A secret that is NULL is one that does not open.
+    // A secret that is NULL counts as one that cannot be decrypted.
     let root = conn
         .query_typed(sql, &[])?
         .first()
@@ -214,7 +216,7 @@ pub(crate) fn remove_all(tx: &mut Transaction<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What is written into a row of [`FoundSigningKey`] instead of what it holds.
+/// The new content of a row of [`FoundSigningKey`].
 pub(crate) struct Reencrypted {
     pub(crate) generation: i64,
     pub(crate) kid: String,
@@ -224,7 +226,7 @@ pub(crate) struct Reencrypted {
     pub(crate) mac: Option<Vec<u8>>,
 }
 
-/// Replaces how a key is encrypted, unless somebody has changed its private half since it was read.
+/// Stores a key encrypted anew, unless its private half was changed since it was read.
 pub(crate) fn reencrypt_signing_key(tx: &mut Transaction<'_>, row: &Reencrypted) -> Result<()> {
     let sql = "UPDATE gatepost.signing_keys
                SET private_key = $4, sealed_with = $5, public_key = $6, mac = $7

@@ -9,10 +9,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter};
 use std::time::{Duration, Instant};
 
-/// How often progress is told.
+/// How often progress is reported.
 const PROGRESS: Duration = Duration::from_secs(2);
 
-/// The file, before the database: nobody should wait for that to hear of a wrong name.
+/// Opens the file before the database, so that a wrong name is reported without waiting for that.
 fn open(arguments: &Arguments, file: &str) -> Result<(Box<dyn BufRead>, App), Failure> {
     let source: Box<dyn BufRead> = match file {
         "-" => Box::new(BufReader::new(std::io::stdin())),
@@ -24,7 +24,7 @@ fn open(arguments: &Arguments, file: &str) -> Result<(Box<dyn BufRead>, App), Fa
     Ok((source, App::open(arguments.load()?)?))
 }
 
-/// Tells on standard error what happens.
+/// Reports on standard error what happens.
 fn teller(file: &str) -> impl FnMut(ImportEvent<'_>) {
     let mut last = Instant::now();
     move |event| match event {
@@ -49,7 +49,9 @@ fn named(file: &str) -> impl Fn(gatepost::Error) -> Failure {
 pub(super) fn import(arguments: &Arguments, file: &str) -> Outcome {
     let (source, app) = open(arguments, file)?;
     let done = transfer::import(&app, source, teller(file)).map_err(named(file))?;
-    let (new, present, changed) = (done.imported, done.present, done.changed);
+    let new = done.imported;
+    let present = done.present;
+    let changed = done.changed;
     print(&format!(
         "{} lines: {new} imported, {present} there already, {changed} there and changed since, {} \
          refused\n",
@@ -85,7 +87,7 @@ fn table(survey: &Survey) -> String {
     if !survey.kinds.is_empty() {
         let _ = writeln!(
             text,
-            "first logins: {:.0} s of one core in all, {} each for the new hash among it; at most \
+            "first logins: {:.0} s of one core in all, of which {} each for the new hash; at most \
              {:.0} MiB of memory for one",
             survey.first_logins().as_secs_f64(),
             millis(survey.rehash),

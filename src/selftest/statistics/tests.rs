@@ -4,7 +4,7 @@ use super::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// Times with ties among them. What is expected of them was computed by SciPy 1.17.1.
+/// Times with ties among them. The expected results were computed by SciPy 1.17.1.
 const FIRST: [u64; 12] = [812, 640, 655, 701, 640, 990, 688, 725, 650, 673, 702, 681];
 const SECOND: [u64; 12] = [830, 671, 655, 735, 668, 979, 720, 751, 640, 699, 745, 700];
 
@@ -12,7 +12,7 @@ fn near(a: f64, b: f64, tolerance: f64) -> bool {
     (a - b).abs() <= tolerance
 }
 
-/// So many times with a long tail upwards and a drift, as a busy machine gives them.
+/// This many times with a long upper tail and a drift, as a busy machine gives them.
 fn noise(rounds: u64, shift: u64, random: &mut StdRng) -> Vec<u64> {
     let mut time = |round: u64| {
         let uniform: f64 = random.random();
@@ -66,7 +66,7 @@ fn the_same_is_not_told_from_itself_and_the_shifted_is() {
     let shifted = noise(2_000, smallest, &mut random);
     let different = compare(&shifted, &one, &mut random);
     assert!(different.p[0] < 0.01 / 12.0, "{smallest} {different:?}");
-    // A tenth of the noise: what the tests find is not only what everybody sees.
+    // A tenth of the noise: the tests find more than the obvious.
     assert!(smallest < 10_000, "{smallest}");
 }
 

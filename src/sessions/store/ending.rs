@@ -1,4 +1,4 @@
-//! The SQL of ending sessions, of revoking their tokens, and of removing those that are over.
+//! The SQL of ending sessions, of revoking their tokens, and of removing their rows.
 
 use super::listing::session;
 use crate::access::standing::session_lives;
@@ -14,8 +14,8 @@ use std::time::Duration;
 /// Rows that one statement of a sweep changes: it holds their locks for some milliseconds.
 pub(crate) const SWEPT_AT_ONCE: u64 = 500;
 
-/// The SQL that ends sessions: from now on they are listed as revoked, and their rows stay for as many
-/// milliseconds as this parameter says, for as long as an access token of them may be about.
+/// SQL that ends sessions. From now on they are listed as revoked. Their rows stay for the
+/// milliseconds in this parameter, for as long as one of their access tokens may be in use.
 macro_rules! ended {
     ($kept:literal) => {
         concat!(
@@ -27,7 +27,7 @@ macro_rules! ended {
     };
 }
 
-/// Ends the oldest sessions of a user that has more than so many.
+/// Ends the oldest sessions of a user who has more than `most`.
 pub(crate) fn end_oldest(
     tx: &mut Transaction<'_>,
     user_id: i64,
@@ -48,20 +48,21 @@ pub(crate) fn end_oldest(
         " ORDER BY id DESC OFFSET $2 LIMIT 1)
               ORDER BY id FOR UPDATE)"
     );
-    let (most, kept) = (i64::from(most), millis(access_ttl));
+    let most = i64::from(most);
+    let kept = millis(access_ttl);
     tx.execute_typed(sql, &[(&user_id, Type::INT8), (&most, Type::INT8), (&kept, Type::INT8)])?;
     Ok(())
 }
 
-/// Whose session it is, if it lives.
+/// Whose session it is, if it is live.
 pub(crate) fn owner(tx: &mut Transaction<'_>, id: SessionId) -> Result<Option<UserId>> {
     let sql = concat!("SELECT user_id FROM gatepost.sessions WHERE id = $1 AND ", session_lives!());
     let row = tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?;
     Ok(row.map(|row| UserId::stored(row.get(0))))
 }
 
-/// Ends a session, of this identity if one is given. Its row stays for as long as an access token
-/// of it may be about.
+/// Ends a session, of this identity if one is given. Its row stays for as long as one of its access
+/// tokens may be in use.
 pub(crate) fn end(
     tx: &mut Transaction<'_>,
     id: SessionId,
@@ -77,7 +78,8 @@ pub(crate) fn end(
         " RETURNING s.id, s.user_id, s.created_at, s.last_used_at, old.expires_at,
                     s.address, s.user_agent"
     );
-    let (kept, identity) = (millis(access_ttl), identity.map(<[u8; IDENTITY_BYTES]>::as_slice));
+    let kept = millis(access_ttl);
+    let identity = identity.map(<[u8; IDENTITY_BYTES]>::as_slice);
     let row = tx.query_typed_opt(
         sql,
         &[(&id.get(), Type::INT8), (&kept, Type::INT8), (&identity, Type::BYTEA)],
@@ -85,8 +87,8 @@ pub(crate) fn end(
     Ok(row.as_ref().map(|row| session(row, 0)))
 }
 
-/// Ends all sessions of a user but `keep`: also one that is over, since a refresh that began before
-/// may be about to prolong it.
+/// Ends all sessions of a user except `keep`, including expired ones, since a refresh that began
+/// earlier may be about to prolong one.
 pub(crate) fn end_all(
     tx: &mut Transaction<'_>,
     user: UserId,
@@ -101,12 +103,13 @@ pub(crate) fn end_all(
               WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2
               ORDER BY id FOR UPDATE)"
     );
-    let (keep, kept) = (keep.map(|session| session.id()), millis(access_ttl));
+    let keep = keep.map(|session| session.id());
+    let kept = millis(access_ttl);
     tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&keep, Type::INT8), (&kept, Type::INT8)])?;
     Ok(())
 }
 
-/// Ends some of the sessions of earlier keys behind this id. Returns the last of them.
+/// Ends some of the sessions of earlier keys after this id. Returns the last of them.
 pub(crate) fn end_some(
     tx: &mut Transaction<'_>,
     generation: i64,
@@ -124,7 +127,8 @@ pub(crate) fn end_some(
              RETURNING id)
          SELECT max(id) FROM ended"
     );
-    let (most, kept) = (i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX), millis(access_ttl));
+    let most = i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX);
+    let kept = millis(access_ttl);
     let row = tx.query_typed_one(
         sql,
         &[
@@ -137,9 +141,9 @@ pub(crate) fn end_some(
     Ok(row.get(0))
 }
 
-/// Says that access tokens of this session, or of all that the user has, are revoked though it
-/// goes on. Those that have rested for longer than tokens live, or are over, are among them: a refresh
-/// that is under way holds its session, and this must wait for it.
+/// Marks the access tokens of this session, or of all the user's sessions, as revoked although the
+/// sessions go on. This includes sessions that are expired or were idle for longer than tokens
+/// live: a refresh that is under way holds its session, and this must wait for it.
 pub(crate) fn revoke_tokens(
     tx: &mut Transaction<'_>,
     user: UserId,
@@ -155,8 +159,8 @@ pub(crate) fn revoke_tokens(
     Ok(())
 }
 
-/// Removes some of the sessions that are over. Those that another instance is removing are left
-/// to it.
+/// Removes some rows whose `expires_at` has passed. Those that another instance is removing are
+/// left to it.
 pub(crate) fn sweep(tx: &mut Transaction<'_>) -> Result<u64> {
     let sql = "DELETE FROM gatepost.sessions WHERE id IN
                    (SELECT id FROM gatepost.sessions WHERE expires_at <= now()

@@ -54,7 +54,7 @@ pub(crate) fn list(
     let (listed, users): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(is_session);
     let of = |id: i64| users.iter().find(|row| row.get::<_, i64>(4) == id);
     let mut sessions: Vec<Session> = listed.into_iter().map(|row| session(row, 3)).collect();
-    // SQL promises an order inside of the page's parentheses, not outside of them.
+    // SQL promises an order inside the page's parentheses, not outside them.
     sessions.sort_unstable_by_key(|session| session.id.get());
     let size = usize::try_from(page.size()).unwrap_or(usize::MAX);
     let more = sessions.len() > size;

@@ -14,8 +14,8 @@ use crate::tokens::{SessionRef, Subject};
 use postgres::types::{ToSql, Type};
 use postgres::{Row, Transaction};
 
-/// What a login is checked against. Hash and token version are of one reading of the row, so that
-/// a password change in between makes the login one that came too late.
+/// What a login is checked against. Hash and token version come from one reading of the row, so
+/// that after a password change in between the login comes too late.
 pub(crate) struct Credentials {
     pub(crate) subject: Subject,
     pub(crate) hash: PasswordHash,
@@ -24,7 +24,7 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// Why the right password opens no session, if so.
+    /// Why the right password opens no session, if it does not.
     pub(crate) fn refusal(&self) -> Option<(AuditOutcome, Error)> {
         if self.locked {
             return Some((AuditOutcome::Locked, Error::AccountLocked));
@@ -33,9 +33,9 @@ impl Credentials {
     }
 }
 
-/// The columns of [`Credentials`], and whence they come. A login that nobody has reads a row and a
-/// hash too, its neighbour's row and the hash of nobody: the microseconds that it would be spared
-/// were measured. Nothing of the neighbour is returned.
+/// The columns of [`Credentials`], and where they come from. An unknown login reads a row and a
+/// hash too, its neighbour's row and the hash of nobody: the microseconds that it would save were
+/// measurable. Nothing of the neighbour is returned.
 macro_rules! credentials {
     ($login:literal, $nobody:literal, $from:literal) => {
         concat!(
@@ -60,15 +60,16 @@ macro_rules! credentials {
     };
 }
 
-/// Asks whether the attempt may be made, and reads the credentials, in one round trip. `nobody` is
-/// the hash that is read where nobody has the login.
+/// Decides whether the attempt may be made, and reads the credentials, in one round trip. `nobody`
+/// is the hash that is read for an unknown login.
 pub(crate) fn credentials(
     conn: &mut Connection,
     login: &Login,
     counters: &Counters,
     nobody: &PasswordHash,
 ) -> Result<(Admission, Option<Credentials>)> {
-    let (canonical, nobody) = (login.canonical(), nobody.to_string());
+    let canonical = login.canonical();
+    let nobody = nobody.to_string();
     let whose: [(&(dyn ToSql + Sync), Type); 2] = [(&canonical, Type::TEXT), (&nobody, Type::TEXT)];
     let none = || Error::Internal("no outcome".to_owned());
     if !counters.is_enabled() {
@@ -87,7 +88,7 @@ pub(crate) fn credentials(
     Ok((Admission::of(row), read(row, 5)?))
 }
 
-/// The credentials in a row, from this column on, if they are somebody's.
+/// The credentials in a row, from this column on, if the login exists.
 fn read(row: &Row, at: usize) -> Result<Option<Credentials>> {
     let id: Option<i64> = row.get(at);
     let hash = PasswordHash::stored(row.get(at + 5)).map_err(|cause| {
@@ -98,7 +99,7 @@ fn read(row: &Row, at: usize) -> Result<Option<Credentials>> {
     Ok(Some(Credentials { subject, hash, locked: row.get(at + 3), expired: row.get(at + 4) }))
 }
 
-/// Replaces the stored hash, only where it is still the one that was verified: otherwise a
+/// Replaces the stored hash, but only if it is still the one that was verified. Otherwise a
 /// password that was changed in between would come back.
 pub(crate) fn replace_hash(
     tx: &mut Transaction<'_>,
@@ -106,15 +107,16 @@ pub(crate) fn replace_hash(
     new: &str,
 ) -> Result<()> {
     let sql = "UPDATE gatepost.users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
-    let (id, old) = (verified.subject.user_id, verified.hash.to_string());
+    let id = verified.subject.user_id;
+    let old = verified.hash.to_string();
     tx.execute_typed(sql, &[(&id, Type::INT8), (&old, Type::TEXT), (&new, Type::TEXT)])?;
     Ok(())
 }
 
 /// Opens a session, unless the password was changed or the user locked or deleted since the
-/// credentials were read, or the account is over. A change that is under way is waited for, and one
-/// that comes later waits for us and then finds the session. So what the row says here, and not what
-/// it said when the password was verified, is what tokens may claim.
+/// credentials were read, or the account is expired. This waits for a change that is under way; a
+/// later one waits for us and then finds the session. So tokens may claim what the row says here,
+/// and not what it said when the password was verified.
 pub(crate) fn open(
     tx: &mut Transaction<'_>,
     verified: &Credentials,
@@ -122,7 +124,8 @@ pub(crate) fn open(
     settings: &Sessions,
     device: &Device,
 ) -> Result<Option<(Subject, SessionRef)>> {
-    let (subject, identity) = (verified.subject, SessionRef::new_identity());
+    let subject = verified.subject;
+    let identity = SessionRef::new_identity();
     let sql = concat!(
         "WITH owner AS (
              SELECT id, admin FROM gatepost.users u WHERE id = $1 AND token_version = $2 AND ",

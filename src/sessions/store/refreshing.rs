@@ -1,4 +1,4 @@
-//! The SQL of refreshing: a session's row is held while it is decided what a refresh token deserves.
+//! The SQL of refreshing: a session's row is held while a decision about its refresh token is made.
 
 use crate::access::standing::{active, session_lives};
 use crate::config::Sessions;
@@ -11,20 +11,20 @@ use postgres::types::Type;
 use postgres::{Row, Transaction};
 use std::time::Duration;
 
-/// A session that lives, whose row is held until the transaction ends.
+/// A live session, whose row is held until the transaction ends.
 pub(crate) struct Locked {
     pub(crate) user_id: i64,
     pub(crate) counter: i64,
     pub(crate) retired: Retired,
-    /// Milliseconds since 1970-01-01 UTC, by the clock that also gave the retirements; when the row
-    /// was held, so that no retirement is later unless the clock was set back.
+    /// Milliseconds since 1970-01-01 UTC, by the clock that also gave the retirements. It was read
+    /// once the row was held, so no retirement is later unless the clock was set back.
     pub(crate) now: i64,
     /// How long until its last refresh is forgotten.
     pub(crate) refreshes_last: Duration,
 }
 
-/// Locks the session's row. The user's is left to the next statement, which sees what was committed
-/// until this one had the lock.
+/// Locks the session's row. The user's row is left to the next statement, which sees everything
+/// committed before this one had the lock.
 pub(crate) fn lock(tx: &mut Transaction<'_>, ticket: RefreshTicket) -> Result<Option<Locked>> {
     let sql = concat!(
         "SELECT s.user_id, s.counter, s.retired,
@@ -35,7 +35,8 @@ pub(crate) fn lock(tx: &mut Transaction<'_>, ticket: RefreshTicket) -> Result<Op
         session_lives!("s"),
         " FOR UPDATE"
     );
-    let (id, identity) = (ticket.session.id(), ticket.session.identity().as_slice());
+    let id = ticket.session.id();
+    let identity = ticket.session.identity().as_slice();
     let row = tx.query_typed_opt(
         sql,
         &[(&id, Type::INT8), (&ticket.generation, Type::INT8), (&identity, Type::BYTEA)],
@@ -49,25 +50,26 @@ pub(crate) fn lock(tx: &mut Transaction<'_>, ticket: RefreshTicket) -> Result<Op
     }))
 }
 
-/// Whether this session never was, by what the database knows: no session was ever given its number, or
-/// another one has it. A server that crashed or a standby that took over may have gone on beyond the
-/// last number that was given, never before it.
+/// Whether, as far as the database knows, this session never existed: its number was never given
+/// out, or another session has it. A server that crashed or a standby that took over may continue
+/// beyond the last number that was given out, never before it.
 pub(crate) fn is_unheard_of(tx: &mut Transaction<'_>, session: SessionRef) -> Result<bool> {
     let sql = "SELECT $1 > CASE WHEN is_called THEN last_value ELSE last_value - 1 END
                    OR EXISTS (SELECT FROM gatepost.sessions WHERE id = $1 AND identity <> $2)
                FROM gatepost.sessions_id_seq";
-    let (id, identity) = (session.id(), session.identity().as_slice());
+    let id = session.id();
+    let identity = session.identity().as_slice();
     let row = tx.query_typed_one(sql, &[(&id, Type::INT8), (&identity, Type::BYTEA)])?;
     Ok(row.get(0))
 }
 
-/// Whom a refresh issues a token to, if the account is active, and how long the session lives
+/// Whom a refresh issues a token to, if the account is active, and how long the session lasts
 /// unless it is used.
 ///
-/// The user's row is not locked: with many refreshes of one account somebody would always share the
-/// lock, and whoever changes the account would wait for ever. It is read by a statement that begins
-/// when the session's row is held. A change of the user takes the rows of all of the user's sessions
-/// before it is committed: either that was before, and is seen here, or it waits for us, and then
+/// The user's row is not locked: with many refreshes of one account some would always share the
+/// lock, and a change of the account would wait for ever. It is read by a statement that begins
+/// when the session's row is held. A change of the user locks the rows of all of the user's
+/// sessions before it commits. Either it came first, and is seen here, or it waits for us, and then
 /// revokes what we issue.
 pub(crate) type Refreshed = Option<(Subject, Duration)>;
 
@@ -78,7 +80,7 @@ fn refreshed(row: Option<&Row>) -> Refreshed {
     })
 }
 
-/// What [`refreshed`] reads, in its order.
+/// The columns that [`refreshed`] reads, in order.
 macro_rules! refreshed {
     () => {
         " RETURNING u.id, u.admin, u.token_version,
@@ -88,9 +90,9 @@ macro_rules! refreshed {
     };
 }
 
-/// The SQL of `refreshes_forgotten_at` after one more refresh, with these parameters: in how many
-/// milliseconds that is forgotten, and in how many at most all of them are. What takes longer was
-/// stored before the clock was set back.
+/// SQL for `refreshes_forgotten_at` after one more refresh. The parameters are milliseconds: until
+/// that refresh is forgotten, and at most until all of them are. A longer time was stored before
+/// the clock was set back.
 macro_rules! counted {
     ($forget:literal, $longest:literal) => {
         concat!(
@@ -109,11 +111,11 @@ macro_rules! counted {
 pub(crate) struct Counting {
     /// The time in which one is forgotten.
     pub(crate) forget: Duration,
-    /// The longest time in which all are.
+    /// The longest time in which all of them are.
     pub(crate) longest: Duration,
 }
 
-/// Puts the next refresh token in the place of the good one.
+/// Puts the next refresh token in the place of the valid one.
 pub(crate) fn advance(
     tx: &mut Transaction<'_>,
     session: i64,
@@ -160,7 +162,8 @@ pub(crate) fn count_refresh(
         active!(),
         refreshed!()
     );
-    let (forget, longest) = (millis(counting.forget), millis(counting.longest));
+    let forget = millis(counting.forget);
+    let longest = millis(counting.longest);
     let row = tx.query_typed_opt(
         sql,
         &[(&session, Type::INT8), (&forget, Type::INT8), (&longest, Type::INT8)],
