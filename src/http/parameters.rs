@@ -1,7 +1,7 @@
 //! Parameters by name, from a query string, a form or a JSON object.
 //!
-//! Each is taken once, with the type that is expected of it; [`Parameters::end`] refuses what
-//! nobody took. A parameter given twice is refused wherever it comes from: two readers of one
+//! Each is taken once, with the type that is expected of it. [`Parameters::end`] refuses any that
+//! was not taken. A parameter given twice is refused wherever it comes from: two readers of one
 //! request would otherwise pick different ones.
 
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 use zeroize::{Zeroize, Zeroizing};
 
-/// Where parameters of this kind are expected, for the error about a missing one.
+/// Says where this kind of parameter is expected, for the error about a missing one.
 const HINT: &str = "is missing (GET and DELETE take it from the query, as in ?id=1, POST and PATCH \
                     from a JSON object)";
 
@@ -21,7 +21,7 @@ const MOST: usize = 16;
 /// The parameters of one request.
 pub(crate) struct Parameters {
     given: Vec<(String, Given)>,
-    /// What to tell about a missing one.
+    /// The text for a missing one.
     hint: &'static str,
 }
 
@@ -45,7 +45,7 @@ impl Parameters {
     }
 
     /// Reads a form (`application/x-www-form-urlencoded`), which is written like a query. A
-    /// parameter without a value counts as not given (RFC 6749, 3.2).
+    /// parameter without a value counts as absent (RFC 6749, 3.2).
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] as [`from_query`](Self::from_query).
@@ -81,7 +81,7 @@ impl Parameters {
             return Ok(Self::new());
         }
         let Members(members) = serde_json::from_slice(body).map_err(|e| {
-            // What stands in the place of the object may be a password, and is not repeated.
+            // The text in place of the object may be a password, and is not repeated.
             let is_data = e.classify() == serde_json::error::Category::Data;
             let cause = if is_data { "not a JSON object".to_owned() } else { e.to_string() };
             Error::InvalidRequest(format!("the body: {cause}"))
@@ -104,14 +104,14 @@ impl Parameters {
         Ok(())
     }
 
-    /// Adds those of another source. The same parameter with the same value in both is one.
+    /// Adds the parameters of another source. One with the same value in both counts once.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when the two differ.
     pub(crate) fn merge(&mut self, mut other: Self) -> Result<()> {
         for (name, given) in std::mem::take(&mut other.given) {
             match self.given.iter_mut().find(|(known, _)| *known == name) {
-                // The one from the body has a type, which is then looked at.
+                // The one from the body has a type, which is then checked.
                 Some((_, ours)) if ours.text() == given.text() => *ours = given,
                 Some(_) => {
                     return Err(Error::parameter(&quote(&name), "differs between query and body"));
@@ -127,7 +127,7 @@ impl Parameters {
         Some(self.given.swap_remove(position).1)
     }
 
-    /// A text that must be there.
+    /// A text that must be present.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when it is missing or not a text.
@@ -136,7 +136,7 @@ impl Parameters {
         self.optional_text(name)?.ok_or_else(|| Error::parameter(name, hint))
     }
 
-    /// A text that may be there.
+    /// A text that may be absent.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when it is not a text.
@@ -148,7 +148,7 @@ impl Parameters {
         }
     }
 
-    /// A text that may be there, or JSON's `null` in its place.
+    /// A text that may be absent, or be JSON's `null`.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when it is neither.
@@ -161,7 +161,7 @@ impl Parameters {
         }
     }
 
-    /// A whole number that must be there, from `least` up to what 64 bits with a sign hold.
+    /// A whole number that must be present, from `least` up to the largest signed 64-bit integer.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when it is missing or anything else; in JSON a string too.
@@ -169,7 +169,7 @@ impl Parameters {
         self.optional_number(name, least)?.ok_or_else(|| Error::parameter(name, self.hint))
     }
 
-    /// A whole number that may be there.
+    /// A whole number that may be absent.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] as [`number`](Self::number).
@@ -185,7 +185,7 @@ impl Parameters {
         })
     }
 
-    /// Yes or no, which may be there: `true` or `false`, in JSON not as a string.
+    /// Yes or no, which may be absent: `true` or `false`, in JSON not as a string.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when it is anything else.
@@ -205,10 +205,10 @@ impl Parameters {
         given.map(|(name, given)| (name, given.text().into_owned())).collect()
     }
 
-    /// Ends the reading.
+    /// Checks that every parameter was taken.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] naming a parameter that nobody took.
+    /// [`Error::InvalidRequest`] naming one that was not.
     pub(crate) fn end(&self) -> Result<()> {
         match self.given.first() {
             Some((name, _)) => Err(Error::parameter(&quote(name), "is not known here")),
@@ -218,7 +218,7 @@ impl Parameters {
 }
 
 impl Drop for Parameters {
-    /// What was not taken may be a password all the same.
+    /// A parameter that was not taken may be a password too.
     fn drop(&mut self) {
         for (_, given) in &mut self.given {
             if let Given::Query(text) | Given::Json(Value::String(text)) = given {
@@ -238,13 +238,13 @@ impl Given {
     }
 }
 
-/// A name that a client made up, short and printable enough to be told back.
+/// A name that a client made up, made short and printable enough to be repeated to it.
 fn quote(name: &str) -> String {
     let short: String = name.chars().take(40).collect();
     short.escape_debug().to_string()
 }
 
-/// What was encoded as in a form or a query. `source` is what a fault is told of.
+/// Decodes text that is encoded as in a form or a query. `source` names it in an error.
 ///
 /// # Errors
 /// [`Error::InvalidRequest`].
