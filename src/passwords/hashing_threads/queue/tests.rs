@@ -1,4 +1,4 @@
-//! What is taken from the queue, and in which order.
+//! Which hashes are taken from the queue, and in which order.
 
 use super::*;
 use crate::passwords::foreign::Digest;
@@ -19,14 +19,14 @@ fn network(number: usize) -> Network {
     Network::of(ADDRESSES[number].parse().unwrap())
 }
 
-/// A queue with these waiting, and what is taken from it in turn: `p` and how many of ours, `P`
-/// for one that costs much, or the kibibytes of a foreign one; `-` for nothing.
+/// What is taken in turn from a queue with these waiting: `p` and how many of ours, `P` for a
+/// costly one, or the kibibytes of a foreign one; `-` for nothing.
 fn order(waiting: &[&str], in_use: usize) -> String {
     let waiting: Vec<_> = waiting.iter().map(|word| (0, *word)).collect();
     order_of(Queue { idle: 1, in_use, ..Queue::new(1, 1, 4) }, &waiting)
 }
 
-/// The same with the number of a network for each.
+/// The same, with a network's number for each.
 fn order_of(mut queue: Queue, waiting: &[(usize, &str)]) -> String {
     let (own, own_answers) = sync_channel(1);
     let (foreign, foreign_answers) = sync_channel(1);
