@@ -16,9 +16,9 @@ use std::path::PathBuf;
 /// Lists the sections, in the order in which they are shown.
 macro_rules! sections {
     ($($section:ident: $Section:ident)+) => {
-        /// Every setting of Gatepost. [`Config::new`] gives the defaults; change fields, then hand it
-        /// to [`Service::start`](crate::Service::start), which refuses what [`Config::validate`]
-        /// refuses.
+        /// Every setting of Gatepost. [`Config::new`] gives the defaults. Change fields, then hand
+        /// it to [`Service::start`](crate::Service::start), which refuses anything that
+        /// [`Config::validate`] refuses.
         #[derive(Clone, Debug)]
         #[non_exhaustive]
         pub struct Config {
@@ -46,7 +46,7 @@ macro_rules! sections {
             }
         }
 
-        /// Every setting there is.
+        /// Every setting.
         pub(super) fn table() -> Vec<Setting<Config>> {
             let lifted = [$(
                 $Section::settings()
@@ -57,7 +57,7 @@ macro_rules! sections {
             lifted.into_iter().flatten().collect()
         }
 
-        /// What each section is about.
+        /// The description of each section.
         #[cfg(test)]
         pub(super) const SECTIONS: &[(&str, &[&str])] = &[$($Section::ABOUT),+];
     };
@@ -108,7 +108,7 @@ impl Config {
 mod tests {
     use super::*;
 
-    /// Reading the declarations fails for one that cannot be read.
+    /// Reads every declaration; one that cannot be read panics.
     #[test]
     fn every_default_is_within_its_range() {
         for profile in Profile::ALL {
@@ -116,7 +116,7 @@ mod tests {
         }
     }
 
-    /// A profile that is not called so would silently have the usual default.
+    /// A profile under a wrong name would silently have the usual default.
     #[test]
     fn a_special_default_is_that_of_a_profile() {
         for setting in table() {

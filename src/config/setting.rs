@@ -1,18 +1,17 @@
-//! The declaration of a setting, from which everything else about it is made: the field with its
-//! documentation, the line in the table, the default, the check of its range, and its entry in
-//! `docs/settings.md`.
+//! The declaration of a setting. Everything else is made from it: the field with its documentation,
+//! the line in the table, the default, the check of its range, and its entry in `docs/settings.md`.
 //!
-//! A section is declared with [`section!`], once for each file of `config/`. Defaults and ranges are
-//! written there as an operator would write them. The first paragraph of a setting's documentation
-//! says what it does, those after it why its default is what it is. What no operator has a reason to
-//! touch is declared with [`tuning!`], in the same form: only a program that embeds Gatepost, or a
-//! test, can reach it.
+//! A section is declared with [`section!`], once for each file of `config/`. Defaults and ranges
+//! are written there as an operator would write them. The first paragraph of a setting's
+//! documentation says what it does, and the next ones why its default is what it is. A value that
+//! no operator has a reason to touch is declared with [`tuning!`], in the same form: only a program
+//! that embeds Gatepost, or a test, can reach it.
 
 use super::profile::Profile;
 use super::values::Value;
 
-/// One setting: its name, how it is read and shown in its section or in the whole configuration, and
-/// what the reference says of it.
+/// One setting: its name, how it is read and shown in its section or in the whole configuration,
+/// and its text in the reference.
 pub(super) struct Setting<In> {
     pub(super) section: &'static str,
     pub(super) key: &'static str,
@@ -30,7 +29,7 @@ pub(super) type Set<In> = Box<dyn Fn(&mut In, &str) -> Result<(), String>>;
 pub(super) type Show<In> = Box<dyn Fn(&In) -> String>;
 
 impl<In: 'static> Setting<In> {
-    /// The same setting of what the section is a part of.
+    /// The same setting, seen from the structure that its section is a part of.
     pub(super) fn within<Whole: 'static>(
         self,
         part_mut: fn(&mut Whole) -> &mut In,
@@ -48,7 +47,7 @@ impl<In: 'static> Setting<In> {
         }
     }
 
-    /// Its name, as messages say it.
+    /// Its name, as messages give it.
     pub(super) fn name(&self) -> String {
         format!("{}.{}", self.section, self.key)
     }
@@ -60,18 +59,18 @@ impl<In: 'static> Setting<In> {
     }
 }
 
-/// What the reference says of a setting beside its name.
+/// The reference's text on a setting, without its name.
 #[cfg_attr(not(test), expect(dead_code, reason = "for the reference, which a test makes"))]
 pub(super) struct Reference {
     /// The lines of its documentation.
     pub(super) lines: &'static [&'static str],
-    /// What kind of value it takes.
+    /// The kind of value that it takes.
     pub(super) form: &'static str,
     /// Its default, as it would be written; empty for none.
     pub(super) default: &'static str,
     /// The profiles that have another default, with that one.
     pub(super) special: &'static [(&'static str, &'static str)],
-    /// The range, in words; empty where every value of the form is taken.
+    /// The range, in words; empty where every value of the form is accepted.
     pub(super) range: &'static str,
 }
 
@@ -85,7 +84,7 @@ pub(super) fn is_list<In, T: Value>(_: fn(&In) -> &T) -> bool {
     T::LIST
 }
 
-/// What kind of value this field takes.
+/// The kind of value that this field takes.
 pub(super) fn form<In, T: Value>(_: fn(&In) -> &T) -> &'static str {
     T::FORM
 }
@@ -100,7 +99,7 @@ pub(super) fn default_of<T: Value>(
     declared(special.map_or(usual, |(_, text)| text))
 }
 
-/// A fault when a value is outside its range, and is not the one that is taken besides.
+/// A fault when a value is outside its range, and is not the one accepted besides.
 pub(super) fn out_of_range<T: Value + PartialOrd>(
     name: &str,
     value: &T,
@@ -113,7 +112,7 @@ pub(super) fn out_of_range<T: Value + PartialOrd>(
     outside.then(|| format!("{name}: {} is outside the range {range}", value.show()))
 }
 
-/// A value that stands in a declaration. A test reads all of them.
+/// A value from a declaration. A test reads all of them.
 fn declared<T: Value>(text: &str) -> T {
     T::parse(text).unwrap_or_else(|fault| panic!("a declaration holds {text:?}: {fault}"))
 }
@@ -141,7 +140,7 @@ macro_rules! range {
     };
 }
 
-/// The value that is taken beside the range.
+/// The value that is accepted beside the range.
 macro_rules! besides {
     () => {
         None
@@ -176,7 +175,7 @@ macro_rules! section {
                 pub $key: $type,
             )+
             $(
-                /// What is not for operators to set.
+                /// Values that are not for operators to set.
                 pub tuning: $Tuning,
             )?
         }
@@ -236,7 +235,7 @@ macro_rules! section {
     };
 }
 
-/// Declares what of a section is not for operators to set.
+/// Declares the values of a section that are not for operators to set.
 macro_rules! tuning {
     (
         $section:ident: $Tuning:ident {$(
@@ -245,7 +244,7 @@ macro_rules! tuning {
         )+}
     ) => {
         #[doc = concat!(
-            "What of `[", stringify!($section), "]` no operator has a reason to touch. A program ",
+            "Values of `[", stringify!($section), "]` that no operator has a reason to touch. A program ",
             "that embeds Gatepost, or a test, may."
         )]
         #[derive(Clone, Debug)]
