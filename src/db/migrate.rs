@@ -1,8 +1,8 @@
 //! The schema's versions: `sql/migrations/`, embedded, applied in order, each in a transaction.
 //!
-//! Version 0 in the table of migrations is no migration but the row that everybody locks who
-//! wants to apply some, so that two that start together do it one after the other. A row works
-//! where advisory locks do not: through pgbouncer, and on engines that only speak like PostgreSQL.
+//! Version 0 in the table of migrations is not a migration. It is the row that every process locks
+//! before it applies migrations, so that two that start together take turns. A row works where
+//! advisory locks do not: through pgbouncer, and on engines that only speak PostgreSQL's protocol.
 
 use super::{APP_ROLE, OWNER_ROLE};
 use crate::error::{Error, Result};
@@ -93,7 +93,7 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// What to do where the schema is behind.
+/// What to do when the schema is behind.
 const MIGRATE: &str = "run `gatepost database migrate`";
 
 const TABLE: &str = "
@@ -110,17 +110,17 @@ const TABLE: &str = "
     VALUES (0, 'lock', '');
     COMMIT;";
 
-/// Begins every migration. A superuser who migrates leaves the tables to their owner all the same.
+/// Begins every migration. Even when a superuser migrates, the tables belong to their owner.
 const LOCK: &str = "
     SET LOCAL ROLE gatepost_owner;
     SELECT FROM gatepost.migrations WHERE version = 0 FOR UPDATE;";
 
-/// How a database's schema stands against this program.
+/// How a database's schema compares with this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SchemaStanding {
     /// As this program knows it.
     Current,
-    /// Newer: a later release has migrated. Migrations first expand, so this one runs on.
+    /// Newer: a later release has migrated. Migrations expand first, so this program keeps working.
     Newer,
 }
 
@@ -149,8 +149,8 @@ pub(crate) fn standing(client: &mut Client) -> Result<SchemaStanding> {
     }
 }
 
-/// Checks what no migration can mend: that the database can hold every login, and that its tables
-/// belong to whom they should and are open to the service.
+/// Checks conditions that no migration can repair: that the database can hold every login, and that
+/// its tables have the right owner and are open to the service.
 ///
 /// # Errors
 /// [`Error::Startup`], saying what to type; the faults of the connection.
@@ -187,8 +187,8 @@ pub(crate) fn check_database(client: &mut Client) -> Result<()> {
     )))
 }
 
-/// What belongs to somebody else, as the statement that mends it, and to whom. The sequences belong
-/// to columns and go with their tables.
+/// Objects that belong to another role, each as the statement that repairs it, and that role.
+/// Sequences belong to columns and go with their tables.
 const NOT_THE_OWNERS: &str = "
     SELECT format('ALTER %s OWNER TO gatepost_owner', thing), pg_get_userbyid(owner)::text
     FROM (
@@ -203,7 +203,7 @@ const NOT_THE_OWNERS: &str = "
     WHERE NOT pg_has_role(pg_roles.oid, owner, 'USAGE')
     ORDER BY thing";
 
-/// What the service's role may not even read: there is no such table.
+/// Tables that the service's role may not even read. There must be none.
 const CLOSED_TO_THE_SERVICE: &str = "
     SELECT thing
     FROM (
@@ -219,7 +219,7 @@ const CLOSED_TO_THE_SERVICE: &str = "
     WHERE NOT may
     ORDER BY thing";
 
-/// Why there is no table of migrations: none was applied yet, or this is another database.
+/// Why there is no table of migrations: none has been applied yet, or this is another database.
 fn missing_schema(client: &mut Client) -> Result<Error> {
     let sql = "SELECT current_database()::text, to_regnamespace('gatepost') IS NOT NULL";
     let row = client.query_typed_one(sql, &[])?;
@@ -237,18 +237,19 @@ fn missing_schema(client: &mut Client) -> Result<Error> {
 /// The migrations that a database still lacks, the oldest first. Changes nothing.
 ///
 /// # Errors
-/// [`Error::Startup`] when the database cannot be reached, or an applied migration is not the one
-/// that this program knows under its number.
+/// [`Error::Startup`] when the database cannot be reached, or an applied migration differs from
+/// this program's migration of the same number.
 pub(crate) fn pending(owner: &postgres::Config) -> Result<Vec<&'static Migration>> {
     let mut client = connect(owner)?;
     if exists(&mut client)? { missing(&mut client) } else { Ok(MIGRATIONS.iter().collect()) }
 }
 
-/// Applies what is pending, each migration in a transaction of its own, and returns their number.
+/// Applies the pending migrations, each in a transaction of its own, and returns how many there
+/// were.
 ///
 /// # Errors
-/// [`Error::Startup`] as [`pending`], and when a statement fails; then that migration left nothing
-/// behind, and those before it stay.
+/// [`Error::Startup`] as [`pending`], and when a statement fails. Then that migration leaves
+/// nothing behind, and earlier ones stay.
 pub(crate) fn apply(owner: &postgres::Config) -> Result<usize> {
     let mut client = connect(owner)?;
     prepare(&mut client)?;
@@ -273,7 +274,7 @@ pub(crate) fn apply(owner: &postgres::Config) -> Result<usize> {
     }
 }
 
-/// Makes the table of migrations. Of several that try at once one succeeds; the others wait for it
+/// Makes the table of migrations. When several try at once, one succeeds; the others wait for it
 /// inside PostgreSQL, fail, and find the table there.
 fn prepare(client: &mut Client) -> Result<()> {
     if exists(client)? {
