@@ -1,5 +1,5 @@
-//! What it costs to look a password up: in the built-in list, and in a list of breached ones that is
-//! built here from generated passwords. `cargo bench --bench lists`, with `-- 20` for 20 millions.
+//! The cost of looking a password up: in the built-in list, and in a list of breached ones that is
+//! built here from generated passwords. `cargo bench --bench lists`, with `-- 20` for 20 million.
 
 use gatepost::internals::benchmark::{List, is_common};
 use std::hint::black_box;
@@ -36,7 +36,7 @@ fn main() -> Outcome {
     for (name, offset) in [("there", 0), ("not there", count)] {
         let mut found = 0;
         let took = time(QUERIES, |n| {
-            // A prime step, so that the passwords are not met in any order.
+            // A prime step, so that the passwords come in no particular order.
             let password = format!("password number {}", offset + n * 7_919 % count);
             found += u64::from(list.contains(password.as_bytes()).unwrap_or(false));
         });
@@ -45,7 +45,7 @@ fn main() -> Outcome {
     Ok(())
 }
 
-/// What one of so many calls takes.
+/// The time of one call, of this many.
 fn time(count: u64, mut call: impl FnMut(u64)) -> Duration {
     let begin = Instant::now();
     (0..count).for_each(&mut call);
