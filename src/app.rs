@@ -302,7 +302,7 @@ impl App {
     pub(crate) fn check_schema(&self) -> Result<()> {
         let at_start = self.key_cache.get().is_none();
         if at_start {
-            self.database.read(|conn| migrate::check_database(conn))?;
+            self.database.read(|conn| db::soundness::check(conn))?;
         }
         self.judge_role()?;
         if self.database.read(|conn| migrate::standing(conn))? == SchemaStanding::Newer && at_start

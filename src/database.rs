@@ -3,7 +3,7 @@
 use crate::config::{Config, Profile};
 use crate::db::managed::Managed;
 use crate::db::migrate::SchemaStanding;
-use crate::db::{self, bootstrap, migrate};
+use crate::db::{self, bootstrap, migrate, soundness};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use postgres::NoTls;
@@ -95,7 +95,7 @@ pub fn check(config: &Config) -> Result<Vec<String>> {
     };
     let (mut client, line) = connect("database.url", url)?;
     let mut lines = vec![line];
-    migrate::check_database(&mut client)?;
+    soundness::check(&mut client)?;
     match db::role::excess(&mut client)? {
         Some(text) if config.profile == Profile::Production => return Err(Error::startup(text)),
         Some(text) => lines.push(text),

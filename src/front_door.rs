@@ -7,12 +7,12 @@
 //!
 //! Top to bottom: `door` starts and stops the thread; `event_loop` waits and dispatches;
 //! `accepting` lets clients in; `exchange` brings a request to an `upstream` and the reply back;
-//! `connection` is one client (`relaying` and `timeouts` add to it). The methods of `EventLoop` are
-//! spread over these files, each beside its subject, so imports form no cycle.
+//! `connection` is one client (`reading`, `relaying` and `timeouts` add to it). The methods of
+//! `EventLoop` are spread over these files, each beside its subject, so imports form no cycle.
 //!
-//! The rest is pure: `framing`, `request_line` and `chunked` (where a request ends), `canonical`
-//! and `reply` (what is written), `forwarded` (who the client is), `problem` (every answer of the
-//! door's own).
+//! Beside them there are pure parts: `framing`, `request_line` and `chunked` (where a request
+//! ends), `canonical` and `reply` (what is written), `forwarded` (who the client is), `problem`
+//! (every answer of the door's own).
 //!
 //! Anything bounded that the first comer could take whole is shared out among the clients' networks
 //! (`crate::shares`): the places in the waiting lists, the bytes of half-sent requests, the TLS
@@ -43,6 +43,7 @@ mod outgoing;
 #[cfg(feature = "tls")]
 mod pem_file;
 mod problem;
+mod reading;
 mod relaying;
 #[cfg(feature = "tls")]
 mod renewal;

@@ -17,52 +17,15 @@
 //! Limits: a client in an attacker's network shares with the attacker. And an attacker with as many
 //! networks as there are places can take them all.
 
+mod amount;
 mod network;
 mod successes;
 
+pub(crate) use amount::{Amount, By};
 pub(crate) use network::Network;
 use network::is_proxy;
 use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use successes::Successes;
-
-/// An amount: a number of things, and the sum of their weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Amount {
-    pub(crate) count: usize,
-    pub(crate) weight: usize,
-}
-
-impl Amount {
-    fn add(&mut self, weight: usize) {
-        self.count += 1;
-        self.weight += weight;
-    }
-
-    fn subtract(&mut self, weight: usize) {
-        self.count -= 1;
-        self.weight -= weight;
-    }
-
-    fn is_within(self, most: Self) -> bool {
-        self.count <= most.count && self.weight <= most.weight
-    }
-}
-
-/// Which of the two decides what network holds most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum By {
-    Count,
-    Weight,
-}
-
-impl By {
-    const fn of(self, amount: Amount) -> usize {
-        match self {
-            Self::Count => amount.count,
-            Self::Weight => amount.weight,
-        }
-    }
-}
 
 /// Where to find a held thing. It is never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
