@@ -46,7 +46,7 @@ pub fn create(
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the
 /// database.
 pub fn list(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
-    app.database()?.read(|conn| {
+    app.database()?.with_connection(|conn| {
         authorize(conn, caller, Right::Admin)?;
         store::list(conn)
     })
@@ -59,7 +59,7 @@ pub fn list(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
 /// [`Error::TokenInvalid`], [`Error::Forbidden`]; the faults of the database.
 pub fn revoke(app: &App, caller: &Caller, which: &ApiKeyRef) -> Result<ApiKey> {
     let (audit, database) = (Writer::new(app)?, app.database()?);
-    database.read(|conn| authorize(conn, caller, Right::Admin))?;
+    database.with_connection(|conn| authorize(conn, caller, Right::Admin))?;
     database.with_transaction(|tx| {
         // The key before the user, as changes that are made with a key take them.
         let revoked = store::revoke(tx, which)?.ok_or(Error::NoSuchApiKey)?;

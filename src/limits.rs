@@ -176,7 +176,7 @@ impl Attempt {
     /// `Error::TooManyAttempts`; the faults of the database.
     pub(crate) fn admit(app: &App, counters: Counters) -> Result<Self> {
         let outcome = if counters.enabled {
-            app.database()?.read(|conn| store::admit(conn, &counters))?
+            app.database()?.with_connection(|conn| store::admit(conn, &counters))?
         } else {
             Admission::uncounted()
         };

@@ -7,7 +7,7 @@ use crate::secret::Secret;
 use postgres::{Client, NoTls};
 use std::time::Duration;
 
-/// Reads a connection string, a URL or `key=value` words, and adds what it does not say.
+/// Reads a connection string, a URL or `key=value` words, and fills in its gaps.
 ///
 /// # Errors
 /// [`Error::Configuration`]; the text holds nothing of the string.
@@ -25,8 +25,8 @@ pub(crate) fn parse_url(
 /// Opens one connection, to see whether that can be done at all.
 ///
 /// # Errors
-/// [`Error::Startup`] for what waiting cannot heal, such as a wrong password or a database that is
-/// not there, naming the setting and what to do; [`Error::Unavailable`] for the rest.
+/// [`Error::Startup`] for faults that waiting cannot heal, such as a wrong password or a missing
+/// database, naming the setting and what to do; [`Error::Unavailable`] for the rest.
 pub(crate) fn try_connect(name: &str, connect: &postgres::Config) -> Result<Client> {
     connect.connect(NoTls).map_err(|error| {
         let cause = fault::describe(&error);
@@ -37,7 +37,7 @@ pub(crate) fn try_connect(name: &str, connect: &postgres::Config) -> Result<Clie
     })
 }
 
-/// Sets the limits of time that the connection string leaves open.
+/// Sets the database's name and the time limits, where the connection string leaves them open.
 pub(crate) fn complete(connect: &mut postgres::Config, settings: &config::Database) {
     if connect.get_dbname().is_none() {
         connect.dbname(DATABASE);
@@ -51,8 +51,8 @@ pub(crate) fn complete(connect: &mut postgres::Config, settings: &config::Databa
     if connect.get_application_name().is_none() {
         connect.application_name("gatepost");
     }
-    // A server that vanishes while it computes leaves nothing unacknowledged; only probes on the
-    // idle line find out. Two hours, the system's default, would hold the worker for as long.
+    // A server that vanishes while it computes leaves nothing unacknowledged, so only probes on the
+    // idle line notice it. The system's default of two hours would hold the worker for as long.
     connect.keepalives_idle(Duration::from_secs(5)).keepalives_interval(Duration::from_secs(2));
 }
 

@@ -36,8 +36,8 @@ pub fn log_in_from(
 ) -> Result<LoggedIn> {
     let database = app.database()?;
     let (counters, audit) = (limits::of_login(app, login)?, Writer::new(app)?);
-    let (outcome, credentials) =
-        database.read(|conn| store::credentials(conn, login, &counters, app.nobody()))?;
+    let (outcome, credentials) = database
+        .with_connection(|conn| store::credentials(conn, login, &counters, app.nobody()))?;
     let attempt = Attempt::admitted(app, counters, outcome)?;
     let stored = credentials.as_ref().map(|credentials| &credentials.hash);
     let verdict = app.verify(password, stored)?;
