@@ -164,7 +164,8 @@ fn ask(stream: &mut TcpStream, target: &str, token: &str) -> (String, String) {
     );
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
-    let (mut reply, mut piece) = (String::new(), [0; 4096]);
+    let mut reply = String::new();
+    let mut piece = [0; 4096];
     loop {
         let count = stream.read(&mut piece).unwrap();
         assert_ne!(count, 0, "closed after {reply:?}");

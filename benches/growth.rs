@@ -148,7 +148,8 @@ const OPERATIONS: [(&str, Operation); 12] = [
         assert!(found.is_some());
     }),
     ("sessions of a user", |site, _| {
-        let (user, page) = (UserId::parse(1).unwrap(), Page::parse(1, 20, None).unwrap());
+        let user = UserId::parse(1).unwrap();
+        let page = Page::parse(1, 20, None).unwrap();
         gatepost::sessions::list(&site.app, &Caller::Trusted, Some(user), page).unwrap();
     }),
     ("list of revocations", |site, _| {

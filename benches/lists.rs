@@ -28,7 +28,8 @@ fn main() -> Outcome {
     out.into_inner()?;
     let begin = Instant::now();
     let built = gatepost::passwords::build_breach_list(&[text], &list, 1, |_| ())?;
-    let (took, size) = (begin.elapsed().as_secs_f64(), std::fs::metadata(&list)?.len());
+    let took = begin.elapsed().as_secs_f64();
+    let size = std::fs::metadata(&list)?.len();
     println!("{} passwords built in {took:.1} s, {} MiB", built.entries, size >> 20);
     let begin = Instant::now();
     let list = List::open(&list)?;

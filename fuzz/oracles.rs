@@ -84,7 +84,8 @@ fn framed_once(fields: &[Field<'_>], body: BodyLength, version: Version) {
 /// Decoding does not depend on packets, keeps its limit, and undoes encoding.
 pub(crate) fn chunked(input: &[u8]) {
     const LIMIT: usize = 200;
-    let (mut decoder, mut whole) = (Decoder::new(LIMIT), Vec::new());
+    let mut decoder = Decoder::new(LIMIT);
+    let mut whole = Vec::new();
     let result = decoder.feed(input, &mut whole);
     assert!(whole.len() <= LIMIT);
     let step = usize::from(input.first().copied().unwrap_or(0) % 7) + 1;
@@ -116,7 +117,8 @@ pub(crate) fn chunked(input: &[u8]) {
         encoded.extend_from_slice(b"\r\n");
     }
     encoded.extend_from_slice(b"0\r\n\r\n");
-    let (mut decoder, mut decoded) = (Decoder::new(LIMIT), Vec::new());
+    let mut decoder = Decoder::new(LIMIT);
+    let mut decoded = Vec::new();
     let progress = decoder.feed(&encoded, &mut decoded).expect("our own encoding");
     assert!(progress.done && progress.consumed == encoded.len() && decoded == data);
 }

@@ -66,7 +66,8 @@ impl<R: BufRead> Lines<R> {
         loop {
             let buffer = self.reader.fill_buf()?;
             let end = buffer.iter().position(|byte| *byte == b'\n');
-            let (used, done) = (end.map_or(buffer.len(), |at| at + 1), buffer.is_empty());
+            let used = end.map_or(buffer.len(), |at| at + 1);
+            let done = buffer.is_empty();
             self.reader.consume(used);
             if done || end.is_some() {
                 return Ok(());
@@ -102,7 +103,8 @@ mod tests {
             format!("one\r\n\n{}\n12345\n123456\r\n{}\nlast", "x".repeat(100), "y".repeat(7));
         for buffer in [1, 3, 1000] {
             let reader = io::BufReader::with_capacity(buffer, text.as_bytes());
-            let (mut lines, mut seen) = (Lines::new(reader, 5).unwrap(), Vec::new());
+            let mut lines = Lines::new(reader, 5).unwrap();
+            let mut seen = Vec::new();
             while let Some((number, line)) = lines.next().unwrap() {
                 seen.push((number, line.map(|line| String::from_utf8(line.to_vec()).unwrap())));
             }

@@ -124,7 +124,8 @@ impl Hasher {
             let computed = self.peppers.apply(against.pepper, computed)?;
             Ok(computed.ct_eq(&against.hash).into())
         };
-        let (mut equal, mut spent) = (equals(password.bytes())? && stored.is_some(), iterations);
+        let mut equal = equals(password.bytes())? && stored.is_some();
+        let mut spent = iterations;
         if let Some(received) = password.received.as_ref().filter(|_| alike && !equal) {
             (equal, spent) = (equals(received.as_bytes())?, spent.saturating_add(iterations));
         }

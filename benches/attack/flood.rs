@@ -59,7 +59,8 @@ fn beside_a_flood(
         for n in 0..connections {
             let flood = move || {
                 let mut client = Client::connect(&service.address);
-                let (from, login) = (network(n), format!("user{}", 3 + n % 256));
+                let from = network(n);
+                let login = format!("user{}", 3 + n % 256);
                 while !over.load(Ordering::Relaxed) {
                     if client.log_in(&from, &login) == 503 {
                         refused.fetch_add(1, Ordering::Relaxed);
@@ -97,7 +98,8 @@ struct Seen {
 /// Logs in at intervals until the end, by number and time.
 fn honest(service: &Process, every: Duration, is_over: &dyn Fn(u64, Duration) -> bool) -> Seen {
     let mut client = Client::connect(&service.address);
-    let (begin, mut seen) = (Instant::now(), Seen { took: Vec::new(), refused: 0 });
+    let begin = Instant::now();
+    let mut seen = Seen { took: Vec::new(), refused: 0 };
     for n in 0.. {
         if is_over(n, begin.elapsed()) {
             break;

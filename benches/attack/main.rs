@@ -79,7 +79,8 @@ fn attack(
     attempt: impl Fn(u64) -> (String, String) + Sync,
 ) {
     progress(name);
-    let (next, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let next = AtomicU64::new(0);
+    let over = AtomicBool::new(false);
     let (tried, refused) = (AtomicU64::new(0), AtomicU64::new(0));
     let begin = Instant::now();
     let honest = std::thread::scope(|scope| {
@@ -104,7 +105,8 @@ fn attack(
         over.store(true, Ordering::Relaxed);
         honest.join().unwrap()
     });
-    let (took, status) = (begin.elapsed().as_secs_f64(), service.status());
+    let took = begin.elapsed().as_secs_f64();
+    let status = service.status();
     let count = |number: &AtomicU64| vec![number.load(Ordering::Relaxed) as f64];
     table.section(&format!("{attempts} attempts: {name}"));
     table.line("tried, and wrong", count(&tried));

@@ -133,7 +133,8 @@ fn flood(table: &mut Table, service: &Process, token: &str, extent: &Extent) {
     table.section("GET /user of 4 clients, alone and under 64 clients that log in");
     let load = Load::user(token, USERS);
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
-    let (before, mut during) = (service.status(), Vec::new());
+    let before = service.status();
+    let mut during = Vec::new();
     for round in 1..=extent.rounds {
         progress(&format!("flood {round} of {}", extent.rounds));
         alone.push(load.run(service, 4, extent.seconds));

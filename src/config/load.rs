@@ -32,7 +32,8 @@ impl Loaded {
     /// [`Error::Configuration`] with every fault found: unknown keys with file and line, values
     /// that cannot be read, and everything that [`Config::validate`] refuses.
     pub fn read(file: Option<&Path>) -> Result<Self> {
-        let (mut env, mut faults) = (BTreeMap::new(), Vec::new());
+        let mut env = BTreeMap::new();
+        let mut faults = Vec::new();
         for (name, value) in std::env::vars_os() {
             // A name that is not UTF-8 is not one of ours.
             let Some(name) = name.to_str().filter(|name| is_ours(name)) else { continue };

@@ -30,7 +30,8 @@ pub(crate) enum PasswordOutcome {
 /// finds something that it must not change.
 pub(crate) fn run(admin: &postgres::Config) -> Result<Vec<String>> {
     let mended = Arc::new(Mutex::new(Vec::new()));
-    let (mut admin, told) = (admin.clone(), Arc::clone(&mended));
+    let mut admin = admin.clone();
+    let told = Arc::clone(&mended);
     admin.notice_callback(move |notice| {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
         told.push(notice.message().to_owned());

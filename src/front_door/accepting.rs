@@ -135,7 +135,8 @@ impl EventLoop {
     }
 
     fn settle_in(&mut self, mut stream: Stream, peer: IpAddr, network: Network, mut place: Place) {
-        let (token, refused) = (self.clients.next_token(), place.refused);
+        let token = self.clients.next_token();
+        let refused = place.refused;
         if let Err(error) = stream.register(self.poll.registry(), token) {
             self.connection_limits.leave(token, &mut place);
             return self.trouble.warn(self.now, &format!("cannot watch a connection: {error}"));

@@ -66,7 +66,8 @@ impl EventLoop {
     fn give(&mut self, lane: Lane, token: Token) {
         let Some(client) = self.clients.get_mut(token) else { return };
         let Some(request) = client.take_waiting() else { return };
-        let (bytes, to_head) = (std::mem::take(&mut request.bytes), request.head_request);
+        let bytes = std::mem::take(&mut request.bytes);
+        let to_head = request.head_request;
         let Some((upstream, sent)) = self.pools[lane as usize].send(token, bytes, to_head) else {
             return;
         };

@@ -50,7 +50,8 @@ impl Server {
     ) -> Result<Self> {
         let fault = |e| Error::startup(format!("cannot make a directory for sockets: {e}"));
         let directory = PrivateDir::new().map_err(fault)?;
-        let (router, on_failure) = (Arc::new(router) as Arc<Router>, Arc::new(on_failure) as _);
+        let router: Arc<Router> = Arc::new(router);
+        let on_failure: Arc<OnFailure> = Arc::new(on_failure);
         let pool = |name: &str, threads| {
             let path = directory.path().join(name);
             Pool::start(&path, name, threads, Arc::clone(&router), Arc::clone(&on_failure))
@@ -111,7 +112,8 @@ impl Pool {
         modes::set(path, 0o600).map_err(|e| fault(&e))?;
         let mut pool = Self { shared, threads: 0, path: path.to_owned(), ended };
         for number in 0..threads {
-            let (shared, life) = (Arc::clone(&pool.shared), alive.clone());
+            let shared = Arc::clone(&pool.shared);
+            let life = alive.clone();
             let started = threads::start(format!("{name}-{number}"), move || shared.work(&life));
             if let Err(error) = started {
                 // The pool, which is dropped here, waits until every sender is gone.

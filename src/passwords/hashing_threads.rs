@@ -114,7 +114,8 @@ impl HashingThreads {
         iterations: u32,
     ) -> Result<[u8; HASH_BYTES]> {
         let (reply, answer) = sync_channel(1);
-        let (password, salt) = (Zeroizing::new(password.to_vec()), salt.to_vec());
+        let password = Zeroizing::new(password.to_vec());
+        let salt = salt.to_vec();
         self.wait(Waiting::Pbkdf2(Pbkdf2 { password, salt, iterations, reply }), &answer)?
     }
 
@@ -126,13 +127,15 @@ impl HashingThreads {
     pub(super) fn verify(&self, password: &[u8], hash: &Foreign) -> Result<bool> {
         self.check_budget(hash).map_err(Error::Internal)?;
         let (reply, answer) = sync_channel(1);
-        let (password, hash) = (Zeroizing::new(password.to_vec()), hash.clone());
+        let password = Zeroizing::new(password.to_vec());
+        let hash = hash.clone();
         self.wait(Waiting::Foreign(ForeignCheck { password, hash, reply }), &answer)?
     }
 
     /// Whether there is memory for this hash at all, or what the operator should know.
     pub(super) fn check_budget(&self, hash: &Foreign) -> std::result::Result<(), String> {
-        let (memory, budget) = (hash.memory(), self.shared.budget);
+        let memory = hash.memory();
+        let budget = self.shared.budget;
         if memory <= budget {
             return Ok(());
         }

@@ -59,7 +59,8 @@ impl Policy {
             return weak(&format!("must be more than the word \"{word}\""));
         }
         let core = patterns::core(&folded);
-        let (left, least) = (core.chars().count(), self.min_length);
+        let left = core.chars().count();
+        let least = self.min_length;
         if *core != *folded && left < least {
             return weak(&format!("{PATTERNS} it has {left} of at least {least} characters"));
         }

@@ -143,7 +143,8 @@ fn listed_proxies_give_way_to_each_other_alone() {
 
 #[test]
 fn a_success_is_preferred_once_a_minute_and_not_for_long() {
-    let (mut successes, start) = (Successes::default(), Instant::now());
+    let mut successes = Successes::default();
+    let start = Instant::now();
     let after = |seconds| start + Duration::from_secs(seconds);
     let [a, b] = ["192.0.2.1", "198.51.100.1"].map(network);
     assert!(!successes.claim(a, start));

@@ -104,7 +104,7 @@ fn the_network_with_most_handshakes_gives_way_with_its_oldest() {
     assert_eq!(excess, Some(Token(1)));
     // Not closed here, so there is one more than allowed.
     limits.leave(Token(4), &mut place);
-    let (mut gone, _) = (first.1, second);
+    let mut gone = first.1;
     limits.leave(Token(1), &mut gone);
     let mut shake = |token, of| {
         let mut place = limits.enter(None, false);

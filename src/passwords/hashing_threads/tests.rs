@@ -30,7 +30,8 @@ fn everybody_gets_the_own_hash() {
             scope.spawn(move || {
                 for n in 0..20_u8 {
                     let password = vec![caller; usize::from(n) * 7];
-                    let (salt, iterations) = ([n; SALT_BYTES], 1 + u32::from(caller) * 13);
+                    let salt = [n; SALT_BYTES];
+                    let iterations = 1 + u32::from(caller) * 13;
                     let hash = hashing.derive(&password, &salt, iterations).unwrap();
                     let mut expected = [0; HASH_BYTES];
                     pbkdf2_hmac::<Sha256>(&password, &salt, iterations, &mut expected);
