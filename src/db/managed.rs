@@ -28,8 +28,8 @@ use std::time::{Duration, Instant};
 /// that takes longer is reported as one.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a service waits for a command that has the server. After that it reports another
-/// service.
+/// How long a service waits for a command that has the server. After that it takes the holder for
+/// another service.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A private PostgreSQL that runs: ours, or one that belongs to another process and that we only

@@ -30,7 +30,7 @@ impl WaitingList {
         self.entries.admit(network, client, bytes, self.most).ok()
     }
 
-    /// Puts a request that has had its turn back to the front. It is never refused.
+    /// Puts a request back to the front when its turn came to nothing. It is never refused.
     #[must_use]
     pub(super) fn put_back(&mut self, client: Token, network: Network, bytes: usize) -> Ticket {
         self.entries.put_back(network, client, bytes)

@@ -20,7 +20,7 @@ const LEAST: usize = 4;
 const MOST_RUNS: usize = 4;
 
 /// The neighbours of a character. Each string is a ring: the row below goes on where the one above
-/// ends, as people type who want many characters. A space is a gap.
+/// ends, as people go on when they need more characters. A space is a gap.
 const RINGS: [&str; 8] = [
     "0123456789",
     "abcdefghijklmnopqrstuvwxyz",

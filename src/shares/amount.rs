@@ -23,7 +23,7 @@ impl Amount {
     }
 }
 
-/// Which of the two decides what network holds most.
+/// Which of the two decides which network holds most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
     Count,

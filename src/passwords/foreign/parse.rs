@@ -33,7 +33,7 @@ impl FromStr for Foreign {
             {
                 argon2(kind, version, parameters, salt, hash)
             }
-            // The first version did not name itself.
+            // The first version wrote no version number.
             ["", kind, parameters, salt, hash] if kind.starts_with("argon2") => {
                 argon2(kind, "v=16", parameters, salt, hash)
             }

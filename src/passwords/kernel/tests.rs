@@ -37,7 +37,7 @@ fn random_bytes(rng: &mut StdRng, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// The machine's fast way, without the check that would replace it by the crate.
+/// The machine's fast way, without the check that would replace it with the crate.
 fn unchecked() -> Kernel {
     Kernel { fast: fast(), failed_self_check: false }
 }
