@@ -149,7 +149,7 @@ fn what_a_container_platform_sets_by_itself_is_passed_over_with_one_line() {
     set(&mut command);
     let service = Running::start(&mut command);
     let log = service.stop();
-    assert_eq!(log.matches("passed over").count(), 1, "{log}");
+    assert_eq!(log.matches("ignored, because").count(), 1, "{log}");
 }
 
 #[test]
