@@ -1,16 +1,17 @@
-//! What the front door costs: a real service behind its door, and tiny_http alone on TCP with as
+//! The cost of the front door: a real service with its door, and tiny_http alone on TCP with as
 //! many workers that do the same work, in turn under `wrk` with 64 keep-alive connections.
 //! `cargo bench --bench front_door`, or with `-- --quick` for a short run.
 //!
-//! `GET /user?id=1` is what the comparison is about: a token verified, a row read, JSON written.
-//! `GET /livez` does next to nothing, so it shows the door's own cost, and no service is like it.
-//! Both sides share one service: its operations, its keys, its pool of database connections.
+//! `GET /user?id=1` is the realistic case: a token verified, a row read, JSON written. `GET /livez`
+//! does next to nothing, so it shows the door's own cost; no real load is like it. Both sides share
+//! one service: its operations, its keys, its pool of database connections.
 //!
-//! tiny_http's thread pool parks connections that are opened together behind others, unanswered,
-//! as `wrk` opens them; alone it would then be measured with fewer than 64. So before each of its
-//! runs four times as many connections are opened one after the other, each proved with a request,
-//! and closed: their threads stay for five seconds, enough for every connection of `wrk` to find
-//! one. Each connection that was answered is counted, and a run with fewer than 64 is not used.
+//! tiny_http's thread pool may leave connections that are opened together, as `wrk` opens them,
+//! unanswered while others are busy. Alone it would then be measured with fewer than 64. So before
+//! each of its runs four times as many connections are opened one after the other, each proved with
+//! a request, and closed. Their threads stay for five seconds, enough for every connection of `wrk`
+//! to find one. Each connection that was answered is counted, and a run with fewer than 64 is
+//! discarded.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
@@ -99,7 +100,7 @@ fn main() {
 fn config(cluster: &Cluster) -> Config {
     let mut config = site::prepare(cluster, Profile::Testing);
     config.server.listen = "127.0.0.1:0".parse().unwrap();
-    // No run is to end in the middle of reconnecting.
+    // No run must end in the middle of reconnecting.
     config.server.tuning.requests_per_connection = u32::MAX;
     config
 }
@@ -123,7 +124,7 @@ impl Seen {
     }
 }
 
-/// A worker of tiny_http alone, which does what one behind the door does.
+/// A worker of tiny_http alone, which does the same as one of the service.
 fn work(server: &Server, app: &App, seen: &Seen) {
     let mut served = 0_u64;
     while let Ok(request) = server.recv() {
@@ -163,7 +164,8 @@ fn ask(stream: &mut TcpStream, target: &str, token: &str) -> (String, String) {
     );
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
-    let (mut reply, mut piece) = (String::new(), [0; 4096]);
+    let mut reply = String::new();
+    let mut piece = [0; 4096];
     loop {
         let count = stream.read(&mut piece).unwrap();
         assert_ne!(count, 0, "closed after {reply:?}");
@@ -176,7 +178,7 @@ fn ask(stream: &mut TcpStream, target: &str, token: &str) -> (String, String) {
     }
 }
 
-/// Nothing is compared that does not answer the same.
+/// Checks that both sides give the same answer, so that the comparison is fair.
 fn compare_answers(door: SocketAddr, alone: SocketAddr, target: &str, token: &str) {
     let [first, second] =
         [door, alone].map(|address| ask(&mut TcpStream::connect(address).unwrap(), target, token));
@@ -196,7 +198,7 @@ fn warm(alone: SocketAddr, target: &str, token: &str) {
     std::thread::sleep(Duration::from_millis(300));
 }
 
-/// What one run of `wrk` saw.
+/// The figures of one run of `wrk`.
 #[derive(Clone, Copy)]
 struct Figures {
     rate: f64,

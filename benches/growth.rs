@@ -1,7 +1,7 @@
-//! Whether anything costs more when there are more users, or more that is over: the same operations
-//! on 1,000 users, on 1,000,000 of them, and on 1,000 with 100,000 rows of history in each table, in
-//! turn, through the library and one connection; and how PostgreSQL plans their statements on the
-//! large table. `cargo bench --bench growth`, `-- --quick` for 100,000 users.
+//! Whether anything costs more with more users, or with more history: the same operations on 1,000
+//! users, on 1,000,000 of them, and on 1,000 with 100,000 rows of history in each table, in turn,
+//! through the library and one connection; and how PostgreSQL plans their statements on the large
+//! table. `cargo bench --bench growth`, `-- --quick` for 100,000 users.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
@@ -23,8 +23,8 @@ const ROUNDS: usize = 15;
 const IN_A_ROUND: i64 = 100;
 const SMALL: i64 = 1_000;
 
-/// What a busy service leaves behind: sessions of one user that ended, failures, networks, revoked
-/// keys, a sealed log.
+/// The remains of a busy service: ended sessions of one user, failures, networks, revoked keys, a
+/// sealed log.
 const HISTORY: &str = "
     INSERT INTO gatepost.sessions (user_id, key_generation, expires_at, ended_at, revoked_at)
     SELECT 1, 1, now() + interval '1 hour', now() - interval '1 hour', now() - interval '1 hour'
@@ -85,7 +85,7 @@ impl Site {
     fn with(users: i64, history: &str) -> Self {
         let cluster = Cluster::start_durable();
         let mut config = site::prepare(&cluster, Profile::Testing);
-        // The database's cost is to be seen, not the hash's.
+        // The database is measured, not the hash.
         config.passwords.iterations = 1;
         config.database.pool_size = 1;
         // The first user always has two and opens a third, which ends the oldest.
@@ -113,7 +113,7 @@ fn password() -> Password {
     Password::parse(PASSWORD).unwrap()
 }
 
-/// What is measured: on a site, with a number that is another one each time.
+/// A measured operation: on a site, with a number that differs each time.
 type Operation = fn(&Site, i64);
 
 const OPERATIONS: [(&str, Operation); 12] = [
@@ -148,7 +148,8 @@ const OPERATIONS: [(&str, Operation); 12] = [
         assert!(found.is_some());
     }),
     ("sessions of a user", |site, _| {
-        let (user, page) = (UserId::parse(1).unwrap(), Page::parse(1, 20, None).unwrap());
+        let user = UserId::parse(1).unwrap();
+        let page = Page::parse(1, 20, None).unwrap();
         gatepost::sessions::list(&site.app, &Caller::Trusted, Some(user), page).unwrap();
     }),
     ("list of revocations", |site, _| {

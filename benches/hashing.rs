@@ -1,7 +1,7 @@
-//! What a password hash costs on one core, each way in turn: this kernel with one, two and three
+//! The cost of a password hash on one core, each way in turn: this kernel with one, two and three
 //! passwords at once, the `pbkdf2` crate, and OpenSSL as Python's `hashlib` calls it.
-//! `cargo bench --bench hashing`, with `-- --quick` for a tenth of the iterations. With `-- --bounds`
-//! it prints what the costliest hash of each kind takes, of those that an import takes.
+//! `cargo bench --bench hashing`, with `-- --quick` for a tenth of the iterations. With
+//! `-- --bounds` it prints how long the costliest hash of each kind that an import accepts takes.
 
 use gatepost::internals::benchmark::{costliest_hashes, derive, failed_self_check, slots, verify};
 use std::process::Command;
@@ -19,7 +19,7 @@ hashlib.pbkdf2_hmac('sha256', sys.argv[1].encode(), sys.argv[2].encode(), int(sy
 print((time.perf_counter() - begin) * 1e3)
 ";
 
-/// A way to hash, and milliseconds a password of every round; none where the machine lacks it.
+/// A way to hash, and milliseconds a password of every round; empty where the machine lacks it.
 struct Way {
     name: &'static str,
     measure: fn(u32) -> Option<f64>,
@@ -73,7 +73,7 @@ fn bounds() {
             begin.elapsed().as_secs_f64() * 1e3
         });
         let least = took.fold(f64::INFINITY, f64::min);
-        // The parameters; what follows is salt and hash.
+        // The parameters, without salt and hash.
         println!("{least:8.0}  {}", &hash[..hash.len().min(36)]);
     }
 }

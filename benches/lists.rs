@@ -1,5 +1,5 @@
-//! What it costs to look a password up: in the built-in list, and in a list of breached ones that is
-//! built here from generated passwords. `cargo bench --bench lists`, with `-- 20` for 20 millions.
+//! The cost of looking a password up: in the built-in list, and in a list of breached ones that is
+//! built here from generated passwords. `cargo bench --bench lists`, with `-- 20` for 20 million.
 
 use gatepost::internals::benchmark::{List, is_common};
 use std::hint::black_box;
@@ -28,7 +28,8 @@ fn main() -> Outcome {
     out.into_inner()?;
     let begin = Instant::now();
     let built = gatepost::passwords::build_breach_list(&[text], &list, 1, |_| ())?;
-    let (took, size) = (begin.elapsed().as_secs_f64(), std::fs::metadata(&list)?.len());
+    let took = begin.elapsed().as_secs_f64();
+    let size = std::fs::metadata(&list)?.len();
     println!("{} passwords built in {took:.1} s, {} MiB", built.entries, size >> 20);
     let begin = Instant::now();
     let list = List::open(&list)?;
@@ -36,7 +37,7 @@ fn main() -> Outcome {
     for (name, offset) in [("there", 0), ("not there", count)] {
         let mut found = 0;
         let took = time(QUERIES, |n| {
-            // A prime step, so that the passwords are not met in any order.
+            // A prime step, so that the passwords come in no particular order.
             let password = format!("password number {}", offset + n * 7_919 % count);
             found += u64::from(list.contains(password.as_bytes()).unwrap_or(false));
         });
@@ -45,7 +46,7 @@ fn main() -> Outcome {
     Ok(())
 }
 
-/// What one of so many calls takes.
+/// The time of one call, of this many.
 fn time(count: u64, mut call: impl FnMut(u64)) -> Duration {
     let begin = Instant::now();
     (0..count).for_each(&mut call);

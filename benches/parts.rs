@@ -1,4 +1,4 @@
-//! The parts of a request's way, each alone: the hashing kernel, tokens, the router, the framing.
+//! The parts of a request's path, each alone: the hashing kernel, tokens, the router, the framing.
 //! `cargo bench --bench parts`
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
@@ -26,7 +26,7 @@ fn kernel(criterion: &mut Criterion) {
     }
 }
 
-/// Verified anew each time, and remembered.
+/// A token verified anew each time, and one remembered.
 fn tokens(criterion: &mut Criterion) {
     let cluster = Cluster::start();
     let mut config = site::prepare(&cluster, Profile::Testing);
@@ -34,7 +34,7 @@ fn tokens(criterion: &mut Criterion) {
     for (name, verified_tokens) in [("verified anew", 0), ("remembered", 1024)] {
         config.tokens.tuning.verified_tokens = verified_tokens;
         let app = App::open(config.clone()).unwrap();
-        // The second time it is there already.
+        // Fails the second time, when the user exists already.
         let _ = gatepost::users::register(&app, &Caller::Trusted, &login, &password);
         let token = gatepost::sessions::log_in(&app, &login, &password).unwrap().access_token;
         criterion.bench_function(&format!("token, {name}"), |bencher| {

@@ -1,5 +1,5 @@
-//! What the choice between typed and prepared statements costs: the same look-up of a user and of the one who asks on
-//! one connection over a Unix socket, both ways in turn. `cargo bench --bench statements`
+//! The cost of typed statements against prepared ones: the same look-up of a user and of the caller
+//! on one connection over a Unix socket, both ways in turn. `cargo bench --bench statements`
 //!
 //! A prepared statement saves the server parsing and planning; a typed one leaves nothing behind
 //! on the server, which is what pgbouncer's transaction mode needs.

@@ -1,5 +1,5 @@
-//! What must hold for any input whatever that a client or an operator's file shapes. Used by the
-//! fuzz targets and, with a deterministic mutator, by the ordinary tests.
+//! What must hold for any input that a client or an operator's file can contain. Used by the fuzz
+//! targets and, with a deterministic mutator, by the ordinary tests.
 
 use gatepost::internals::fuzzing;
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ fn long_parts(text: &str) -> impl Iterator<Item = &str> {
     text.split('$').filter(|part| part.len() >= 16 && !part.contains([' ', '=']))
 }
 
-/// A line of an import is an object, shows no hash when it is refused, and comes out as it went in.
+/// A line of an import is an object, shows no hash when it is refused, and is exported unchanged.
 pub(crate) fn import_line(input: &[u8]) {
     let object = serde_json::from_slice::<Map<String, Value>>(input).ok();
     match fuzzing::import_line(input) {
@@ -39,7 +39,7 @@ pub(crate) fn import_line(input: &[u8]) {
     }
 }
 
-/// A hash keeps its text, says nothing of salt and hash, is bounded in memory, and is marked once.
+/// A hash keeps its text, shows nothing of salt and hash, is bounded in memory, and is marked once.
 pub(crate) fn password_hash(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let hash = match fuzzing::password_hash(text) {
@@ -66,8 +66,8 @@ pub(crate) fn password_hash(input: &[u8]) {
     assert_eq!(again.own, ours && !marked);
 }
 
-/// Whether a fraction is in it, whose last digit serde_json may read otherwise the second time. No
-/// call takes one.
+/// Whether it holds a fraction, whose last digit serde_json may read differently the second time.
+/// No call takes one.
 fn is_inexact(value: &Value) -> bool {
     match value {
         Value::Number(number) => number.is_f64(),
@@ -77,7 +77,7 @@ fn is_inexact(value: &Value) -> bool {
     }
 }
 
-/// Each parameter is there once and means the same however it is written.
+/// Each parameter is there once and means the same in every form.
 pub(crate) fn parameters(input: &[u8]) {
     if let Ok(given) = fuzzing::body(input)
         && !input.is_empty()
@@ -88,7 +88,8 @@ pub(crate) fn parameters(input: &[u8]) {
             return;
         }
         let written = serde_json::to_vec(&object).expect("what was read can be written");
-        let (mut again, mut given) = (fuzzing::body(&written).expect("it was good before"), given);
+        let mut again = fuzzing::body(&written).expect("it was good before");
+        let mut given = given;
         again.sort();
         given.sort();
         assert_eq!(again, given);
@@ -105,7 +106,7 @@ pub(crate) fn parameters(input: &[u8]) {
     assert!(names.len() == given.len() && given.len() <= 16);
 }
 
-/// Nobody makes a token without the key; who has it makes one of two objects with every claim.
+/// Without the key there is no token; with it, only two objects with every claim make one.
 pub(crate) fn token(input: &[u8]) {
     if let Ok(text) = std::str::from_utf8(input) {
         assert!(!fuzzing::accepts(text), "forged");
@@ -113,7 +114,7 @@ pub(crate) fn token(input: &[u8]) {
     }
     let at = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
     let (header, payload) = (&input[..at], input.get(at + 1..).unwrap_or_default());
-    // The name of the key is what no mutation finds.
+    // No mutation would find the name of the key.
     let header = String::from_utf8_lossy(header).replace("KID", &fuzzing::kid()).into_bytes();
     let token = fuzzing::sign(&header, payload).expect("HMAC takes every key");
     if fuzzing::accepts(&token) {
@@ -145,11 +146,11 @@ pub(crate) fn token(input: &[u8]) {
     }
 }
 
-/// No secret is shown, whatever is wrong with what stands around it.
+/// No secret is shown, whatever is wrong around it.
 pub(crate) fn configuration(input: &[u8]) {
     const SECRET: &str = "QWxhZGRpbjpvcGVuIHNlc2FtZQ-QWxhZGRpbjpvcGVu";
     let Ok(text) = std::str::from_utf8(input) else { return };
-    // A file that a setting names is not looked for, and the secret is not put in its place.
+    // A file that the input names is not searched for, and the secret is not taken for its name.
     let harmless = !text.to_lowercase().contains("file") && !text.contains("QWxhZGRpbj");
     if harmless {
         for (before, after) in [("", "\n"), ("\n", "")] {

@@ -1,5 +1,5 @@
-//! What must hold for any input whatever. Used by the fuzz targets and, with a deterministic
-//! mutator, by the ordinary tests.
+//! What must hold for any input. Used by the fuzz targets and, with a deterministic mutator, by the
+//! ordinary tests.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -16,7 +16,7 @@ const ID: &str = "0123456789abcdef";
 const LIMITS: Limits = Limits { head_bytes: 512, line_bytes: 128, fields: 12, body_bytes: 4096 };
 const ROOMY: Limits = Limits { head_bytes: 4096, line_bytes: 2048, fields: 32, body_bytes: 4096 };
 
-/// The decision does not depend on packets, and what is accepted has one meaning.
+/// The decision does not depend on packets, and an accepted request has one meaning.
 pub(crate) fn framing(input: &[u8]) {
     let whole = parse(input, 0, &LIMITS);
     let mut scanned = 0;
@@ -61,7 +61,7 @@ pub(crate) fn framing(input: &[u8]) {
     assert_eq!(request, twice, "canonical means that writing it again changes nothing");
 }
 
-/// Counts the framing fields in the simplest way there is.
+/// Counts the framing fields in the simplest way.
 fn framed_once(fields: &[Field<'_>], body: BodyLength, version: Version) {
     let values = |name: &str| -> Vec<&str> {
         let named = fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name));
@@ -84,7 +84,8 @@ fn framed_once(fields: &[Field<'_>], body: BodyLength, version: Version) {
 /// Decoding does not depend on packets, keeps its limit, and undoes encoding.
 pub(crate) fn chunked(input: &[u8]) {
     const LIMIT: usize = 200;
-    let (mut decoder, mut whole) = (Decoder::new(LIMIT), Vec::new());
+    let mut decoder = Decoder::new(LIMIT);
+    let mut whole = Vec::new();
     let result = decoder.feed(input, &mut whole);
     assert!(whole.len() <= LIMIT);
     let step = usize::from(input.first().copied().unwrap_or(0) % 7) + 1;
@@ -116,12 +117,13 @@ pub(crate) fn chunked(input: &[u8]) {
         encoded.extend_from_slice(b"\r\n");
     }
     encoded.extend_from_slice(b"0\r\n\r\n");
-    let (mut decoder, mut decoded) = (Decoder::new(LIMIT), Vec::new());
+    let mut decoder = Decoder::new(LIMIT);
+    let mut decoded = Vec::new();
     let progress = decoder.feed(&encoded, &mut decoded).expect("our own encoding");
     assert!(progress.done && progress.consumed == encoded.len() && decoded == data);
 }
 
-/// A client cannot talk its way past what a trusted proxy has added.
+/// A client cannot talk its way past the entries of a trusted proxy.
 pub(crate) fn forwarded(input: &[u8]) {
     let _ = std::str::from_utf8(input).map(str::parse::<Cidr>);
     let trusted = ["10.0.0.0/8".parse::<Cidr>().expect("a block")];

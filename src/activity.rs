@@ -1,5 +1,5 @@
-//! Whether requests that are quick to answer are being answered right now: the hashing threads look
-//! at it, and leave the cores to them.
+//! Whether quick requests are being answered right now: the hashing threads check it, and leave the
+//! cores to them.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -9,7 +9,7 @@ thread_local! {
     static HERE: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A count of what is being answered.
+/// A count of the quick requests being answered.
 #[derive(Debug, Default)]
 pub(crate) struct Activity(AtomicUsize);
 
@@ -21,7 +21,7 @@ impl Activity {
         Answering(self, PhantomData)
     }
 
-    /// Whether there is any.
+    /// Whether any is being answered.
     pub(crate) fn is_answering(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
     }
@@ -32,7 +32,7 @@ pub(crate) fn is_answering_here() -> bool {
     HERE.get() > 0
 }
 
-/// One that is being answered, by the thread that began it.
+/// A request being answered by the thread that began it.
 #[derive(Debug)]
 pub(crate) struct Answering<'a>(&'a Activity, PhantomData<*const ()>);
 

@@ -45,7 +45,7 @@ pub fn create(
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; database errors.
 pub fn list(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
-    app.database()?.read(|conn| {
+    app.database()?.with_connection(|conn| {
         authorize(conn, caller, Right::Admin)?;
         store::list(conn)
     })
@@ -59,7 +59,7 @@ pub fn list(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
 pub fn revoke(app: &App, caller: &Caller, which: &ApiKeyRef) -> Result<ApiKey> {
     let audit = Writer::new(app)?;
     let database = app.database()?;
-    database.read(|conn| authorize(conn, caller, Right::Admin))?;
+    database.with_connection(|conn| authorize(conn, caller, Right::Admin))?;
     database.with_transaction(|tx| {
         // The key is locked before the user, as in changes that are made with a key.
         let revoked = store::revoke(tx, which)?.ok_or(Error::NoSuchApiKey)?;

@@ -48,6 +48,6 @@ pub fn entries(
     before: Option<i64>,
     size: i64,
 ) -> Result<(Vec<AuditEntry>, bool)> {
-    app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
-    app.database()?.read(|conn| store::page(conn, before.unwrap_or(i64::MAX), size))
+    app.database()?.with_connection(|conn| authorize(conn, caller, Right::Admin))?;
+    app.database()?.with_connection(|conn| store::page(conn, before.unwrap_or(i64::MAX), size))
 }

@@ -1,11 +1,11 @@
 //! Structs that are read by the names of their fields and from nothing but an object.
 //!
-//! What serde derives for a struct also takes an array and fills the fields by their position. Then
-//! a field that the struct does not know is no fault, and an array of the right length is a user.
-//! So no struct derives `Deserialize` as it is: `#[serde(remote = "Self")]` makes of the derived
-//! code a function beside the trait, and [`by_name!`] implements the trait with it, for objects
-//! alone. A struct without the second cannot be read at all; one without the first is found by a
-//! test. That holds for a struct inside of another too.
+//! The code that serde derives for a struct also accepts an array, and fills the fields by
+//! position. Then an extra value is no fault, and any array of the right length is a user. So no
+//! struct simply derives `Deserialize`. `#[serde(remote = "Self")]` turns the derived code into a
+//! function beside the trait, and [`by_name!`] implements the trait with it, for objects alone. A
+//! struct without the second cannot be read at all; a test finds one without the first. The same
+//! holds for a struct inside of another.
 
 /// Implements `Deserialize` for a struct that derives it with `#[serde(remote = "Self")]`.
 macro_rules! by_name {
@@ -27,7 +27,7 @@ macro_rules! by_name {
                         self,
                         map: A,
                     ) -> std::result::Result<$name, A::Error> {
-                        // The derived function, which is not the trait's.
+                        // The derived function, and not the trait's.
                         $name::deserialize(serde::de::value::MapAccessDeserializer::new(map))
                     }
                 }
@@ -72,7 +72,7 @@ mod tests {
         }
     }
 
-    /// The names of structs that derive `Deserialize` as it is.
+    /// The names of structs that simply derive `Deserialize`.
     fn forgetful(text: &str) -> Vec<String> {
         let derives = text
             .split("derive(")

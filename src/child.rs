@@ -1,9 +1,8 @@
 //! Every process that we start is started from here, with a clean environment.
 //!
-//! Our own environment holds the secrets of the configuration. A child has no use for any of them,
-//! and its environment can be read by whoever runs as its OS user. So a child gets a search path,
-//! a locale and a time zone, and nothing of ours. A test reads the source for commands that are
-//! made elsewhere.
+//! Our own environment holds the secrets of the configuration. A child needs none of them, and any
+//! process of its OS user can read its environment. So a child gets a search path, a locale and a
+//! time zone, and nothing of ours. A test searches the source for commands made elsewhere.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -21,15 +20,15 @@ pub(crate) struct OsUser {
 }
 
 impl OsUser {
-    /// The user of this name. `None` when there is none.
+    /// The user with this name. `None` when there is none.
     ///
-    /// It is asked for with `id`, which knows every source of users that the machine has.
+    /// `id` is asked, which knows every source of users on the machine.
     ///
     /// # Errors
-    /// When `id` cannot be run, which says nothing about the user.
+    /// When `id` cannot be run, which proves nothing about the user.
     pub(crate) fn named(name: &str) -> io::Result<Option<Self>> {
         let mut places = std::env::var_os("PATH").unwrap_or_default();
-        // Not every system keeps it in one of the usual places, and not every PATH names those.
+        // Not every system has it in one of the usual places, and not every PATH names those.
         places.push(":");
         places.push(SEARCH_PATH);
         let ask = |flag: &str| -> io::Result<Option<u32>> {
@@ -46,7 +45,7 @@ impl OsUser {
     }
 }
 
-/// A command with a clean environment in this directory, run as this OS user where one is given.
+/// A command with a clean environment in this directory, run as this OS user if one is given.
 pub(crate) fn command(program: &Path, user: Option<OsUser>, dir: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("PATH", SEARCH_PATH).env("LC_ALL", "C").env("TZ", "UTC");

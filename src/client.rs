@@ -1,9 +1,9 @@
-//! Where the work of this thread comes from: the client's address, as far as it is known.
+//! The client's address that the work of this thread is for, as far as it is known.
 //!
-//! It belongs to a request and not to an operation, and every operation may come to need it (to
-//! count failures, to record who did what). So it is set once around all the work of a request,
-//! on the one thread that does it, instead of being handed through every signature, where an
-//! embedding program without clients would have to say "none" each time.
+//! It belongs to a request and not to an operation, and any operation may need it (to count
+//! failures, to record who did what). So it is set once around all the work of a request, on the
+//! one thread that does it. Otherwise every signature would have to carry it, and an embedding
+//! program without clients would have to say "none" each time.
 
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -12,8 +12,8 @@ thread_local! {
     static ADDRESS: Cell<Option<IpAddr>> = const { Cell::new(None) };
 }
 
-/// Does some work for the client at this address. Operations called within it count failures of
-/// the client's network too; outside of it they count those of the login alone.
+/// Does some work for the client at this address. Operations called inside it also count failures
+/// of the client's network; outside of it they count those of the login alone.
 ///
 /// ```no_run
 /// # use gatepost::{App, domain::Login, passwords::Password};
@@ -23,7 +23,7 @@ thread_local! {
 /// # Ok(()) }
 /// ```
 pub fn for_client<T>(address: Option<IpAddr>, work: impl FnOnce() -> T) -> T {
-    /// Puts the address back that was there before, after a panic too.
+    /// Puts back the address that was there before, after a panic too.
     struct Restore(Option<IpAddr>);
     impl Drop for Restore {
         fn drop(&mut self) {

@@ -1,10 +1,11 @@
 //! The settings: what there is, and the defaults.
 //!
-//! Each section has a file in `config/`, where a setting is declared once, with its type, default,
-//! range and reason; `config/setting.rs` makes everything else out of that. What only programs that
-//! embed Gatepost have a reason to change is no setting, but a field of the section's `tuning`. What does not go together
-//! is in `config/checks.rs`; where settings come from (files, environment) in `config/load.rs`; how a
-//! value is written in `config/values.rs`; names that are no longer settings in `config/retired.rs`.
+//! Each section has a file in `config/`. There a setting is declared once, with its type, default,
+//! range and reason, and `config/setting.rs` derives everything else. A value that only embedding
+//! programs have a reason to change is no setting, but a field of the section's `tuning`.
+//! Combinations that are refused are in `config/checks.rs`, sources of settings (files,
+//! environment) in `config/load.rs`, the forms of values in `config/values.rs`, and names that are
+//! no longer settings in `config/retired.rs`.
 
 #[macro_use]
 mod setting;

@@ -1,22 +1,20 @@
-//! What an operator does to the database, beside the service: make it, and bring its schema up
-//! to date.
+//! An operator's work on the database, beside the service: create it, and migrate its schema.
 
 use crate::config::{Config, Profile};
 use crate::db::managed::Managed;
 use crate::db::migrate::SchemaStanding;
-use crate::db::{self, bootstrap, migrate};
+use crate::db::{self, bootstrap, migrate, soundness};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use postgres::NoTls;
 
 /// Makes roles, database, schema and grants as a PostgreSQL superuser. Running it again changes
-/// nothing. What of them is there already and not as it must be, is mended where nobody can have
-/// meant it otherwise. Returns a line for each thing that was mended, and one for each role about its
-/// password.
+/// nothing. Existing parts that are wrong are repaired where that cannot have been intended.
+/// Returns a line for each repair, and one for each role about its password.
 ///
 /// # Errors
-/// [`Error::Configuration`] for a connection string that is none, [`Error::Startup`] when the
-/// server cannot be reached or refuses, and where something of another owner is in the way.
+/// [`Error::Configuration`] for a malformed connection string, [`Error::Startup`] when the server
+/// cannot be reached or refuses, and when something of another owner is in the way.
 pub fn create(
     admin_url: &Secret,
     owner_password: &Secret,
@@ -25,8 +23,8 @@ pub fn create(
     create_as(admin_url, None, owner_password, app_password)
 }
 
-/// As [`create`], with the superuser's password; else it is that of the connection string or of the
-/// variable `PGPASSWORD`.
+/// As [`create`], with the superuser's password. Without one, that of the connection string or of
+/// the variable `PGPASSWORD` is used.
 ///
 /// # Errors
 /// As [`create`].
@@ -56,8 +54,8 @@ pub fn create_as(
 /// `PGPASSWORD` holds one.
 ///
 /// # Errors
-/// [`Error::Configuration`] for a connection string that is none. That the server cannot be reached
-/// is for [`create`] to say.
+/// [`Error::Configuration`] for a malformed connection string. An unreachable server is no error
+/// here; [`create`] reports it.
 pub fn needs_password(admin_url: &Secret) -> Result<bool> {
     let admin = admin_with_password(admin_url)?;
     Ok(admin.connect(NoTls).is_err_and(|error| db::asks_for_password(&error)))
@@ -73,12 +71,12 @@ fn admin_with_password(url: &Secret) -> Result<postgres::Config> {
     Ok(admin)
 }
 
-/// Connects to the databases that the configuration names, changes nothing, and returns a line for
-/// each about what was found.
+/// Connects to the databases that the configuration names, changes nothing, and returns a line
+/// about each.
 ///
 /// # Errors
-/// What would keep a service from starting there, or migrations from running: [`Error::Startup`],
-/// [`Error::Unavailable`], [`Error::SchemaBehind`].
+/// Anything that would keep a service from starting there, or migrations from running:
+/// [`Error::Startup`], [`Error::Unavailable`], [`Error::SchemaBehind`].
 pub fn check(config: &Config) -> Result<Vec<String>> {
     let Some(url) = &config.database.url else {
         let dir = config.data_dir()?;
@@ -97,7 +95,7 @@ pub fn check(config: &Config) -> Result<Vec<String>> {
     };
     let (mut client, line) = connect("database.url", url)?;
     let mut lines = vec![line];
-    migrate::check_database(&mut client)?;
+    soundness::check(&mut client)?;
     match db::role::excess(&mut client)? {
         Some(text) if config.profile == Profile::Production => return Err(Error::startup(text)),
         Some(text) => lines.push(text),
@@ -119,21 +117,21 @@ pub fn check(config: &Config) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// How to connect as the superuser; the limits of time are those of every configuration.
+/// How to connect as the superuser, with the default time limits.
 fn admin_config(url: &Secret) -> Result<postgres::Config> {
     let settings = Config::new(Profile::Development).database;
     let mut admin = db::parse_url("--admin-url", url, &settings)?;
     if admin.get_dbname() == Some(db::DATABASE) {
-        // It need not exist yet; the script connects to it when it does.
+        // The database itself may not exist yet; the script connects to it when it does.
         admin.dbname("postgres");
     }
     Ok(admin)
 }
 
-/// Whether a connection string holds a password, which must not stand in an argument.
+/// Whether a connection string holds a password, which must not be in an argument.
 ///
 /// # Errors
-/// [`Error::Configuration`] for a connection string that is none.
+/// [`Error::Configuration`] for a malformed connection string.
 pub fn holds_password(url: &Secret) -> Result<bool> {
     Ok(admin_config(url)?.get_password().is_some())
 }
@@ -153,13 +151,13 @@ pub fn pending(config: &Config) -> Result<Vec<(i64, &'static str, &'static str)>
 /// Applies the pending migrations and returns how many there were.
 ///
 /// # Errors
-/// As [`pending`]; and [`Error::Startup`] when one fails, which then left nothing behind.
+/// As [`pending`]; and [`Error::Startup`] when one fails, which then leaves nothing behind.
 pub fn migrate(config: &Config) -> Result<usize> {
     with_owner(config, migrate::apply)
 }
 
-/// Connects as the role that owns the schema. The private PostgreSQL is started for it where no
-/// service runs, and has then migrated itself.
+/// Connects as the role that owns the schema. Where no service runs, the private PostgreSQL is
+/// started for it, which has then migrated itself.
 pub(crate) fn with_owner<T>(
     config: &Config,
     work: impl Fn(&postgres::Config) -> Result<T>,

@@ -1,33 +1,36 @@
 //! The database: a bounded pool, and the two ways to use a connection of it.
 //!
-//! [`Database::read`] runs one statement in one round trip. [`Database::with_transaction`] runs a
-//! closure between BEGIN and COMMIT. A store function says in its signature which of the two it
-//! takes. Every wait has a limit but one: a server that is stopped in the middle of a statement and
-//! keeps its connection holds the thread that waits for it, since the driver has no deadline.
+//! [`Database::with_connection`] runs statements that each stand alone, in one round trip each.
+//! [`Database::with_transaction`] runs a closure between BEGIN and COMMIT. A store function says in
+//! its signature which of the two it takes. Every wait has a limit but one: a server that is stopped
+//! in the middle of a statement and keeps its connection open holds the waiting thread, since the
+//! driver has no deadline.
 //!
-//! Statements are sent typed: parse, bind and execute travel together, so that nothing is left on
-//! the server between two of them. That is what pgbouncer's transaction mode needs. The few that are
-//! run all the time are prepared once a connection where the configuration says that nothing is in
-//! between: a look-up was measured to take 37 us then and 110 us typed (`cargo bench --bench
-//! statements`, the least of thirty rounds on a busy machine).
+//! Statements are sent typed: parse, bind and execute travel together, so nothing is left on the
+//! server between two of them. Transaction mode of pgbouncer needs that. Where the configuration
+//! says that there is no pooler, the most frequent ones are prepared once on each connection. A
+//! look-up was measured to take 37 us prepared and 110 us typed (`cargo bench --bench statements`,
+//! the least of thirty rounds on a busy machine).
 
 pub(crate) mod bootstrap;
 pub(crate) mod managed;
 pub(crate) mod migrate;
 pub(crate) mod sequences;
+pub(crate) mod soundness;
 
+mod connect;
 mod fault;
 mod pool;
 pub(crate) mod role;
 
+pub(crate) use connect::{complete, parse_url, try_connect};
 pub(crate) use fault::{asks_for_password, violates};
 
 use crate::config;
 use crate::error::{Error, Result};
-use crate::secret::Secret;
 pub(crate) use pool::Connection;
 use pool::{Manager, Watch};
-use postgres::{Client, IsolationLevel, NoTls, Transaction};
+use postgres::{Client, IsolationLevel, Transaction};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,11 +44,11 @@ pub(crate) const OWNER_ROLE: &str = "gatepost_owner";
 /// The database's name, unless a connection string says otherwise.
 pub(crate) const DATABASE: &str = "gatepost";
 
-/// How the cause begins where no connection can be opened, which the pool has told then.
+/// How the cause begins when no connection can be opened, which the pool has logged already.
 const AWAY: &str = "it is away: ";
 
-/// How loud to be about an error: that the database is away is said once, when it begins, and not by
-/// everything that meets it.
+/// The level at which to log an error. That the database is away is logged once, when it begins, and
+/// not by every caller that meets it.
 pub(crate) fn level(error: &Error) -> log::Level {
     match error {
         Error::Unavailable(cause) if cause.starts_with(AWAY) => log::Level::Debug,
@@ -54,8 +57,8 @@ pub(crate) fn level(error: &Error) -> log::Level {
 }
 
 thread_local! {
-    /// Whether this thread holds a connection. Hashing a password then would be a fault, and so
-    /// would asking for a second connection: with all threads doing it, the pool would lock up.
+    /// Whether this thread holds a connection. Then it must not hash a password, and must not ask
+    /// for a second connection: if all threads did so, the pool would lock up.
     static HOLDING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -69,8 +72,8 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Makes the pool. Nothing is connected yet: a database that is away at start is waited for
-    /// by the requests that need it, each within its own limit.
+    /// Makes the pool. Nothing is connected yet: if the database is away at start, each request
+    /// waits for it within its own limit.
     pub(crate) fn open(connect: postgres::Config, settings: &config::Database) -> Self {
         let watch = Arc::new(Watch::default());
         Self {
@@ -81,7 +84,7 @@ impl Database {
         }
     }
 
-    /// Says that the server cannot be reached, unless that was said since it last could.
+    /// Logs that the server cannot be reached, unless that was logged since it last could be.
     pub(crate) fn say_away(&self, cause: &str) {
         self.watch.lost(cause);
     }
@@ -91,28 +94,33 @@ impl Database {
         self.watch.is_away()
     }
 
-    /// Says that the server is about to be stopped, so that losing it is no news.
+    /// Notes that the server is about to be stopped, so that losing it is not logged.
     pub(crate) fn close(&self) {
         self.watch.close();
     }
 
-    /// Whether that was said.
+    /// Whether [`close`](Self::close) was called.
     pub(crate) fn is_closing(&self) -> bool {
         self.watch.is_closing()
     }
 
-    /// Runs one statement outside of a transaction block, in one round trip.
+    /// Runs the closure on a connection, outside of a transaction block.
     ///
-    /// The statement must only read: when its connection turns out to be lost, it is sent again
-    /// on another one.
-    pub(crate) fn read<T>(
+    /// Each statement in it is a transaction and a round trip of its own, so a frequent call has
+    /// one. Two statements may see different states of the database; use
+    /// [`with_transaction`](Self::with_transaction) where they must not.
+    ///
+    /// When the connection turns out to be lost, the whole closure runs again on another one. So it
+    /// may write only if a second run does no harm. Two writes are of this kind: the last use of an
+    /// API key, and the count of an attempt at the end of a wait, which at worst must wait again.
+    pub(crate) fn with_connection<T>(
         &self,
-        mut statement: impl FnMut(&mut Connection) -> Result<T>,
+        mut work: impl FnMut(&mut Connection) -> Result<T>,
     ) -> Result<T> {
         let mut stale = 0;
         loop {
             let mut connection = self.connection()?;
-            match statement(&mut connection) {
+            match work(&mut connection) {
                 Err(error) if is_spent(&error) && stale < self.pool.max_size() => {
                     connection.set_lost();
                     stale += 1;
@@ -124,10 +132,10 @@ impl Database {
 
     /// Runs the closure in a transaction: commits on `Ok`, rolls back on `Err` and on panic.
     ///
-    /// Runs the whole closure again when other transactions got in its way (SQLSTATE 40001 and
+    /// Runs the whole closure again when other transactions conflicted with it (SQLSTATE 40001 and
     /// 40P01), up to `database.tuning.transaction_attempts` times in all, with a growing pause. When
-    /// the connection is lost during COMMIT, the outcome is unknown, and nothing is run again:
-    /// that is [`Error::ConnectionLost`].
+    /// the connection is lost during COMMIT, the outcome is unknown, and nothing is run again: that
+    /// is [`Error::ConnectionLost`].
     pub(crate) fn with_transaction<T>(
         &self,
         mut work: impl FnMut(&mut Transaction<'_>) -> Result<T>,
@@ -162,14 +170,14 @@ impl Database {
         }
     }
 
-    /// Whether changes can be made. A connection on which they cannot is given up, and another one
-    /// asked: after a failover the pool still holds some to the server that was.
+    /// Checks that changes can be made. A connection that refuses them is given up, and another one
+    /// tried: after a failover the pool still holds some to the former primary.
     ///
     /// # Errors
     /// [`Error::ReadOnly`]; the faults of the connection.
     pub(crate) fn check_writable(&self) -> Result<()> {
         let is_read_only = || {
-            self.read(|conn| {
+            self.with_connection(|conn| {
                 let sql = "SELECT current_setting('transaction_read_only') = 'on'";
                 let read_only: bool = conn.query_typed_one(sql, &[])?.get(0);
                 if read_only {
@@ -198,7 +206,7 @@ impl Database {
     }
 }
 
-/// Whether a connection that gave this error is of no more use.
+/// Whether a connection is of no more use after this error.
 fn is_spent(error: &Error) -> bool {
     matches!(error, Error::ConnectionLost(_) | Error::ReadOnly(_))
 }
@@ -208,8 +216,8 @@ fn run<T>(
     client: &mut Client,
     work: &mut impl FnMut(&mut Transaction<'_>) -> Result<T>,
 ) -> (bool, Result<T>) {
-    // Our statements count on it: one that comes after a lock sees what was committed until then. A
-    // server's default may be another.
+    // Our statements rely on it: one after a lock sees everything committed until then. The server's
+    // default may be another level.
     let level = IsolationLevel::ReadCommitted;
     let mut transaction = match client.build_transaction().isolation_level(level).start() {
         Ok(transaction) => transaction,
@@ -250,60 +258,11 @@ impl Drop for Held {
     }
 }
 
-/// Waits 5 ms before the second attempt, twice that before the third and so on, up to 80 ms; at
-/// random between half and all of it, so that two that collided do not meet again.
+/// Waits up to 5 ms before the second attempt, twice that before the third and so on, up to 80 ms.
+/// The wait is a random part of that, at least half, so that two that collided do not meet again.
 fn pause(attempt: u32) {
     let most = 5_000 << (attempt - 1).min(4);
     std::thread::sleep(Duration::from_micros(rand::random_range(most / 2..=most)));
-}
-
-/// Reads a connection string, a URL or `key=value` words, and adds what it does not say.
-///
-/// # Errors
-/// [`Error::Configuration`]; the text holds nothing of the string.
-pub(crate) fn parse_url(
-    name: &str,
-    url: &Secret,
-    settings: &config::Database,
-) -> Result<postgres::Config> {
-    let parsed = config::conninfo::parse(name, url);
-    let mut connect = parsed.map_err(|fault| Error::Configuration(vec![fault]))?;
-    complete(&mut connect, settings);
-    Ok(connect)
-}
-
-/// Opens one connection, to see whether that can be done at all.
-///
-/// # Errors
-/// [`Error::Startup`] for what waiting cannot heal, such as a wrong password or a database that is
-/// not there, naming the setting and what to do; [`Error::Unavailable`] for the rest.
-pub(crate) fn try_connect(name: &str, connect: &postgres::Config) -> Result<Client> {
-    connect.connect(NoTls).map_err(|error| {
-        let cause = fault::describe(&error);
-        match fault::advice(&error) {
-            Some(advice) => Error::startup(format!("{name}: cannot connect: {cause}; {advice}")),
-            None => Error::Unavailable(cause),
-        }
-    })
-}
-
-/// Sets the limits of time that the connection string leaves open.
-pub(crate) fn complete(connect: &mut postgres::Config, settings: &config::Database) {
-    if connect.get_dbname().is_none() {
-        connect.dbname(DATABASE);
-    }
-    if connect.get_connect_timeout().is_none() {
-        connect.connect_timeout(settings.tuning.connect_timeout);
-    }
-    if connect.get_tcp_user_timeout().is_none() {
-        connect.tcp_user_timeout(settings.tuning.tcp_user_timeout);
-    }
-    if connect.get_application_name().is_none() {
-        connect.application_name("gatepost");
-    }
-    // A server that vanishes while it computes leaves nothing unacknowledged; only probes on the
-    // idle line find out. Two hours, the system's default, would hold the worker for as long.
-    connect.keepalives_idle(Duration::from_secs(5)).keepalives_interval(Duration::from_secs(2));
 }
 
 #[cfg(test)]
@@ -315,25 +274,11 @@ mod tests {
 
     fn count(database: &Database) -> i64 {
         let sql = "SELECT count(*) FROM t";
-        database.read(|conn| Ok(conn.query_one(sql, &[])?.get(0))).unwrap()
+        database.with_connection(|conn| Ok(conn.query_one(sql, &[])?.get(0))).unwrap()
     }
 
     fn insert(tx: &mut Transaction<'_>) -> Result<()> {
         Ok(tx.batch_execute("INSERT INTO t VALUES (1)")?)
-    }
-
-    #[test]
-    fn the_time_limits_of_a_connection_string_hold() {
-        let settings = Config::new(Profile::Testing).database;
-        let limits = |text: &str| {
-            let mut connect: postgres::Config = text.parse().unwrap();
-            complete(&mut connect, &settings);
-            (connect.get_connect_timeout().copied(), connect.get_tcp_user_timeout().copied())
-        };
-        let seconds = |n| Some(Duration::from_secs(n));
-        assert_eq!(limits("host=h"), (seconds(2), seconds(3)));
-        let own = "host=h connect_timeout=7 tcp_user_timeout=9";
-        assert_eq!(limits(own), (seconds(7), seconds(9)));
     }
 
     #[test]
@@ -342,7 +287,7 @@ mod tests {
         let mut settings = Config::new(Profile::Testing).database;
         settings.pool_size = 1;
         let database = Database::open(cluster.admin("postgres"), &settings);
-        database.read(|conn| Ok(conn.batch_execute("CREATE TABLE t (x INT)")?)).unwrap();
+        database.with_connection(|conn| Ok(conn.batch_execute("CREATE TABLE t (x INT)")?)).unwrap();
 
         database.with_transaction(insert).unwrap();
         assert_eq!(count(&database), 1);

@@ -1,22 +1,23 @@
 //! The front door: the only part of Gatepost that a client's bytes reach unchecked.
 //!
-//! One thread with `mio` owns all client sockets, and holds every limit and deadline. tiny_http,
-//! which has none, gets complete and canonical requests over a few persistent private Unix sockets
+//! One thread with `mio` owns all client sockets, and enforces every limit and deadline. tiny_http
+//! has none. It gets complete and canonical requests over a few persistent private Unix sockets
 //! (`upstream`), one set for each lane, and its replies are relayed in order. A slow or hostile
 //! client costs some bytes in a buffer, never a thread.
 //!
-//! Top to bottom: `door` starts and stops the thread; `event_loop` waits and calls; `accepting` lets
-//! clients in; `exchange` brings a request to an `upstream` and the reply back; `connection` is one
-//! client (`relaying` and `timeouts` add to it). What each of them does to the loop stands in its own
-//! file, as methods of `EventLoop`, so imports form no cycle.
+//! Top to bottom: `door` starts and stops the thread; `event_loop` waits and dispatches;
+//! `accepting` lets clients in; `exchange` brings a request to an `upstream` and the reply back;
+//! `connection` is one client (`reading`, `relaying` and `timeouts` add to it). The methods of
+//! `EventLoop` are spread over these files, each beside its subject, so imports form no cycle.
 //!
-//! Beside them stand pure parts: `framing`, `request_line` and `chunked` (where a request ends), `canonical` and
-//! `reply` (what is written), `forwarded` (who the client is), `problem` (all own answers).
+//! Beside them there are pure parts: `framing`, `request_line` and `chunked` (where a request
+//! ends), `canonical` and `reply` (what is written), `forwarded` (who the client is), `problem`
+//! (every answer of the door's own).
 //!
-//! What is bounded here and could belong to whoever takes it first is shared out by the clients'
-//! networks (`crate::shares`): the places in the waiting lists, the bytes of half-sent requests, the
-//! TLS handshakes. Until a request's head is read, its connection counts for the peer; from then on
-//! for the client that a listed proxy names.
+//! Anything bounded that the first comer could take whole is shared out among the clients' networks
+//! (`crate::shares`): the places in the waiting lists, the bytes of half-sent requests, the TLS
+//! handshakes. Until a request's head is read, its connection counts for the peer; from then on for
+//! the client that a listed proxy names.
 //!
 //! Limits of the design: HTTP/1.0 and HTTP/1.1 only; request bodies are held whole, so they are
 //! small; one thread does the TLS of all clients.
@@ -42,6 +43,7 @@ mod outgoing;
 #[cfg(feature = "tls")]
 mod pem_file;
 mod problem;
+mod reading;
 mod relaying;
 #[cfg(feature = "tls")]
 mod renewal;

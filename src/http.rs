@@ -1,4 +1,4 @@
-//! HTTP, and nothing of what Gatepost does with it: the worker pool, requests, responses.
+//! HTTP without any feature of Gatepost: the worker pool, requests, responses.
 //!
 //! The router comes in as a closure. Requests come from the front door, bounded, and are owned
 //! before the router sees them.

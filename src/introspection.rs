@@ -128,7 +128,7 @@ pub fn introspect(app: &App, caller: &Caller, token: &str) -> Result<Option<Intr
     // Before the connection is taken: this may have to load keys.
     let genuine = verify(app, token)?;
     let session = genuine.as_ref().map(Genuine::session);
-    let row = app.database()?.read(|conn| {
+    let row = app.database()?.with_connection(|conn| {
         authorize(conn, caller, Right::Introspect)?;
         session.map_or(Ok(None), |session| store::find(&mut **conn, session))
     })?;

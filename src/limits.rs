@@ -136,7 +136,7 @@ impl Attempt {
     /// `Error::TooManyAttempts`; database errors.
     pub(crate) fn admit(app: &App, counters: Counters) -> Result<Self> {
         let outcome = if counters.enabled {
-            app.database()?.read(|conn| store::admit(conn, &counters))?
+            app.database()?.with_connection(|conn| store::admit(conn, &counters))?
         } else {
             Admission::uncounted()
         };

@@ -1,11 +1,11 @@
-//! Reads a file line by line, each within a bound: what an operator gives may be anything.
+//! Reads a file line by line, each within a bound: an operator may give any file.
 //!
-//! A byte order mark is passed over. A file that is compressed or in UTF-16 or UTF-32 shows that in
+//! A byte order mark is skipped. A file that is compressed, or in UTF-16 or UTF-32, shows that in
 //! its first bytes, and nothing of it is read.
 
 use std::io::{self, BufRead, Chain, Cursor, Read};
 
-/// So many first bytes tell what a file is.
+/// Number of first bytes that show what a file is.
 const HEAD: usize = 6;
 
 /// The lines of a reader.
@@ -16,15 +16,15 @@ pub(crate) struct Lines<R> {
     line: Vec<u8>,
 }
 
-/// A line's number, counted from 1, and its text without the end; `None` for one that is too long,
-/// which has been passed over.
+/// A line's number, counted from 1, and its text without the line end; `None` for one that is too
+/// long, which has been skipped.
 pub(crate) type Line<'a> = (u64, Option<&'a [u8]>);
 
 impl<R: BufRead> Lines<R> {
-    /// Lines of at most so many bytes.
+    /// Reads lines of at most `most` bytes.
     ///
     /// # Errors
-    /// One that names what the file is instead of text in UTF-8; those of the reader.
+    /// One that says what the file is instead of text in UTF-8; those of the reader.
     pub(crate) fn new(mut reader: R, most: usize) -> io::Result<Self> {
         let mut head = Vec::with_capacity(HEAD);
         reader.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
@@ -66,7 +66,8 @@ impl<R: BufRead> Lines<R> {
         loop {
             let buffer = self.reader.fill_buf()?;
             let end = buffer.iter().position(|byte| *byte == b'\n');
-            let (used, done) = (end.map_or(buffer.len(), |at| at + 1), buffer.is_empty());
+            let used = end.map_or(buffer.len(), |at| at + 1);
+            let done = buffer.is_empty();
             self.reader.consume(used);
             if done || end.is_some() {
                 return Ok(());
@@ -75,12 +76,12 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// What a file with these first bytes is, if not text in UTF-8 or another encoding of bytes.
+/// What a file with these first bytes is, unless it is text in UTF-8 or another byte encoding.
 fn other_than_text(head: &[u8]) -> Option<&'static str> {
     match head {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("in UTF-32"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("in UTF-16"),
-        // No text holds a NUL, so these are the halves of a character from ASCII.
+        // Text holds no NUL, so these bytes are parts of an ASCII character.
         [_, 0, 0, 0, ..] | [0, 0, 0, _, ..] => Some("in UTF-32"),
         [_, 0, ..] | [0, _, ..] => Some("in UTF-16"),
         [0x1f, 0x8b, ..] => Some("compressed with gzip"),
@@ -102,7 +103,8 @@ mod tests {
             format!("one\r\n\n{}\n12345\n123456\r\n{}\nlast", "x".repeat(100), "y".repeat(7));
         for buffer in [1, 3, 1000] {
             let reader = io::BufReader::with_capacity(buffer, text.as_bytes());
-            let (mut lines, mut seen) = (Lines::new(reader, 5).unwrap(), Vec::new());
+            let mut lines = Lines::new(reader, 5).unwrap();
+            let mut seen = Vec::new();
             while let Some((number, line)) = lines.next().unwrap() {
                 seen.push((number, line.map(|line| String::from_utf8(line.to_vec()).unwrap())));
             }
@@ -140,7 +142,7 @@ mod tests {
         ] {
             assert!(refused(bytes).is_some_and(|text| text.contains(name)), "{name}");
         }
-        // A password of another century in Latin-1, and one that begins as an archive does.
+        // A Latin-1 password from the last century, and one that begins as an archive does.
         assert_eq!(
             (refused(b"caf\xe9\n"), refused(b"PKzip\n"), refused(b"BZh9\n")),
             (None, None, None)

@@ -1,8 +1,8 @@
-//! The modes of what we make: those that we mean, whatever the umask is.
+//! The modes of the files and directories that we make, whatever the umask is.
 //!
-//! A umask of 077 would close a directory that the server's OS user must pass through, one of 000
-//! would open what only we may write. So what is made gets its mode set afterwards. The system makes
-//! it with that mode less the umask, so it is never open wider than it ends up.
+//! A umask of 077 would close a directory that the server's OS user must pass through, and one of
+//! 000 would open files that only we may write. So the mode is set afterwards. The system makes the
+//! file with that mode less the umask, so it is never open wider than in the end.
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, ErrorKind};
@@ -12,13 +12,13 @@ use std::path::Path;
 /// Makes a directory.
 ///
 /// # Errors
-/// Those of the system; also when something of this name is there.
+/// Those of the system; also when something with this name exists.
 pub(crate) fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
     DirBuilder::new().mode(mode).create(path)?;
     set(path, mode)
 }
 
-/// Makes a directory and those above it that are not there. Those that are keep their modes.
+/// Makes a directory and the missing ones above it. Existing ones keep their modes.
 ///
 /// # Errors
 /// Those of the system.
@@ -36,17 +36,17 @@ pub(crate) fn make_dirs(path: &Path, mode: u32) -> io::Result<()> {
     }
 }
 
-/// Makes a file that is not there yet, for us alone.
+/// Makes a new file, for us alone.
 ///
 /// # Errors
-/// Those of the system; also when something of this name is there.
+/// Those of the system; also when something with this name exists.
 pub(crate) fn make_file(path: &Path) -> io::Result<File> {
     let file = File::options().read(true).write(true).create_new(true).mode(0o600).open(path)?;
     file.set_permissions(Permissions::from_mode(0o600))?;
     Ok(file)
 }
 
-/// Sets the mode of what we have just made, such as the file of a socket.
+/// Sets the mode of something that we have just made, such as the file of a socket.
 ///
 /// # Errors
 /// Those of the system.

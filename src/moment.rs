@@ -1,11 +1,11 @@
 //! The range of times, and times as rows hold them.
 //!
-//! PostgreSQL keeps times from 4714 BC to 294276 AD and two infinities, RFC 3339 writes four digits
-//! of a year. A time is taken only where both agree, and the schema's constraints say the same, so
-//! that what is stored can be shown, exported and taken back. A row may hold another all the same,
-//! where somebody has dropped the constraint: it is read as the nearest time of the range, and the
-//! log says whose it is, so that it takes no other row down. The types of the `time` crate would
-//! fail there, so the driver knows none of them: a column of times is read as [`Moment`].
+//! PostgreSQL keeps times from 4714 BC to 294276 AD and two infinities, and RFC 3339 writes four
+//! digits of a year. A time is accepted only where both agree, and the schema's constraints say the
+//! same, so that stored times can be shown, exported and imported again. If the constraint was
+//! dropped, a row may hold another time. It is read as the nearest time in the range, and the log
+//! names the row, so that it takes no other row down. The types of the `time` crate would fail
+//! there, so the driver knows none of them: a column of times is read as [`Moment`].
 
 use postgres::types::{FromSql, Type, accepts};
 use std::error::Error;
@@ -19,14 +19,14 @@ const FIRST: i64 = -62_135_596_800;
 /// 9999-12-31T23:59:59Z.
 const LAST: i64 = 253_402_300_799;
 
-/// What an error says of a time that is not one of ours.
+/// The text of an error about a time that is not accepted.
 pub(crate) const EXPECTED: &str = "must be a time as in RFC 3339, such as 2027-01-31T18:00:00Z, \
                                    from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z";
 
-/// Reads a date-time of RFC 3339 within the range, in UTC and to the microsecond, which is what
-/// PostgreSQL keeps.
+/// Reads a date-time of RFC 3339 within the range, in UTC and to the microsecond, which is
+/// PostgreSQL's precision.
 pub(crate) fn parse(text: &str) -> Option<OffsetDateTime> {
-    // An offset can push the edges of the calendar out of what can be computed.
+    // Near the edges of the calendar, an offset can lead to a time that cannot be represented.
     let utc = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
     let time = utc.replace_nanosecond(utc.microsecond() * 1_000).ok()?;
     let range = i128::from(FIRST) * 1_000_000_000..=i128::from(LAST) * 1_000_000_000;
@@ -46,7 +46,7 @@ pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Writes a time of UTC as RFC 3339 does, to the second.
+/// Writes a UTC time in RFC 3339, to the second.
 pub(crate) fn write_seconds(time: OffsetDateTime) -> String {
     let (date, clock) = (time.date(), time.time());
     format!(
@@ -60,16 +60,16 @@ pub(crate) fn write_seconds(time: OffsetDateTime) -> String {
     )
 }
 
-/// The same to the microsecond.
+/// The same, to the microsecond.
 pub(crate) fn write_micros(time: OffsetDateTime) -> String {
     let seconds = write_seconds(time);
     format!("{}.{:06}Z", seconds.trim_end_matches('Z'), time.microsecond())
 }
 
-/// Whose a time is, for the log: what kind of row, and its number.
+/// What a time belongs to, for the log: the kind of row, and its number.
 pub(crate) type Whose = (&'static str, i64);
 
-/// A time in a row, whatever it is: microseconds since 2000, and the ends for the infinities.
+/// Any time in a row: microseconds since 2000, and the extremes for the infinities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment(i64);
 
@@ -98,7 +98,7 @@ impl Moment {
         nearest
     }
 
-    /// The same without a guess: none for a time that is out of range.
+    /// The same without a guess: `None` for a time that is out of range.
     pub(crate) fn micros_in_range(self) -> Option<i64> {
         let micros = self.0.saturating_add(YEAR_2000);
         (FIRST * 1_000_000..=LAST * 1_000_000).contains(&micros).then_some(micros)
@@ -110,7 +110,7 @@ impl Moment {
         OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
-    /// The same of a time at which something ends: what is over in infinity never ends.
+    /// The same for a time at which something ends; the positive infinity is no end.
     pub(crate) fn end(self, whose: Whose) -> Option<OffsetDateTime> {
         let time = self.time(whose);
         (self.0 != i64::MAX).then_some(time)

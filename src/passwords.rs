@@ -1,9 +1,9 @@
-//! Passwords: what may be one, how it is stored, how it is checked.
+//! Passwords: which are accepted, how they are stored, how they are checked.
 //!
 //! PBKDF2-HMAC-SHA256 (RFC 8018) with 16 random bytes of salt and a 32-byte hash, under a pepper if
 //! there is one, stored as a PHC string. Hashes that other services made are verified too, until
-//! the first login. A `Hasher` has threads of its own that compute; whoever asks for a hash waits.
-//! A `Policy` judges new passwords.
+//! the first login. A `Hasher` has threads of its own that compute; its callers wait. A `Policy`
+//! judges new passwords.
 
 pub(crate) mod breached;
 pub(crate) mod common;
@@ -39,10 +39,10 @@ use subtle::ConstantTimeEq;
 /// Whether a password was the right one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It was, and its stored hash is as strong as the configuration asks.
+    /// It was, and its stored hash is as strong as configured.
     Right,
-    /// It was; its stored hash has fewer iterations than configured or more than may be, is not
-    /// under the current pepper or was made elsewhere, and should be made anew.
+    /// It was, but its stored hash should be made anew: it has fewer iterations than configured or
+    /// more than allowed, is not under the current pepper, or was made elsewhere.
     RightButWeak,
     /// It was not.
     Wrong,
@@ -53,13 +53,13 @@ pub(crate) struct Hasher {
     threads: HashingThreads,
     iterations: u32,
     peppers: Peppers,
-    /// Stands in for the hash of a login that nobody has.
+    /// Stands in for the hash of an unknown login.
     nobody: PasswordHash,
 }
 
 impl Hasher {
-    /// A hasher of the configured strength, pepper and memory, with this many threads, which give
-    /// way to `activity`, for this many callers at a time.
+    /// A hasher of the configured strength, pepper and memory, with this many threads, for this
+    /// many callers at a time. The threads give way to `activity`.
     ///
     /// # Errors
     /// [`Error::Startup`] when a thread cannot be started.
@@ -77,7 +77,7 @@ impl Hasher {
             threads,
             budget: settings.tuning.foreign_memory_bytes,
             usual: iterations,
-            // The other half of the callers is for whoever asks for less.
+            // The other half of the callers is for cheaper hashes.
             most_costly: (callers / 2).max(1),
         };
         let threads = HashingThreads::start(bounds, activity)?;
@@ -96,11 +96,11 @@ impl Hasher {
         Ok(Own { iterations, pepper, salt, hash }.into())
     }
 
-    /// Checks a password against a stored hash; `None` is for a login that nobody has. A wrong
-    /// password takes the same work in both cases, also where the stored hash is an older and
-    /// cheaper one of ours: the difference is made up. A foreign hash takes what it takes. One in
-    /// our format that may be foreign is tried a second time, as the password was typed, where that
-    /// differs; it takes more work than that of nobody only where both trials together do.
+    /// Checks a password against a stored hash; `None` stands for an unknown login. A wrong
+    /// password takes the same work in both cases. If the stored hash is an older and cheaper one
+    /// of ours, the difference is made up. A foreign hash takes its own time. A hash in our format
+    /// that may be foreign is also tried with the password as it was typed, where that differs. It
+    /// takes more work than an unknown login only where both trials together do.
     ///
     /// # Errors
     /// [`Error::Internal`] when a hashing thread is gone, when the configuration lacks the hash's
@@ -124,7 +124,8 @@ impl Hasher {
             let computed = self.peppers.apply(against.pepper, computed)?;
             Ok(computed.ct_eq(&against.hash).into())
         };
-        let (mut equal, mut spent) = (equals(password.bytes())? && stored.is_some(), iterations);
+        let mut equal = equals(password.bytes())? && stored.is_some();
+        let mut spent = iterations;
         if let Some(received) = password.received.as_ref().filter(|_| alike && !equal) {
             (equal, spent) = (equals(received.as_bytes())?, spent.saturating_add(iterations));
         }
@@ -144,7 +145,7 @@ impl Hasher {
 
     fn verify_foreign(&self, password: &Password, foreign: &Foreign) -> Result<Verdict> {
         let right = match foreign {
-            // What the kernel computes anyway, and faster than the crate.
+            // The kernel computes these anyway, and faster than the crate.
             Foreign::Pbkdf2 { digest: Digest::Sha256, iterations, salt, hash } => {
                 let computed = self.threads.derive(password.received(), salt, *iterations)?;
                 computed.ct_eq(hash).into()
@@ -154,12 +155,12 @@ impl Hasher {
         Ok(if right { Verdict::RightButWeak } else { Verdict::Wrong })
     }
 
-    /// Stands in for the hash of a login that nobody has.
+    /// Stands in for the hash of an unknown login.
     pub(crate) fn nobody(&self) -> &PasswordHash {
         &self.nobody
     }
 
-    /// Whether a stored hash could be verified under this configuration, or what is missing.
+    /// Whether this configuration could verify a stored hash, or what is missing.
     pub(crate) fn check(&self, stored: &PasswordHash) -> std::result::Result<(), String> {
         match &stored.form {
             Form::Own(own) | Form::Alike(own) => self.peppers.check(own.pepper),
@@ -179,8 +180,8 @@ impl Hasher {
     }
 }
 
-/// Whoever answers quick requests must never wait for a hash, and so it never does: a route in the
-/// wrong lane is a fault that shows at its first request, not in the first flood.
+/// A thread that answers quick requests must never wait for a hash. A route in the wrong lane is a
+/// fault that shows at its first request, not in the first flood.
 fn may_wait_here() -> Result<()> {
     if activity::is_answering_here() {
         return Err(Error::Internal("an ordinary worker was asked for a hash".to_owned()));

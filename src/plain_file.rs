@@ -1,10 +1,10 @@
-//! Opens files that somebody else may have put there: plain files only, of known owners, within a
-//! bound.
+//! Opens files that another user may have put there: plain files only, of known owners, within a
+//! size limit.
 //!
-//! As root we read files in a directory of the OS user postgres, who can put there what it likes:
-//! a link to a file that only root can read, or a pipe that nobody writes to. So links are not
-//! followed, opening never waits, and what is no plain file of an expected owner is refused. That
-//! does not protect the directories on the way, which must belong to nobody else.
+//! As root we read files in a directory of the OS user postgres, who can put anything there: a link
+//! to a file that only root can read, or a pipe that is never written to. So links are not
+//! followed, opening never waits, and anything but a plain file of an expected owner is refused.
+//! That does not protect the directories above, which no other user may own.
 
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Opens a file as the options say, if it is a plain file that belongs to us or to this OS user.
+/// Opens a file with these options, if it is a plain file that belongs to us or to this OS user.
 ///
 /// # Errors
 /// Those of the system, and one that says what the file is instead. None quotes its content.
@@ -21,7 +21,7 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions, owner: Option<u32>) -
     let not_plain = || io::Error::new(ErrorKind::InvalidInput, "is not a plain file");
     let opened = options.custom_flags(flags.bits().cast_signed()).open(path);
     let file = match opened {
-        // ELOOP is a link; ENXIO a socket, or a pipe that nobody reads; EISDIR a directory.
+        // ELOOP is a link; ENXIO a socket, or a pipe without a reader; EISDIR a directory.
         Err(e)
             if [rustix::io::Errno::LOOP, rustix::io::Errno::NXIO, rustix::io::Errno::ISDIR]
                 .iter()
@@ -35,7 +35,7 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions, owner: Option<u32>) -
     if !meta.is_file() {
         return Err(not_plain());
     }
-    // Whoever owns the directory can give a second name there to a file of ours.
+    // The owner of the directory can put a second name there for a file of ours.
     let ours = meta.uid() == rustix::process::geteuid().as_raw() && meta.nlink() == 1;
     if !ours && owner != Some(meta.uid()) {
         let text = format!("belongs to the OS user with the id {}", meta.uid());
@@ -47,7 +47,7 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions, owner: Option<u32>) -
 /// The text of such a file; `None` when there is none.
 ///
 /// # Errors
-/// As [`open`]; and when it holds more than `most` bytes, or no UTF-8.
+/// As [`open`]; and when it holds more than `most` bytes, or is not UTF-8.
 pub(crate) fn read(path: &Path, owner: Option<u32>, most: u64) -> io::Result<Option<String>> {
     let file = match open(path, OpenOptions::new().read(true), owner) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),

@@ -1,23 +1,23 @@
-//! Text from outside, made harmless to look at.
+//! Text from outside, made safe to display.
 //!
-//! A name in a file, a row of the database or a message of another program may hold what a terminal
-//! obeys, what begins a forged line, or what makes a line read backwards. The program passes all
-//! that it prints and logs through here; who embeds the library and writes its errors somewhere
-//! should do the same.
+//! A name in a file, a row of the database or a message of another program may hold codes that a
+//! terminal obeys, the beginning of a forged line, or characters that make a line read backwards.
+//! Everything that the program prints and logs goes through here. A program that embeds the library
+//! and writes its errors somewhere should do the same.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// The text with everything invisible written out, as `\n` or `\u{1b}`. Then it is one line.
+/// The text with everything invisible written out, as `\n` or `\u{1b}`. The result is one line.
 ///
-/// A backslash stays as it is: the result is there to be looked at and not to be read back.
+/// A backslash stays as it is: the result is for reading, not for parsing.
 #[must_use]
 pub fn line(text: &str) -> Cow<'_, str> {
     escape(text, |_| false)
 }
 
-/// The same for a text of ours that consists of lines and of columns.
+/// The same for a text of ours that has lines and columns.
 #[must_use]
 pub fn lines(text: &str) -> Cow<'_, str> {
     escape(text, |c| matches!(c, '\n' | '\t'))
@@ -42,9 +42,9 @@ fn escape(text: &str, stays: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Whether a character does something, or may one day, instead of being seen.
+/// Whether a character is not seen but has an effect, or may get one in a later Unicode.
 pub(crate) fn is_invisible(c: char) -> bool {
-    // Nearly all that is ever printed.
+    // Covers nearly everything that is ever printed.
     if matches!(c, ' '..='~') {
         return false;
     }

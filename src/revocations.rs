@@ -56,7 +56,8 @@ fn read(
 ) -> Result<(RevocationList, Option<Cursor>)> {
     let keep = sessions::tokens_linger(app);
     let end = until.unwrap_or(Cursor { since: Cursor::LAST, after: 0 });
-    let mut rows = app.database()?.read(|conn| store::list(conn, from, end, keep, MOST + 1))?;
+    let mut rows =
+        app.database()?.with_connection(|conn| store::list(conn, from, end, keep, MOST + 1))?;
     let cut = rows.entries.len() > MOST;
     rows.entries.truncate(MOST);
     let next = until.filter(|_| !cut).unwrap_or_else(|| next(from, &rows, cut));

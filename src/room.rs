@@ -1,8 +1,8 @@
 //! Whether the system has room for us: descriptors, threads, processes.
 //!
-//! Where one of them runs out, some library below panics or stops accepting, long after we have said
-//! that we listen. So what is needed under load is looked for before anything is started. Others may
-//! take it away later; that is told as it happens.
+//! Where one of them runs out, some library below panics or stops accepting, long after we have
+//! said that we listen. So everything needed under load is checked before anything is started.
+//! Others may take it away later; that is reported when it happens.
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -20,15 +20,15 @@ const FEW_DESCRIPTORS: usize = 32;
 /// Threads of the pool of database connections, and those that watch the private PostgreSQL.
 const OF_THE_DATABASE: usize = 5;
 
-/// Threads of a service of which there is one each: the door and who watches it, two that accept
+/// Threads of a service of which there is one each: the door and its watcher, two that accept
 /// between it and the workers, upkeep, sealing, signals.
 const OF_A_SERVICE: usize = 7;
 
 /// Threads that tiny_http starts at once, in each lane.
 const LEAST_OF_A_LANE: usize = 4;
 
-/// Processes of the private PostgreSQL beside one a connection: seven of its own, one that vacuums,
-/// the watchdog, and one for a command meanwhile.
+/// Processes of the private PostgreSQL besides one a connection: seven of its own, one that
+/// vacuums, the watchdog, and one for a command meanwhile.
 const OF_THE_PRIVATE_SERVER: usize = 10;
 
 /// Stack of a thread that only waits.
@@ -42,14 +42,14 @@ pub(crate) fn for_app(config: &Config) -> Result<()> {
     threads(config.server.hashing_threads() + OF_THE_DATABASE)
 }
 
-/// Checks that a service has room for all that it starts.
+/// Checks that a service has room for everything that it starts.
 ///
 /// # Errors
 /// [`Error::Startup`], naming the limit and what is needed.
 pub(crate) fn for_service(config: &Config) -> Result<()> {
     let server = &config.server;
     let (ordinary, hashing) = (server.ordinary_upstreams(), server.hashing_upstreams());
-    // Ours, tiny_http's, and the duplicate that it makes of it.
+    // For each, our socket, tiny_http's, and the duplicate that tiny_http makes of its own.
     let upstreams = 3 * (ordinary + hashing);
     descriptors(upstreams + FEWEST_CLIENTS + config.database.pool_size + FEW_DESCRIPTORS)?;
     let processes = match config.database.url {
@@ -65,7 +65,7 @@ pub(crate) fn for_service(config: &Config) -> Result<()> {
         + OF_A_SERVICE
         + OF_THE_DATABASE;
     threads(threads_needed + processes)?;
-    // Ours are as many as we like as root, but the server's are another user's.
+    // As root we may have any number ourselves, but the server runs as another user.
     let most = getrlimit(Resource::Nproc).current.and_then(|most| usize::try_from(most).ok());
     match most {
         Some(most) if geteuid().is_root() && most < processes => Err(short_of(most, processes)),
@@ -85,7 +85,7 @@ fn descriptors(needed: usize) -> Result<()> {
     }
 }
 
-/// Starts as many threads as that and ends them: no limit tells how much of it is taken.
+/// Starts this many threads and ends them: no limit says how much of it is taken.
 fn threads(needed: usize) -> Result<()> {
     let (hold, held) = channel::<()>();
     let held = Arc::new(Mutex::new(held));

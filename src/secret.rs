@@ -1,8 +1,8 @@
 //! A text that must not be seen.
 //!
-//! [`Secret`] has no way to be printed by accident: `Debug` shows dots, there is no `Display`,
-//! and the memory is overwritten when the value goes. What it cannot do is follow copies that
-//! other libraries make, such as the pieces of a connection string inside the database driver.
+//! [`Secret`] cannot be printed by accident: `Debug` shows dots, there is no `Display`, and the
+//! memory is overwritten when the value is dropped. It cannot follow copies that other libraries
+//! make, such as the pieces of a connection string inside the database driver.
 
 use std::fmt;
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::{self, Path};
 use zeroize::Zeroizing;
 
-/// Longest file of a secret, far above any: what was named by mistake may be anything.
+/// Size limit of a secret's file in bytes, far above any secret: a wrong name may lead to any file.
 const MOST: u64 = 64 * 1024;
 
 /// A secret text: a password, a signing secret, a connection string that may hold a password.
@@ -26,8 +26,8 @@ impl Secret {
     /// The secret that a file holds, without the line end that editors leave.
     ///
     /// # Errors
-    /// A text that says what is wrong, with the name where that can only be one: where one is
-    /// expected, people put the secret itself.
+    /// A text that says what is wrong. It names the file only if the name cannot be the secret:
+    /// people put the secret itself where a file name is expected.
     pub fn read_file(path: &str) -> Result<Self, String> {
         let name = path_to_show(Path::new(path));
         let name = name.map_or_else(String::new, |name| format!(" ({name})"));
@@ -47,14 +47,14 @@ impl Secret {
         }
     }
 
-    /// The text itself. Every call of this is a place to look at in a review.
+    /// The text itself. A review should look at every call of this.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// A path to the file of a secret, if it cannot be the secret itself: it leads to a directory that
-/// is there, and not the topmost, since a secret may well begin with a slash.
+/// A path to a secret's file, if it cannot be the secret itself: it leads to an existing directory
+/// other than the root, since a secret may well begin with a slash.
 pub(crate) fn path_to_show(path: &Path) -> Option<path::Display<'_>> {
     let dir = path.parent().filter(|dir| dir.is_absolute() && dir.parent().is_some())?;
     dir.is_dir().then(|| path.display())

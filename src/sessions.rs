@@ -46,7 +46,7 @@ pub fn list(
     let user = user
         .or(rows.map(|rows| UserId::stored(rows.user)))
         .ok_or_else(|| Error::parameter("user_id", "is needed when there is no access token"))?;
-    app.database()?.read(|conn| {
+    app.database()?.with_connection(|conn| {
         let listed = read_as(conn, caller, Right::See(user), |conn, rows| {
             let listed = store::list(conn, rows, user, page)?;
             Ok((listed.standing, listed))

@@ -1,70 +1,33 @@
-//! Who gets what of something that is bounded: shares by the client's network.
+//! Fair shares of anything bounded, by the client's network.
 //!
-//! Places in a waiting list, bytes of half-sent requests, TLS handshakes and the time of the hashing
-//! threads have a bound each, and strangers ask for them. First come, first served would give all
-//! of it to whoever asks most. So each thing is held in a [`Shares`], with two rules:
+//! Places in a waiting list, bytes of half-sent requests, TLS handshakes and the time of the
+//! hashing threads each have a bound, and strangers ask for them. First come, first served would
+//! give all of it to the greediest. So each thing is held in a [`Shares`], with two rules:
 //!
-//! - Networks are served in turn, one request each, each network's own in the order they came
+//! - Networks are served in turn, one request each, each network's own in order of arrival
 //!   ([`Shares::next`]).
-//! - Where there is no room, whoever holds most gives way to a newcomer, but only if it would still
-//!   hold more than the newcomer then does ([`Shares::admit`], [`Shares::fullest`]). Networks that
-//!   hold as little as the newcomer are left alone, so many fresh networks evict nobody.
+//! - Where there is no room, the network that holds most gives way to a newcomer, but only if it
+//!   would still hold more than the newcomer then does ([`Shares::admit`], [`Shares::fullest`]).
+//!   Networks that hold as little as the newcomer are left alone, so many fresh networks evict none.
 //!
-//! A network is an IPv4 /24, or an IPv6 /56 and within it a /64: both rules are applied to the /56
-//! first, and then to the /64s inside of it, because one customer is often given a /56. Loopback and
-//! Unix peers are networks like others.
+//! A network is an IPv4 /24, or an IPv6 /56 and within it a /64. Both rules are applied to the /56
+//! first, and then to the /64s inside of it, because one customer is often given a /56. Loopback
+//! and Unix peers are networks like others.
 //!
-//! The limit of it: who comes from the network of an attacker, shares with the attacker. And who has
-//! as many networks as there are places can take them all.
+//! Limits: a client in an attacker's network shares with the attacker. And an attacker with as many
+//! networks as there are places can take them all.
 
+mod amount;
 mod network;
 mod successes;
 
+pub(crate) use amount::{Amount, By};
 pub(crate) use network::Network;
 use network::is_proxy;
 use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use successes::Successes;
 
-/// How much: in number, and in whatever else is counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Amount {
-    pub(crate) count: usize,
-    pub(crate) weight: usize,
-}
-
-impl Amount {
-    fn add(&mut self, weight: usize) {
-        self.count += 1;
-        self.weight += weight;
-    }
-
-    fn subtract(&mut self, weight: usize) {
-        self.count -= 1;
-        self.weight -= weight;
-    }
-
-    fn is_within(self, most: Self) -> bool {
-        self.count <= most.count && self.weight <= most.weight
-    }
-}
-
-/// Which of the two decides who holds most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum By {
-    Count,
-    Weight,
-}
-
-impl By {
-    const fn of(self, amount: Amount) -> usize {
-        match self {
-            Self::Count => amount.count,
-            Self::Weight => amount.weight,
-        }
-    }
-}
-
-/// Where to find something that is held. It is never given twice.
+/// Where to find a held thing. It is never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket {
     network: Network,
@@ -72,7 +35,7 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// Whose it is.
+    /// The network that holds it.
     pub(crate) const fn network(self) -> Network {
         self.network
     }
@@ -82,7 +45,7 @@ impl Ticket {
     }
 }
 
-/// Numbers and turns count up from here; what is put in front of others gets one below.
+/// Numbers and turns count up from here. Anything put in front of others gets one below.
 const MIDDLE: u64 = u64::MAX / 2;
 
 #[derive(Debug)]
@@ -98,11 +61,11 @@ struct Holder {
     held: Amount,
 }
 
-/// What is held by whom, and whose turn it is.
+/// The things held by each network, and the networks' turns.
 ///
-/// A few flat trees: each operation is some steps in them, and whatever network comes and goes
-/// leaves nothing behind. Only looking for the fullest walks through all that hold something, and it
-/// is done only where something is full.
+/// A few flat trees: each operation is some steps in them, and networks that come and go leave
+/// nothing behind. Only the search for the fullest walks through all that hold something, and it is
+/// needed only when something is full.
 #[derive(Debug)]
 pub(crate) struct Shares<T> {
     items: BTreeMap<Ticket, Item<T>>,
@@ -131,7 +94,7 @@ impl<T> Default for Shares<T> {
 }
 
 impl<T> Shares<T> {
-    /// What all networks hold together.
+    /// The total that all networks hold.
     pub(crate) const fn held(&self) -> Amount {
         self.held
     }
@@ -148,7 +111,7 @@ impl<T> Shares<T> {
         ticket
     }
 
-    /// Adds something that has had its turn before: it comes first of its network, and the network
+    /// Adds something that has had its turn before: it comes first in its network, and the network
     /// before those that wait for their turn.
     pub(crate) fn put_back(&mut self, network: Network, what: T, weight: usize) -> Ticket {
         self.clock += 1;
@@ -175,8 +138,8 @@ impl<T> Shares<T> {
         self.items.insert(ticket, Item { what, weight });
     }
 
-    /// Adds something within these bounds. Where there is no room, the newest of the network that
-    /// must give way goes, and is handed back; if none must, the newcomer is.
+    /// Adds something within these bounds. Where there is no room, the newest things of the network
+    /// that must give way are removed and returned. If none must, the newcomer is refused.
     ///
     /// # Errors
     /// The newcomer.
@@ -192,7 +155,7 @@ impl<T> Shares<T> {
             let by = if self.held.count >= most.count { By::Count } else { By::Weight };
             let added = if by == By::Count { 1 } else { weight };
             let fullest = self.fullest(by, network, added);
-            // So that nobody goes in vain.
+            // So that nothing is removed in vain.
             let enough = |fullest: &Network| {
                 let gain = self.parts.get(fullest).map_or(0, |holder| holder.held.weight);
                 self.with(weight).weight <= most.weight.saturating_add(gain)
@@ -234,13 +197,13 @@ impl<T> Shares<T> {
         Some(item.what)
     }
 
-    /// Takes what is next in turn.
+    /// Takes the thing that is next in turn.
     pub(crate) fn next(&mut self) -> Option<T> {
         let ticket = self.find(|_| true)?;
         self.serve(ticket)
     }
 
-    /// The first in turn that this is true of.
+    /// The first in turn that is wanted.
     pub(crate) fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<Ticket> {
         for &(_, block) in &self.turns {
             for &(_, _, part) in self.turns_within.range((block, 0, 0)..=(block, u64::MAX, u8::MAX))
@@ -255,7 +218,7 @@ impl<T> Shares<T> {
         None
     }
 
-    /// Takes this one, which was its network's turn.
+    /// Takes this one, which uses up its network's turn.
     pub(crate) fn serve(&mut self, ticket: Ticket) -> Option<T> {
         let what = self.remove(ticket)?;
         self.clock += 1;
@@ -263,8 +226,8 @@ impl<T> Shares<T> {
         Some(what)
     }
 
-    /// Puts a network that holds something before those that wait for their turn, behind others that
-    /// were preferred before.
+    /// Puts a network that holds something before those that wait for their turn, but after others
+    /// that were preferred earlier.
     pub(crate) fn prefer(&mut self, network: Network) {
         self.clock += 1;
         self.set_turn(network, self.clock);
@@ -284,8 +247,8 @@ impl<T> Shares<T> {
         }
     }
 
-    /// The network that must give way to this one, if it were to hold so much more: the one that
-    /// holds most, if that is still more. Listed proxies give way to each other alone.
+    /// The network that must give way to this one, if this one were to hold `added` more: the one
+    /// that holds most, if that is still more. Listed proxies give way only to each other.
     pub(crate) fn fullest(&self, by: By, than: Network, added: usize) -> Option<Network> {
         let of = |holder: Option<&Holder>| by.of(holder.map_or(Amount::default(), |h| h.held));
         let block = self
@@ -306,17 +269,17 @@ impl<T> Shares<T> {
             .map(|(network, _)| *network)
     }
 
-    /// What a network got first of all that it holds.
+    /// The oldest thing that a network holds.
     pub(crate) fn oldest(&self, network: Network) -> Option<Ticket> {
         self.items.range(Ticket::all_of(network)).next().map(|(ticket, _)| *ticket)
     }
 
-    /// What a network got last.
+    /// The newest thing that a network holds.
     pub(crate) fn newest(&self, network: Network) -> Option<Ticket> {
         self.items.range(Ticket::all_of(network)).next_back().map(|(ticket, _)| *ticket)
     }
 
-    /// The most that a network holds in one; of several alike, the newest.
+    /// The heaviest thing that a network holds; of several equal ones, the newest.
     pub(crate) fn heaviest(&self, network: Network) -> Option<Ticket> {
         let items = self.items.range(Ticket::all_of(network));
         items.max_by_key(|(_, item)| item.weight).map(|(ticket, _)| *ticket)
@@ -326,7 +289,7 @@ impl<T> Shares<T> {
         self.items.get(&ticket).map(|item| &item.what)
     }
 
-    /// Something weighs more or less than before.
+    /// Notes that something weighs more or less than before.
     pub(crate) fn weigh(&mut self, ticket: Ticket, weight: usize) {
         let Some(item) = self.items.get_mut(&ticket) else { return };
         let before = std::mem::replace(&mut item.weight, weight);

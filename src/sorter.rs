@@ -1,6 +1,6 @@
-//! Sorts more records of a fixed size than memory should hold: what does not fit in one chunk is
-//! written to temporary files as sorted runs, which are then merged. The files have no name, so
-//! that nothing is left behind however this ends.
+//! Sorts more records of a fixed size than memory should hold. When a chunk is full it is written
+//! to a temporary file as a sorted run, and the runs are merged at the end. The files have no name,
+//! so that nothing is left behind however this ends.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,7 +15,7 @@ const CHUNK_BYTES: usize = 32 << 20;
 /// Bytes read ahead of each run while merging.
 const RUN_BUFFER: usize = 64 << 10;
 
-/// Takes records of `N` bytes, which are ordered as bytes are.
+/// Takes records of `N` bytes, ordered bytewise.
 pub(crate) struct Sorter<const N: usize> {
     dir: PathBuf,
     most: usize,
@@ -24,7 +24,7 @@ pub(crate) struct Sorter<const N: usize> {
 }
 
 impl<const N: usize> Sorter<N> {
-    /// A sorter that puts what does not fit in memory into files of this directory.
+    /// A sorter that writes its temporary files to this directory.
     pub(crate) fn new(dir: &Path) -> Self {
         Self::with_chunk(dir, CHUNK_BYTES / N)
     }
@@ -55,7 +55,7 @@ impl<const N: usize> Sorter<N> {
         Ok(())
     }
 
-    /// Hands out every record in order; equal ones follow each other.
+    /// Passes on every record in order; equal ones follow each other.
     ///
     /// # Errors
     /// Those of the file system and of `take`.
@@ -99,7 +99,7 @@ fn next<const N: usize>(run: &mut impl Read) -> io::Result<Option<[u8; N]>> {
     }
 }
 
-/// A file that only we can read and that is gone once it is closed.
+/// A file that only we can read and that is removed once it is closed.
 fn nameless(dir: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     let path = dir.join(format!(".gatepost-{:032x}", rand::random::<u128>()));

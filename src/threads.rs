@@ -1,9 +1,9 @@
-//! Threads with a name, and the one error when the system grants none.
+//! Named threads, and the one error when the system refuses one.
 
 use crate::error::{Error, Result};
 use std::thread::{Builder, JoinHandle};
 
-/// Starts a thread. Its name is seen in the system's list of threads, which shows 15 bytes of it.
+/// Starts a thread. The system's list of threads shows the first 15 bytes of its name.
 ///
 /// # Errors
 /// [`Error::Startup`] when the system refuses.

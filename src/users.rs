@@ -35,7 +35,7 @@ pub use types::User;
 pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) -> Result<User> {
     let admins_only = app.config().access.registration == Registration::Admin;
     if admins_only {
-        app.database()?.read(|conn| authorize(conn, caller, Right::Register))?;
+        app.database()?.with_connection(|conn| authorize(conn, caller, Right::Register))?;
     }
     app.check_strength(password, login.canonical())?;
     let by_oneself = !admins_only && !matches!(caller, Caller::Trusted);
@@ -90,7 +90,7 @@ pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
 pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<User> {
     let audit = Writer::new(app)?;
     let detail = if admin { "admin" } else { "no admin" };
-    app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
+    app.database()?.with_connection(|conn| authorize(conn, caller, Right::Admin))?;
     app.database()?.with_transaction(|tx| {
         // Only an admin can be the last one.
         let admins = (!admin).then(|| Admins::lock_for(tx, caller, id)).transpose()?;
@@ -119,7 +119,7 @@ pub fn register_admin(
     login: &Login,
     password: &Password,
 ) -> Result<User> {
-    app.database()?.read(|conn| authorize(conn, caller, Right::Admin))?;
+    app.database()?.with_connection(|conn| authorize(conn, caller, Right::Admin))?;
     app.check_strength(password, login.canonical())?;
     let audit = Writer::new(app)?;
     let hash = app.hash(password)?.to_string();

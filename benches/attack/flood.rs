@@ -1,9 +1,9 @@
 //! An honest client beside a flood of logins: is it let in, and how long does it take?
 //!
-//! The target, on two cores, for 256 connections of one other network: none of two logins a second is
-//! refused in a minute, the slowest takes at most three times a lone one and half a second, and an
-//! admin's lock less than half a second. A thousand networks of a few connections each are reported
-//! as it is: their share of the places is a thousandth each, and there are fewer places than that.
+//! The target, on two cores, for 256 connections of one other network: in a minute of two logins a
+//! second none is refused, the slowest takes at most three times a lone one and half a second, and
+//! an admin's lock less than half a second. A thousand networks of a few connections each are only
+//! reported: each has a share of a thousandth of the places, and there are fewer places than that.
 
 use crate::client::Client;
 use crate::process::{Process, Site};
@@ -16,13 +16,13 @@ const HOME: &str = "192.0.2.1";
 const SETTINGS: &[(&str, &str)] =
     &[("APP_SETTINGS", "development"), ("GATEPOST_SERVER_TRUSTED_PROXIES", "127.0.0.0/8")];
 
-/// How long one of the flood waits that has heard 503. Without it, writing refusals is what takes
-/// the cores, and the flood slows itself.
+/// How long a flooding client waits after a 503. Without it, writing refusals takes the cores, and
+/// the flood slows itself.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Measures for so many seconds each.
+/// Measures each for this many seconds.
 pub(crate) fn measure(table: &mut Table, site: &Site, seconds: u64) {
-    // Both processes have a descriptor or more a connection.
+    // Both processes need at least one descriptor a connection.
     let many = rustix::process::Rlimit { current: Some(8_192), maximum: Some(8_192) };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, many);
     let service = Process::start(site, SETTINGS);
@@ -59,7 +59,8 @@ fn beside_a_flood(
         for n in 0..connections {
             let flood = move || {
                 let mut client = Client::connect(&service.address);
-                let (from, login) = (network(n), format!("user{}", 3 + n % 256));
+                let from = network(n);
+                let login = format!("user{}", 3 + n % 256);
                 while !over.load(Ordering::Relaxed) {
                     if client.log_in(&from, &login) == 503 {
                         refused.fetch_add(1, Ordering::Relaxed);
@@ -94,10 +95,11 @@ struct Seen {
     refused: u64,
 }
 
-/// Logs in every so often until it is over, by number and time.
+/// Logs in at intervals until the end, by number and time.
 fn honest(service: &Process, every: Duration, is_over: &dyn Fn(u64, Duration) -> bool) -> Seen {
     let mut client = Client::connect(&service.address);
-    let (begin, mut seen) = (Instant::now(), Seen { took: Vec::new(), refused: 0 });
+    let begin = Instant::now();
+    let mut seen = Seen { took: Vec::new(), refused: 0 };
     for n in 0.. {
         if is_over(n, begin.elapsed()) {
             break;
@@ -113,7 +115,7 @@ fn honest(service: &Process, every: Duration, is_over: &dyn Fn(u64, Duration) ->
     seen
 }
 
-/// An admin locks somebody and unlocks them again, every half a second.
+/// An admin locks a user and unlocks it again, every half a second.
 fn locks(service: &Process, token: &str, over: &AtomicBool) -> Vec<f64> {
     let mut client = Client::connect(&service.address);
     let mut took = Vec::new();

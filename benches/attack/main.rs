@@ -1,12 +1,13 @@
-//! What guessing gets, and what it costs: attempts at one account, at logins that nobody has, and
-//! from one network; what came through, how fast, what it left in memory and in the database, and
-//! whether the honest user still got in. Then what the audit log costs a login.
-//! First of all, what a flood of logins does to the honest ones (`flood`). `cargo bench --bench attack`,
-//! or with `-- --quick` a tenth of it, with `-- --flood` the first part alone.
+//! The gain and the cost of guessing: attempts at one account, at unknown logins, and from one
+//! network. How many got through, how fast, what they left in memory and in the database, and
+//! whether the honest user still got in. Then the audit log's cost for a login. The first part is
+//! the effect of a flood of logins on honest ones (`flood`). `cargo bench --bench attack`, with
+//! `-- --quick` a tenth of it, with `-- --flood` the first part alone.
 //!
-//! A private PostgreSQL with durability, the release binary as its own process behind a header as a
-//! trusted proxy sets it. The flood is measured with 1,000 iterations and not with 600,000, so that
-//! limits are what slows it and not the hash, which alone would let some 60 a second through here.
+//! It uses a private PostgreSQL with durability, and the release binary as its own process, with
+//! the header of a trusted proxy. The guesses are measured with 1,000 iterations and not with
+//! 600,000, so that the limits slow them down and not the hash, which alone would let some 60 a
+//! second through here.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
@@ -68,7 +69,7 @@ fn main() {
     table.print();
 }
 
-/// So many attempts, by what each number is made: an address and a login.
+/// Makes this many attempts; `n` gives the address and the login of each.
 fn attack(
     table: &mut Table,
     service: &Process,
@@ -78,7 +79,8 @@ fn attack(
     attempt: impl Fn(u64) -> (String, String) + Sync,
 ) {
     progress(name);
-    let (next, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let next = AtomicU64::new(0);
+    let over = AtomicBool::new(false);
     let (tried, refused) = (AtomicU64::new(0), AtomicU64::new(0));
     let begin = Instant::now();
     let honest = std::thread::scope(|scope| {
@@ -103,7 +105,8 @@ fn attack(
         over.store(true, Ordering::Relaxed);
         honest.join().unwrap()
     });
-    let (took, status) = (begin.elapsed().as_secs_f64(), service.status());
+    let took = begin.elapsed().as_secs_f64();
+    let status = service.status();
     let count = |number: &AtomicU64| vec![number.load(Ordering::Relaxed) as f64];
     table.section(&format!("{attempts} attempts: {name}"));
     table.line("tried, and wrong", count(&tried));
@@ -126,7 +129,7 @@ fn attack(
     }
 }
 
-/// The user whose account it is logs in every 50 ms, until it is over; how long each took.
+/// The account's owner logs in every 50 ms until the end; returns how long each login took.
 fn honest(service: &Process, over: &AtomicBool) -> Vec<f64> {
     let mut client = Client::connect(&service.address);
     let mut took = Vec::new();
@@ -161,7 +164,7 @@ fn logins_per_second(service: &Process) -> f64 {
     let seconds = Duration::from_secs(3);
     let login = |n: u64| format!("user{}", 2 + n);
     for n in 0..CONNECTIONS {
-        // A hash of fewer iterations is made anew now.
+        // Hashes of fewer iterations are replaced now, before the measurement.
         assert_eq!(Client::connect(&service.address).log_in(HOME, &login(n)), 200);
     }
     let begin = Instant::now();

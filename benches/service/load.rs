@@ -1,4 +1,4 @@
-//! Load by `wrk`: what is asked, and what it saw.
+//! Load by `wrk`: the requests, and the figures it reports.
 
 use crate::process::Process;
 use crate::site::PASSWORD;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A script for `wrk`.
 pub(crate) struct Load(String);
 
-/// What one run saw.
+/// The figures of one run.
 #[derive(Clone, Copy)]
 pub(crate) struct Figures {
     pub(crate) rate: f64,
@@ -16,8 +16,8 @@ pub(crate) struct Figures {
     pub(crate) p99_ms: f64,
 }
 
-/// Ends every script: prints what there is to know in one line. Anything but an answer of success
-/// makes the run worthless.
+/// Ends every script: prints the figures in one line. A run with anything but successful answers is
+/// worthless.
 const FIGURES: &str = "
 done = function(summary, latency, requests)
     local e = summary.errors
@@ -28,7 +28,7 @@ end
 ";
 
 impl Load {
-    /// `GET /user` by an admin, for any of so many users.
+    /// `GET /user` by an admin, for any of this many users.
     pub(crate) fn user(token: &str, users: u32) -> Self {
         Self(format!(
             "wrk.headers['Authorization'] = 'Bearer {token}'
@@ -41,12 +41,12 @@ impl Load {
         Self(format!("wrk.headers['Authorization'] = 'Bearer {token}'; wrk.path = '/users'"))
     }
 
-    /// `POST /` for any of so many users, with the right password.
+    /// `POST /` for any of this many users, with the right password.
     pub(crate) fn log_in(users: u32) -> Self {
         Self::post("/", &format!("'user' .. math.random({users})"))
     }
 
-    /// `POST /user`, with a login that nobody has.
+    /// `POST /user`, each time with a new login.
     pub(crate) fn register() -> Self {
         static RUN: AtomicU64 = AtomicU64::new(0);
         let run = RUN.fetch_add(1, Ordering::Relaxed);
@@ -65,9 +65,9 @@ impl Load {
         ))
     }
 
-    /// Runs it with so many connections.
+    /// Runs it with this many connections.
     pub(crate) fn run(&self, service: &Process, connections: usize, seconds: u64) -> Figures {
-        // `wrk` leaves without waiting for its last answers. A login stands in line behind them.
+        // `wrk` leaves without waiting for its last answers. A login queues up after them.
         service.log_in("user1");
         let script = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(script.path(), self.0.clone() + FIGURES).unwrap();

@@ -1,11 +1,11 @@
-//! What the whole service does on this machine, beside what bounds it: the hashing kernel alone for
-//! logins, PostgreSQL's own `pgbench` for reads and writes. A private PostgreSQL with durability,
-//! the release binary as its own process, everything in turn and several times, medians and spreads.
-//! `cargo bench --bench service`, or with `-- --quick`. Needs `wrk` and `pgbench`; takes about ten
-//! minutes, a quick run two.
+//! The performance of the whole service on this machine, beside its bounds: the hashing kernel
+//! alone for logins, PostgreSQL's own `pgbench` for reads and writes. A private PostgreSQL with
+//! durability, the release binary as its own process, everything in turn and several times, medians
+//! and spreads. `cargo bench --bench service`, or with `-- --quick`. Needs `wrk` and `pgbench`;
+//! takes about ten minutes, a quick run two.
 //!
-//! The load comes from this machine too and takes its share of the cores: absolute figures are for
-//! comparing with nothing but each other.
+//! The load comes from this machine too and takes its share of the cores. Absolute figures can be
+//! compared only with each other.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
@@ -61,7 +61,7 @@ fn main() {
     table.print();
 }
 
-/// From the start of the process to its first answer, on a database that is there and migrated.
+/// From the start of the process to its first answer, on an existing, migrated database.
 fn starts(site: &process::Site, rounds: usize) -> Vec<f64> {
     let start = |round| {
         progress(&format!("start {round} of {rounds}"));
@@ -96,7 +96,7 @@ fn reads(table: &mut Table, service: &Process, pgbench: &PgBench, token: &str, e
 
 fn logins(table: &mut Table, service: &Process, extent: &Extent) {
     table.section("POST /, 600,000 iterations, against the kernel alone on all cores");
-    // A client alone waits for one hash at a time, which the kernel alone does with one slot.
+    // A client alone waits for one hash at a time, so the kernel alone runs with one slot.
     for (clients, slots, threads) in [(1, 1, 1), (8, 3, cores()), (64, 3, cores())] {
         let (mut ours, mut kernel) = (Vec::new(), Vec::new());
         for round in 1..=extent.rounds {
@@ -133,7 +133,8 @@ fn flood(table: &mut Table, service: &Process, token: &str, extent: &Extent) {
     table.section("GET /user of 4 clients, alone and under 64 clients that log in");
     let load = Load::user(token, USERS);
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
-    let (before, mut during) = (service.status(), Vec::new());
+    let before = service.status();
+    let mut during = Vec::new();
     for round in 1..=extent.rounds {
         progress(&format!("flood {round} of {}", extent.rounds));
         alone.push(load.run(service, 4, extent.seconds));

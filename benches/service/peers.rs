@@ -1,4 +1,4 @@
-//! What Gatepost is held against: PostgreSQL without it, and its own kernel without the rest.
+//! What Gatepost is compared with: PostgreSQL without it, and its own kernel without the rest.
 
 use gatepost_test_support::Cluster;
 use std::process::Command;
@@ -76,9 +76,10 @@ impl PgBench {
     }
 }
 
-/// The hashing kernel without a service around it: hashes per second of so many threads.
+/// The hashing kernel without a service around it: hashes per second of this many threads.
 pub(crate) fn kernel(slots: usize, threads: usize, seconds: u64) -> f64 {
-    let (begin, end) = (Instant::now(), Duration::from_secs(seconds));
+    let begin = Instant::now();
+    let end = Duration::from_secs(seconds);
     let count = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..threads {

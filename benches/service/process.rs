@@ -47,7 +47,7 @@ pub(crate) struct Process {
     pub(crate) address: String,
 }
 
-/// What the kernel says of a process.
+/// The kernel's figures on a process.
 pub(crate) struct Status {
     pub(crate) resident_mib: f64,
     pub(crate) peak_mib: f64,
@@ -55,7 +55,7 @@ pub(crate) struct Status {
 }
 
 impl Process {
-    /// Starts it with these settings besides, and waits for its first line.
+    /// Starts it with these additional settings, and waits for its first line.
     pub(crate) fn start(site: &Site, settings: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gatepost"))
             .env_clear()
@@ -64,7 +64,7 @@ impl Process {
             .env("GATEPOST_SERVER_LISTEN", "127.0.0.1:0")
             .envs(settings.iter().copied())
             .stdout(Stdio::piped())
-            // A line a request, as in real life, which nobody reads.
+            // One line a request, as in real use, which is thrown away.
             .stderr(Stdio::null())
             .spawn()
             .unwrap();

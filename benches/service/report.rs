@@ -1,8 +1,8 @@
-//! The table that is printed at the end, and the line that says how far it is.
+//! The table that is printed at the end, and the line that shows progress.
 
 use std::fmt::Write;
 
-/// Says what is being done, on standard error.
+/// Reports progress, on standard error.
 pub(crate) fn progress(what: &str) {
     eprint!("\r\x1b[K{what}");
 }
@@ -16,7 +16,7 @@ impl Table {
         let _ = writeln!(self.0, "\n{name:44} {:>10} {:>10} {:>10}", "median", "least", "most");
     }
 
-    /// One figure, as often as it was measured.
+    /// One figure, with all of its measurements.
     pub(crate) fn line(&mut self, name: &str, mut runs: Vec<f64>) {
         runs.sort_by(f64::total_cmp);
         let (Some(least), Some(most)) = (runs.first(), runs.last()) else { return };
@@ -26,7 +26,7 @@ impl Table {
             writeln!(self.0, "{name:44} {median:10.digits$} {least:10.digits$} {most:10.digits$}");
     }
 
-    /// Two figures against each other, round by round.
+    /// Two figures compared, round by round.
     pub(crate) fn ratios(&mut self, name: &str, ours: &[f64], theirs: &[f64]) {
         self.line(name, ours.iter().zip(theirs).map(|(a, b)| a / b).collect());
     }

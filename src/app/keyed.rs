@@ -56,7 +56,7 @@ impl Root {
     /// Database errors; [`Error::Startup`] when it is encrypted with an encryption key
     /// that is not configured, or not protected by the one that is.
     pub(super) fn load(database: &Database, encryption: &EncryptionKeys) -> Result<Self> {
-        let stored = match database.read(|conn| find(&mut **conn))? {
+        let stored = match database.with_connection(|conn| find(&mut **conn))? {
             Some(stored) => stored,
             None => make(database, encryption)?,
         };

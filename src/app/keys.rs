@@ -175,7 +175,7 @@ pub(crate) fn read(
     encryption: &EncryptionKeys,
     floor: Floor,
 ) -> Result<(store::FoundKeys, Judged)> {
-    let found = database.read(|conn| store::read(conn))?;
+    let found = database.with_connection(|conn| store::read(conn))?;
     let judged = Judged::of(&found, encryption, floor);
     Ok((found, judged))
 }

@@ -108,10 +108,11 @@ impl App {
     pub(crate) fn check_schema(&self) -> Result<()> {
         let at_start = self.key_cache.get().is_none();
         if at_start {
-            self.database.read(|conn| migrate::check_database(conn))?;
+            self.database.with_connection(|conn| db::soundness::check(conn))?;
         }
         self.judge_role()?;
-        if self.database.read(|conn| migrate::standing(conn))? == SchemaStanding::Newer && at_start
+        if self.database.with_connection(|conn| migrate::standing(conn))? == SchemaStanding::Newer
+            && at_start
         {
             log::warn!("the database's schema is newer than this program; starting anyway");
         }
@@ -126,7 +127,7 @@ impl App {
         if self.config.database.url.is_none() || self.role_judged.load(Ordering::Relaxed) {
             return Ok(());
         }
-        match self.database.read(|conn| db::role::excess(conn))? {
+        match self.database.with_connection(|conn| db::role::excess(conn))? {
             Some(text) if self.config.profile == Profile::Production => {
                 return Err(Error::startup(text));
             }

@@ -55,7 +55,7 @@ pub(crate) fn keep_to_age(app: &App, go_on: &dyn Fn() -> bool) {
 }
 
 fn say_what_is_due(app: &App, before: OffsetDateTime) -> Result<()> {
-    let due = app.database()?.read(|conn| store::last_due(conn, before, i64::MAX, 2))?;
+    let due = app.database()?.with_connection(|conn| store::last_due(conn, before, i64::MAX, 2))?;
     if due.is_some() {
         let before = shown(before)?;
         log::warn!(
@@ -74,7 +74,8 @@ fn prune_while(app: &App, before: OffsetDateTime, go_on: &dyn Fn() -> bool) -> R
     // Rows sealed from here on record the pruning, and stay whatever time is given.
     let Some(newest) = head(app)?.map(|head| head.number) else { return Ok(0) };
     let database = app.database()?;
-    let due = || database.read(|conn| store::last_due(conn, before, newest, AT_ONCE + 1));
+    let due =
+        || database.with_connection(|conn| store::last_due(conn, before, newest, AT_ONCE + 1));
     if due()?.is_none() {
         return Ok(0);
     }

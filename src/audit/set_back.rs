@@ -45,7 +45,7 @@ fn say(app: &App, sign: &str) -> Result<()> {
 pub(super) fn look(app: &App) -> Result<()> {
     let mut seen = app.set_back().end();
     let number = seen.as_ref().map_or(0, |end| end.number);
-    let (last, then) = app.database()?.read(|conn| store::ends(conn, number))?;
+    let (last, then) = app.database()?.with_connection(|conn| store::ends(conn, number))?;
     let sign = seen.as_ref().and_then(|seen| sign(seen, last.as_ref(), then.as_deref()));
     if let (Some(sign), Some(seen)) = (sign, seen.as_ref()) {
         app.reload_keys()?;

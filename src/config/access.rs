@@ -6,10 +6,10 @@ section! {
     /// Who may do what.
     access: Access {
         /// In `protected` mode, access tokens prove who asks. In `open` mode no token is asked for,
-        /// and anyone may do everything: that is for a trusted private network, or for a program
-        /// that decides by itself who may do what.
+        /// and anyone may do everything. Open mode is for a trusted private network, or for a
+        /// program that decides by itself who may do what.
         ///
-        /// Nothing should be open that nobody has opened.
+        /// Nothing should be open unless it was opened on purpose.
         mode: AccessMode = "protected";
 
         /// Who may register users: `anyone`, or only an `admin` with an access token.
@@ -19,10 +19,10 @@ section! {
 
         /// Allows `access.mode = "open"` on an address that others can reach.
         ///
-        /// A mistake here gives everything away, so it must be said twice.
+        /// A mistake here gives everything away, so it takes two settings.
         open_to_network: bool = "false";
 
-        /// Names by which `access.mode = "open"` answers, beside addresses and localhost.
+        /// Names under which `access.mode = "open"` answers, beside addresses and localhost.
         ///
         /// Strangers can point a name of theirs at this machine. A page under that name could then
         /// do everything from a visitor's browser.

@@ -1,4 +1,5 @@
-//! What does not go together, or makes no sense by itself. Every fault is named at once.
+//! Combinations of settings that are refused, and values that make no sense. Every fault is named
+//! at once.
 
 use super::access::{AccessMode, Registration};
 use super::passwords::SAFE_ITERATIONS;
@@ -10,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::path::Path;
 
-/// Fewest bytes of an encryption key: those of the cipher's own.
+/// Fewest bytes of an encryption key: those of the cipher's own key.
 const ENCRYPTION_KEY_BYTES: usize = 32;
 
 /// Fewest bytes of an HS256 secret: the size of the hash (RFC 7518, section 3.2).
@@ -19,11 +20,11 @@ const HS256_SECRET_BYTES: usize = 32;
 /// Fewest bytes of a pepper: it must not be guessable.
 const PEPPER_BYTES: usize = 32;
 
-/// Whether something is wrong, and what to say of it.
+/// Whether something is wrong, and what to say about it.
 type Rule = (bool, &'static str);
 
 impl Config {
-    /// Checks what the settings must be together.
+    /// Checks the settings together.
     ///
     /// # Errors
     /// [`Error::Configuration`] with every fault, each naming its setting.
@@ -34,7 +35,7 @@ impl Config {
         if faults.is_empty() { Ok(()) } else { Err(Error::Configuration(faults)) }
     }
 
-    /// What cannot be connected with, whatever is there.
+    /// Connection strings that cannot be used, whatever server there is.
     fn connection_strings(&self) -> impl Iterator<Item = String> {
         let urls = [
             ("database.url", &self.database.url),
@@ -43,7 +44,7 @@ impl Config {
         urls.into_iter().filter_map(|(name, url)| conninfo::parse(name, url.as_ref()?).err())
     }
 
-    /// What settings must be together, or in production.
+    /// Faults of the settings together, or in production.
     fn faults(&self) -> impl Iterator<Item = String> {
         let sections = [
             self.of_keys(),
@@ -90,8 +91,8 @@ impl Config {
             ),
             (
                 [certificate, key].into_iter().flatten().any(|path| is_pem(path)),
-                "server.tls_certificate and server.tls_key: each is the name of a file, not what \
-                 stands in it",
+                "server.tls_certificate and server.tls_key: each is the name of a file, not its \
+                 content",
             ),
             (
                 certificate.is_some() && cfg!(not(feature = "tls")),
@@ -161,7 +162,7 @@ impl Config {
     }
 }
 
-/// Whether this is no path but what a file of certificates or keys holds.
+/// Whether this is the content of a certificate or key file instead of a path.
 fn is_pem(path: &Path) -> bool {
     path.to_string_lossy().contains("-----BEGIN")
 }

@@ -1,16 +1,16 @@
-//! Connection strings. They hold passwords, so no message quotes one, not even in part: what the
-//! driver says about a string that it does not understand, it says with pieces of it.
+//! Connection strings. They hold passwords, so no message quotes one, not even in part. The
+//! driver's own messages quote parts, so they are not repeated.
 
 use crate::secret::Secret;
 use postgres::config::{ChannelBinding, SslMode, SslNegotiation};
 use std::str::FromStr;
 
-/// What a connection string looks like, for the message about one that does not.
+/// The form of a connection string, for the message about a malformed one.
 const FORM: &str = "expected postgresql://USER:PASSWORD@HOST/DATABASE, in which @ is written %40, \
                     / is %2F and ? is %3F in a password, or \
                     host=HOST user=USER password=PASSWORD dbname=DATABASE";
 
-/// The options whose names the driver repeats when their value is wrong.
+/// The options that the driver names when their value is wrong.
 const OPTIONS: [&str; 13] = [
     "channel_binding",
     "connect_timeout",
@@ -27,15 +27,15 @@ const OPTIONS: [&str; 13] = [
     "target_session_attrs",
 ];
 
-/// What to do where a string asks for TLS.
+/// What to do when a string asks for TLS.
 const NO_TLS: &str = "and this version cannot speak TLS to PostgreSQL; use a Unix socket, a private \
                       network, or a TLS tunnel on this machine";
 
 /// Reads a connection string, a URL or `key=value` words.
 ///
 /// # Errors
-/// What is wrong with it, also what the driver would only find when it connects. The text holds
-/// nothing of the string.
+/// What is wrong with it, including faults that the driver would only find when it connects. The
+/// text holds nothing of the string.
 pub(crate) fn parse(name: &str, url: &Secret) -> Result<postgres::Config, String> {
     let fault = |cause: &str| format!("{name}: not a connection string: {cause}; {FORM}");
     if is_cut_in_the_password(url.expose()) {
@@ -59,7 +59,7 @@ pub(crate) fn parse(name: &str, url: &Secret) -> Result<postgres::Config, String
     Ok(connect)
 }
 
-/// Whether there is something to connect to.
+/// Checks that there is something to connect to.
 fn reaches(connect: &postgres::Config) -> Result<(), &'static str> {
     let (hosts, addresses) = (connect.get_hosts().len(), connect.get_hostaddrs().len());
     if hosts == 0 && addresses == 0 {
@@ -79,8 +79,7 @@ fn reaches(connect: &postgres::Config) -> Result<(), &'static str> {
 }
 
 /// Whether the password holds an `@` that is not encoded. The driver ends it at the first one, and
-/// would look for the rest as a host or a database, which the server's answer and then the log
-/// would name.
+/// takes the rest for a host or a database. The server's answer, and then the log, would name that.
 fn is_cut_in_the_password(text: &str) -> bool {
     let schemes = ["postgres://", "postgresql://"];
     let Some(rest) = schemes.iter().find_map(|scheme| text.strip_prefix(scheme)) else {
@@ -90,14 +89,14 @@ fn is_cut_in_the_password(text: &str) -> bool {
     place.split('?').next().is_some_and(|place| place.contains('@'))
 }
 
-/// What is wrong with a string, in words of ours only.
+/// What is wrong with a string, in our own words only.
 fn cause(text: &str, error: &postgres::Error) -> String {
     let first = text.chars().next();
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
     let is_scheme =
         |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.:".contains(&b));
     if first == Some('\u{feff}') {
-        return "it begins with a byte order mark, which an editor has put there".to_owned();
+        return "it begins with a byte order mark, put there by an editor".to_owned();
     }
     if first.is_some_and(char::is_whitespace) {
         return "it begins with white space".to_owned();
@@ -111,7 +110,7 @@ fn cause(text: &str, error: &postgres::Error) -> String {
     let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     let option = OPTIONS.iter().find(|name| said == format!("invalid value for option `{name}`"));
     match option {
-        // What libpq has beside them needs TLS.
+        // The other values that libpq knows need TLS.
         Some(&"sslmode") => format!("its sslmode is none of disable and prefer, {NO_TLS}"),
         Some(name) => format!("its {name} is none"),
         None if said.starts_with("unknown option") => {
@@ -146,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_the_driver_says_is_known_to_us() {
-        // Should its words change, the fault is still told, but no longer the option.
+        // Should the driver's words change, the fault is still reported, but without the option.
         for (text, said) in [
             ("host=h port=x", "its port is none"),
             ("host=h sslmode=verify-full", "its sslmode is none of disable and prefer, and this"),

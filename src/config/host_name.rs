@@ -1,4 +1,4 @@
-//! The name of a host as a setting.
+//! A host name as a setting.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,7 +25,7 @@ impl fmt::Display for HostName {
     }
 }
 
-/// Why a text is not the name of a host.
+/// Why a text is not a host name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAHostName;
 
@@ -43,8 +43,8 @@ impl std::error::Error for NotAHostName {}
 impl FromStr for HostName {
     type Err = NotAHostName;
 
-    /// Takes what a browser can send as a name. One whose last label begins with a digit is an
-    /// address to it, or none at all, and would be listed for nothing.
+    /// Takes names that a browser can send. To a browser a name whose last label begins with a
+    /// digit is an address or invalid, so listing it would have no effect.
     fn from_str(text: &str) -> Result<Self, NotAHostName> {
         let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
         let of_label = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';

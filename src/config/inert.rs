@@ -1,10 +1,10 @@
-//! Settings that could never act beside the others. Whoever wrote one believes that it does, so it is a
-//! fault, and not passed over.
+//! Settings that can have no effect beside the others. Their author believes that they do, so each
+//! is a fault and not ignored.
 //!
-//! A setting with its default value is as good as not set. What a switch turns off
-//! (`limits.enabled`, `audit.enabled`) stays as it is for the day when it is turned on, and a limit
-//! that another one keeps from being reached is no fault. `database.data_dir` beside `database.url`
-//! is only told: images and units set it for whoever wants the private PostgreSQL.
+//! A setting with its default value counts as not set. Settings that a switch turns off
+//! (`limits.enabled`, `audit.enabled`) stay for the day when it is turned on. A limit that cannot
+//! be reached because of another is no fault. `database.data_dir` beside `database.url` is only
+//! logged: images and units set it for users of the private PostgreSQL.
 
 use super::access::AccessMode;
 use super::net::Listen;
@@ -53,7 +53,7 @@ fn rules(config: &Config) -> [Rule; 5] {
         (
             server.trusted_proxies.is_empty(),
             &["server.forwarded_header"],
-            "without server.trusted_proxies, which names whose word is taken",
+            "without server.trusted_proxies, which names the proxies to believe",
         ),
         (
             is_unix,

@@ -25,16 +25,17 @@ const EMBEDDED: [&str; 3] = [
 impl Loaded {
     /// Reads the configuration: the profile named by `APP_SETTINGS`, its file, the environment.
     ///
-    /// The file is `file` if given, else the one `GATEPOST_CONFIG` names, else
-    /// `config/PROFILE.toml` below the working directory, else the copy in the binary.
+    /// The file is `file` if given, otherwise the one that `GATEPOST_CONFIG` names, otherwise
+    /// `config/PROFILE.toml` in the working directory, otherwise the copy in the binary.
     ///
     /// # Errors
     /// [`Error::Configuration`] with every fault found: unknown keys with file and line, values
-    /// that cannot be read, and all that [`Config::validate`] refuses.
+    /// that cannot be read, and everything that [`Config::validate`] refuses.
     pub fn read(file: Option<&Path>) -> Result<Self> {
-        let (mut env, mut faults) = (BTreeMap::new(), Vec::new());
+        let mut env = BTreeMap::new();
+        let mut faults = Vec::new();
         for (name, value) in std::env::vars_os() {
-            // A name that is not UTF-8 is none of ours.
+            // A name that is not UTF-8 is not one of ours.
             let Some(name) = name.to_str().filter(|name| is_ours(name)) else { continue };
             if name.strip_prefix(PREFIX).is_some_and(is_of_platform) {
                 env.insert(name.to_owned(), String::new());
@@ -63,7 +64,7 @@ impl Loaded {
         loader.finish()
     }
 
-    /// Reads a configuration file whose text is at hand, and nothing else.
+    /// Reads the text of a configuration file, and no other source.
     #[cfg(any(test, feature = "internals"))]
     pub(crate) fn from_text(profile: Profile, name: &str, text: &str) -> Result<Self> {
         let mut loader = Loader::new(profile);

@@ -1,4 +1,4 @@
-//! Network addresses as settings: where to listen, and whom to believe.
+//! Network addresses as settings: where to listen, and which proxies to believe.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -17,7 +17,7 @@ pub enum Listen {
 }
 
 impl Listen {
-    /// Whether only this machine can reach it. Of systemd's sockets that is not known.
+    /// Whether only this machine can reach it. For systemd's sockets that is unknown.
     pub(crate) fn is_local(&self) -> bool {
         match self {
             Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
@@ -37,7 +37,7 @@ impl fmt::Display for Listen {
     }
 }
 
-/// Why a text does not say where to listen.
+/// Why a text is not an address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotListen;
 
@@ -69,10 +69,10 @@ impl FromStr for Listen {
     }
 }
 
-/// The field that the trusted proxies write.
+/// The field in which the trusted proxies name the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForwardedHeader {
-    /// `X-Forwarded-For`, what nearly all proxies write.
+    /// `X-Forwarded-For`, which nearly all proxies write.
     XForwardedFor,
     /// `Forwarded` (RFC 7239).
     Forwarded,
@@ -101,7 +101,7 @@ impl fmt::Display for NotACidr {
 
 impl std::error::Error for NotACidr {}
 
-/// The address as a number, left-aligned, so that one mask does for both families.
+/// The address as a number, left-aligned, so that one mask works for both families.
 fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => u128::from(u32::from(v4)) << 96,
@@ -129,8 +129,8 @@ impl FromStr for Cidr {
         if length > most {
             return Err(NotACidr);
         }
-        // Peers are compared in their canonical form, so a block of IPv4-mapped addresses is the
-        // block of IPv4 that it stands for. One that is shorter than their prefix stands for none.
+        // Peers are compared in their canonical form, so a block of IPv4-mapped addresses becomes
+        // the IPv4 block that it stands for. A block wider than the mapped prefix stands for none.
         let canonical = address.to_canonical();
         let prefix = if canonical.is_ipv4() { most - 32 } else { 0 };
         let length = length.checked_sub(prefix).ok_or(NotACidr)?;

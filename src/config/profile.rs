@@ -9,14 +9,14 @@ pub enum Profile {
     Development,
     /// For automated tests: cheap password hashes.
     Testing,
-    /// For real users: strong settings, and nothing assumed that must be decided.
+    /// For real users: strong settings, and no default where the operator must decide.
     Production,
 }
 
 impl Profile {
     pub(super) const ALL: [Self; 3] = [Self::Development, Self::Testing, Self::Production];
 
-    /// The word that `APP_SETTINGS` holds.
+    /// The word for it in `APP_SETTINGS`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Development => "development",
@@ -25,7 +25,7 @@ impl Profile {
         }
     }
 
-    /// Reads the word that `APP_SETTINGS` holds.
+    /// Reads the value of `APP_SETTINGS`.
     ///
     /// # Errors
     /// [`Error::Configuration`], listing the three words, for any other.

@@ -1,11 +1,11 @@
 //! `docs/settings.md`, made from the declarations of the settings. The file is kept in the
-//! repository, so that it can be read there; the test says when it is out of date.
+//! repository for readers; the test fails when it is out of date.
 
 use super::sections::{SECTIONS, table};
 use super::setting::Setting;
 use std::fmt::Write;
 
-/// What stands before the first section.
+/// The text before the first section.
 const INTRODUCTION: &str = "\
 # Settings
 
@@ -14,21 +14,21 @@ const INTRODUCTION: &str = "\
 Gatepost runs without any of them, except in production. `gatepost check-config` prints every setting
 with its value and where it came from, and names everything that is wrong.
 
-**Sources.** A setting has its default, unless the configuration file says otherwise, unless the
-environment does. The file is the one that `--config` names, or else `GATEPOST_CONFIG`. Without
-either it is `config/PROFILE.toml` below the working directory, and if there is none, the copy of it in
-the program. It is written in TOML:
+**Sources.** The environment takes precedence over the configuration file, and the file over the
+defaults. The file is the one that `--config` names, otherwise the one that `GATEPOST_CONFIG` names.
+Without either it is `config/PROFILE.toml` in the working directory, and if there is none, the copy of
+it in the program. It is written in TOML:
 
     [server]
     listen = \"127.0.0.1:8080\"
 
-In the environment the same setting is `GATEPOST_SERVER_LISTEN`. A name that is no setting is an error in
-both places. What a container platform sets by itself for a service called gatepost, such as
-`GATEPOST_PORT`, is passed over with a line in the log.
+In the environment the same setting is `GATEPOST_SERVER_LISTEN`. An unknown name is an error in both
+places. Variables that a container platform sets by itself for a service called gatepost, such as
+`GATEPOST_PORT`, are ignored with a line in the log.
 
 **Profiles.** `APP_SETTINGS` chooses one of three: `development` (the default), `testing`, which makes
-password hashes cheap, and `production`, which has stronger defaults and refuses to start before what
-must be decided is decided. Where a profile has a default of its own, it is given below.
+password hashes cheap, and `production`, which has stronger defaults and does not start until you have
+decided what it cannot decide for you. Where a profile has a default of its own, it is given below.
 
 **Secrets** can be in a file of their own, whose name `database.url_file` or
 `GATEPOST_DATABASE_URL_FILE` gives. A line end after the secret is not part of it. It is an error to
@@ -54,7 +54,7 @@ fn text(lines: &[&str]) -> String {
     lines.join("\n")
 }
 
-/// A default as it is shown.
+/// A default as the page shows it.
 fn shown(default: &str) -> String {
     if default.is_empty() { "none".to_owned() } else { format!("`{default}`") }
 }

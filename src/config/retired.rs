@@ -1,4 +1,5 @@
-//! Names that were settings once. Whoever still writes one is told what became of it.
+//! Names that were settings once. A configuration that still has one gets a message about its
+//! successor.
 
 use super::audit::AuditTuning;
 use super::database::DatabaseTuning;
@@ -13,9 +14,9 @@ use super::tokens::TokensTuning;
 enum Now {
     /// It has another name.
     Named(&'static str),
-    /// It has one value, that of this name among what is not for operators to set.
+    /// It has a fixed value: that of this name in a `tuning`.
     Fixed(&'static str),
-    /// It follows from others.
+    /// It follows from other settings.
     Follows(&'static str),
 }
 use Now::{Fixed, Follows, Named};
@@ -69,8 +70,8 @@ const RETIRED: &[(&str, Now)] = &[
     ("sessions.sweep_interval", Fixed("sessions.sweep_interval")),
 ];
 
-/// What to say of a name that is no longer a setting, also with `_file` behind it; `None` of one that
-/// never was.
+/// The message about a name that is no longer a setting, with or without `_file` at its end; `None`
+/// for one that never was.
 pub(super) fn message(section: &str, key: &str) -> Option<String> {
     let name = format!("{section}.{key}");
     let plain = name.strip_suffix("_file");
@@ -88,7 +89,7 @@ fn is_secret(name: &str) -> bool {
     table().any(|setting| setting.secret && setting.name() == name)
 }
 
-/// The value of what is not for operators to set.
+/// The fixed value of a name in a `tuning`.
 fn value(name: &str) -> Option<&'static str> {
     let sections = [
         ServerTuning::FIXED,

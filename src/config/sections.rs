@@ -16,9 +16,9 @@ use std::path::PathBuf;
 /// Lists the sections, in the order in which they are shown.
 macro_rules! sections {
     ($($section:ident: $Section:ident)+) => {
-        /// Every setting of Gatepost. [`Config::new`] gives the defaults; change fields, then hand it
-        /// to [`Service::start`](crate::Service::start), which refuses what [`Config::validate`]
-        /// refuses.
+        /// Every setting of Gatepost. [`Config::new`] gives the defaults. Change fields, then hand
+        /// it to [`Service::start`](crate::Service::start), which refuses anything that
+        /// [`Config::validate`] refuses.
         #[derive(Clone, Debug)]
         #[non_exhaustive]
         pub struct Config {
@@ -71,7 +71,7 @@ macro_rules! sections {
             [$($Section::SETTINGS),+].into_iter().flatten()
         }
 
-        /// What each section is about.
+        /// The description of each section.
         #[cfg(test)]
         pub(super) const SECTIONS: &[(&str, &[&str])] = &[$($Section::ABOUT),+];
     };
@@ -122,7 +122,7 @@ impl Config {
 mod tests {
     use super::*;
 
-    /// Reading the declarations fails for one that cannot be read.
+    /// Reads every declaration; one that cannot be read panics.
     #[test]
     fn every_default_is_within_its_range() {
         for profile in Profile::ALL {
@@ -130,7 +130,7 @@ mod tests {
         }
     }
 
-    /// A profile that is not called so would silently have the usual default.
+    /// A profile under a wrong name would silently have the usual default.
     #[test]
     fn a_special_default_is_that_of_a_profile() {
         for setting in table() {

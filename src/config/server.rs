@@ -7,12 +7,12 @@ use std::time::Duration;
 
 section! {
     /// Where Gatepost listens, its threads, and how much time and room a client may take. The
-    /// defaults are made for a small virtual machine on the open internet.
+    /// defaults are for a small virtual machine on the open internet.
     server: Server with ServerTuning {
         /// Where clients connect: an address and port, where port 0 takes a free one; or
         /// `unix:/PATH` for a Unix socket; or `systemd` for the sockets that systemd passes.
         ///
-        /// By default nobody else can reach a service that nobody has configured yet.
+        /// By default only this machine can reach a service that is not configured yet.
         listen: Listen = "127.0.0.1:8080";
 
         /// Threads that answer ordinary requests.
@@ -23,8 +23,8 @@ section! {
         /// Threads that hash passwords, at a lower priority than all others. 0 means one for each
         /// core.
         ///
-        /// A hash does nothing but compute, so more threads than cores gain nothing. Each thread
-        /// takes up to three passwords at once.
+        /// Hashing is pure computation, so more threads than cores gain nothing. Each thread takes
+        /// up to three passwords at once.
         hashing_threads: usize = "0", "1" to "256" or "0";
 
         /// How long a stop waits for the requests that are running.
@@ -41,23 +41,23 @@ section! {
         /// File of the certificate's private key in PEM. Goes with `server.tls_certificate`.
         tls_key: Option<PathBuf> = "";
 
-        /// Proxies whose word about the client's address is taken, as address blocks. IPv4 written
-        /// in IPv6 is IPv4.
+        /// Proxies that are believed about the client's address, as address blocks. IPv4 written in
+        /// IPv6 is IPv4.
         ///
-        /// Anyone could claim any address, so by default nobody is believed. The clients behind a
+        /// Anyone could claim any address, so by default no proxy is believed. The clients of a
         /// proxy that is not listed count as one network, and share what one network may take.
         trusted_proxies: Vec<Cidr> = "";
 
         /// The header field in which the trusted proxies name the client.
         ///
         /// Nearly all proxies write `X-Forwarded-For`. Only one field is read, because a proxy that
-        /// sets one lets the other through from the client.
+        /// sets one passes on the client's version of the other.
         forwarded_header: ForwardedHeader = "X-Forwarded-For";
 
         /// Client connections in all. 0 means as many as `RLIMIT_NOFILE` allows, less a reserve for
-        /// everything else that needs descriptors. No other value exceeds that either.
+        /// everything else that needs descriptors. Any other value is capped there too.
         ///
-        /// An idle connection costs little, so only the descriptors bound their number.
+        /// An idle connection costs little, so only the descriptors bound the number.
         max_connections: usize = "0";
 
         /// Client connections of one address, or of one /64 in IPv6. 0 means half of
@@ -66,24 +66,24 @@ section! {
         /// With half, one address never shuts out the rest. A /64 is what one customer gets.
         max_connections_per_address: usize = "0";
 
-        /// From the first byte of a connection or request to the end of the request's head.
+        /// Time from the first byte of a connection or request to the end of the request's head.
         ///
         /// A head fits in a few packets, so anything slower is a fault or an attack.
         header_timeout: Duration = "10s", "10ms" to "1h";
 
-        /// From the complete request to the end of its reply.
+        /// Time from the complete request to the end of its reply.
         ///
-        /// It must stay above what a worker may need for a connection to the database and a
-        /// statement together, because a 503 to the client does not stop the worker.
+        /// It must stay above what a worker may need for a database connection and a statement
+        /// together, because a 503 to the client does not stop the worker.
         request_timeout: Duration = "30s", "10ms" to "1h";
 
         /// How long a connection may wait for its next request.
         ///
         /// Clients that go on within a minute need no new connection. A proxy in front should keep
-        /// its idle connections for less, so that it is the one that closes.
+        /// its idle connections for less time, so that it is the one that closes.
         idle_timeout: Duration = "1m", "10ms" to "24h";
 
-        /// Requests that may wait for a hashing thread. Clients' networks are served in turn.
+        /// Requests that may wait for a hashing thread. The clients' networks are served in turn.
         ///
         /// Two cores hash that many in a second or two. More would only wait to be told 503.
         hashing_queue: usize = "64";
@@ -102,23 +102,23 @@ tuning! {
         /// Header fields of a request. Browsers behind two proxies send about 30.
         head_fields: usize = "64", "8" to "1024";
 
-        /// Bytes of a request body after decoding. A login and a password of the longest kind fit,
-        /// with every character escaped.
+        /// Bytes of a request body after decoding. The longest login and password fit, with every
+        /// character escaped.
         body_bytes: usize = "16384", "1024" to "1048576";
 
         /// Bytes of a reply that are kept for a slow reader before its private connection has to
         /// wait for it. The largest page of users fits.
         reply_bytes: usize = "65536", "4096" to "16777216";
 
-        /// Bytes that all clients together may make the front door hold. Beyond it the network that
-        /// holds most gives way: a request that is not complete gets 503, a reply that is not read
-        /// is cut off.
+        /// Bytes that all clients together may make the front door hold. Beyond that, the network
+        /// that holds most gives way: an incomplete request gets 503, and an unread reply is cut
+        /// off.
         buffered_bytes: usize = "16777216", "1048576" to "17179869184";
 
-        /// From the end of the head to the end of the body, which is longer than the head.
+        /// Time from the end of the head to the end of the body, which is longer than the head.
         body_timeout: Duration = "15s", "10ms" to "1h";
 
-        /// How long a client may take nothing of what is ready for it. As for a head, anything
+        /// How long a client may take nothing of what is ready for it. As with a head, anything
         /// slower is a fault or an attack.
         write_timeout: Duration = "10s", "10ms" to "1h";
 
@@ -126,8 +126,8 @@ tuning! {
         /// a worker meanwhile, so this is short.
         hold_timeout: Duration = "2s", "10ms" to "1h";
 
-        /// Requests of one connection. So many that long-lived connections are balanced anew now
-        /// and then.
+        /// Requests on one connection. The limit has long-lived connections balanced anew now and
+        /// then.
         requests_per_connection: u32 = "10000", "1" to "4294967295";
 
         /// Private connections to the workers. 0 means two for each worker, so that a worker finds
@@ -138,43 +138,43 @@ tuning! {
         /// a second's work.
         ordinary_queue: usize = "1024";
 
-        /// Bytes of the ordinary requests that wait: 4 KiB for each, many times what one has.
+        /// Bytes of the ordinary requests that wait: 4 KiB for each, many times their usual size.
         ordinary_queue_bytes: usize = "4194304";
 
         /// How long an ordinary request waits for a worker. Clients give up soon after.
         ordinary_queue_timeout: Duration = "5s", "10ms" to "1h";
 
-        /// Requests that wait for the hashing threads with their password handed over, each with a
-        /// thread and a private connection. 0 means six for each hashing thread: three that it
-        /// computes and three that are there when it is done. With three, a thread that was done
-        /// often found only one password and computed it alone (two cores, 64 clients: 50 logins a
-        /// second instead of 58).
+        /// Requests handed over to the hashing threads, each with a thread and a private
+        /// connection. 0 means six for each hashing thread: three that it computes and three that
+        /// are ready when it is done. With three, a thread that was done often found only one
+        /// password and computed it alone (two cores, 64 clients: 50 logins a second instead of
+        /// 58).
         hashing_upstreams: usize = "0", "0" to "1024";
 
-        /// Bytes of the hashing requests that wait in `server.hashing_queue`: the longest body that
-        /// is taken, for each of 64.
+        /// Bytes of the hashing requests that wait in `server.hashing_queue`: the longest accepted
+        /// body, for each of 64.
         hashing_queue_bytes: usize = "1048576";
 
         /// How long a hashing request waits in `server.hashing_queue`. Clients give up soon after.
         hashing_queue_timeout: Duration = "5s", "10ms" to "1h";
 
-        /// From a connection's first moment to the end of the TLS handshake, which takes two round
-        /// trips.
+        /// Time from the start of a connection to the end of the TLS handshake, which takes two
+        /// round trips.
         handshake_timeout: Duration = "5s", "10ms" to "1h";
 
-        /// TLS handshakes at a time, some 5 MiB of memory. Beyond it the oldest one of the network
-        /// with most gives way to a new one.
+        /// TLS handshakes at a time, some 5 MiB of memory. Beyond that, the oldest one of the
+        /// network with most gives way to a new one.
         max_handshakes: usize = "256", "1" to "65536";
 
-        /// How often the certificate files are looked at for a change. Nobody waits longer for a
-        /// renewed certificate, and looking costs two system calls.
+        /// How often the certificate files are checked for a change. A renewed certificate is in
+        /// use after this time at the latest, and a check costs two system calls.
         tls_check_interval: Duration = "30s", "1s" to "24h";
 
-        /// After an error answer, how long the rest of the client's bytes is read and thrown away,
-        /// so that the answer is not lost in a reset.
+        /// After an error answer, how long further bytes of the client are read and thrown away, so
+        /// that the answer is not lost in a reset.
         linger_timeout: Duration = "2s", "10ms" to "1h";
 
-        /// The same, in bytes. Whoever sends more than that is not listening.
+        /// The same, in bytes. A client that sends more is not listening.
         linger_bytes: usize = "1048576";
     }
 }
@@ -186,7 +186,7 @@ impl Default for Server {
 }
 
 impl Server {
-    /// Threads that hash: as set, else one for each core.
+    /// Threads that hash: as set, otherwise one for each core.
     pub(crate) fn hashing_threads(&self) -> usize {
         match self.hashing_threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -194,7 +194,7 @@ impl Server {
         }
     }
 
-    /// Private connections to the workers: as set, else twice as many as workers.
+    /// Private connections to the workers: as set, otherwise twice as many as workers.
     pub(crate) fn ordinary_upstreams(&self) -> usize {
         match self.tuning.ordinary_upstreams {
             0 => 2 * self.workers,
@@ -202,7 +202,7 @@ impl Server {
         }
     }
 
-    /// Requests with the hashing threads: as set, else six for each.
+    /// Requests with the hashing threads: as set, otherwise six for each.
     pub(crate) fn hashing_upstreams(&self) -> usize {
         match self.tuning.hashing_upstreams {
             0 => 6 * self.hashing_threads(),

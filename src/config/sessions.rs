@@ -1,38 +1,38 @@
-//! `[sessions]` and `[log]`: how long somebody stays logged in, and what goes to standard error.
+//! `[sessions]` and `[log]`: how long users stay logged in, and what goes to standard error.
 
 use std::time::Duration;
 
 section! {
-    /// How long somebody stays logged in.
+    /// How long users stay logged in.
     sessions: Sessions with SessionsTuning {
         /// How long a session lives after its last refresh.
         ///
-        /// A client that is opened once a week stays logged in, one that is forgotten does not.
+        /// A client that is opened once a week stays logged in; one that is forgotten does not.
         idle_timeout: Duration = "7d", "1s" to "365d";
 
         /// How long a session lives at most.
         ///
-        /// NIST SP 800-63B-4, 2.1.3, allows no longer without a new login at AAL1.
+        /// At AAL1, NIST SP 800-63B-4, 2.1.3, allows no longer without a new login.
         lifetime: Duration = "30d", "1s" to "3650d";
 
-        /// How long a retired refresh token gets its same successor again. With 0s a lost answer
+        /// How long a retired refresh token still gets the same successor. With 0s a lost answer
         /// logs the user out.
         ///
         /// It is long enough for a client that lost the answer to try again, and too short for a
         /// thief to come first unnoticed.
         refresh_grace: Duration = "10s", "0s" to "60s";
 
-        /// Sessions of one user. A login beyond that ends the oldest.
+        /// Sessions of one user. A login beyond this number ends the oldest session.
         ///
-        /// It is more than the devices and scripts of one user, and a bound on what one user can
-        /// fill the table with.
+        /// It is more than the devices and scripts of one user need, and it bounds the rows that
+        /// one user can fill the table with.
         per_user: u32 = "1000", "1" to "100000";
     }
 }
 
 tuning! {
     sessions: SessionsTuning {
-        /// How often the rows of sessions that are over are removed. They harm nobody meanwhile.
+        /// How often the rows of ended sessions are removed. Until then they do no harm.
         sweep_interval: Duration = "1m", "1s" to "1d";
     }
 }
@@ -40,7 +40,7 @@ tuning! {
 section! {
     /// What goes to standard error.
     log: Log {
-        /// How much is said. `info` is one line a request. `debug` adds the requests that poll:
+        /// How much is logged. `info` is one line a request. `debug` adds the requests that poll:
         /// `/livez`, `/readyz`, `/revocations`.
         ///
         /// One line a request shows what happened. It holds no login and no secret.

@@ -1,12 +1,11 @@
-//! The declaration of a setting, from which everything else about it is made: the field with its
-//! documentation, the line in the table, the default, the check of its range, and its entry in
-//! `docs/settings.md`.
+//! The declaration of a setting. Everything else is made from it: the field with its documentation,
+//! the line in the table, the default, the check of its range, and its entry in `docs/settings.md`.
 //!
-//! A section is declared with [`section!`], once for each file of `config/`. Defaults and ranges are
-//! written there as an operator would write them. The first paragraph of a setting's documentation
-//! says what it does, those after it why its default is what it is. What no operator has a reason to
-//! touch is declared with [`tuning!`], in the same form: only a program that embeds Gatepost, or a
-//! test, can reach it.
+//! A section is declared with [`section!`], once for each file of `config/`. Defaults and ranges
+//! are written there as an operator would write them. The first paragraph of a setting's
+//! documentation says what it does, and the next ones why its default is what it is. A value that
+//! no operator has a reason to touch is declared with [`tuning!`], in the same form: only a program
+//! that embeds Gatepost, or a test, can reach it.
 
 use super::profile::Profile;
 use super::values::Value;
@@ -39,13 +38,13 @@ impl Setting {
 pub(super) struct Reference {
     /// The lines of its documentation.
     pub(super) lines: &'static [&'static str],
-    /// What kind of value it takes.
+    /// The kind of value that it takes.
     pub(super) form: &'static str,
     /// Its default, as it would be written; empty for none.
     pub(super) default: &'static str,
     /// The profiles that have another default, with that one.
     pub(super) special: &'static [(&'static str, &'static str)],
-    /// The range, in words; empty where every value of the form is taken.
+    /// The range, in words; empty where every value of the form is accepted.
     pub(super) range: &'static str,
 }
 
@@ -90,7 +89,7 @@ pub(super) fn out_of_range<T: Value + PartialOrd>(
     outside.then(|| format!("{name}: {} is outside the range {range}", value.show()))
 }
 
-/// A value that stands in a declaration. A test reads all of them.
+/// A value from a declaration. A test reads all of them.
 fn declared<T: Value>(text: &str) -> T {
     T::parse(text).unwrap_or_else(|fault| panic!("a declaration holds {text:?}: {fault}"))
 }
@@ -118,7 +117,7 @@ macro_rules! range {
     };
 }
 
-/// The value that is taken beside the range.
+/// The value that is accepted beside the range.
 macro_rules! besides {
     () => {
         None
@@ -153,7 +152,7 @@ macro_rules! section {
                 pub $key: $type,
             )+
             $(
-                /// What is not for operators to set.
+                /// Values that are not for operators to set.
                 pub tuning: $Tuning,
             )?
         }
@@ -229,7 +228,7 @@ macro_rules! section {
     };
 }
 
-/// Declares what of a section is not for operators to set.
+/// Declares the values of a section that are not for operators to set.
 macro_rules! tuning {
     (
         $section:ident: $Tuning:ident {$(
@@ -238,7 +237,7 @@ macro_rules! tuning {
         )+}
     ) => {
         #[doc = concat!(
-            "What of `[", stringify!($section), "]` no operator has a reason to touch. A program ",
+            "Values of `[", stringify!($section), "]` that no operator has a reason to touch. A program ",
             "that embeds Gatepost, or a test, may."
         )]
         #[derive(Clone, Debug)]

@@ -11,58 +11,58 @@ section! {
         /// It should be the name of your service once others verify its tokens.
         issuer: String = "gatepost";
 
-        /// With `EdDSA` or `ES256`, keys are generated, kept in the database, rotated and published.
-        /// With `HS256`, the secret is yours, and never published.
+        /// With `EdDSA` or `ES256`, keys are generated, kept in the database, rotated and
+        /// published. With `HS256`, the secret is yours and never published.
         ///
-        /// EdDSA is the fastest to sign. ES256 is for services that know no Ed25519.
+        /// EdDSA is the fastest to sign. ES256 is for services that do not support Ed25519.
         algorithm: Algorithm = "EdDSA";
 
         /// How long an access token is valid.
         ///
-        /// The API also asks the user's row. Services that verify a token by themselves can only
-        /// wait for its end.
+        /// The API also checks the user's row. Services that verify a token by themselves can only
+        /// wait for it to expire.
         access_ttl: Duration = "15m", "1s" to "24h";
 
         /// The secret of HS256, at least 32 bytes (RFC 7518, 3.2).
         hs256_secret: Option<Secret> = "";
 
-        /// How long a key signs before the next one does; 0s means until
+        /// How long a key signs before the next one takes over; 0s means until
         /// `gatepost signing-key rotate`. Must be at least twice `tokens.key_publication`.
         ///
-        /// A stolen key ends by itself, and rotating keys is routine before it is an emergency.
+        /// A stolen key expires by itself, and rotation is routine before it is an emergency.
         key_rotation: Duration = "90d", "1s" to "3650d" or "0s";
 
         /// How long a key is published before it signs.
         ///
-        /// Other services may keep the published keys for 5 minutes, or for half of this where that
-        /// is less, and many keep them longer.
+        /// Other services may keep the published keys for 5 minutes, or for half of this if that is
+        /// less, and many keep them longer.
         key_publication: Duration = "1h", "1s" to "30d";
     }
 }
 
 tuning! {
     tokens: TokensTuning {
-        /// Tokens remembered as verified, so that a client's next request costs no signature check;
-        /// the user's row and the token's end are looked at all the same. They take some 250 KiB,
-        /// and are a small machine's clients of a quarter of an hour. 0 for none.
+        /// Tokens remembered as verified, so that a client's next request costs no signature check.
+        /// The user's row and the token's expiry are checked all the same. They take some 250 KiB,
+        /// and are the clients of a small machine in a quarter of an hour. 0 for none.
         verified_tokens: usize = "1024", "0" to "1048576";
 
-        /// How often each instance reads the keys again. A key that was replaced because it leaked
-        /// lives on that long elsewhere.
+        /// How often each instance reads the keys again. A leaked key that was replaced stays in
+        /// force on other instances for that long.
         key_check_interval: Duration = "30s", "1s" to "1h";
     }
 }
 
 section! {
-    /// What the keys in the database are encrypted with.
+    /// The keys that encrypt the private keys in the database.
     encryption: Encryption {
-        /// What private keys are encrypted with, at least 32 bytes. Production needs it.
-        /// `openssl rand -base64 48` makes one.
+        /// Encrypts private keys; at least 32 bytes. Production needs it. `openssl rand -base64 48`
+        /// makes one.
         ///
-        /// Without it the keys lie in the database as they are.
+        /// Without it the keys are in the database unencrypted.
         key: Option<Secret> = "";
 
-        /// The earlier encryption key, while keys are still encrypted with it. Goes with
+        /// The earlier encryption key, as long as keys are still encrypted with it. Goes with
         /// `encryption.key`. It is no longer needed after `gatepost signing-key reencrypt`.
         previous_key: Option<Secret> = "";
     }

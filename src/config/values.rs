@@ -1,4 +1,4 @@
-//! How a setting's value is written, in a file and in the environment alike.
+//! The form of a setting's value, in a file and in the environment alike.
 
 use super::host_name::HostName;
 use super::net::{Cidr, ForwardedHeader, Listen};
@@ -12,17 +12,17 @@ pub(super) trait Value: Sized {
     /// Whether the value must never be shown, and may be read from a file of its own.
     const SECRET: bool = false;
 
-    /// Whether it holds several, which may be written as an array.
+    /// Whether it holds several values, which may be written as an array.
     const LIST: bool = false;
 
     /// What kind of value it is, for the reference.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the reference, which a test makes"))]
     const FORM: &'static str;
 
-    /// Reads the value; the error says what would have been right.
+    /// Reads the value; the error says what is expected.
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// The value as `parse` reads it; a secret hidden.
+    /// The value in the form that `parse` reads; a secret is hidden.
     fn show(&self) -> String;
 }
 
@@ -38,7 +38,7 @@ fn items(text: &str) -> Result<Vec<String>, String> {
     })
 }
 
-/// The strings of an array, and nothing but strings.
+/// The strings of an array that holds nothing else.
 fn array(text: &str) -> Option<Vec<String>> {
     let value = DeValue::parse(text).ok()?;
     let items = value.get_ref().as_array()?.iter();
@@ -100,8 +100,8 @@ impl Value for Vec<String> {
     }
 }
 
-/// As every list, and in a file of its own also one a line. What only looks like an array may be a
-/// secret that begins like one.
+/// Read like every list; a file of its own may also have one a line. A value that only looks like
+/// an array may be a secret that begins like one.
 impl Value for Vec<Secret> {
     const FORM: &'static str = "a list of secrets";
     const SECRET: bool = true;

@@ -1,8 +1,8 @@
 //! Roles, database and grants, from `sql/bootstrap.sql`, run as a superuser.
 //!
-//! The file is a psql script, so that an administrator can read it and run it by hand. Of psql's
-//! own commands three are understood here: `\echo` and `\connect` end a block of statements,
-//! `\gexec` runs the block as a query and then what the query answered.
+//! The file is a psql script, so that an administrator can read it and run it by hand. Three of
+//! psql's own commands are understood here: `\echo` and `\connect` end a block of statements, and
+//! `\gexec` runs the block as a query and then each statement in its result.
 
 use super::{APP_ROLE, OWNER_ROLE};
 use crate::error::{Error, Result};
@@ -22,15 +22,16 @@ pub(crate) enum PasswordOutcome {
     Kept,
 }
 
-/// Runs the script as the superuser that `admin` names, on the database that it names first. Returns
-/// the script's warnings, which tell what it mended.
+/// Runs the script as the superuser that `admin` names, starting on the database that it names.
+/// Returns the script's warnings, which say what it repaired.
 ///
 /// # Errors
-/// [`Error::Startup`] when the server cannot be reached or refuses a statement, and where the script
-/// finds what it must not change.
+/// [`Error::Startup`] when the server cannot be reached or refuses a statement, and when the script
+/// finds something that it must not change.
 pub(crate) fn run(admin: &postgres::Config) -> Result<Vec<String>> {
     let mended = Arc::new(Mutex::new(Vec::new()));
-    let (mut admin, told) = (admin.clone(), Arc::clone(&mended));
+    let mut admin = admin.clone();
+    let told = Arc::clone(&mended);
     admin.notice_callback(move |notice| {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
         told.push(notice.message().to_owned());
@@ -63,8 +64,8 @@ pub(crate) fn run(admin: &postgres::Config) -> Result<Vec<String>> {
     Ok(std::mem::take(&mut mended.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
-/// On the private server, which is ours alone: takes away what everybody may do in the databases
-/// that every cluster has.
+/// On the private server, which is ours alone: revokes the rights of PUBLIC in the databases that
+/// every cluster has.
 ///
 /// # Errors
 /// [`Error::Startup`] as [`run`].
@@ -75,8 +76,8 @@ pub(crate) fn keep_to_own_database(admin: &postgres::Config) -> Result<()> {
 
 /// Gives the two roles their passwords, unless they have one.
 ///
-/// The password leaves this process as a SCRAM-SHA-256 verifier (RFC 5803), so that it cannot
-/// end in the server's log.
+/// The password leaves this process as a SCRAM-SHA-256 verifier (RFC 5803), so it cannot end up in
+/// the server's log.
 ///
 /// # Errors
 /// [`Error::Startup`] as [`run`].
@@ -108,7 +109,7 @@ fn connect(config: &postgres::Config) -> Result<Client> {
             super::fault::describe(&error)
         ))
     })?;
-    // That something exists already is no news: the script is made to be run again.
+    // The script is made to be run again, so notices that something exists already are left out.
     client.batch_execute("SET client_min_messages = warning").map_err(refused)?;
     Ok(client)
 }

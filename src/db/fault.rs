@@ -13,7 +13,7 @@ impl From<postgres::Error> for Error {
             {
                 Self::Conflict(text)
             }
-            // The server has become a standby, and a new connection may find the one that took over; or
+            // The server has become a standby, and a new connection may find its successor; or
             // changes were forbidden.
             Some(code) if *code == SqlState::READ_ONLY_SQL_TRANSACTION => Self::ReadOnly(text),
             Some(code) if is_over(code.code()) => Self::ConnectionLost(text),
@@ -26,8 +26,8 @@ impl From<postgres::Error> for Error {
                 Self::SchemaBehind(text)
             }
             Some(_) => Self::Internal(text),
-            // Without a code it never came from the server's judgement: the connection is lost,
-            // could not be opened, or ran into a limit of time. The rest is a fault of ours.
+            // Without a code it did not come from the server: the connection is lost, could not be
+            // opened, or ran into a time limit. Anything else is a fault of ours.
             None if is_lost(&error) => Self::ConnectionLost(text),
             None if is_connect(&error) => Self::Unavailable(text),
             None => Self::Internal(text),
@@ -35,21 +35,21 @@ impl From<postgres::Error> for Error {
     }
 }
 
-/// Conditions under which this connection is of no more use: 57P, the server shuts down; 08, the
-/// connection itself; 25P03, it idled too long in a transaction; 25P04, a transaction of it took too
+/// Conditions after which this connection is of no more use: 57P, the server shuts down; 08, the
+/// connection itself; 25P03, it idled too long in a transaction; 25P04, its transaction took too
 /// long (`transaction_timeout` of PostgreSQL 17, which ends the connection).
 fn is_over(code: &str) -> bool {
     code.starts_with("57P") || code.starts_with("08") || matches!(code, "25P03" | "25P04")
 }
 
-/// Conditions that end without anything of ours being changed. By class (appendix A of
-/// PostgreSQL's manual): 28 authorization, 53 resources, 57 operator, such as a statement timeout;
-/// and singly: no such database, lock timeout.
+/// Conditions that pass without any change by us. By class (appendix A of PostgreSQL's manual): 28
+/// authorization, 53 resources, 57 operator, such as a statement timeout. Singly: no such database,
+/// lock timeout.
 fn is_passing(code: &str) -> bool {
     matches!(code.get(..2), Some("28" | "53" | "57")) || matches!(code, "3D000" | "55P03")
 }
 
-// The driver gives no kind, only these texts.
+// The driver gives no error kinds, only these texts.
 
 fn is_refusal(error: &postgres::Error) -> bool {
     let text = error.to_string();
@@ -65,8 +65,8 @@ fn is_connect(error: &postgres::Error) -> bool {
     text.starts_with("error connecting to server") || text.starts_with("timeout waiting for server")
 }
 
-/// What to do about a refusal to let us in that waiting cannot heal; `None` for what passes: nobody
-/// listens, a server that starts, one with too many clients.
+/// What to do about a refused connection that waiting cannot heal. `None` for refusals that pass:
+/// nothing listens, the server is starting, or it has too many clients.
 pub(super) fn advice(error: &postgres::Error) -> Option<&'static str> {
     match error.code().map(SqlState::code) {
         Some("28P01") => Some("the password in the connection string is wrong"),
@@ -91,8 +91,8 @@ pub(crate) fn asks_for_password(error: &postgres::Error) -> bool {
     std::error::Error::source(error).is_some_and(|cause| cause.to_string() == "password missing")
 }
 
-/// The error with its causes, for the log. Of a server's error only code and message are taken:
-/// its detail repeats values of rows, such as logins.
+/// The error with its causes, for the log. Of a server's error only the code and the message are
+/// used: its detail repeats values of rows, such as logins.
 pub(super) fn describe(error: &postgres::Error) -> String {
     if let Some(server) = error.as_db_error() {
         return format!("{} (SQLSTATE {})", server.message(), server.code().code());
@@ -110,7 +110,7 @@ pub(super) fn describe(error: &postgres::Error) -> String {
     text
 }
 
-/// Whether the error is the violation of the constraint of this name.
+/// Whether the error is a violation of the constraint with this name.
 pub(crate) fn violates(error: &postgres::Error, constraint: &str) -> bool {
     error.as_db_error().is_some_and(|server| server.constraint() == Some(constraint))
 }

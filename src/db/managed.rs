@@ -1,12 +1,13 @@
 //! The private PostgreSQL: made, started, watched and stopped by Gatepost itself.
 //!
 //! It runs from the machine's own server binaries, in a directory of ours, on a Unix socket in a
-//! directory that only its owner can enter; it has no TCP port. That directory is the whole of its
-//! protection, so its roles need no passwords, but they are the same as anywhere else, and the
+//! directory that only its owner can enter; it has no TCP port. That directory is its only
+//! protection, so its roles need no passwords. But they are the same as anywhere else, and the
 //! service runs as `gatepost_app`.
 //!
-//! Below the data directory: `lock`, held by whoever runs the server; `cluster`, PostgreSQL's own
-//! data directory; `run`, with the socket. As root, the latter two belong to the OS user postgres.
+//! In the data directory: `lock`, held by the process that runs the server; `cluster`, PostgreSQL's
+//! own data directory; `run`, with the socket. As root, the latter two belong to the OS user
+//! postgres.
 
 mod binaries;
 mod cluster;
@@ -24,14 +25,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long a command waits for the server of a service that is just starting. A crash recovery
-/// that takes longer is told as such.
+/// that takes longer is reported as one.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a service waits for a command that has the server, before it takes it for another
-/// service.
+/// How long a service waits for a command that has the server. After that it takes the holder for
+/// another service.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A private PostgreSQL that runs: ours, or that of another process that we only use.
+/// A private PostgreSQL that runs: ours, or one that belongs to another process and that we only
+/// use.
 #[derive(Debug)]
 pub(crate) struct Managed {
     run: PathBuf,
@@ -41,12 +43,12 @@ pub(crate) struct Managed {
 #[derive(Debug)]
 struct Owned {
     server: server::Server,
-    /// Locked for as long as the server runs; the kernel lets go of it when we die.
+    /// Locked for as long as the server runs; the kernel releases it when we die.
     _lock: File,
 }
 
 impl Managed {
-    /// What [`start`](Self::start) refuses in the directory, or in its name, before it does anything.
+    /// Checks the directory and its name, as [`start`](Self::start) does first.
     ///
     /// # Errors
     /// [`Error::Startup`].
@@ -58,8 +60,8 @@ impl Managed {
     /// with roles, database and the newest schema in place.
     ///
     /// # Errors
-    /// [`Error::Startup`]: another process has it, no server binaries, a directory that cannot be
-    /// used, a server that does not start. The text says what to do.
+    /// [`Error::Startup`]: another process has it, there are no server binaries, the directory
+    /// cannot be used, or the server does not start. The text says what to do.
     pub(crate) fn start(dir: &Path, connections: usize) -> Result<Self> {
         let deadline = Instant::now() + COMMAND_TIMEOUT;
         loop {
@@ -78,7 +80,7 @@ impl Managed {
         }
     }
 
-    /// As [`start`](Self::start), but uses the server of a process that runs already.
+    /// As [`start`](Self::start), but uses the server of another process if one runs.
     ///
     /// # Errors
     /// As [`start`](Self::start); and when the other process's server does not answer in 30 s.
@@ -103,7 +105,7 @@ impl Managed {
         }
     }
 
-    /// Takes the directory and starts the server, or names the process that has it.
+    /// Takes the directory and starts the server, or names the process that has the directory.
     fn take(dir: &Path, connections: usize) -> Result<std::result::Result<Self, String>> {
         let user = cluster::os_user()?;
         directory::prepare(dir, user)?;
@@ -145,14 +147,14 @@ impl Managed {
         role(&self.run, OWNER_ROLE, DATABASE)
     }
 
-    /// Says that the server will be stopped: should it end before, it is not started again.
+    /// Notes that the server will be stopped: if it ends earlier, it is not started again.
     pub(crate) fn expect_end(&self) {
         if let Some(owned) = &self.owned {
             owned.server.expect_end();
         }
     }
 
-    /// Stops the server, if it is ours, and waits for its end. Dropping does the same.
+    /// Stops the server, if it is ours, and waits until it has ended. Dropping does the same.
     pub(crate) fn stop(&mut self) {
         if let Some(owned) = self.owned.take() {
             owned.server.stop();
@@ -172,10 +174,11 @@ fn role(run: &Path, role: &str, database: &str) -> postgres::Config {
     config
 }
 
-/// Locks the directory, or names who has it.
+/// Locks the directory, or names the process that has it.
 ///
-/// Whoever can open the file can lock it, so nobody else may. One that others could open, as an
-/// earlier version made it, is closed to them; who had it open by then still has it, and is told of.
+/// Anyone who can open the file can lock it, so it is closed to others. A file that others could
+/// open, as an earlier version made it, is closed now. A process that has it open keeps it, so the
+/// log says so.
 fn lock(dir: &Path) -> Result<std::result::Result<File, String>> {
     let path = dir.join("lock");
     let fault = |e: std::io::Error| Error::startup(format!("{}: {e}", path.display()));
@@ -183,7 +186,7 @@ fn lock(dir: &Path) -> Result<std::result::Result<File, String>> {
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let mut file = plain_file::open(&path, &mut options, None).map_err(|e| {
         match path.symlink_metadata() {
-            // The directory is ours, so it was put there by somebody who may do that: root.
+            // The directory is ours, so only root can have put it there.
             Ok(meta) if e.kind() == ErrorKind::PermissionDenied => Error::startup(format!(
                 "{0}: belongs to the OS user with the id {1}; remove it (rm {0}), it holds nothing",
                 path.display(),
@@ -210,7 +213,7 @@ fn lock(dir: &Path) -> Result<std::result::Result<File, String>> {
             Ok(Ok(file))
         }
         Err(TryLockError::WouldBlock) => {
-            // Whoever has just locked it is about to write its number.
+            // The process that has just locked it is about to write its number.
             std::thread::sleep(Duration::from_millis(20));
             let mut holder = String::new();
             file.read_to_string(&mut holder).map_err(fault)?;

@@ -1,10 +1,10 @@
 //! The schema's versions: `sql/migrations/`, embedded, applied in order, each in a transaction.
 //!
-//! Version 0 in the table of migrations is no migration but the row that everybody locks who
-//! wants to apply some, so that two that start together do it one after the other. A row works
-//! where advisory locks do not: through pgbouncer, and on engines that only speak like PostgreSQL.
+//! Version 0 in the table of migrations is not a migration. It is the row that every process locks
+//! before it applies migrations, so that two that start together take turns. A row works where
+//! advisory locks do not: through pgbouncer, and on engines that only speak PostgreSQL's protocol.
 
-use super::{APP_ROLE, OWNER_ROLE};
+use super::{OWNER_ROLE, soundness};
 use crate::error::{Error, Result};
 use postgres::error::SqlState;
 use postgres::types::Type;
@@ -93,7 +93,7 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// What to do where the schema is behind.
+/// What to do when the schema is behind.
 const MIGRATE: &str = "run `gatepost database migrate`";
 
 const TABLE: &str = "
@@ -110,17 +110,17 @@ const TABLE: &str = "
     VALUES (0, 'lock', '');
     COMMIT;";
 
-/// Begins every migration. A superuser who migrates leaves the tables to their owner all the same.
+/// Begins every migration. Even when a superuser migrates, the tables belong to their owner.
 const LOCK: &str = "
     SET LOCAL ROLE gatepost_owner;
     SELECT FROM gatepost.migrations WHERE version = 0 FOR UPDATE;";
 
-/// How a database's schema stands against this program.
+/// How a database's schema compares with this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SchemaStanding {
     /// As this program knows it.
     Current,
-    /// Newer: a later release has migrated. Migrations first expand, so this one runs on.
+    /// Newer: a later release has migrated. Migrations expand first, so this program keeps working.
     Newer,
 }
 
@@ -149,77 +149,7 @@ pub(crate) fn standing(client: &mut Client) -> Result<SchemaStanding> {
     }
 }
 
-/// Checks what no migration can mend: that the database can hold every login, and that its tables
-/// belong to whom they should and are open to the service.
-///
-/// # Errors
-/// [`Error::Startup`], saying what to type; the faults of the connection.
-pub(crate) fn check_database(client: &mut Client) -> Result<()> {
-    let sql = "SELECT current_setting('server_encoding'), current_database()::text";
-    let row = client.query_typed_one(sql, &[])?;
-    let (encoding, name): (String, String) = (row.get(0), row.get(1));
-    if encoding != "UTF8" {
-        return Err(Error::startup(format!(
-            "the database {name} has the encoding {encoding}, which cannot hold every login; make \
-             one in UTF8: as a superuser type `ALTER DATABASE \"{name}\" RENAME TO \"{name}_old\"`, \
-             then `gatepost database create`, and carry the schema gatepost over with pg_dump and \
-             pg_restore if it holds users"
-        )));
-    }
-    let foreign = client.query_typed(NOT_THE_OWNERS, &[])?;
-    if let Some(first) = foreign.first() {
-        let statements: Vec<String> = foreign.iter().map(|row| row.get(0)).collect();
-        return Err(Error::startup(format!(
-            "in the database {name} the schema gatepost belongs in whole or in part to {}, not to \
-             {OWNER_ROLE}, as after pg_restore --no-owner: restore it as {OWNER_ROLE}, or as a \
-             superuser type in that database `{}`",
-            first.get::<_, String>(1),
-            statements.join("; ")
-        )));
-    }
-    let closed = client.query_typed(CLOSED_TO_THE_SERVICE, &[])?;
-    let Some(first) = closed.first() else { return Ok(()) };
-    Err(Error::startup(format!(
-        "in the database {name} {APP_ROLE} may not use {} ({} in all), as after pg_restore \
-         --no-acl: restore it without that option",
-        first.get::<_, String>(0),
-        closed.len()
-    )))
-}
-
-/// What belongs to somebody else, as the statement that mends it, and to whom. The sequences belong
-/// to columns and go with their tables.
-const NOT_THE_OWNERS: &str = "
-    SELECT format('ALTER %s OWNER TO gatepost_owner', thing), pg_get_userbyid(owner)::text
-    FROM (
-        SELECT 'SCHEMA gatepost' AS thing, nspowner AS owner
-        FROM pg_catalog.pg_namespace WHERE nspname = 'gatepost'
-        UNION ALL
-        SELECT format('TABLE gatepost.%I', relname), relowner
-        FROM pg_catalog.pg_class
-        WHERE relnamespace = to_regnamespace('gatepost') AND relkind IN ('r', 'p')
-    ) AS things
-    JOIN pg_catalog.pg_roles ON rolname = 'gatepost_owner'
-    WHERE NOT pg_has_role(pg_roles.oid, owner, 'USAGE')
-    ORDER BY thing";
-
-/// What the service's role may not even read: there is no such table.
-const CLOSED_TO_THE_SERVICE: &str = "
-    SELECT thing
-    FROM (
-        SELECT 'the schema gatepost' AS thing, has_schema_privilege(r.oid, n.oid, 'USAGE') AS may
-        FROM pg_catalog.pg_roles r, pg_catalog.pg_namespace n
-        WHERE r.rolname = 'gatepost_app' AND n.nspname = 'gatepost'
-        UNION ALL
-        SELECT 'gatepost.' || c.relname, has_any_column_privilege(r.oid, c.oid, 'SELECT')
-        FROM pg_catalog.pg_roles r, pg_catalog.pg_class c
-        WHERE r.rolname = 'gatepost_app' AND c.relnamespace = to_regnamespace('gatepost')
-            AND c.relkind IN ('r', 'p')
-    ) AS things
-    WHERE NOT may
-    ORDER BY thing";
-
-/// Why there is no table of migrations: none was applied yet, or this is another database.
+/// Why there is no table of migrations: none has been applied yet, or this is another database.
 fn missing_schema(client: &mut Client) -> Result<Error> {
     let sql = "SELECT current_database()::text, to_regnamespace('gatepost') IS NOT NULL";
     let row = client.query_typed_one(sql, &[])?;
@@ -237,18 +167,19 @@ fn missing_schema(client: &mut Client) -> Result<Error> {
 /// The migrations that a database still lacks, the oldest first. Changes nothing.
 ///
 /// # Errors
-/// [`Error::Startup`] when the database cannot be reached, or an applied migration is not the one
-/// that this program knows under its number.
+/// [`Error::Startup`] when the database cannot be reached, or an applied migration differs from
+/// this program's migration of the same number.
 pub(crate) fn pending(owner: &postgres::Config) -> Result<Vec<&'static Migration>> {
     let mut client = connect(owner)?;
     if exists(&mut client)? { missing(&mut client) } else { Ok(MIGRATIONS.iter().collect()) }
 }
 
-/// Applies what is pending, each migration in a transaction of its own, and returns their number.
+/// Applies the pending migrations, each in a transaction of its own, and returns how many there
+/// were.
 ///
 /// # Errors
-/// [`Error::Startup`] as [`pending`], and when a statement fails; then that migration left nothing
-/// behind, and those before it stay.
+/// [`Error::Startup`] as [`pending`], and when a statement fails. Then that migration leaves
+/// nothing behind, and earlier ones stay.
 pub(crate) fn apply(owner: &postgres::Config) -> Result<usize> {
     let mut client = connect(owner)?;
     prepare(&mut client)?;
@@ -273,7 +204,7 @@ pub(crate) fn apply(owner: &postgres::Config) -> Result<usize> {
     }
 }
 
-/// Makes the table of migrations. Of several that try at once one succeeds; the others wait for it
+/// Makes the table of migrations. When several try at once, one succeeds; the others wait for it
 /// inside PostgreSQL, fail, and find the table there.
 fn prepare(client: &mut Client) -> Result<()> {
     if exists(client)? {
@@ -322,7 +253,7 @@ fn connect(owner: &postgres::Config) -> Result<Client> {
         let cause = super::fault::describe(&error);
         Error::startup(format!("cannot connect to PostgreSQL as {OWNER_ROLE}: {cause}"))
     })?;
-    check_database(&mut client)?;
+    soundness::check(&mut client)?;
     Ok(client)
 }
 

@@ -1,5 +1,5 @@
-//! The pool's connections: how they are opened, when they are asked whether they live, and which
-//! statements they keep prepared.
+//! The pool's connections: how they are opened, when they are checked, and which statements they
+//! keep prepared.
 
 use crate::config;
 use postgres::types::{ToSql, Type};
@@ -11,12 +11,12 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long after its last use a connection is taken to be alive without asking: the question
-/// costs a round trip. One that died in between shows itself at the first statement.
+/// How long after its last use a connection is assumed to be alive. A check costs a round trip. A
+/// connection that died in between shows it at the first statement.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// Causes that are told while the server is away. Several hosts may give several; more than these
-/// would be as many lines as attempts.
+/// How many different causes are logged while the server is away. Several hosts may give several;
+/// beyond these there would be a line for every attempt.
 const CAUSES: usize = 4;
 
 /// A connection that knows when it was last used.
@@ -29,13 +29,13 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Says that a statement found the connection lost. The driver itself may notice only later.
+    /// Notes that a statement found the connection lost. The driver itself may notice only later.
     pub(super) fn set_lost(&mut self) {
         self.lost = true;
     }
 
-    /// Runs a statement that is run all the time. It is prepared on this connection where that is
-    /// allowed, which spares the server parsing and planning, and else sent typed.
+    /// Runs a frequent statement. Where allowed, it is prepared on this connection, which saves the
+    /// server parsing and planning. Otherwise it is sent typed.
     ///
     /// # Errors
     /// Those of the driver.
@@ -78,18 +78,18 @@ impl DerefMut for Connection {
     }
 }
 
-/// What went wrong with a connection.
+/// The fault of a connection.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// It could not be opened.
     Opening(postgres::Error),
-    /// It was closed while nobody used it.
+    /// It was closed while idle.
     Idle(postgres::Error),
 }
 
 impl std::error::Error for Fault {}
 
-/// The pool tells it in its own errors.
+/// The pool shows it in its own errors.
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -101,7 +101,7 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// What the pool asks to open and to judge connections.
+/// Opens and checks connections for the pool.
 #[derive(Debug)]
 pub(super) struct Manager {
     connect: PostgresConnectionManager<NoTls>,
@@ -146,8 +146,8 @@ pub(super) fn build(
     let size = u32::try_from(settings.pool_size).unwrap_or(u32::MAX);
     r2d2::Pool::builder()
         .max_size(size)
-        // Connections are opened when they are first needed, so that a service that is hardly
-        // used costs PostgreSQL one process and not eight.
+        // Connections are opened when they are first needed, so a service that is hardly used costs
+        // PostgreSQL one process and not eight.
         .min_idle(Some(1))
         .connection_timeout(settings.tuning.pool_wait)
         .error_handler(Box::new(Log))
@@ -158,14 +158,14 @@ pub(super) fn build(
         })
 }
 
-/// Whether the server can be reached, so that a state is told when it begins and when it ends, and
-/// not at every attempt: the pool tries again several times a second.
+/// Whether the server can be reached. A change is logged once, and not at every attempt: the pool
+/// tries again several times a second.
 #[derive(Debug, Default)]
 pub(super) struct Watch(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// What was told since a connection could last be opened.
+    /// The causes logged since a connection could last be opened.
     told: Vec<String>,
     /// The private PostgreSQL is being stopped under the pool, and nothing is wrong.
     closing: bool,
@@ -188,7 +188,7 @@ impl Watch {
         !self.state().told.is_empty()
     }
 
-    /// A connection could not be opened.
+    /// Notes that a connection could not be opened.
     pub(super) fn lost(&self, cause: &str) {
         let mut state = self.state();
         let news = !state.told.iter().any(|told| told == cause) && state.told.len() < CAUSES;
@@ -198,7 +198,7 @@ impl Watch {
         }
     }
 
-    /// A connection was opened.
+    /// Notes that a connection was opened.
     fn found(&self) {
         let mut state = self.state();
         if !state.told.is_empty() {
@@ -208,8 +208,9 @@ impl Watch {
     }
 }
 
-/// What the pool's own threads meet. That a connection cannot be opened was told above. That an idle
-/// one is closed is no news: servers, poolers and firewalls do so, and another is opened in its place.
+/// Errors of the pool's own threads. A connection that cannot be opened was logged above. An idle
+/// one that is closed is not worth a line: servers, poolers and firewalls do so, and another is
+/// opened in its place.
 #[derive(Debug)]
 struct Log;
 

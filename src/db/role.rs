@@ -1,13 +1,13 @@
 //! The role that the service logs in as: it must have no more rights than it needs.
 //!
-//! What `docs/security.md` promises of a service that was taken over counts on it. A role that can
-//! become another is judged as that one.
+//! The promises of `docs/security.md` about a service that was taken over depend on it. A role that
+//! can become another is judged as that one.
 
 use crate::error::Result;
 use postgres::Client;
 
-/// What a connection's role may do beyond reading and writing rows, if anything, as a text that names
-/// the role. It is the role that logged in, since only that one cannot be left.
+/// The rights of a connection's role beyond reading and writing rows, if any, as a text that names
+/// the role. It is the role that logged in, since a session can return to it.
 ///
 /// # Errors
 /// The faults of the connection.
@@ -34,7 +34,7 @@ pub(crate) fn excess(client: &mut Client) -> Result<Option<String>> {
     }))
 }
 
-/// What keeps a connection's role from migrating, if anything, as a text that names the role.
+/// Why a connection's role cannot migrate, if so, as a text that names the role.
 ///
 /// # Errors
 /// The faults of the connection.

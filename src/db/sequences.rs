@@ -1,20 +1,20 @@
-//! The numbers that the database gives out one by one.
+//! The sequences that number rows.
 
 use super::OWNER_ROLE;
 use crate::error::{Error, Result};
 use postgres::NoTls;
 use postgres::types::Type;
 
-/// The tables whose ids stand in tokens, logs and the memory of clients, where one that was given
-/// twice would mean somebody else.
+/// Tables whose ids are in tokens, logs and the memory of clients. If one of these were given
+/// twice, it would mean another user or session.
 const TABLES: [&str; 4] = ["users", "sessions", "api_keys", "audit"];
 
-/// Numbers from here on were never given by a sequence. The service's own role can plant a row with
-/// one, and behind it there would be too few left.
+/// No sequence ever reaches numbers from here on. The service's own role can plant a row with one,
+/// and after it there would be too few left.
 const PLANTED: i64 = 1 << 62;
 
-/// Moves each table's next number this far beyond the greatest that the database knows of.
-/// Sequences are no part of a transaction: what was moved stays so, and moving again is harmless.
+/// Moves each table's next number this far beyond the greatest one known to the database. Sequences
+/// are not part of a transaction: a move is not rolled back, and repeating it is harmless.
 ///
 /// # Errors
 /// [`Error::Startup`] when the owner's database cannot be reached or refuses.

@@ -19,14 +19,14 @@ use super::slots::{Kind, fixed};
 use super::stream::Stream;
 use crate::shares::Network;
 
-/// Clients let in before others have their turn.
+/// Clients let in before other work has its turn.
 const ACCEPTS_IN_A_ROW: usize = 64;
 
 /// How long to leave `accept` alone after an error.
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl EventLoop {
-    /// Lets in who waits at a listener.
+    /// Lets in the clients that wait at a listener.
     pub(super) fn accept(&mut self, at: usize) {
         for _ in 0..ACCEPTS_IN_A_ROW {
             if !self.accept_one(at) {
@@ -36,7 +36,7 @@ impl EventLoop {
         self.work.push_back(fixed(Kind::Listener, at));
     }
 
-    /// False when there is nobody more, or a pause is needed.
+    /// Lets in one client. False when none is left, or a pause is needed.
     pub(super) fn accept_one(&mut self, at: usize) -> bool {
         let Some(listener) = self.listeners.get(at) else { return false };
         let is_tcp = listener.is_tcp();
@@ -46,7 +46,7 @@ impl EventLoop {
                 true
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
-            // It left before it was its turn.
+            // The client left before its turn.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => true,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
             Err(error) => {
@@ -66,14 +66,15 @@ impl EventLoop {
         self.work.extend((0..self.listeners.len()).map(|at| fixed(Kind::Listener, at)));
     }
 
-    /// Descriptors ran out: whoever has been idle longest gives one back.
+    /// Descriptors ran out: the connection that has been idle longest gives one back.
     pub(super) fn make_way(&mut self) {
         if let Some(longest_idle) = self.connection_limits.longest_idle() {
             self.close(longest_idle);
         }
     }
 
-    /// All hold too much, since somebody of this network holds more: the fullest give way.
+    /// All connections together hold too much because one of this network grew: the fullest give
+    /// way.
     pub(super) fn relieve(&mut self, grower: Network) {
         while self.connection_limits.holds_too_much()
             && let Some(heaviest) = self.connection_limits.heaviest(grower)
@@ -84,7 +85,7 @@ impl EventLoop {
         }
     }
 
-    /// Makes a client hold nothing more, or little more than an answer that says so.
+    /// Makes a client hold nothing more, or little more than an answer saying why.
     fn take_back(&mut self, token: Token) {
         let Some(client) = self.clients.get_mut(token) else { return };
         let refusal = Refusal::new(Cause::Overloaded, "the server is receiving too much at once");
@@ -98,7 +99,7 @@ impl EventLoop {
                 }
                 self.with_client(token, |client, cx| client.answer_request(refusal, cx));
             }
-            // It does not read its reply.
+            // The client does not read its reply.
             _ => return self.close(token),
         }
         self.work.push_back(token);
@@ -117,7 +118,7 @@ impl EventLoop {
             Room::After(longest_idle) => self.close(longest_idle),
             Room::Refuse | Room::Drop => {
                 self.overload.warn(self.now, "too many connections; refusing some with 503");
-                // To say so over TLS would cost a handshake, which is what is being saved here.
+                // Saying so over TLS would cost a handshake, which is what is being saved here.
                 if room == Room::Drop || (is_tcp && self.speaks_tls()) {
                     return;
                 }
@@ -134,7 +135,8 @@ impl EventLoop {
     }
 
     fn settle_in(&mut self, mut stream: Stream, peer: IpAddr, network: Network, mut place: Place) {
-        let (token, refused) = (self.clients.next_token(), place.refused);
+        let token = self.clients.next_token();
+        let refused = place.refused;
         if let Err(error) = stream.register(self.poll.registry(), token) {
             self.connection_limits.leave(token, &mut place);
             return self.trouble.warn(self.now, &format!("cannot watch a connection: {error}"));
@@ -161,7 +163,7 @@ impl EventLoop {
         false
     }
 
-    /// TLS where it is due: on TCP, when there is a certificate.
+    /// Speaks TLS on TCP when there is a certificate.
     #[cfg(feature = "tls")]
     fn dress(&self, stream: Stream, is_tcp: bool) -> io::Result<Stream> {
         match (stream, &self.certificates) {

@@ -7,7 +7,7 @@ use super::problem::{Problem, Refusal};
 use super::reply::connection_line;
 use super::request_line::Version;
 
-/// What a client waits for that said `Expect: 100-continue`.
+/// What a client that sent `Expect: 100-continue` waits for.
 pub(super) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Ids for requests: a random prefix for each process, then a counter.
@@ -30,7 +30,7 @@ impl RequestIds {
     }
 }
 
-/// To whom the answer goes.
+/// Who the answer goes to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Recipient {
     pub(super) version: Version,
@@ -39,12 +39,12 @@ pub(super) struct Recipient {
 }
 
 impl Recipient {
-    /// Somebody whose request could not be understood, so that the connection must end.
+    /// A client whose request could not be understood, so the connection must end.
     pub(super) const UNKNOWN: Self =
         Self { version: Version::Http11, keep_alive: false, head_request: false };
 }
 
-/// Writes a problem document with all around it.
+/// Writes a problem document as a complete response.
 pub(super) fn write(
     out: &mut Vec<u8>,
     refusal: Refusal,

@@ -1,8 +1,8 @@
-//! The one way in which the door writes a request for tiny_http.
+//! The one form in which the door writes a request for tiny_http.
 //!
-//! Whatever the client's spelling was, tiny_http gets HTTP/1.1, the target in origin-form, one
-//! Host, a plain length, and only fields that are meant for the end of the way. Fields that begin
-//! with `x-gatepost-` come from the door or not at all.
+//! However the client spelled it, tiny_http gets HTTP/1.1, the target in origin-form, one Host, a
+//! plain length, and only end-to-end fields. Fields that begin with `x-gatepost-` come from the
+//! door or not at all.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -50,11 +50,11 @@ pub fn begin(head: &Head<'_>, client: IpAddr, request_id: &str) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Fields that are passed on though they hold bytes outside ASCII, each as a `?`: one is shown to
-/// people, and the other decides about requests in open mode, where a `?` is refused.
+/// Fields that are passed on even when they hold bytes outside ASCII, each written as `?`: one is
+/// shown to people, and the other decides about requests in open mode, where a `?` is refused.
 const MASKED: [&str; 2] = ["user-agent", "origin"];
 
-/// A field's value as tiny_http can hold it. It holds ASCII alone.
+/// A field's value as tiny_http can hold it: in ASCII alone.
 fn in_ascii<'a>(field: &Field<'a>) -> Option<Cow<'a, str>> {
     let masked = || {
         let bytes = field.value.iter().map(|b| if b.is_ascii() { char::from(*b) } else { '?' });
@@ -91,7 +91,7 @@ pub fn finish(request: &mut Vec<u8>, framing: BodyLength, body: &[u8]) {
     request.extend_from_slice(body);
 }
 
-/// Methods that may be sent again without doing anything twice (RFC 9110, section 9.2.1).
+/// Whether a method may be sent again without doing anything twice (RFC 9110, section 9.2.1).
 #[must_use]
 pub fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS")

@@ -9,7 +9,7 @@ use super::problem::{Cause, Refusal};
 /// Bytes of extensions and trailers that a whole body may carry. Real clients send none.
 pub const OVERHEAD_BYTES: usize = 1024;
 
-/// Hexadecimal digits of a chunk size; eight hold 4 GiB, far beyond any limit used here.
+/// Hexadecimal digits of a chunk size. Eight reach 4 GiB, far beyond any limit used here.
 const SIZE_DIGITS: u8 = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl Decoder {
         Ok(State::Size { digits: digits + 1 })
     }
 
-    /// The size line is complete: here the body limit is applied, before any data is taken.
+    /// Called when the size line is complete. Applies the body limit before any data is taken.
     fn size_known(&mut self) -> Result<State, Refusal> {
         if self.chunk == 0 {
             return Ok(State::TrailerStart);

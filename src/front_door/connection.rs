@@ -1,8 +1,9 @@
 //! One client: a state machine that reads a request, waits for its reply, and reads the next.
 //!
-//! It knows its socket and its own buffers. Whatever concerns others (private connections, waiting
-//! lists, limits on all) it returns as a `Step` for the event loop. While a request is on its way
-//! nothing is read, so a client that sends without reading fills its own socket, not our memory.
+//! It knows its socket and its own buffers. Anything that concerns others (private connections,
+//! waiting lists, limits on all) it returns as a `Step` for the event loop. While a request is on
+//! its way nothing is read, so a client that sends without reading fills its own socket, not our
+//! memory.
 
 use std::io::{self, Read};
 use std::net::IpAddr;
@@ -10,10 +11,9 @@ use std::time::Instant;
 
 use mio::Token;
 
-use super::answer::{self, CONTINUE, Recipient, RequestIds};
+use super::answer::{self, Recipient, RequestIds};
 use super::connection_limits::Place;
-use super::forwarded::{client_address, say_if_unlisted};
-use super::framing::{self, Decision, Limits};
+use super::framing::Limits;
 use super::lane::Hooks;
 use super::nonblocking::{Handshake, is_not_now};
 use super::outgoing::Outgoing;
@@ -24,13 +24,13 @@ use super::settings::Settings;
 use super::stream::Stream;
 use crate::shares::Network;
 
-/// Reads in a row before others have their turn.
+/// Reads in a row before other clients have their turn.
 const READS_IN_A_ROW: usize = 8;
 
-/// Where a client stands.
+/// The state of a client.
 #[derive(Debug)]
 pub(super) enum State {
-    /// Within the TLS handshake.
+    /// In the TLS handshake.
     Handshaking,
     /// Nothing of the next request has come.
     Idle,
@@ -40,11 +40,12 @@ pub(super) enum State {
     Body(Box<Receiving>),
     /// Complete, and not yet given to an upstream.
     Waiting(Box<Request>),
-    /// Given to an upstream.
+    /// Given to an upstream, which has not finished its reply.
     Exchange(Box<Exchange>),
-    /// The answer is complete but not all written; then go on, or close.
+    /// The answer is complete but not all written. Afterwards the connection goes on or closes.
     Flushing { keep_alive: bool },
-    /// All is said; what still comes is thrown away for a while (RFC 9112, section 9.6).
+    /// Everything is written. What still arrives is thrown away for a while (RFC 9112, section
+    /// 9.6).
     Lingering { discarded: usize },
 }
 
@@ -53,18 +54,19 @@ pub(super) enum State {
 pub(super) struct Exchange {
     pub(super) request: Request,
     pub(super) upstream: Token,
-    /// How the body is written and whether the connection stays, once the head has come.
+    /// How the body is written and whether the connection stays open, once the reply's head is
+    /// there.
     pub(super) begun: Option<(Coding, bool)>,
-    /// Since when the reply waits for room.
+    /// Since when the reply has waited for room.
     pub(super) held_since: Option<Instant>,
 }
 
 /// What the event loop has to do next for a client.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Nothing, until the socket or a deadline calls.
+    /// Nothing, until the socket is ready or a deadline passes.
     Blocked,
-    /// Go on when others had their turn.
+    /// Go on after others have had their turn.
     Again,
     /// A request is complete (`State::Waiting`).
     Submit,
@@ -73,7 +75,7 @@ pub(super) enum Step {
     Close,
 }
 
-/// What a connection needs from the outside for one turn.
+/// What a connection needs from outside for one turn.
 pub(super) struct Context<'a> {
     pub(super) settings: &'a Settings,
     pub(super) limits: Limits,
@@ -82,7 +84,7 @@ pub(super) struct Context<'a> {
     pub(super) scratch: &'a mut [u8],
     pub(super) now: Instant,
     pub(super) draining: bool,
-    /// It was said that somebody unlisted forwards.
+    /// Whether a forwarding peer that is not listed has been logged.
     pub(super) said_unlisted: &'a mut bool,
 }
 
@@ -91,19 +93,19 @@ pub(super) struct Connection {
     pub(super) stream: Stream,
     pub(super) peer: IpAddr,
     of_peer: Network,
-    /// For whom it takes up room: the peer, or from the head of a request to the end of its reply
-    /// the client that it came from.
+    /// The network it takes up room for: the peer's, or from the head of a request to the end of
+    /// its reply that of the client named there.
     pub(super) network: Network,
     pub(super) place: Place,
     pub(super) state: State,
     /// When the state began.
     pub(super) since: Instant,
-    /// The moment the deadlines know.
+    /// The entry that `deadlines` holds for it.
     pub(super) deadline: Option<Instant>,
-    /// The kernel may have bytes for us.
+    /// Whether the kernel may have bytes for us.
     pub(super) readable: bool,
     pub(super) input: Vec<u8>,
-    scanned: usize,
+    pub(super) scanned: usize,
     pub(super) output: Outgoing,
     pub(super) served: u32,
 }
@@ -126,7 +128,7 @@ impl Connection {
             state,
             since: now,
             deadline: None,
-            // The first bytes often come together with the connection.
+            // The first bytes often arrive together with the connection.
             readable: true,
             input: Vec::new(),
             scanned: 0,
@@ -173,8 +175,8 @@ impl Connection {
         None
     }
 
-    /// Reads once. `Ok(0)` is the end of what the client sends.
-    fn read(&mut self, room: usize, cx: &mut Context<'_>) -> io::Result<usize> {
+    /// Reads once. `Ok(0)` means that the client sends no more.
+    pub(super) fn read(&mut self, room: usize, cx: &mut Context<'_>) -> io::Result<usize> {
         if !self.readable {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -191,86 +193,7 @@ impl Connection {
         }
     }
 
-    /// Reads more of a request. `None`: something came.
-    fn receive(&mut self, cx: &mut Context<'_>) -> Option<Step> {
-        // Room for at least a byte: the head's limit is looked at after each read.
-        let room = cx.limits.head_bytes.saturating_sub(self.input.len()).max(1);
-        match self.read(room, cx) {
-            // Half a request and then nothing more: there is nobody to tell.
-            Ok(0) => Some(Step::Close),
-            Ok(count) => {
-                self.input.extend_from_slice(&cx.scratch[..count]);
-                None
-            }
-            Err(error) if is_not_now(&error) => Some(Step::Blocked),
-            Err(_) => Some(Step::Close),
-        }
-    }
-
-    fn receive_head(&mut self, cx: &mut Context<'_>) -> Option<Step> {
-        if self.input.is_empty()
-            && let Some(step) = self.receive(cx)
-        {
-            return Some(step);
-        }
-        if matches!(self.state, State::Idle) {
-            // The head's time runs from its first byte; that of the first head from the start.
-            let since = if self.served == 0 { self.since } else { cx.now };
-            self.enter(State::Head, since);
-        }
-        match framing::parse(&self.input, self.scanned, &cx.limits) {
-            Decision::Incomplete(scanned) => {
-                self.scanned = scanned;
-                return self.receive(cx);
-            }
-            Decision::Refused(refusal) => self.refuse(refusal, cx),
-            Decision::Complete(head) => {
-                let (header, trusted) =
-                    (cx.settings.forwarded_header, &cx.settings.trusted_proxies);
-                let client = client_address(self.peer, &head.fields, header, trusted);
-                say_if_unlisted(self.peer, &head.fields, trusted, cx.said_unlisted);
-                let id = cx.ids.next();
-                let limit = cx.limits.body_bytes;
-                let receiving = Receiving::new(&head, client, id, limit, cx.now);
-                let (expects, length) = (head.expects_continue, head.length);
-                self.input.drain(..length);
-                self.scanned = 0;
-                self.served += 1;
-                self.network = receiving.network();
-                if expects && self.input.is_empty() && receiving.wants_body() {
-                    self.output.push(CONTINUE, cx.now);
-                }
-                self.enter(State::Body(Box::new(receiving)), cx.now);
-            }
-        }
-        None
-    }
-
-    fn receive_body(&mut self, cx: &mut Context<'_>) -> Option<Step> {
-        if self.output.write_to(&mut self.stream, cx.now).is_err() {
-            return Some(Step::Close);
-        }
-        let State::Body(receiving) = &mut self.state else { return Some(Step::Close) };
-        match receiving.take(&mut self.input) {
-            Ok(true) => {}
-            Ok(false) => return self.receive(cx),
-            Err(refusal) => {
-                self.refuse(refusal, cx);
-                return None;
-            }
-        }
-        if let State::Body(receiving) = std::mem::replace(&mut self.state, State::Idle) {
-            let mut request = receiving.finish(cx.hooks, cx.now);
-            request.keep_alive &= self.served < cx.settings.tuning.requests_per_connection;
-            self.enter(State::Waiting(Box::new(request)), cx.now);
-        }
-        if self.input.is_empty() {
-            self.input = Vec::new();
-        }
-        Some(Step::Submit)
-    }
-
-    /// Ends with an answer of our own, after which nothing of this connection is understood.
+    /// Ends with an answer of our own. Nothing more is read as a request on this connection.
     pub(super) fn refuse(&mut self, refusal: Refusal, cx: &mut Context<'_>) {
         let id = match &self.state {
             State::Body(receiving) => receiving.id().to_owned(),

@@ -1,10 +1,11 @@
-//! The limits on connections: in all, by address, in a handshake, and on the bytes that they hold.
+//! The limits on connections: in total, by address, in a handshake, and on the bytes that they
+//! hold.
 //!
-//! Handshakes, and the bytes that all hold, are shared out by network (`crate::shares`): when there
+//! Handshakes, and the bytes held in total, are shared out by network (`crate::shares`): when there
 //! are too many, the network with most of them gives way.
 //!
-//! Idle connections are the ones that can give way without harm, so they are kept in the order in
-//! which they became idle, once for all and once for each address.
+//! Idle connections can give way without harm. They are kept in the order in which they became
+//! idle, once for all and once for each address.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -15,7 +16,7 @@ use super::settings::{REFUSED_AT_ONCE, Settings};
 use crate::shares::{By, Network, Shares, Ticket};
 
 /// The limits and what counts against them. A connection remembers what it was counted as
-/// (`Place`), so leaving is exact.
+/// (`Place`), so leaving undoes exactly that.
 #[derive(Debug)]
 pub(super) struct ConnectionLimits {
     total: usize,
@@ -37,7 +38,7 @@ pub(super) struct ConnectionLimits {
 pub(super) struct Place {
     /// The address it counts for; none when it is exempt.
     pub(super) address: Option<IpAddr>,
-    /// It came beyond the limit, and only hears 503.
+    /// It came beyond the limit, and only gets a 503.
     pub(super) refused: bool,
     idle: Option<u64>,
     handshake: Option<Ticket>,
@@ -51,9 +52,9 @@ pub(super) enum Room {
     Yes,
     /// If this idle connection gives way.
     After(Token),
-    /// None, but it may be told so.
+    /// No room, but the client may be told.
     Refuse,
-    /// None, not even for telling.
+    /// No room, not even to tell the client.
     Drop,
 }
 
@@ -134,7 +135,7 @@ impl ConnectionLimits {
         }
     }
 
-    /// Idle from now on, or no longer. Those who stay idle keep their place in the order.
+    /// Marks a connection as idle or busy. One that stays idle keeps its place in the order.
     pub(super) fn set_idle(&mut self, token: Token, place: &mut Place, idle: bool) {
         match (place.idle, idle) {
             (None, true) => {
@@ -156,7 +157,7 @@ impl ConnectionLimits {
         }
     }
 
-    /// In a TLS handshake, or no longer.
+    /// Marks a connection as in a TLS handshake, or no longer in one.
     pub(super) fn set_handshake(
         &mut self,
         token: Token,
@@ -174,8 +175,8 @@ impl ConnectionLimits {
         }
     }
 
-    /// The handshake that must give way to one of this network, when there are too many: the oldest
-    /// of the network with most, since one that lasts is likely to last on.
+    /// The handshake that must give way to one of this network when there are too many: the oldest
+    /// of the network with most, since a handshake that has lasted is likely to last on.
     pub(super) fn excess_handshake(&self, newcomer: Network) -> Option<Token> {
         if self.handshakes.held().count <= self.max_handshakes {
             return None;
@@ -184,7 +185,7 @@ impl ConnectionLimits {
         self.handshakes.get(self.handshakes.oldest(most)?).copied()
     }
 
-    /// Notes what a connection holds. Says whether it grew beyond what all together may hold.
+    /// Notes how much a connection holds. Says whether it grew while the total is beyond its limit.
     pub(super) fn set_held(
         &mut self,
         token: Token,
@@ -211,8 +212,8 @@ impl ConnectionLimits {
         self.held.held().weight > self.max_held
     }
 
-    /// The connection that must give way when one of this network makes all hold too much: the one
-    /// that holds most, of the network that does.
+    /// The connection that must give way when one of this network takes the total beyond its limit:
+    /// the fullest one of the network that holds most.
     pub(super) fn heaviest(&self, grower: Network) -> Option<Token> {
         let most = self.held.fullest(By::Weight, grower, 0).unwrap_or(grower);
         self.held.get(self.held.heaviest(most)?).copied()

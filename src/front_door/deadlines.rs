@@ -1,8 +1,8 @@
-//! Who has to be looked at next, and when: an ordered set of moments.
+//! Which owner has to be looked at next, and when: an ordered set of moments.
 //!
-//! Each owner has at most one entry and remembers its moment, so that it can be moved. A tree
-//! costs some hundred nanoseconds a change, which is little beside the system calls of a request,
-//! and needs no tuning as a wheel would.
+//! Each owner has at most one entry and remembers its moment, so that it can be moved. A change to
+//! the tree costs some hundred nanoseconds, which is little beside the system calls of a request. A
+//! timer wheel would need tuning.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -16,7 +16,7 @@ use super::stopping;
 #[cfg(feature = "tls")]
 use super::tls;
 
-/// Whether certificate and key, where they are configured, load.
+/// Whether the certificate and the key, where they are configured, load.
 ///
 /// # Errors
 /// Which file does not, and why.
@@ -28,7 +28,7 @@ pub(crate) fn check_tls(settings: &Settings) -> io::Result<()> {
     Ok(())
 }
 
-/// A running door. Dropping it stops it the hard way.
+/// A running door. Dropping it stops it without draining.
 #[derive(Debug)]
 pub struct Door {
     addresses: Vec<Address>,
@@ -40,7 +40,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// Opens the door. Requests that come before the upstreams listen wait as in any queue.
+    /// Opens the door. Requests that arrive before the upstreams listen wait as in any queue.
     ///
     /// # Errors
     /// When the certificate does not load, or the system refuses what an event loop needs.
@@ -90,12 +90,12 @@ impl Door {
         &self.addresses
     }
 
-    /// Stops: refuses new connections, closes idle ones, answers what is queued, running and half
-    /// sent, and cuts off after the deadline. Called again from elsewhere, the earlier deadline
-    /// counts, so a second signal stops at once with `Duration::ZERO`.
+    /// Stops: refuses new connections, closes idle ones, answers requests that are queued, running
+    /// or half sent, and cuts off the rest at the deadline. When it is called again from elsewhere,
+    /// the earlier deadline counts, so a second signal stops at once with `Duration::ZERO`.
     pub fn stop(&self, deadline: Duration) -> End {
         self.lifecycle.ask_to_stop(Instant::now() + deadline);
-        // Only fails when the loop is gone, and then there is an end already.
+        // This fails only when the loop is gone, and then the end is known already.
         let _ = self.waker.wake();
         let end = self.lifecycle.wait_for_end();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -105,23 +105,22 @@ impl Door {
         end.unwrap_or_else(|| End::Failed("the event loop ended silently".to_owned()))
     }
 
-    /// Why the door cannot go on, if so: the event loop has died, or tiny_http no longer accepts
-    /// private connections (then the present ones still serve, and `stop` drains as ever). The
-    /// process should say so and exit non-zero.
+    /// Why the door cannot go on, if it cannot: the event loop has died, or tiny_http no longer
+    /// accepts private connections. In the second case the open ones still serve, and `stop` drains
+    /// as usual. The process should say so and exit non-zero.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
         self.lifecycle.failure()
     }
 
-    /// Waits until the door has ended or must be ended (`failure`), but no longer than the
-    /// timeout.
+    /// Waits until the door has ended or must be ended (`failure`), or the timeout has passed.
     #[must_use]
     pub fn wait(&self, timeout: Duration) -> Option<End> {
         self.lifecycle.wait(timeout)
     }
 
-    /// Reads certificate and key again, for new connections, and says whether there are any. The
-    /// loop does the same by itself when the files change.
+    /// Reads the certificate and the key again, for new connections, and says whether there are
+    /// any. The loop does the same by itself when the files change.
     ///
     /// # Errors
     /// When the new ones do not load; the old ones stay in force.

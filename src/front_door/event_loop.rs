@@ -1,7 +1,7 @@
-//! The one thread: waits for sockets and deadlines, and lets whoever they concern go on.
+//! The one thread: waits for sockets and deadlines, and lets their owners go on.
 //!
-//! Readiness is edge-triggered, so everybody remembers whether there may be more to read, and
-//! whoever has had a fair share but is not done queues up in `work`.
+//! Readiness is edge-triggered, so every owner remembers whether there may be more to read. One
+//! that has had its fair share but is not done queues up in `work`.
 
 use std::collections::VecDeque;
 use std::io;
@@ -26,10 +26,10 @@ use super::upstream::Pool;
 use super::waiting::WaitingList;
 use crate::shares::Successes;
 
-/// Bytes of one read, shared by all.
+/// Size of the read buffer that all connections share.
 const SCRATCH_BYTES: usize = 16 * 1024;
 
-/// The clocks that belong to nobody in particular, by index of their token.
+/// Tokens of the clocks that belong to no connection.
 pub(super) const RETRY_ORDINARY: usize = Lane::Ordinary as usize;
 pub(super) const RETRY_HASHING: usize = Lane::Hashing as usize;
 pub(super) const ACCEPT_AGAIN: usize = 2;
@@ -164,7 +164,7 @@ impl EventLoop {
             for event in &events {
                 self.on_event(event);
             }
-            // What is added meanwhile has its turn after the sockets had theirs.
+            // Anything added meanwhile waits until the sockets have had their turn.
             for _ in 0..self.work.len() {
                 if let Some(token) = self.work.pop_front() {
                     self.go_on(token);
@@ -221,7 +221,7 @@ impl EventLoop {
         }
     }
 
-    /// Calls something on a client with what it needs from the loop.
+    /// Calls a method of a client with what it needs from the loop.
     pub(super) fn with_client<R>(
         &mut self,
         token: Token,
@@ -262,7 +262,7 @@ impl EventLoop {
         self.settle(token);
     }
 
-    /// Brings deadlines and counts in line with the state that a client is in now.
+    /// Brings deadlines and counts in line with a client's present state.
     fn settle(&mut self, token: Token) {
         let Some(client) = self.clients.get_mut(token) else { return };
         let pools = &self.pools;
@@ -281,7 +281,7 @@ impl EventLoop {
         }
     }
 
-    /// Parts with a client, wherever it stands. Its reply, if one is owed, will be thrown away.
+    /// Closes a client in any state. Its reply, if one is owed, will be thrown away.
     pub(super) fn close(&mut self, token: Token) {
         let Some(mut client) = self.clients.remove(token) else { return };
         self.deadlines.change(token, &mut client.deadline, None);

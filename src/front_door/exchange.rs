@@ -1,7 +1,7 @@
 //! Requests to the private connections, replies back to their clients.
 //!
-//! The rule that keeps replies from being crossed: a private connection remembers whom it serves,
-//! by a token that is never used for two clients, until its reply has been read to the end.
+//! Replies must never be crossed. So a private connection remembers which client it serves, by a
+//! token that is never used for two clients, until its reply has been read to the end.
 
 use std::io;
 
@@ -16,11 +16,11 @@ use super::reply::ReplyHead;
 use super::slots::{Kind, fixed};
 use super::upstream::Role;
 
-/// Reads of a reply in a row before others have their turn.
+/// Reads of a reply in a row before other work has its turn.
 const READS_IN_A_ROW: usize = 16;
 
 impl EventLoop {
-    /// A client's request is complete: give it to an upstream, or let it wait, or refuse it.
+    /// Takes a client's complete request: gives it to an upstream, lets it wait, or refuses it.
     pub(super) fn submit(&mut self, token: Token) {
         let Some(request) = self.clients.get_mut(token).and_then(|client| client.take_waiting())
         else {
@@ -30,11 +30,11 @@ impl EventLoop {
         let pool = &mut self.pools[lane as usize];
         if pool.has_idle() && pool.waiting.is_empty() {
             self.give(lane, token);
-            // If that connection was lost, the request waits, and another one may be idle.
+            // If that connection was lost, the request waits, and another connection may be idle.
             self.assign(lane);
         } else if let Some((ticket, displaced)) = pool.waiting.push(token, network, bytes) {
             request.ticket = Some(ticket);
-            // Others are answered so soon that the order does not matter.
+            // Ordinary requests are answered so soon that the order does not matter.
             if lane == Lane::Hashing && self.successes.claim(network, self.now) {
                 pool.waiting.prefer(network);
             }
@@ -66,7 +66,8 @@ impl EventLoop {
     fn give(&mut self, lane: Lane, token: Token) {
         let Some(client) = self.clients.get_mut(token) else { return };
         let Some(request) = client.take_waiting() else { return };
-        let (bytes, to_head) = (std::mem::take(&mut request.bytes), request.head_request);
+        let bytes = std::mem::take(&mut request.bytes);
+        let to_head = request.head_request;
         let Some((upstream, sent)) = self.pools[lane as usize].send(token, bytes, to_head) else {
             return;
         };
@@ -79,7 +80,7 @@ impl EventLoop {
     pub(super) fn on_upstream_event(&mut self, lane: Lane, token: Token, readable: bool) {
         let Some(upstream) = self.pools[lane as usize].connections.get_mut(token) else { return };
         upstream.readable |= readable;
-        // When writing fails there may still be a reply to read; reading finds the end by itself.
+        // When writing fails there may still be a reply to read. Reading finds the end by itself.
         let _ = upstream.flush();
         self.pump(lane, token);
     }
@@ -119,7 +120,7 @@ impl EventLoop {
         self.work.push_back(token);
     }
 
-    /// Passes on what is in the scratch buffer.
+    /// Passes on the contents of the scratch buffer.
     fn receive_reply(
         &mut self,
         lane: Lane,
@@ -154,8 +155,8 @@ impl EventLoop {
             }
         }
         if piece.done && !all_sent {
-            // Answered before the body was read: what is left of it must not be followed by
-            // another request, which would be taken for it.
+            // Answered before the body was read. The rest of the body must not be followed by
+            // another request, which would be taken for part of it.
             self.lose(lane, token);
             self.assign(lane);
         } else if piece.done {
@@ -168,13 +169,13 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Nobody waits for this reply any more; what comes is read and thrown away.
+    /// The client of this reply is gone; the rest is read and thrown away.
     pub(super) fn abandon(&mut self, lane: Lane, upstream: Token) {
         self.pools[lane as usize].abandon(upstream);
         self.work.push_back(upstream);
     }
 
-    /// A private connection is lost. Its request goes to another one if that is harmless.
+    /// A private connection is lost. Its request goes to another one if repeating it is harmless.
     fn lose(&mut self, lane: Lane, token: Token) {
         let pool = &mut self.pools[lane as usize];
         let Some(mut upstream) = pool.remove(token, self.poll.registry()) else { return };
@@ -195,7 +196,7 @@ impl EventLoop {
                 request.ticket = Some(waiting.put_back(token, network, length));
             }
         } else if client.has_begun() {
-            // Cutting it short is the only way to say that the reply is not complete.
+            // Cutting it short is the only way to say that the reply is incomplete.
             return self.close(token);
         } else {
             let refusal = Refusal::new(Cause::Unavailable, "the request may not have been handled");
@@ -232,7 +233,7 @@ impl EventLoop {
     }
 }
 
-/// Errors of `accept` and `connect` that more descriptors or memory would have prevented.
+/// Whether an error of `accept` or `connect` comes from a lack of descriptors or memory.
 pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let errors = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];

@@ -1,8 +1,8 @@
-//! Who the client is, when a proxy stands in front (RFC 7239, and its older relative).
+//! Who the client is when a proxy stands in front (RFC 7239, and its older relative).
 //!
-//! Each proxy appends the address it was called from, so the list is read from the right, and only
-//! as long as whoever wrote the entry is trusted. What stands further left was written by the
-//! client and is nobody's word.
+//! Each proxy appends the address that called it, so the list is read from the right, and only as
+//! long as the writer of the entry is trusted. Anything further left was written by the client and
+//! proves nothing.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -38,8 +38,8 @@ pub fn client_address(
             }
         };
         for address in addresses {
-            // "unknown", an obfuscated name, garbage, or bytes outside ASCII: the last proxy that named an address is
-            // the best that is known.
+            // "unknown", an obfuscated name, garbage, or bytes outside ASCII. The last address that
+            // a proxy named is the best that is known.
             let Some(address) = address else { return client };
             client = address;
             if !is_trusted(client) {
@@ -50,13 +50,14 @@ pub fn client_address(
     client
 }
 
-/// Whether the word of this peer is taken.
+/// Whether this peer is believed.
 pub(super) fn is_listed(peer: IpAddr, trusted: &[Cidr]) -> bool {
     trusted.iter().any(|block| block.contains(peer))
 }
 
-/// Says once in the life of a door that a peer names a client, as proxies do, and is not believed:
-/// an operator who forgot to list a proxy would otherwise see all of its clients share one part.
+/// Logs once in the life of a door that an unlisted peer names a client, as proxies do, and is not
+/// believed. An operator who forgot to list a proxy would otherwise see all of its clients share
+/// one part.
 pub(super) fn say_if_unlisted(
     peer: IpAddr,
     fields: &[Field<'_>],
@@ -120,7 +121,7 @@ fn node(text: &str) -> Option<IpAddr> {
         .map(|address| address.to_canonical())
 }
 
-/// What counts as one address for the limit on connections.
+/// What counts as one address for the limit on connections: an IPv4 address or an IPv6 /64.
 pub(super) fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),

@@ -1,12 +1,11 @@
 //! Where a request begins and ends: bytes in, decision out, nothing else (RFC 9112).
 //!
-//! Two parsers that disagree about the end of a request can be made to see different requests, so
+//! Two parsers that disagree about the end of a request can be made to see different requests. So
 //! this one takes only what every conforming parser reads the same way, and refuses the rest. The
 //! decision depends on the bytes alone, never on how they were split into packets. Bytes are
-//! looked at before `httparse` sees them, because it lets bare LF and non-ASCII targets through.
-//! Bytes outside ASCII are taken in the values of fields (RFC 9110, 5.5), other than those that we
-//! go by.
-//! What the fields *mean* is not looked at here, except where they frame the message.
+//! checked before `httparse` sees them, because it lets bare LF and non-ASCII targets through.
+//! Values of fields may hold bytes outside ASCII (RFC 9110, 5.5), except in the fields that
+//! Gatepost acts on. What fields *mean* is not looked at here, unless they frame the message.
 
 use std::borrow::Cow;
 
@@ -31,7 +30,7 @@ pub struct Limits {
 pub enum BodyLength {
     /// Neither length nor coding was given: no body.
     None,
-    /// That many bytes follow.
+    /// This many bytes follow.
     Known(usize),
     /// A chunked body follows.
     Chunked,
@@ -54,8 +53,8 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Fields that must be ASCII, besides all that begin with `content-`: the door or a worker goes by
-/// them, so nobody may read them otherwise.
+/// Fields that must be ASCII, besides all that begin with `content-`: the door or a worker acts on
+/// them, so they must not be open to a second reading.
 const ASCII_ONLY: [&str; 5] =
     ["authorization", "connection", "expect", "host", "transfer-encoding"];
 
@@ -66,11 +65,11 @@ pub struct Head<'a> {
     pub method: &'a str,
     /// Target in origin-form, or `*`.
     pub target: Cow<'a, str>,
-    /// Authority: of an absolute-form target, else of the Host field, else empty.
+    /// Authority: of an absolute-form target, otherwise of the Host field, otherwise empty.
     pub host: &'a str,
     /// Protocol version.
     pub version: Version,
-    /// All fields in order, also those that will not be passed on.
+    /// All fields in order, including those that will not be passed on.
     pub fields: Vec<Field<'a>>,
     /// Framing of the body.
     pub body: BodyLength,
@@ -78,14 +77,14 @@ pub struct Head<'a> {
     pub expects_continue: bool,
     /// The client is willing to send another request on this connection.
     pub keep_alive: bool,
-    /// Bytes of the input that the head took.
+    /// Number of input bytes that the head takes up.
     pub length: usize,
 }
 
 /// What is known about the input so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision<'a> {
-    /// So far nothing is wrong; that many bytes need not be looked at again.
+    /// Nothing is wrong so far; this many bytes need not be looked at again.
     Incomplete(usize),
     /// A head is complete.
     Complete(Head<'a>),
@@ -93,7 +92,7 @@ pub enum Decision<'a> {
     Refused(Refusal),
 }
 
-/// Decides about `input`, whose first `scanned` bytes a former call returned as `Incomplete`.
+/// Decides about `input`. An earlier call returned `Incomplete(scanned)` for its beginning.
 #[must_use]
 pub fn parse<'a>(input: &'a [u8], scanned: usize, limits: &Limits) -> Decision<'a> {
     match scan(input, scanned, limits) {
@@ -111,8 +110,8 @@ fn start_of_line(input: &[u8]) -> usize {
     if input.starts_with(b"\r\n") { 2 } else { 0 }
 }
 
-/// Finds the end of the head. Goes byte by byte and stops at the first thing it can say something
-/// about, which is what makes the decision independent of packets.
+/// Finds the end of the head. It goes byte by byte and stops at the first thing to report, which is
+/// what makes the decision independent of packets.
 fn scan(input: &[u8], scanned: usize, limits: &Limits) -> Result<Option<usize>, Refusal> {
     let window = &input[..input.len().min(limits.head_bytes)];
     let start = start_of_line(window);
@@ -127,7 +126,7 @@ fn scan(input: &[u8], scanned: usize, limits: &Limits) -> Result<Option<usize>, 
             b'\n' => {}
             _ if after_cr => return Err(Refusal::invalid("carriage return without line feed")),
             b'\t' | b'\r' | b' '..=b'~' => {}
-            // Whether it stands in a name or in a value is seen when the head is complete.
+            // Once the head is complete it is known whether this stands in a name or in a value.
             0x80.. if first_line.is_some_and(|end| end < at) => {}
             0x80.. => return Err(Refusal::invalid("byte outside ASCII in the request line")),
             _ => return Err(Refusal::invalid("control character in the head")),
@@ -151,7 +150,7 @@ fn parse_head<'a>(head: &'a [u8], limits: &Limits) -> Result<Head<'a>, Refusal> 
     let (target, authority) = target_forms(method, target)?;
     let host = host(&fields, version)?;
     let expectation = single(&fields, "expect", "more than one Expect field")?;
-    // Which of two is meant is anybody's guess, and somebody else's guess may be the other one.
+    // Of two values, this parser and the next may take different ones.
     single(&fields, "authorization", "more than one Authorization field")?;
     single(&fields, "content-type", "more than one Content-Type field")?;
     Ok(Head {
@@ -167,7 +166,7 @@ fn parse_head<'a>(head: &'a [u8], limits: &Limits) -> Result<Head<'a>, Refusal> 
     })
 }
 
-/// The header fields, split by `httparse`, which refuses white space around names and folding.
+/// The header fields, split by `httparse`. It refuses white space around names, and folding.
 fn fields<'a>(head: &'a [u8], limits: &Limits) -> Result<Vec<Field<'a>>, Refusal> {
     let mut headers = vec![httparse::EMPTY_HEADER; limits.fields];
     let mut request = httparse::Request::new(&mut headers);
@@ -210,7 +209,7 @@ fn must_be_ascii(name: &str) -> bool {
     content || ASCII_ONLY.iter().any(|other| other.eq_ignore_ascii_case(name))
 }
 
-/// The value of a field that may be given once only, and is ASCII.
+/// The value of a field that may be given only once, and is ASCII.
 fn single<'a>(
     fields: &[Field<'a>],
     name: &str,
@@ -257,14 +256,14 @@ fn body_length(
     }
 }
 
-/// Digits only. `005` is within the grammar, but some read it as octal and nobody writes it, so
-/// it is refused with the other curiosities.
+/// Digits only. `005` is within the grammar, but some parsers read it as octal and no client writes
+/// it, so it is refused with the other oddities.
 fn known_length(text: &str, limits: &Limits) -> Result<usize, Refusal> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if !digits || (text.len() > 1 && text.starts_with('0')) {
         return Err(Refusal::invalid("malformed Content-Length"));
     }
-    // A number that does not fit is a number nevertheless, and too large.
+    // A number that does not fit is still a number, and too large.
     match text.parse::<usize>() {
         Ok(length) if length <= limits.body_bytes => Ok(length),
         _ => Err(Refusal::new(Cause::PayloadTooLarge, "the request body is too large")),
@@ -284,7 +283,7 @@ fn expects_continue(expectation: Option<&str>, version: Version) -> Result<bool,
     }
 }
 
-/// The options of all Connection fields, in no particular case.
+/// The options of all Connection fields, in the case they were sent in.
 pub fn connection_options<'a>(fields: &[Field<'a>]) -> impl Iterator<Item = &'a str> {
     fields
         .iter()

@@ -1,4 +1,4 @@
-//! The two classes of requests, which workers answer each, and how the layers above are asked.
+//! The two classes of requests, which workers answer each, and what the door asks the layers above.
 
 use std::path::PathBuf;
 
@@ -9,12 +9,12 @@ use super::problem::Problem;
 pub enum Lane {
     /// Everything that takes well under a millisecond of CPU.
     Ordinary,
-    /// Whatever hashes a password.
+    /// Anything that hashes a password.
     Hashing,
 }
 
-/// The private Unix sockets on which one `tiny_http::Server` each listens. Their directory must
-/// be closed to other users.
+/// The private Unix sockets. One `tiny_http::Server` listens on each. Their directory must be
+/// closed to other users.
 #[derive(Clone, Debug)]
 pub struct Upstreams {
     /// For `Lane::Ordinary`.
@@ -23,11 +23,11 @@ pub struct Upstreams {
     pub hashing: PathBuf,
 }
 
-/// What the door asks the layers above it. Both are called in the event loop and must be quick;
-/// a panic in them ends the door.
+/// What the door asks the layers above it. Both functions are called in the event loop and must be
+/// quick; a panic in them ends the door.
 #[derive(Clone, Copy, Debug)]
 pub struct Hooks {
-    /// The lane of a method, a path (without the query) and a complete body.
+    /// The lane for a method, a path (without the query) and a complete body.
     pub lane: fn(method: &str, path: &str, body: &[u8]) -> Lane,
     /// The JSON of a problem document.
     pub problem: fn(&Problem) -> Vec<u8>,

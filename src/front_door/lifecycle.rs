@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub enum End {
     /// By `Door::stop`.
     Stopped {
-        /// Connections that were in the middle of something at the deadline.
+        /// Number of connections cut off at the deadline in the middle of something.
         cut_off: usize,
     },
     /// By a panic or an error of the system, with its text.
@@ -25,7 +25,7 @@ pub(super) struct Lifecycle {
 #[derive(Debug, Default)]
 struct State {
     stop_by: Option<Instant>,
-    /// Something without which we cannot go on for long.
+    /// Why the door cannot go on for long.
     failing: Option<String>,
     end: Option<End>,
 }
@@ -40,18 +40,18 @@ impl Lifecycle {
         state.stop_by = Some(state.stop_by.map_or(by, |earlier| earlier.min(by)));
     }
 
-    /// When the door has to be closed at the latest, once it was asked to stop.
+    /// When the door has to be closed at the latest, once it has been asked to stop.
     pub(super) fn stop_by(&self) -> Option<Instant> {
         self.state().stop_by
     }
 
-    /// The thread has ended.
+    /// Tells the owner that the thread has ended.
     pub(super) fn announce_end(&self, end: End) {
         self.state().end = Some(end);
         self.changed.notify_all();
     }
 
-    /// The door still answers, but must be replaced; said once.
+    /// Says that the door still answers but must be replaced. The first reason stays.
     pub(super) fn report(&self, reason: &str) {
         let mut state = self.state();
         if state.failing.is_none() {
@@ -76,7 +76,7 @@ impl Lifecycle {
         state.unwrap_or_else(PoisonError::into_inner).end.clone()
     }
 
-    /// Waits for the end, or for something that must lead to it.
+    /// Waits for the end of the thread, or for a report that must lead to it.
     pub(super) fn wait(&self, timeout: Duration) -> Option<End> {
         let well = |state: &mut State| state.end.is_none() && state.failing.is_none();
         let waited = self.changed.wait_timeout_while(self.state(), timeout, well);

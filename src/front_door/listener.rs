@@ -1,4 +1,4 @@
-//! Where clients knock: TCP, Unix sockets, and sockets that systemd has opened for us.
+//! Where clients connect: TCP, Unix sockets, and sockets that systemd has opened for us.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,15 +12,16 @@ use super::forwarded::LOCAL_PEER;
 use super::stream::Stream;
 use crate::modes;
 
-/// Mode of a Unix socket of ours: a proxy in front may be let in by the group of the process, or of
-/// the directory where that has the set-group-ID bit. Who else gets there, the directory decides.
+/// Mode of a Unix socket of ours. A proxy in front may be let in through the group of the process,
+/// or through the group of the directory where that has the set-group-ID bit. The directory decides
+/// who else reaches it.
 const SOCKET_MODE: u32 = 0o660;
 
 /// One socket that accepts clients.
 #[derive(Debug)]
 pub struct Listener {
     socket: Socket,
-    /// The file that is ours to remove, with device and inode, so that a successor's stays.
+    /// The file that is ours to remove, with device and inode, so that a successor's file stays.
     file: Option<(PathBuf, u64, u64)>,
 }
 
@@ -35,7 +36,7 @@ enum Socket {
 pub enum Address {
     /// TCP.
     Tcp(SocketAddr),
-    /// A Unix socket's file, where it has one.
+    /// The file of a Unix socket, where it has one.
     Unix(PathBuf),
 }
 
@@ -73,8 +74,8 @@ impl Listener {
         Ok(Self { socket: Socket::Unix(socket), file })
     }
 
-    /// The stream sockets that systemd passed (`LISTEN_FDS`, `LISTEN_PID`); none when not asked.
-    /// To be called once, before other threads start, since it clears the two variables.
+    /// The stream sockets that systemd passed (`LISTEN_FDS`, `LISTEN_PID`); none when it passed
+    /// none. Call it once, before other threads start, since it clears the two variables.
     ///
     /// # Errors
     /// When a passed descriptor is no listening TCP or Unix socket.
@@ -159,7 +160,7 @@ fn from_std_unix(socket: std::os::unix::net::UnixListener) -> io::Result<Listene
     Ok(Listener { socket: Socket::Unix(UnixListener::from_std(socket)), file: None })
 }
 
-/// Removes a socket file behind which nobody listens any more, and nothing else.
+/// Removes a socket file on which nothing listens any more, and nothing else.
 fn remove_stale(path: &Path) -> io::Result<()> {
     let metadata = match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

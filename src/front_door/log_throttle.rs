@@ -1,4 +1,4 @@
-//! Warnings that an attack would repeat a thousand times a second, said once in ten seconds.
+//! Warnings that an attack would repeat a thousand times a second, logged once in ten seconds.
 
 use std::time::{Duration, Instant};
 

@@ -1,14 +1,14 @@
-//! What a call on a socket that never blocks says instead of waiting.
+//! What a call on a socket that never blocks returns instead of waiting.
 
 use std::io;
 
-/// How far a handshake is.
+/// How far a handshake has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS has a handshake"))]
 pub(super) enum Handshake {
     Pending,
     Done,
-    /// Somebody speaks plain HTTP to a TLS port; from now on it is spoken back.
+    /// The client speaks plain HTTP to a TLS port; from now on it gets plain HTTP back.
     Plaintext,
 }
 

@@ -11,7 +11,7 @@ use super::stream::Stream;
 pub(super) struct Outgoing {
     bytes: Vec<u8>,
     written: usize,
-    /// The stream itself may hold something back (TLS records).
+    /// Whether the stream itself may hold something back (TLS records).
     unflushed: bool,
     progress: Instant,
 }
@@ -26,7 +26,7 @@ impl Outgoing {
         if self.len() == 0 {
             self.progress = now;
         }
-        // Moved to the front now and then, so that the buffer does not grow with the reply.
+        // Moved to the front now and then, so the buffer does not grow with the reply.
         if self.written > 0 && self.written >= self.bytes.len() / 2 {
             self.bytes.drain(..self.written);
             self.written = 0;
@@ -46,12 +46,12 @@ impl Outgoing {
         self.bytes.capacity()
     }
 
-    /// Since when nothing was taken although there is something.
+    /// Since when the client has taken nothing although something is left.
     pub(super) fn stuck_since(&self) -> Option<Instant> {
         (self.len() > 0 || self.unflushed).then_some(self.progress)
     }
 
-    /// Writes what the client takes. True when it has all.
+    /// Writes as much as the client takes. True when nothing is left.
     pub(super) fn write_to(&mut self, stream: &mut Stream, now: Instant) -> io::Result<bool> {
         while self.len() > 0 {
             match stream.write(&self.bytes[self.written..]) {

@@ -1,6 +1,7 @@
-//! A file in PEM with a certificate or a key, or what it is instead and what to type then.
+//! A PEM file with a certificate or a key. A file that is something else is named for what it is,
+//! with the command that converts it.
 //!
-//! A mark of the byte order before the text is passed over: editors put it there, and the first
+//! A byte order mark before the text is skipped. Editors put it there, and without this the first
 //! certificate, which is the one that counts, would not be found.
 
 use std::fs::File;
@@ -8,7 +9,7 @@ use std::io::Read;
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// Longest file, far above any chain.
+/// Size limit of a file in bytes, far above any chain.
 const MOST: u64 = 1 << 20;
 
 /// What is expected in a file.
@@ -39,7 +40,7 @@ pub(super) fn read(
     fault(&bytes, kind, name.unwrap_or("FILE")).map_or(Ok(bytes), Err)
 }
 
-/// Why the bytes are not what is expected, where that can be told.
+/// Why the bytes are not what is expected, if that can be told.
 fn fault(bytes: &[u8], kind: Kind, name: &str) -> Option<String> {
     let command = if kind == Kind::Key { "pkey" } else { "x509" };
     let has = |word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
@@ -70,7 +71,7 @@ fn fault(bytes: &[u8], kind: Kind, name: &str) -> Option<String> {
     match kind {
         Kind::Key if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") => {
             Some(format!(
-                "holds a key that is encrypted, and nobody can type its passphrase at a start: type \
+                "holds a key that is encrypted, and a service cannot type its passphrase: type \
                  `openssl pkey -in {name} -out {name}.plain`, and close that file to others"
             ))
         }
@@ -88,7 +89,8 @@ fn swapped(other: bool) -> &'static str {
     }
 }
 
-/// What stands in a SEQUENCE of DER (X.690), if the bytes are one: a certificate or a key in DER is.
+/// The content of a SEQUENCE of DER (X.690), if the bytes are one. A certificate or a key in DER
+/// is.
 fn content_of_sequence(bytes: &[u8]) -> Option<&[u8]> {
     let [0x30, length, rest @ ..] = bytes else { return None };
     let (length, content) = match length {

@@ -1,7 +1,7 @@
 //! Every answer the door gives by itself, in one table: why, status, `code` and title (RFC 9457).
 //!
-//! The door decides *that* and *why* a request is refused; how the JSON of a problem document
-//! looks is the business of the HTTP layer, which hands the door a function for it.
+//! The door decides *that* and *why* a request is refused. The JSON of a problem document belongs
+//! to the HTTP layer, which hands the door a function for it.
 
 /// What the HTTP layer needs to write a problem document (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Problem {
     pub title: &'static str,
     /// What was wrong with this request; never contains anything the client sent.
     pub detail: &'static str,
-    /// The id under which the log knows this request.
+    /// The id of this request in the log.
     pub request_id: String,
 }
 
@@ -107,7 +107,7 @@ impl Refusal {
         Self { cause, detail }
     }
 
-    /// The commonest one: malformed or ambiguous.
+    /// The most common one: malformed or ambiguous.
     #[must_use]
     pub const fn invalid(detail: &'static str) -> Self {
         Self::new(Cause::InvalidRequest, detail)

@@ -1,4 +1,4 @@
-//! A client while its request is with an upstream: the reply is passed on as far as it has room.
+//! A client while its request is with an upstream: the reply is passed on as far as there is room.
 
 use std::io;
 use std::time::Instant;
@@ -19,7 +19,7 @@ impl Connection {
         }
     }
 
-    /// An upstream has the request.
+    /// Notes that an upstream has the request.
     pub(super) fn begin_exchange(&mut self, upstream: Token, now: Instant) {
         if let State::Waiting(request) = std::mem::replace(&mut self.state, State::Idle) {
             let exchange = Exchange { request: *request, upstream, begun: None, held_since: None };
@@ -27,24 +27,25 @@ impl Connection {
         }
     }
 
-    /// The upstream was lost before it said anything, and may be replaced by another.
+    /// Takes the request back from an upstream that was lost before it answered. Another may serve
+    /// it.
     pub(super) fn return_request(&mut self, bytes: Vec<u8>, now: Instant) {
         if let State::Exchange(exchange) = std::mem::replace(&mut self.state, State::Idle) {
             let mut request = exchange.request;
             request.bytes = bytes;
-            // What it has waited already counts.
+            // The time that it has waited already counts.
             let since = request.complete.min(now);
             self.enter(State::Waiting(Box::new(request)), since);
         }
     }
 
-    /// Whether more of the reply can be taken. Once it was too much, it takes until half is gone;
-    /// else a client that reads slowly but steadily would never count as making room.
+    /// Whether more of the reply can be taken. Once there was too much, half of it must go first;
+    /// otherwise a client that reads slowly but steadily would never count as making room.
     pub(super) fn has_room(&self) -> bool {
         !matches!(&self.state, State::Exchange(exchange) if exchange.held_since.is_some())
     }
 
-    /// Passes a piece of the reply on.
+    /// Passes on a piece of the reply.
     pub(super) fn relay(
         &mut self,
         head: Option<&ReplyHead>,

@@ -1,4 +1,4 @@
-//! The event loop looks now and then whether the certificate was renewed.
+//! Now and then the event loop checks whether the certificate was renewed.
 
 use super::event_loop::{CHECK_TLS, EventLoop};
 use super::slots::{Kind, fixed};

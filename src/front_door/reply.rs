@@ -1,7 +1,7 @@
 //! A reply of tiny_http: where it ends, and how it is written for the client.
 //!
-//! tiny_http is ours, so this is no defence but a check: whatever does not look like a reply that
-//! tiny_http writes is refused, and the private connection is given up.
+//! tiny_http is ours, so this is no defence but a check: anything that does not look like a reply
+//! of tiny_http is refused, and the private connection is given up.
 
 use super::chunked::Decoder;
 use super::request_line::Version;
@@ -11,7 +11,7 @@ const HEAD_BYTES: usize = 32 * 1024;
 /// Fields of a reply.
 const FIELDS: usize = 64;
 
-/// Fields that are written anew for the client, and tiny_http's name, which is nobody's business.
+/// Fields that are written anew for the client, and tiny_http's name, which clients need not know.
 const NOT_PASSED_ON: [&str; 6] =
     ["connection", "content-length", "keep-alive", "server", "transfer-encoding", "upgrade"];
 
@@ -34,7 +34,7 @@ pub(super) struct Reply {
     to_head_request: bool,
 }
 
-/// The head of a reply, without what concerns the private connection.
+/// The head of a reply, without the fields that concern the private connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ReplyHead {
     /// Status line and fields, without the final empty line.
@@ -45,7 +45,7 @@ pub(super) struct ReplyHead {
     bodiless: bool,
 }
 
-/// What a piece contained; body bytes went to the buffer that was given.
+/// The contents of a piece. Body bytes went to the buffer that was given.
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) head: Option<ReplyHead>,
@@ -70,7 +70,7 @@ impl Reply {
         matches!(&self.state, State::Head(bytes) if bytes.is_empty())
     }
 
-    /// Reads a piece; bytes after the end of the reply are an error, as nothing else was asked.
+    /// Reads a piece. Bytes after the end of the reply are an error, as nothing else was asked for.
     pub(super) fn feed(
         &mut self,
         mut input: &[u8],
@@ -168,7 +168,7 @@ fn parse_head(bytes: &[u8], to_head_request: bool) -> Result<(ReplyHead, State),
 pub(super) enum Coding {
     /// As it is; the end is known from the length, or is the end of the connection.
     Plain,
-    /// In chunks, each as large as what came at once.
+    /// In chunks, one for each piece that arrives.
     Chunked,
 }
 
@@ -187,7 +187,7 @@ impl ReplyHead {
             Version::Http11 if unknown => Coding::Chunked,
             _ => Coding::Plain,
         };
-        // An HTTP/1.0 client knows the end of such a body by the end of the connection only.
+        // An HTTP/1.0 client recognises the end of such a body only by the end of the connection.
         let keep_alive = keep_alive && !(unknown && version == Version::Http10);
         if let Some(length) = self.length {
             out.extend_from_slice(format!("Content-Length: {length}\r\n").as_bytes());
@@ -203,7 +203,7 @@ impl ReplyHead {
     }
 }
 
-/// The Connection field, where one has to be said (RFC 9112, section 9.3).
+/// The Connection field, where one is needed (RFC 9112, section 9.3).
 pub(super) const fn connection_line(version: Version, keep_alive: bool) -> Option<&'static [u8]> {
     match (version, keep_alive) {
         (_, false) => Some(b"Connection: close\r\n"),

@@ -1,4 +1,4 @@
-//! One request on its way: what is left of it when the head has been understood.
+//! One request on its way: what is kept once the head has been understood.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ pub(super) struct Request {
     /// Canonical bytes; empty while the upstream has them.
     pub(super) bytes: Vec<u8>,
     pub(super) lane: Lane,
-    /// For whom it waits and takes up room.
+    /// The network that it waits and takes up room for.
     pub(super) network: Network,
     /// Its place while it waits.
     pub(super) ticket: Option<Ticket>,
@@ -24,7 +24,7 @@ pub(super) struct Request {
     pub(super) version: Version,
     pub(super) keep_alive: bool,
     pub(super) head_request: bool,
-    /// May be sent twice without doing anything twice.
+    /// Whether it may be sent twice without doing anything twice.
     pub(super) safe: bool,
     pub(super) retried: bool,
     /// When it was complete.
@@ -52,7 +52,7 @@ impl Receiving {
         Self {
             request: Request {
                 bytes: canonical::begin(head, client, &id),
-                // Which one it is, is decided when the body is there.
+                // The lane is decided when the body is there.
                 lane: Lane::Hashing,
                 network: Network::of(client),
                 ticket: None,
@@ -71,12 +71,12 @@ impl Receiving {
         }
     }
 
-    /// Whether a body is to come that the client may hold back.
+    /// Whether the client may be holding back a body that is still to come.
     pub(super) fn wants_body(&self) -> bool {
         !matches!(self.framing, BodyLength::None | BodyLength::Known(0))
     }
 
-    /// Takes what belongs to the body from the front of the input. True when it is complete.
+    /// Takes the body's bytes from the front of the input. True when the body is complete.
     pub(super) fn take(&mut self, input: &mut Vec<u8>) -> Result<bool, Refusal> {
         let (taken, done) = match (&mut self.decoder, self.framing) {
             (Some(decoder), _) => {

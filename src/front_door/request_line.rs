@@ -41,8 +41,8 @@ pub(super) fn request_line(head: &[u8]) -> Result<(&str, &str, Version), Refusal
     Ok((method, target, version))
 }
 
-/// Brings the target into origin-form (RFC 9112, section 3.2) and returns the authority that an
-/// absolute-form one carries, which then stands above the Host field.
+/// Brings the target into origin-form (RFC 9112, section 3.2). Returns the authority of an
+/// absolute-form target, which then overrides the Host field.
 pub(super) fn target_forms<'a>(
     method: &str,
     target: &'a str,
@@ -72,7 +72,7 @@ pub(super) fn target_forms<'a>(
     Ok((path, Some(authority)))
 }
 
-/// Host and port in the letters of RFC 3986; no user information and no lists.
+/// Whether this is a host and a port in the characters of RFC 3986; no user information, no lists.
 pub(super) fn is_authority(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(&b))
 }

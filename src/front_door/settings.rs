@@ -1,4 +1,4 @@
-//! What the door reads out of its settings.
+//! Values that the door derives from its settings.
 
 use std::path::PathBuf;
 
@@ -6,16 +6,16 @@ pub use crate::config::Server as Settings;
 use crate::room::FEWEST_CLIENTS;
 
 /// Descriptors left to the rest of the process: database, log, files, listeners, refused
-/// connections. What the private connections need is added to this.
+/// connections. The private connections come on top.
 const DESCRIPTOR_RESERVE: usize = 128;
 
-/// Connections beyond the limit that are open just long enough to hear 503.
+/// Connections beyond the limit that are open just long enough to be told 503.
 pub(super) const REFUSED_AT_ONCE: usize = 32;
 
-/// Without any limit on descriptors something else has to be the bound.
+/// The bound where descriptors have none.
 const MOST_CONNECTIONS: usize = 65_536;
 
-/// Where certificate and key are, both in PEM.
+/// Where the certificate and the key are, both in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TlsFiles {
     pub(super) certificate: PathBuf,
@@ -25,13 +25,13 @@ pub(super) struct TlsFiles {
 impl Settings {
     /// The connection limit in force: as set, but never more than the descriptors allow.
     pub(super) fn connection_limit(&self) -> usize {
-        // Ours, tiny_http's, and the duplicate that it makes of it.
+        // For each, our socket, tiny_http's, and the duplicate that tiny_http makes of its own.
         let upstreams = 3 * (self.ordinary_upstreams() + self.hashing_upstreams());
         let reserve = DESCRIPTOR_RESERVE + REFUSED_AT_ONCE + upstreams;
         let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile)
             .current
             .map_or(usize::MAX, |soft| usize::try_from(soft).unwrap_or(usize::MAX));
-        // A process with a tiny limit still serves somebody.
+        // Even with a tiny limit the process serves some clients.
         let room = descriptors.saturating_sub(reserve).max(FEWEST_CLIENTS);
         match self.max_connections {
             0 => room.min(MOST_CONNECTIONS),
@@ -56,7 +56,7 @@ impl Settings {
         }
     }
 
-    /// Certificate and key, when TLS is wanted.
+    /// The certificate and the key, when TLS is wanted.
     pub(super) fn tls_files(&self) -> Option<TlsFiles> {
         let (certificate, key) = (self.tls_certificate.clone()?, self.tls_key.clone()?);
         Some(TlsFiles { certificate, key })

@@ -1,8 +1,8 @@
-//! Numbered places for connections, where a number is never used for two tenants.
+//! Numbered places for connections. No token is ever used for two tenants.
 //!
-//! The kernel, the deadlines and the waiting lists refer to connections by token. A place is used
-//! again after its tenant left, so the token carries a generation: whoever still holds an old one
-//! finds nobody, instead of somebody else.
+//! The kernel, the deadlines and the waiting lists refer to connections by token. A place is reused
+//! after its tenant has left, so the token carries a generation: a holder of an old token finds
+//! nothing, instead of another tenant.
 
 use mio::Token;
 
@@ -22,7 +22,7 @@ const GENERATION_SHIFT: u32 = 24;
 const INDEX_MASK: usize = (1 << GENERATION_SHIFT) - 1;
 const GENERATION_MASK: usize = (1 << (KIND_SHIFT - GENERATION_SHIFT)) - 1;
 
-/// The token of something that is no tenant.
+/// The token of something that is not a tenant.
 pub(super) const fn fixed(kind: Kind, index: usize) -> Token {
     Token((kind as usize) << KIND_SHIFT | index)
 }

@@ -1,4 +1,5 @@
-//! The end: asked for, and in an order that loses nothing; or a failure, which must not go unseen.
+//! The end: an ordered one that loses nothing when asked for, or a failure, which must not go
+//! unseen.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,13 +9,13 @@ use super::event_loop::{EventLoop, STOP_NOW};
 use super::lifecycle::End;
 use super::slots::{Kind, fixed};
 
-/// As many as the kernel may hold for a listener.
+/// The most connections that the kernel may hold for a listener.
 const BACKLOG: usize = 4096;
 
 /// The thread's whole life.
 pub(super) fn run_to_the_end(event_loop: EventLoop) {
     let lifecycle = Arc::clone(&event_loop.lifecycle);
-    // The loop is dropped within: when the end is announced, all its sockets are closed.
+    // The loop is dropped inside: once the end is announced, all its sockets are closed.
     let result = catch_unwind(AssertUnwindSafe(move || {
         let mut event_loop = event_loop;
         event_loop.run().map(|()| event_loop.cut_off)
@@ -36,7 +37,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 }
 
 impl EventLoop {
-    /// The waker called: somebody wants us to stop, or to stop earlier.
+    /// The waker called: the owner wants us to stop, or to stop earlier.
     pub(super) fn look_for_stop(&mut self) {
         let Some(by) = self.lifecycle.stop_by() else { return };
         self.deadlines.change(fixed(Kind::Clock, STOP_NOW), &mut self.stop_at, Some(by));
@@ -45,11 +46,11 @@ impl EventLoop {
         }
     }
 
-    /// Whoever knocked before is let in, then the listeners close; from now on every answer ends
-    /// its connection, and idle connections end by themselves (`Connection::due`).
+    /// Clients that have connected already are let in, then the listeners close. From now on every
+    /// answer ends its connection, and idle connections end by themselves (`Connection::due`).
     fn drain(&mut self) {
         for at in 0..self.listeners.len() {
-            // Bounded, for somebody may knock faster than we open.
+            // Bounded, because clients may connect faster than we accept.
             let _ = (0..BACKLOG).take_while(|_| self.accept_one(at)).count();
         }
         self.listeners.clear();
@@ -59,7 +60,7 @@ impl EventLoop {
         }
     }
 
-    /// The deadline: the hard way.
+    /// The deadline has passed: closes everything.
     pub(super) fn cut_off_all(&mut self) {
         self.stop_at = None;
         for token in self.clients.tokens() {

@@ -1,4 +1,4 @@
-//! A client's socket, whatever it is made of.
+//! A client's socket of any kind.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -27,7 +27,7 @@ impl Stream {
         }
     }
 
-    /// Closing the descriptor would do as well, as long as nobody else holds a duplicate.
+    /// Closing the descriptor would do too, as long as there is no duplicate of it.
     pub(super) fn deregister(&mut self, registry: &Registry) {
         let _ = match self {
             Self::Tcp(socket) => registry.deregister(socket),
@@ -85,7 +85,7 @@ impl Write for Stream {
         }
     }
 
-    /// `WouldBlock` while something is still held back on our side.
+    /// Returns `WouldBlock` while something is still held back on our side.
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(_) | Self::Unix(_) => Ok(()),

@@ -10,8 +10,8 @@ use super::problem::{Cause, Refusal};
 use super::request::Request;
 use super::settings::Settings;
 
-/// When stopping: how old a connection without a request may be, since its request may be on the
-/// way to us already.
+/// When stopping: how old a connection without a request may get, since its request may already be
+/// on the way.
 const DRAIN_GRACE: Duration = Duration::from_millis(500);
 
 impl Connection {
@@ -27,7 +27,7 @@ impl Connection {
         self.input.capacity() + self.output.capacity() + request
     }
 
-    /// When this state has lasted too long; the lane's deadline is for those who wait.
+    /// When this state has lasted too long. The lane's deadline is for requests that wait.
     pub(super) fn due(
         &self,
         settings: &Settings,
@@ -57,7 +57,7 @@ impl Connection {
         }
     }
 
-    /// The answer to a state that lasted too long; without one the connection is closed.
+    /// The answer to a state that has lasted too long. Without one the connection is closed.
     pub(super) fn overdue(&self) -> Option<Refusal> {
         let late = |detail| Some(Refusal::new(Cause::RequestTimeout, detail));
         match &self.state {
@@ -75,7 +75,7 @@ impl Connection {
 }
 
 impl EventLoop {
-    /// A client has been in its state for too long.
+    /// Called when a client has been in its state for too long.
     pub(super) fn on_client_overdue(&mut self, token: Token) {
         let Some(client) = self.clients.get_mut(token) else { return };
         client.deadline = None;

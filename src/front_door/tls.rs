@@ -1,7 +1,7 @@
-//! TLS 1.2 and 1.3 by rustls: the certificate, how it is read again, and one client's session.
+//! TLS 1.2 and 1.3 by rustls: the certificate, its renewal, and one client's session.
 //!
-//! A new certificate is for new connections; established ones keep theirs, so nobody is dropped.
-//! One that does not load is reported and the old one stays.
+//! New connections get a new certificate. Established ones keep theirs, so none is dropped. When
+//! the new one does not load, that is reported and the old one stays.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -19,10 +19,10 @@ use super::pem_file::{self, Kind};
 use super::settings::TlsFiles;
 use crate::secret::path_to_show;
 
-/// Bytes that rustls may hold for a client that does not read; the rest stays with us.
+/// Bytes that rustls may hold for a client that does not read; we keep the rest.
 const SESSION_BUFFER: usize = 16 * 1024;
 
-/// What tells one state of a file from another.
+/// Tells two states of a file apart.
 type Stamp = Option<(SystemTime, u64)>;
 
 /// The certificate in force.
@@ -49,7 +49,7 @@ impl Certificates {
         let stamps = stamps(&self.files);
         let loaded = load(&self.files);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        // Remembered also after a failure, so that a broken file is reported once.
+        // Remembered after a failure too, so that a broken file is reported once.
         current.stamps = stamps;
         current.config = loaded?;
         Ok(())
@@ -164,11 +164,11 @@ impl TlsStream {
         Ok(Handshake::Done)
     }
 
-    /// Takes what the socket has, and sends what the session wants to say to it.
+    /// Takes what the socket has, and sends the session's reply to it.
     fn receive(&mut self) -> io::Result<usize> {
         let count = self.session.read_tls(&mut self.socket)?;
         let state = self.session.process_new_packets();
-        // Also after an error: the client shall hear the alert.
+        // After an error too: the client should get the alert.
         let sent = self.flush();
         state.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         match sent {
@@ -194,7 +194,7 @@ impl Read for TlsStream {
         loop {
             match self.session.reader().read(buffer) {
                 Err(error) if is_not_now(&error) => self.receive()?,
-                // Requests carry their length, so a missing farewell cuts off nothing.
+                // Requests carry their length, so a missing close_notify cuts off nothing.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 other => return other,
             };

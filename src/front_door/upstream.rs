@@ -1,11 +1,12 @@
 //! The private connections to tiny_http, one set for each lane.
 //!
 //! tiny_http answers strictly in order on a connection, so each carries one request at a time. Two
-//! of its habits shape this file. Its thread pool may park connections that are opened together,
-//! unanswered behind others, so they are opened one at a time, and each must answer a request
-//! (`PROBE_TARGET`) before the next is opened. And it queues whatever is sent without limit, so a
-//! connection that owes a reply is never closed and replaced: when its client has left, the reply
-//! is read and thrown away. Thus tiny_http never holds more requests than there are connections.
+//! of its habits shape this file. Its thread pool may leave connections that are opened together
+//! unanswered while others are busy. So they are opened one at a time, and each must answer a
+//! request (`PROBE_TARGET`) before the next is opened. And it queues whatever is sent without
+//! limit. So a connection that owes a reply is never closed and replaced: when its client has left,
+//! the reply is read and thrown away. Thus tiny_http never holds more requests than there are
+//! connections.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -19,20 +20,20 @@ use super::reply::Reply;
 use super::slots::{Kind, Slots};
 use super::waiting::WaitingList;
 
-/// What a new private connection asks for, to prove that a thread serves it. Any answer will do,
-/// so the router need not know it; the HTTP layer may want to keep it out of its counts.
+/// The target that a new private connection asks for, to prove that a thread serves it. Any answer
+/// will do, so the router need not know it; the HTTP layer may want to keep it out of its counts.
 pub const PROBE_TARGET: &str = "/-/front-door";
 
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(2);
 
-/// What a private connection is doing.
+/// The state of a private connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Proving,
     Idle,
     Serving(Token),
-    /// Its client has left; what comes is thrown away.
+    /// Its client has left; the rest of the reply is thrown away.
     Abandoned,
 }
 
@@ -44,12 +45,12 @@ pub(super) struct Upstream {
     outgoing: Vec<u8>,
     sent: usize,
     pub(super) reply: Reply,
-    /// The kernel may have bytes for us.
+    /// Whether the kernel may have bytes for us.
     pub(super) readable: bool,
 }
 
 impl Upstream {
-    /// Sends what is left of the request.
+    /// Sends the rest of the request.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         while self.sent < self.outgoing.len() {
             match self.stream.write(&self.outgoing[self.sent..]) {
@@ -70,7 +71,7 @@ impl Upstream {
         self.flush()
     }
 
-    /// Whether sending the request again cannot do anything twice by tiny_http's doing.
+    /// Whether nothing was sent, so that sending the request again cannot do anything twice.
     pub(super) fn nothing_sent(&self) -> bool {
         self.sent == 0
     }
@@ -80,7 +81,7 @@ impl Upstream {
         self.sent == self.outgoing.len()
     }
 
-    /// The request, to be sent again elsewhere.
+    /// Takes the request out, to be sent again elsewhere.
     pub(super) fn take_request(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.outgoing)
     }
@@ -90,7 +91,7 @@ impl Upstream {
     }
 }
 
-/// The private connections of one lane, and who waits for them.
+/// The private connections of one lane, and the requests that wait for them.
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) connections: Slots<Upstream>,
@@ -100,10 +101,10 @@ pub(super) struct Pool {
     target: usize,
     idle: Vec<Token>,
     proving: bool,
-    /// A connection has proved itself before.
+    /// Whether a connection has proved itself before.
     proved: bool,
     retry: Duration,
-    /// When to try to connect again; the moment the deadlines know.
+    /// When to try to connect again; the entry that `deadlines` holds.
     pub(super) retry_at: Option<Instant>,
 }
 
@@ -152,8 +153,8 @@ impl Pool {
         Ok(())
     }
 
-    /// Sends a request on an idle connection. When it turns out to be lost, it must be given to
-    /// `remove` by the caller, as for any other loss.
+    /// Sends a request on an idle connection. When the connection turns out to be lost, the caller
+    /// must pass it to `remove`, as after any other loss.
     pub(super) fn send(
         &mut self,
         client: Token,
@@ -169,7 +170,7 @@ impl Pool {
         !self.idle.is_empty()
     }
 
-    /// The reply is complete; the connection is free. Says whether it has just proved itself.
+    /// The reply is complete, and the connection is free. Says whether it has just proved itself.
     pub(super) fn release(&mut self, token: Token) -> bool {
         let Some(upstream) = self.connections.get_mut(token) else { return false };
         let proved = upstream.role == Role::Proving;
@@ -184,7 +185,7 @@ impl Pool {
         proved
     }
 
-    /// The client has left, or has been answered otherwise.
+    /// The client has left, or has been answered in another way.
     pub(super) fn abandon(&mut self, token: Token) {
         if let Some(upstream) = self.connections.get_mut(token) {
             upstream.role = Role::Abandoned;
@@ -199,7 +200,7 @@ impl Pool {
         Some(upstream)
     }
 
-    /// Whether this error of `grow` says that tiny_http was there and has gone: its accept thread
+    /// Whether this error of `grow` means that tiny_http was there and has gone. Its accept thread
     /// ends at the first error, and takes the listener with it.
     pub(super) fn has_gone(&self, error: &io::Error) -> bool {
         let nobody =

@@ -1,5 +1,5 @@
-//! Requests that wait for a private connection: bounded in number and bytes, and shared out by the
-//! clients' networks. Only names are here; the bytes stay with their connection.
+//! Requests that wait for a private connection: bounded in number and bytes, and shared out among
+//! the clients' networks. Only tokens are here; the bytes stay with their connection.
 
 use mio::Token;
 
@@ -18,8 +18,8 @@ impl WaitingList {
         Self { entries: Shares::default(), most }
     }
 
-    /// Adds a request of a client of this network. Whoever had to give way is handed back; nothing,
-    /// when there is no room for it.
+    /// Adds a request from a client of this network. Returns its place, and the clients that had to
+    /// give way; `None` when there is no room.
     #[must_use]
     pub(super) fn push(
         &mut self,
@@ -30,13 +30,13 @@ impl WaitingList {
         self.entries.admit(network, client, bytes, self.most).ok()
     }
 
-    /// Puts a request that has had its turn before back to the front; it is never refused.
+    /// Puts a request back to the front when its turn came to nothing. It is never refused.
     #[must_use]
     pub(super) fn put_back(&mut self, client: Token, network: Network, bytes: usize) -> Ticket {
         self.entries.put_back(network, client, bytes)
     }
 
-    /// A network that waits is next, before others that wait.
+    /// Serves a waiting network next, before the others.
     pub(super) fn prefer(&mut self, network: Network) {
         self.entries.prefer(network);
     }

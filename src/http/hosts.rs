@@ -1,13 +1,14 @@
-//! By which names a service in open mode answers.
+//! The names under which a service in open mode answers.
 //!
-//! In open mode whoever reaches the service may do everything. A browser on the machine reaches it,
-//! and runs what any page brings along. Such a page can point a name of its own at our address and
-//! then ask us as its own site (DNS rebinding); or it asks across sites, which a browser only
-//! half prevents. So a request must be for a name that strangers cannot point anywhere, and from a
-//! page under such a name, if from one: an address, localhost, or a name that is configured.
+//! In open mode anyone who reaches the service may do everything. A browser on the machine reaches
+//! it, and runs any page's scripts. Such a page can point a name of its own at our address and then
+//! ask us as its own site (DNS rebinding). Or it asks across sites, which a browser only half
+//! prevents. So the host of a request must be one that strangers cannot point anywhere: an address,
+//! localhost, or a configured name. If the request comes from a page, the same holds for the page's
+//! host.
 //!
-//! That protects from browsers alone: anybody else can write what they like into both fields. In
-//! protected mode a page has no token, and a Unix socket cannot be reached by one.
+//! This protects against browsers alone: any other client can write anything into both fields. In
+//! protected mode a page has no token, and no page can reach a Unix socket.
 
 use super::Request;
 use crate::config::{AccessMode, Config, HostName};
@@ -22,7 +23,7 @@ pub(crate) enum Hosts {
 }
 
 impl Hosts {
-    /// As configured, for a service that `on_network` says can be reached by TCP.
+    /// The names as configured. `on_network` says whether the service can be reached over TCP.
     pub(crate) fn of(config: &Config, on_network: bool) -> Self {
         if config.access.mode == AccessMode::Open && on_network {
             Self::These(config.access.open_hosts.clone())
@@ -31,7 +32,7 @@ impl Hosts {
         }
     }
 
-    /// That a request may be answered.
+    /// Checks that a request may be answered.
     ///
     /// # Errors
     /// [`Error::ForbiddenOrigin`].
@@ -48,7 +49,7 @@ impl Hosts {
     }
 }
 
-/// Host and port of an origin (RFC 6454, 7); `None` for `null` and whatever else has none.
+/// Host and port of an origin (RFC 6454, 7); `None` for `null` and for any other without them.
 fn authority(origin: &str) -> Option<&str> {
     let (scheme, authority) = origin.split_once("://")?;
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -56,7 +57,7 @@ fn authority(origin: &str) -> Option<&str> {
     (is_scheme && !authority.is_empty()).then_some(authority)
 }
 
-/// Whether the host of `HOST[:PORT]` is one that we answer for. What is not in that form is none.
+/// Whether the host of `HOST[:PORT]` is one that we answer for. Text in any other form is not.
 fn is_answered(authority: &str, names: &[HostName]) -> bool {
     let end = if authority.starts_with('[') {
         authority.find(']').map(|at| at + 1)
@@ -71,7 +72,7 @@ fn is_answered(authority: &str, names: &[HostName]) -> bool {
     if let Some(v6) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return v6.parse::<Ipv6Addr>().is_ok();
     }
-    // Browsers write other spellings of an address, such as 127.1, in this one.
+    // Browsers write other spellings of an address, such as 127.1, in this form.
     host.parse::<Ipv4Addr>().is_ok() || host.parse().is_ok_and(|name| is_listed(&name, names))
 }
 

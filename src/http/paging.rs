@@ -5,7 +5,7 @@ use super::response::Response;
 use crate::domain::Page;
 use crate::error::Result;
 
-/// Which page of a list is asked for.
+/// The page of a list that the parameters ask for.
 pub(crate) fn page(parameters: &mut Parameters) -> Result<Page> {
     let number = parameters.optional_number("page_num", 1)?.unwrap_or(1);
     let size = parameters.optional_number("page_size", 1)?.unwrap_or(20);
@@ -13,8 +13,8 @@ pub(crate) fn page(parameters: &mut Parameters) -> Result<Page> {
     Page::parse(number, size, after)
 }
 
-/// Adds the link to the entries after the last id, if there are more. `others` are the parameters of
-/// the request beside those of a page, each followed by `&`.
+/// Adds the link to the entries after the last id, if there are more. `others` are the request's
+/// parameters other than those of a page, each followed by `&`.
 pub(crate) fn with_next(
     response: Response,
     others: &str,

@@ -1,7 +1,7 @@
 //! Parameters by name, from a query string, a form or a JSON object.
 //!
-//! Each is taken once, with the type that is expected of it; [`Parameters::end`] refuses what
-//! nobody took. A parameter given twice is refused wherever it comes from: two readers of one
+//! Each is taken once, with the type that is expected of it. [`Parameters::end`] refuses any that
+//! was not taken. A parameter given twice is refused wherever it comes from: two readers of one
 //! request would otherwise pick different ones.
 
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 use zeroize::{Zeroize, Zeroizing};
 
-/// Where parameters of this kind are expected, for the error about a missing one.
+/// Says where this kind of parameter is expected, for the error about a missing one.
 const HINT: &str = "is missing (GET and DELETE take it from the query, as in ?id=1, POST and PATCH \
                     from a JSON object)";
 
@@ -21,7 +21,7 @@ const MOST: usize = 16;
 /// The parameters of one request.
 pub(crate) struct Parameters {
     given: Vec<(String, Given)>,
-    /// What to tell about a missing one.
+    /// The text for a missing one.
     hint: &'static str,
 }
 
@@ -45,7 +45,7 @@ impl Parameters {
     }
 
     /// Reads a form (`application/x-www-form-urlencoded`), which is written like a query. A
-    /// parameter without a value counts as not given (RFC 6749, 3.2).
+    /// parameter without a value counts as absent (RFC 6749, 3.2).
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] as [`from_query`](Self::from_query).
@@ -81,7 +81,7 @@ impl Parameters {
             return Ok(Self::new());
         }
         let Members(members) = serde_json::from_slice(body).map_err(|e| {
-            // What stands in the place of the object may be a password, and is not repeated.
+            // The text in place of the object may be a password, and is not repeated.
             let is_data = e.classify() == serde_json::error::Category::Data;
             let cause = if is_data { "not a JSON object".to_owned() } else { e.to_string() };
             Error::InvalidRequest(format!("the body: {cause}"))
@@ -104,14 +104,14 @@ impl Parameters {
         Ok(())
     }
 
-    /// Adds those of another source. The same parameter with the same value in both is one.
+    /// Adds the parameters of another source. One with the same value in both counts once.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when the two differ.
     pub(crate) fn merge(&mut self, mut other: Self) -> Result<()> {
         for (name, given) in std::mem::take(&mut other.given) {
             match self.given.iter_mut().find(|(known, _)| *known == name) {
-                // The one from the body has a type, which is then looked at.
+                // The one from the body has a type, which is then checked.
                 Some((_, ours)) if ours.text() == given.text() => *ours = given,
                 Some(_) => {
                     return Err(Error::parameter(&quote(&name), "differs between query and body"));
@@ -127,7 +127,7 @@ impl Parameters {
         Some(self.given.swap_remove(position).1)
     }
 
-    /// A text that must be there.
+    /// A text that must be present.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when it is missing or not a text.
@@ -136,7 +136,7 @@ impl Parameters {
         self.optional_text(name)?.ok_or_else(|| Error::parameter(name, hint))
     }
 
-    /// A text that may be there.
+    /// A text that may be absent.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when it is not a text.
@@ -148,7 +148,7 @@ impl Parameters {
         }
     }
 
-    /// A text that may be there, or JSON's `null` in its place.
+    /// A text that may be absent, or be JSON's `null`.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when it is neither.
@@ -161,7 +161,7 @@ impl Parameters {
         }
     }
 
-    /// A whole number that must be there, from `least` up to what 64 bits with a sign hold.
+    /// A whole number that must be present, from `least` up to the largest signed 64-bit integer.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when it is missing or anything else; in JSON a string too.
@@ -169,7 +169,7 @@ impl Parameters {
         self.optional_number(name, least)?.ok_or_else(|| Error::parameter(name, self.hint))
     }
 
-    /// A whole number that may be there.
+    /// A whole number that may be absent.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] as [`number`](Self::number).
@@ -185,7 +185,7 @@ impl Parameters {
         })
     }
 
-    /// Yes or no, which may be there: `true` or `false`, in JSON not as a string.
+    /// Yes or no, which may be absent: `true` or `false`, in JSON not as a string.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when it is anything else.
@@ -205,10 +205,10 @@ impl Parameters {
         given.map(|(name, given)| (name, given.text().into_owned())).collect()
     }
 
-    /// Ends the reading.
+    /// Checks that every parameter was taken.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] naming a parameter that nobody took.
+    /// [`Error::InvalidRequest`] naming one that was not.
     pub(crate) fn end(&self) -> Result<()> {
         match self.given.first() {
             Some((name, _)) => Err(Error::parameter(&quote(name), "is not known here")),
@@ -218,7 +218,7 @@ impl Parameters {
 }
 
 impl Drop for Parameters {
-    /// What was not taken may be a password all the same.
+    /// A parameter that was not taken may be a password too.
     fn drop(&mut self) {
         for (_, given) in &mut self.given {
             if let Given::Query(text) | Given::Json(Value::String(text)) = given {
@@ -238,13 +238,13 @@ impl Given {
     }
 }
 
-/// A name that a client made up, short and printable enough to be told back.
+/// A name that a client made up, made short and printable enough to be repeated to it.
 fn quote(name: &str) -> String {
     let short: String = name.chars().take(40).collect();
     short.escape_debug().to_string()
 }
 
-/// What was encoded as in a form or a query. `source` is what a fault is told of.
+/// Decodes text that is encoded as in a form or a query. `source` names it in an error.
 ///
 /// # Errors
 /// [`Error::InvalidRequest`].
@@ -293,102 +293,4 @@ impl<'de> Deserialize<'de> for Members {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fault<T>(result: Result<T>) -> String {
-        result.map_or_else(|e| e.to_string(), |_| String::new())
-    }
-
-    #[test]
-    fn a_query_is_decoded_once() {
-        let mut query = Parameters::from_query("login=a%2Bb+c%2525&id=7").unwrap();
-        assert_eq!(query.text("login").unwrap(), "a+b c%25");
-        assert_eq!(query.number("id", 1).unwrap(), 7);
-        assert!(query.end().is_ok());
-    }
-
-    #[test]
-    fn a_broken_query_is_refused() {
-        for query in ["a=%", "a=%4", "a=%zz", "%ff=1", "a=%ff", "a=1&a=1", "a=1&%61=1"] {
-            assert!(Parameters::from_query(query).is_err(), "{query}");
-        }
-    }
-
-    #[test]
-    fn a_number_in_a_query_is_digits_within_its_range() {
-        let number = |text: &str| {
-            Parameters::from_query(&format!("id={text}")).and_then(|mut p| p.number("id", 1))
-        };
-        assert_eq!(number("9223372036854775807"), Ok(i64::MAX));
-        for text in
-            ["", "0", "-1", "%2B7", "7.5", "1e3", "0x7", "9223372036854775808", "true", "7%20"]
-        {
-            assert!(fault(number(text)).starts_with("id: must be a whole number"), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_number_in_json_is_a_number_within_its_range() {
-        let number = |json: &str| {
-            let body = format!("{{\"id\":{json}}}");
-            Parameters::from_json(body.as_bytes()).and_then(|mut p| p.number("id", 1))
-        };
-        assert_eq!(number("9223372036854775807"), Ok(i64::MAX));
-        for json in ["0", "-1", "\"7\"", "7.5", "7.0", "1e3", "9223372036854775808", "true", "null"]
-        {
-            assert!(fault(number(json)).starts_with("id: must be a whole number"), "{json}");
-        }
-    }
-
-    #[test]
-    fn a_body_that_is_no_object_is_refused() {
-        for body in ["5", "[]", "\"a\"", "null", "{", "{\"a\":1,}", "{} {}", "{\"a\":\"\\ud800\"}"]
-        {
-            let text = fault(Parameters::from_json(body.as_bytes()));
-            assert!(text.starts_with("the body: "), "{body}: {text}");
-        }
-        assert!(Parameters::from_json(b"{\"a\":\"\xff\"}").is_err());
-    }
-
-    #[test]
-    fn a_member_twice_or_unknown_is_named() {
-        let twice = Parameters::from_json(br#"{"login":"a","login":"a"}"#);
-        assert_eq!(fault(twice), "login: is given twice");
-        let unknown = Parameters::from_json(br#"{"lo\u0000gin":"a"}"#).unwrap();
-        assert_eq!(fault(unknown.end()), "lo\\0gin: is not known here");
-    }
-
-    #[test]
-    fn query_and_body_may_repeat_each_other_but_not_differ() {
-        let merge = |query: &str, body: &str| {
-            let mut parameters = Parameters::from_query(query).unwrap();
-            parameters.merge(Parameters::from_json(body.as_bytes()).unwrap())?;
-            parameters.number("id", 1)
-        };
-        assert_eq!(merge("id=7", r#"{"id":7}"#), Ok(7));
-        assert_eq!(merge("", r#"{"id":7}"#), Ok(7));
-        assert_eq!(fault(merge("id=7", r#"{"id":8}"#)), "id: differs between query and body");
-        assert!(fault(merge("id=7", r#"{"id":"7"}"#)).starts_with("id: must be a whole number"));
-    }
-
-    #[test]
-    fn a_form_is_read_like_a_query_and_empty_values_count_as_missing() {
-        let mut form = Parameters::from_form(b"token=a%2Bb+c&token_type_hint=").unwrap();
-        assert_eq!(form.text("token").unwrap(), "a+b c");
-        assert!(fault(form.text("token_type_hint")).contains("from the form"));
-        for body in [&b"token=a&token=b"[..], b"token=&token=b", b"token=%", b"\xff=1", b"a=%ff"] {
-            assert!(Parameters::from_form(body).is_err(), "{body:?}");
-        }
-    }
-
-    #[test]
-    fn a_request_has_at_most_16_parameters() {
-        let query = |count: usize| {
-            let pairs: Vec<String> = (0..count).map(|n| format!("p{n}=1")).collect();
-            Parameters::from_query(&pairs.join("&")).map(drop)
-        };
-        assert_eq!(query(16), Ok(()));
-        assert_eq!(fault(query(17)), "more than 16 parameters");
-    }
-}
+mod tests;

@@ -1,5 +1,5 @@
-//! A directory for private sockets: closed to others, with a name that nobody can guess, and
-//! gone with the process; what a killed one left, the next one clears away.
+//! A directory for private sockets: closed to others, with an unpredictable name, and removed with
+//! the process. If a process was killed, the next one removes its directory.
 
 use crate::modes;
 use std::fs::File;
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "gatepost-run-";
 
-/// A directory of ours below the system's one for temporary files.
+/// A directory of ours in the system's directory for temporary files.
 pub(crate) struct PrivateDir {
     path: PathBuf,
-    /// Locked for as long as we live; the kernel lets go of it when we die.
+    /// Locked for as long as we live; the kernel releases it when we die.
     _lock: File,
 }
 
 impl PrivateDir {
-    /// Makes it.
+    /// Makes the directory.
     ///
     /// # Errors
     /// When it cannot be made or locked.
@@ -29,8 +29,8 @@ impl PrivateDir {
             std::io::Error::new(e.kind(), text)
         };
         modes::make_dir(&path, 0o700).map_err(fault)?;
-        // Locked before it has the name that a sweep looks for: one that came in between would take
-        // it for that of a dead process.
+        // Locked before it has the name that a sweep looks for. Otherwise a sweep in between would
+        // take the directory for a dead process's.
         let (unlocked, locked) = (path.join("lock.new"), path.join("lock"));
         let lock = modes::make_file(&unlocked)?;
         lock.try_lock()?;
@@ -51,8 +51,8 @@ impl Drop for PrivateDir {
     }
 }
 
-/// Removes the directories of processes that are gone: ours by name and owner, locked by nobody.
-/// One without a lock file is being made at this moment, or is not one of ours.
+/// Removes the directories of dead processes: ours by name and owner, and not locked. A directory
+/// without a lock file is being made at this moment, or is not one of ours.
 fn sweep(parent: &Path) {
     let us = rustix::process::geteuid().as_raw();
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
@@ -83,7 +83,7 @@ mod tests {
         _lock.unlock().unwrap();
         std::mem::forget(left);
         let another = PrivateDir::new().unwrap();
-        // Somebody else who begins at this moment may be the one that removes it.
+        // Another process that starts at this moment may be the one that removes it.
         let begin = Instant::now();
         while path.exists() {
             assert!(begin.elapsed() < Duration::from_secs(10), "{} stays", path.display());

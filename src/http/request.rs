@@ -1,4 +1,4 @@
-//! A request as handlers see it: read whole and owned. The front door has bounded it.
+//! A request as handlers see it: read whole and owned. The front door has bounded its size.
 
 use super::parameters::{self, Parameters};
 use super::response::Response;
@@ -21,21 +21,22 @@ pub(crate) struct Request {
     /// The client's address, as far as it is known behind proxies.
     pub(crate) client: String,
     pub(crate) user_agent: Option<String>,
-    /// Of the target or the field, as the front door says; empty where HTTP/1.0 says none.
+    /// The host of the target or the field, as the front door says; empty where HTTP/1.0 gives
+    /// none.
     pub(super) host: String,
-    /// The page that asks, as a browser says. More than one are all looked at.
+    /// The pages that ask, as a browser says. If there are several, each is checked.
     pub(super) origins: Vec<String>,
     query: String,
     content_type: Option<String>,
     authorization: Vec<Zeroizing<String>>,
     if_none_match: Vec<String>,
-    /// May hold a password, so it is overwritten when it goes.
+    /// May hold a password, so it is overwritten when it is dropped.
     body: Zeroizing<Vec<u8>>,
 }
 
 impl Request {
-    /// Takes over a request that the front door has sent, and with it the answer that it gets at
-    /// once if it cannot be one of ours.
+    /// Takes over a request that the front door has sent. If it is malformed, the answer to give at
+    /// once comes with it.
     pub(super) fn read(from: &mut tiny_http::Request) -> (Self, Option<Response>) {
         let (path, query) = from.url().split_once('?').unwrap_or((from.url(), ""));
         let values = |name: &'static str| {
@@ -54,7 +55,7 @@ impl Request {
             content_type: values("content-type").next(),
             authorization: values("authorization").map(Zeroizing::new).collect(),
             if_none_match: values("if-none-match").collect(),
-            // In one piece from the start: growing would leave copies of a password behind.
+            // Allocated in one piece: growing would leave copies of a password behind.
             body: Zeroizing::new(Vec::with_capacity(from.body_length().unwrap_or(0))),
         };
         let refusal = match from.as_reader().read_to_end(&mut request.body) {
@@ -67,17 +68,17 @@ impl Request {
         (request, refusal)
     }
 
-    /// The client's address; none only where the front door is not in front.
+    /// The client's address; `None` only where there is no front door.
     pub(crate) fn client_address(&self) -> Option<IpAddr> {
         self.client.parse().ok()
     }
 
-    /// As it came.
+    /// The body as it came.
     pub(crate) fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// That a body, if there is one, says that it is of this media type.
+    /// Checks that a body, if there is one, declares this media type.
     fn expect(&self, expected: &'static str) -> Result<()> {
         let media_type = self.content_type.as_deref().unwrap_or_default();
         let essence = media_type.split(';').next().unwrap_or_default().trim();
@@ -92,7 +93,7 @@ impl Request {
     /// both on DELETE.
     ///
     /// # Errors
-    /// [`Error::UnsupportedMediaType`] for a body that does not say that it is JSON;
+    /// [`Error::UnsupportedMediaType`] for a body that is not declared as JSON;
     /// [`Error::InvalidRequest`] when the query or the body is malformed, or a parameter is given
     /// twice.
     pub(crate) fn parameters(&self) -> Result<Parameters> {
@@ -117,7 +118,7 @@ impl Request {
     /// The parameters of a form in the body, for calls that OAuth specifies so.
     ///
     /// # Errors
-    /// [`Error::UnsupportedMediaType`] for a body that does not say that it is a form;
+    /// [`Error::UnsupportedMediaType`] for a body that is not declared as a form;
     /// [`Error::InvalidRequest`] when it is malformed, or a parameter is given twice or in the
     /// query, where logs would keep it.
     pub(crate) fn form(&self) -> Result<Parameters> {
@@ -129,8 +130,7 @@ impl Request {
         Parameters::from_form(&self.body)
     }
 
-    /// Whether the client says that it has the representation of this entity tag already (RFC
-    /// 9110, 13.1.2).
+    /// Whether the client already has the representation with this entity tag (RFC 9110, 13.1.2).
     pub(crate) fn has_already(&self, etag: &str) -> bool {
         let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
         let mut tags = self.if_none_match.iter().flat_map(|value| value.split(','));
@@ -151,9 +151,10 @@ impl Request {
         }
     }
 
-    /// The password of `Authorization: Basic`, as which OAuth's clients send their secret, if there
-    /// is such a header. Name and password are encoded as in a form (RFC 6749, 2.3.1). Who does not
-    /// encode them is understood too, since no letter of a key is changed by it.
+    /// The password of `Authorization: Basic`, in which OAuth's clients send their secret, if there
+    /// is such a header. Name and password are encoded as in a form (RFC 6749, 2.3.1). A client
+    /// that does not encode them is understood too, since the encoding changes no character of a
+    /// key.
     ///
     /// # Errors
     /// [`Error::ClientInvalid`] when it is malformed; [`Error::TokenInvalid`] when there are two.
@@ -170,7 +171,7 @@ impl Request {
         decode(password).map(Zeroizing::new).map(Some)
     }
 
-    /// Whether the client shows who it is by `Authorization: Basic`.
+    /// Whether the client authenticates with `Authorization: Basic`.
     pub(crate) fn is_basic(&self) -> bool {
         let credentials = self.credentials().ok().flatten();
         credentials.is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))

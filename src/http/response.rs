@@ -13,7 +13,7 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
-    /// At which level the log has the request.
+    /// The level at which the log records the request.
     pub(super) level: log::Level,
 }
 
@@ -30,11 +30,11 @@ struct Problem<'a> {
 impl Response {
     /// A JSON document.
     pub(crate) fn json(status: u16, value: &impl Serialize) -> Self {
-        // Users and tokens are nobody's business but the asker's: no cache may keep them.
+        // Users and tokens are for the caller alone: no cache may keep them.
         Self::document(status, "application/json", value).header("Cache-Control", "no-store")
     }
 
-    /// A JSON document that everybody may see, and any cache keep for so many seconds.
+    /// A JSON document that anyone may see, and that any cache may keep for `max_age` seconds.
     pub(crate) fn public(value: &impl Serialize, max_age: u64) -> Self {
         Self::document(200, "application/json", value)
             .header("Cache-Control", format!("public, max-age={max_age}"))
@@ -45,7 +45,7 @@ impl Response {
             log::error!("cannot serialise a response: {e}");
             b"{}".to_vec()
         });
-        // Else a shell writes its prompt behind it.
+        // Otherwise a shell would write its prompt on the same line.
         body.push(b'\n');
         Self::new(status, body).header("Content-Type", content_type)
     }
@@ -59,7 +59,7 @@ impl Response {
         Self::new(200, body.into_bytes()).header("Content-Type", content_type)
     }
 
-    /// The client has the right one already.
+    /// The client already has the current document.
     pub(crate) fn not_modified() -> Self {
         Self::new(304, Vec::new())
     }
@@ -70,16 +70,16 @@ impl Response {
         self
     }
 
-    /// Adds where a list goes on: at the address that was asked, with this query.
+    /// Adds the link to the next page of a list: at the address that was asked, with this query.
     ///
-    /// A reference of a query alone (RFC 3986, 5.2) holds under whatever path a proxy puts us. One
-    /// that begins with `/` would lead around that path.
+    /// A reference that is only a query (RFC 3986, 5.2) holds under whatever path a proxy puts us.
+    /// One that begins with `/` would leave that path.
     pub(crate) fn next(self, query: &str) -> Self {
         self.header("Link", format!("<?{query}>; rel=\"next\""))
     }
 
-    /// Says that this is asked again and again, by programs: the log has it at debug. Where it
-    /// fails, it is an error and logged as ever.
+    /// Marks a call that programs make again and again: the log has it at debug. When it fails, it
+    /// is logged as any other.
     pub(crate) fn polled(mut self) -> Self {
         self.level = log::Level::Debug;
         self
@@ -96,8 +96,8 @@ impl Response {
             .header("Cache-Control", "no-store")
     }
 
-    /// The answer to an operation that failed. Faults of ours and of the database are logged
-    /// here, once, and not told to the client.
+    /// The answer to an operation that failed. Our own faults and the database's are logged here,
+    /// once, and not shown to the client.
     pub(crate) fn from_error(error: &Error, request_id: &str) -> Self {
         let (status, code) = match error {
             Error::InvalidRequest(_) => (BAD_REQUEST, "invalid_request"),
@@ -150,7 +150,7 @@ impl Response {
             Error::TokenInvalid | Error::ApiKeyInvalid => {
                 response.header("WWW-Authenticate", "Bearer error=\"invalid_token\"")
             }
-            // RFC 6749, 5.2: of the scheme that the client has tried.
+            // RFC 6749, 5.2: the challenge is for the scheme that the client tried.
             Error::ClientInvalid => response.header("WWW-Authenticate", "Basic realm=\"gatepost\""),
             Error::ScopeMissing(scope) => {
                 let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
@@ -172,7 +172,7 @@ impl Response {
             .retry_after(Cause::Unavailable)
     }
 
-    /// When to try again, as the front door's own answers of this cause say.
+    /// Says when to try again, as the front door's own answers for this cause do.
     fn retry_after(self, cause: Cause) -> Self {
         match cause.retry_after() {
             Some(seconds) => self.header("Retry-After", seconds.to_string()),
@@ -180,7 +180,7 @@ impl Response {
         }
     }
 
-    /// A fault of ours.
+    /// An internal error.
     pub(crate) fn internal(request_id: &str) -> Self {
         let detail = "internal error; the log has the details under this request_id";
         Self::problem((500, "Internal Server Error"), "internal", detail, request_id)
@@ -191,7 +191,7 @@ impl Response {
         Self::problem(NOT_FOUND, "not_found", "no such path", request_id)
     }
 
-    /// The path exists, but not for this method.
+    /// The path exists, but not with this method.
     pub(crate) fn method_not_allowed(allow: &str, request_id: &str) -> Self {
         let detail = format!("this path accepts {allow}");
         let status = (405, "Method Not Allowed");

@@ -19,14 +19,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a pool that is dropped waits for its threads: it has not served yet, or its owner has
-/// panicked.
+/// How long a pool that is dropped waits for its threads. Then it has not served yet, or its owner
+/// has panicked.
 const DROPPED: Duration = Duration::from_secs(5);
 
-/// What answers requests.
+/// Answers requests.
 type Router = dyn Fn(&Request) -> Response + Send + Sync;
 
-/// Told why no more requests can be received.
+/// Called with the reason when no more requests can be received.
 type OnFailure = dyn Fn(String) + Send + Sync;
 
 /// The running pools.
@@ -41,7 +41,7 @@ impl Server {
     /// Starts both pools.
     ///
     /// # Errors
-    /// [`Error::Startup`] when a private socket cannot be had or a thread cannot be started.
+    /// [`Error::Startup`] when a private socket cannot be made or a thread cannot be started.
     pub(crate) fn start(
         workers: usize,
         hashing_threads: usize,
@@ -50,7 +50,8 @@ impl Server {
     ) -> Result<Self> {
         let fault = |e| Error::startup(format!("cannot make a directory for sockets: {e}"));
         let directory = PrivateDir::new().map_err(fault)?;
-        let (router, on_failure) = (Arc::new(router) as Arc<Router>, Arc::new(on_failure) as _);
+        let router: Arc<Router> = Arc::new(router);
+        let on_failure: Arc<OnFailure> = Arc::new(on_failure);
         let pool = |name: &str, threads| {
             let path = directory.path().join(name);
             Pool::start(&path, name, threads, Arc::clone(&router), Arc::clone(&on_failure))
@@ -67,8 +68,8 @@ impl Server {
         Upstreams { ordinary: self.ordinary.path.clone(), hashing: self.hashing.path.clone() }
     }
 
-    /// Answers what was received, ends the threads and waits for them, at most for `deadline`.
-    /// Dropping it does so too, and waits for a moment only.
+    /// Answers the requests that were received, ends the threads and waits for them, at most for
+    /// `deadline`. Dropping the server does so too, but waits only a moment.
     pub(crate) fn stop(self, deadline: Duration) {
         let end = Instant::now() + deadline;
         self.ordinary.stop(end);
@@ -111,10 +112,11 @@ impl Pool {
         modes::set(path, 0o600).map_err(|e| fault(&e))?;
         let mut pool = Self { shared, threads: 0, path: path.to_owned(), ended };
         for number in 0..threads {
-            let (shared, life) = (Arc::clone(&pool.shared), alive.clone());
+            let shared = Arc::clone(&pool.shared);
+            let life = alive.clone();
             let started = threads::start(format!("{name}-{number}"), move || shared.work(&life));
             if let Err(error) = started {
-                // The pool, which goes now, waits for every sender to be gone.
+                // The pool, which is dropped here, waits until every sender is gone.
                 drop(alive);
                 return Err(error);
             }
@@ -125,8 +127,8 @@ impl Pool {
 
     fn stop(&self, end: Instant) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // A thread that was woken looks once more for requests, and may find the next one's
-        // wake-up call instead; hence two for each.
+        // A thread that was woken looks for requests once more, and may take the next thread's
+        // wake-up call instead. Hence two for each.
         for _ in 0..2 * self.threads {
             self.shared.listener.unblock();
         }
@@ -154,11 +156,11 @@ impl Shared {
             let received =
                 if stopping { self.listener.try_recv() } else { self.listener.recv().map(Some) };
             match received {
-                // Beyond a handler's panic, which is a 500: one of a logger, say.
+                // The handler's panic is a 500 already; this catches any other, such as a logger's.
                 Ok(Some(request)) => drop(catch_unwind(AssertUnwindSafe(|| self.answer(request)))),
                 Ok(None) => return,
                 Err(_) if self.stopping.load(Ordering::SeqCst) => (),
-                // tiny_http accepts nothing after its first accept error, and says so once.
+                // tiny_http accepts nothing after its first accept error, and reports it once.
                 Err(error) => {
                     return (self.on_failure)(format!(
                         "the private server accepts no more connections: {error}"
@@ -194,7 +196,7 @@ impl Shared {
     }
 }
 
-/// Whether the front door asks for itself: a client's request has an id.
+/// Whether the front door itself asks: a client's request has an id.
 fn is_probe(request: &tiny_http::Request) -> bool {
     let has_id = request.headers().iter().any(|header| header.field.equiv(REQUEST_ID_FIELD));
     request.url() == PROBE_TARGET && !has_id
@@ -206,7 +208,7 @@ fn send<R: std::io::Read>(to: tiny_http::Request, response: tiny_http::Response<
     }
 }
 
-/// What a client made up, short and on one line.
+/// Text that a client made up, made short and put on one line.
 fn short(text: &str) -> String {
     let end = text.char_indices().nth(200).map_or(text.len(), |(at, _)| at);
     printable::line(&text[..end]).into_owned()

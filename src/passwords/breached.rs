@@ -1,14 +1,14 @@
-//! A local file of passwords that are known from breaches, looked up when a password is set.
+//! A local file of passwords known from breaches, looked up when a password is set.
 //!
 //! The file is a head of 32 bytes and then, sorted, the first eight bytes of the SHA-1 of each
-//! password: SHA-1 since that is what the well-known corpora hold, and eight bytes since a thousand
-//! million of them take a good password for a breached one with a probability of 10^-10.
+//! password. SHA-1, because the well-known corpora hold it. Eight bytes, because a thousand million
+//! of them mistake a good password for a breached one with a probability of 10^-10.
 //!
-//! It is read with pread(2), a page at a time, out of the kernel's cache: SHA-1's output is evenly
+//! It is read with pread(2), a page at a time, out of the kernel's cache. SHA-1's output is evenly
 //! spread, so a guess from its value is near, and three or four pages decide. Mapping the file
-//! instead would need `unsafe` and turn an unreadable disk or a shortened file into SIGBUS, which
-//! ends the process; here each is an error of one request. A list that is replaced by renaming
-//! another over it stays in use, whole, until the next start.
+//! instead would need `unsafe`, and an unreadable disk or a shortened file would raise SIGBUS,
+//! which ends the process. Here each is an error of one request. A list that is replaced by
+//! renaming another over it stays in use, whole, until the next start.
 
 mod build;
 mod format;
@@ -22,10 +22,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// Entries that one read brings: a page of most systems.
+/// Entries in one read: a page on most systems.
 const PAGE: usize = 4096 / FINGERPRINT_BYTES;
 
-/// After so many guesses that did not decide the file is not as evenly spread as SHA-1 is, and
+/// After this many guesses without a decision, the file is not as evenly spread as SHA-1 is, and
 /// halving is sure.
 const GUESSES: u32 = 16;
 
@@ -96,8 +96,8 @@ impl BreachList {
     }
 
     fn find(&self, wanted: &Fingerprint) -> io::Result<bool> {
-        // The wanted one is among the entries from `low` to before `high`, whose values are within
-        // `least` and `most`, if it is there at all.
+        // The wanted entry, if it is there, has a position from `low` to before `high`, and these
+        // have values from `least` to `most`.
         let (mut low, mut high) = (0, self.count);
         let (mut least, mut most) = (0, u64::MAX);
         let value = u64::from_be_bytes(*wanted);
@@ -111,7 +111,7 @@ impl BreachList {
                 low + (high - low) / 2
             };
             guesses += 1;
-            // The page around the guess, as far as it is undecided.
+            // The undecided part of the page around the guess.
             let first = guess.saturating_sub(PAGE as u64 / 2).max(low);
             let last = (first + PAGE as u64).min(high);
             let entries = &mut page[..(last - first) as usize];

@@ -1,24 +1,24 @@
-//! The most common passwords (OWASP ASVS 5.0, 6.2.4). `common/SOURCE.md` says whose list it is, and
-//! how it is written.
+//! The most common passwords (OWASP ASVS 5.0, 6.2.4). `common/SOURCE.md` says where the list comes
+//! from, and how it is written.
 //!
-//! A look-up walks the list, which takes well under a millisecond and no memory: little beside the
-//! hash that follows.
+//! A look-up walks the list. That takes well under a millisecond and no memory, which is little
+//! beside the hash that follows.
 
 const LIST: &str = include_str!("common/passwords.txt");
 
-/// Longest shared beginning that a line can name.
+/// Longest shared prefix that a line can name.
 #[cfg(test)]
 const MAX_SHARED: usize = 25;
 
 /// Whether this, case-folded and normalised, is one of the most common passwords.
 pub(crate) fn is_common(folded: &str) -> bool {
     let folded = folded.as_bytes();
-    // Bytes at the beginning of the word before, which comes before `folded`, that both share.
+    // Bytes of the prefix that `folded` shares with the previous word, which sorts before it.
     let mut equal = 0;
     for line in LIST.lines() {
         let (shared, rest) = split(line);
         if shared > equal {
-            // It differs from `folded` where the word before did.
+            // It differs from `folded` where the previous word did.
             continue;
         }
         let wanted = &folded[shared..];
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn the_list_is_large_enough_sorted_folded_and_written_as_it_says() {
         let words = words();
-        // Of the least length that each profile asks for (ASVS 6.2.4).
+        // Of the minimum length of each profile (ASVS 6.2.4).
         for length in [8, 15] {
             let long = words.iter().filter(|word| word.chars().count() >= length).count();
             assert!(long >= 3_000, "{long} of {length}");

@@ -1,9 +1,9 @@
 //! What a hash may cost: one bound for every kind.
 //!
-//! A cost is counted in nanoseconds of a slow core, computed from the parameters and never
-//! measured at run time. The slow core is half as fast as the one that the figures below come
-//! from, a shared virtual core of an AMD EPYC (processor time, without SHA instructions where a
-//! kind could use them). `cargo bench --bench hashing -- --bounds` prints what the costliest hash of
+//! A cost is counted in nanoseconds of a slow core. It is computed from the parameters and never
+//! measured at run time. The slow core is half as fast as the one that the figures below come from,
+//! a shared virtual core of an AMD EPYC (processor time, without SHA instructions where a kind
+//! could use them). `cargo bench --bench hashing -- --bounds` prints how long the costliest hash of
 //! each kind takes on a machine.
 //!
 //! | kind | unit | measured | counted |
@@ -15,20 +15,21 @@
 //! | Argon2 | KiB of memory, each pass | 820 ns at 64 MiB, 1,350 at 1 GiB | 1,907: 1 GiB in all |
 //! | scrypt | KiB of 128 N r p | 2.2 us at 128 MiB | 3,814: 512 MiB in all |
 //!
-//! What libraries choose by default costs half of the bound or less, Django's 1,200,000 iterations
-//! most; Werkzeug's million with SHA-512, which is nobody's default, costs three fifths.
+//! The defaults of libraries cost half of the bound or less; Django's 1,200,000 iterations cost
+//! most. Werkzeug's million with SHA-512, which is no library's default, costs three fifths.
 
 use super::foreign::{Digest, Foreign};
 use super::form::Form;
 use super::not_a_hash::NotAHash;
 use crate::config::MAX_ITERATIONS;
 
-/// Two seconds, of what comes in. A login with a wrong password costs it in full, so it is how long
-/// one guess can keep a core busy; twice as long where a hash of [`Form::Alike`] is tried twice.
+/// The bound on hashes from outside: two seconds. A login with a wrong password costs it in full,
+/// so it is how long one guess can keep a core busy; twice as long where a hash of [`Form::Alike`]
+/// is tried twice.
 pub(super) const MAX: u64 = 2_000_000_000;
 
-/// Of what is stored: all that was ever taken. Nobody is locked out by an upgrade. The user's next
-/// login replaces what is above [`MAX`].
+/// The bound on stored hashes: it admits all that were ever accepted, so an upgrade locks no user
+/// out. The user's next login replaces a hash above [`MAX`].
 pub(super) const MAX_STORED: u64 = 40 * MAX;
 
 const SHA1: u64 = 400;
@@ -38,10 +39,11 @@ const BCRYPT: u64 = 120_000;
 const ARGON2_KIB: u64 = 1_907;
 const SCRYPT_KIB: u64 = 3_814;
 
-// The setting allows what an import takes, to the iteration: no hash of ours is above the bound.
+// The setting allows exactly the iterations that an import takes: no hash of ours is above the
+// bound.
 const _: () = assert!(MAX_ITERATIONS as u64 == MAX / SHA256);
 
-/// What one iteration costs.
+/// The cost of one iteration.
 fn iteration(digest: Digest) -> u64 {
     match digest {
         Digest::Sha1 => SHA1,
@@ -50,7 +52,7 @@ fn iteration(digest: Digest) -> u64 {
     }
 }
 
-/// What trying a password against a hash costs.
+/// The cost of trying a password against a hash.
 pub(super) fn of(form: &Form) -> u64 {
     match form {
         Form::Own(own) | Form::Alike(own) => of_iterations(own.iterations),
@@ -58,12 +60,12 @@ pub(super) fn of(form: &Form) -> u64 {
     }
 }
 
-/// What so many iterations with SHA-256 cost.
+/// The cost of this many iterations with SHA-256.
 pub(super) fn of_iterations(iterations: u32) -> u64 {
     u64::from(iterations) * SHA256
 }
 
-/// What verifying a foreign hash costs.
+/// The cost of verifying a foreign hash.
 pub(super) fn of_foreign(foreign: &Foreign) -> u64 {
     match foreign {
         Foreign::Pbkdf2 { digest, iterations, .. } => u64::from(*iterations) * iteration(*digest),
@@ -78,7 +80,7 @@ pub(super) fn of_foreign(foreign: &Foreign) -> u64 {
     }
 }
 
-/// Refuses what costs more than `most`, and says how much that is of its kind.
+/// Refuses a hash that costs more than `most`, and says how much that is for its kind.
 pub(super) fn check(form: &Form, most: u64) -> Result<(), NotAHash> {
     if of(form) <= most {
         return Ok(());
@@ -100,7 +102,7 @@ pub(super) fn check(form: &Form, most: u64) -> Result<(), NotAHash> {
     Err(NotAHash::new(format!("{kind} costs more than is accepted, at most {of_kind}")))
 }
 
-/// For each kind the costliest hash that is taken, and the next one.
+/// For each kind, the costliest hash that is accepted and the cheapest that is not.
 #[cfg(any(test, feature = "internals"))]
 pub(crate) const BOUNDS: [[&str; 2]; 7] = [
     [

@@ -1,9 +1,9 @@
-//! Hashes that other services made, taken as they are and verified until the user's first login,
-//! when ours takes their place.
+//! Hashes that other services made. They are kept as they are and verified until the user's first
+//! login, when one of ours replaces them.
 //!
-//! A [`Foreign`] is parsed once, and with that well-formed; [`super::stored`] then asks what it
-//! costs, so what is beyond the bound is refused before anything is computed. Verifying one is for
-//! the hashing threads, which also keep the memory of those that run together within
+//! A [`Foreign`] is parsed once, and is well-formed from then on. [`super::stored`] then checks its
+//! cost, so a hash beyond the bound is refused before anything is computed. The hashing threads
+//! verify it. They also keep the memory of the hashes that run together within
 //! `passwords.tuning.foreign_memory_bytes`.
 
 mod parse;
@@ -19,7 +19,7 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// Passwords longer than this were cut by those who made the hashes, and so they are here.
+/// Makers of bcrypt hashes cut passwords longer than this, and so do we.
 const BCRYPT_BYTES: usize = 72;
 
 /// Argon2's lanes and scrypt's parallelisation; Django's Argon2 has 8.
@@ -41,7 +41,7 @@ pub(super) enum Digest {
 pub(super) enum Foreign {
     /// `prehashed` is Django's BCryptSHA256: the password is SHA-256 in hexadecimal first.
     Bcrypt { cost: u32, salt: [u8; 16], hash: [u8; 23], prehashed: bool },
-    /// Of the PHC string.
+    /// Fields of the PHC string.
     Argon2 {
         algorithm: Algorithm,
         version: Version,
@@ -53,12 +53,12 @@ pub(super) enum Foreign {
     },
     /// N is a power of two.
     Scrypt { log_n: u8, r: u32, p: u32, salt: Vec<u8>, hash: Vec<u8> },
-    /// Any hash function but with the length of hash that it gives.
+    /// Any of the hash functions, but only with a hash of its full length.
     Pbkdf2 { digest: Digest, iterations: u32, salt: Vec<u8>, hash: Vec<u8> },
 }
 
 impl Foreign {
-    /// Bytes of memory that verifying takes while it runs, beyond some kilobytes.
+    /// Bytes of memory that verifying takes, beyond some kilobytes.
     pub(super) fn memory(&self) -> usize {
         let bytes = match self {
             Self::Bcrypt { .. } | Self::Pbkdf2 { .. } => 0,
@@ -71,7 +71,7 @@ impl Foreign {
     }
 
     /// Whether this is the hash of the password, byte for byte as the client sent it: the service
-    /// that made the hash did not normalise. Takes long.
+    /// that made the hash did not normalise. Slow.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when there is no memory for it; [`Error::Internal`] when a library
@@ -119,8 +119,8 @@ impl Foreign {
     }
 }
 
-/// bcrypt's key: at most 72 bytes, of a NUL where there is room for it. A password of ours holds
-/// none, so it does not matter that bcrypt would end there.
+/// bcrypt's key: at most 72 bytes, ending in a NUL where there is room. A password of ours holds no
+/// NUL, so it does not matter that bcrypt would end there.
 fn bcrypt_key(password: &[u8], prehashed: bool) -> Zeroizing<Vec<u8>> {
     let mut key = Zeroizing::new(Vec::with_capacity(BCRYPT_BYTES));
     if prehashed {

@@ -1,13 +1,13 @@
-//! The forms of a stored hash, by who made it.
+//! The forms of a stored hash, by origin.
 
 use super::foreign::Foreign;
 use super::phc::Own;
 
-/// Who made a hash.
+/// The origin of a hash.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Form {
     Own(Own),
-    /// In our format, without a pepper; made from a password that may not have been normalised.
+    /// In our format, without a pepper. The password may not have been normalised.
     Alike(Own),
     Foreign(Foreign),
 }

@@ -1,10 +1,10 @@
 //! The threads that hash: as many as cores, at a lower scheduling priority than all others, and
 //! giving way to requests that are being answered meanwhile.
 //!
-//! Whoever needs a hash hands it over and waits; [`queue`] says in which order they are taken, by the
-//! network of the client for whom the calling thread works. No more can wait than there are callers,
-//! so the queue is bounded by the threads that call. A foreign
-//! hash that a library computes cannot be interrupted: it gives way by its priority alone.
+//! A thread that needs a hash hands it over and waits. [`queue`] decides the order, by the network
+//! of the client that the calling thread works for. No more can wait than there are callers, so the
+//! queue is bounded by the threads that call. A foreign hash that a library computes cannot be
+//! interrupted: it gives way by its priority alone.
 
 mod queue;
 mod slow_hash;
@@ -27,31 +27,31 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// How much nicer (setpriority(2)) the hashing threads are than the rest: enough for requests that
-/// do not hash to come first on a busy core, and not so much that logins starve.
+/// How much nicer (setpriority(2)) the hashing threads are than the rest. It is enough for requests
+/// that do not hash to come first on a busy core, and not so much that logins starve.
 const NICER: i32 = 5;
 
 /// How long a thread stands back at a time while others are answered. It computes for about half as
-/// long in between, so that logins keep a third of the cores whatever else happens.
+/// long in between, so logins keep a third of the cores whatever else happens.
 ///
 /// Priority is not enough. PostgreSQL's processes are in scheduling groups of their own (Linux's
 /// autogroup, or a control group), where a thread's niceness does not count, and one of them was
-/// seen to wait 300 ms for a core that a hash had. And Linux since 6.6 lets whoever runs have its
-/// slice of some milliseconds before a thread that has just been woken.
+/// seen to wait 300 ms for a core that a hash had. And since 6.6 Linux lets a running thread use up
+/// its slice of some milliseconds before one that has just been woken.
 const STAND_BACK: Duration = Duration::from_micros(500);
 
-/// How often a thread that stands back looks again.
+/// How often a thread that stands back looks whether it may go on.
 const GLANCE: Duration = Duration::from_micros(50);
 
 /// What the threads are started with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) threads: usize,
-    /// Bytes that foreign hashes may take together while they run.
+    /// Bytes that the foreign hashes which run may take together.
     pub(super) budget: usize,
-    /// Rounds of a hash as it is configured.
+    /// Rounds of a hash, as configured.
     pub(super) usual: u32,
-    /// Hashes of several times that cost that may wait.
+    /// Most hashes of several times that cost that may wait.
     pub(super) most_costly: usize,
 }
 
@@ -106,7 +106,7 @@ impl HashingThreads {
     ///
     /// # Errors
     /// [`Error::Internal`] when the thread that had it is gone, which would be a fault of ours;
-    /// [`Error::Overloaded`] when it costs much and too many such wait.
+    /// [`Error::Overloaded`] when it is costly and too many such hashes wait.
     pub(super) fn derive(
         &self,
         password: &[u8],
@@ -114,7 +114,8 @@ impl HashingThreads {
         iterations: u32,
     ) -> Result<[u8; HASH_BYTES]> {
         let (reply, answer) = sync_channel(1);
-        let (password, salt) = (Zeroizing::new(password.to_vec()), salt.to_vec());
+        let password = Zeroizing::new(password.to_vec());
+        let salt = salt.to_vec();
         self.wait(Waiting::Pbkdf2(Pbkdf2 { password, salt, iterations, reply }), &answer)?
     }
 
@@ -126,13 +127,15 @@ impl HashingThreads {
     pub(super) fn verify(&self, password: &[u8], hash: &Foreign) -> Result<bool> {
         self.check_budget(hash).map_err(Error::Internal)?;
         let (reply, answer) = sync_channel(1);
-        let (password, hash) = (Zeroizing::new(password.to_vec()), hash.clone());
+        let password = Zeroizing::new(password.to_vec());
+        let hash = hash.clone();
         self.wait(Waiting::Foreign(ForeignCheck { password, hash, reply }), &answer)?
     }
 
-    /// Whether there is memory for this hash at all, or what an operator should know.
+    /// Whether there is memory for this hash at all, or what the operator should know.
     pub(super) fn check_budget(&self, hash: &Foreign) -> std::result::Result<(), String> {
-        let (memory, budget) = (hash.memory(), self.shared.budget);
+        let memory = hash.memory();
+        let budget = self.shared.budget;
         if memory <= budget {
             return Ok(());
         }
@@ -167,7 +170,7 @@ impl Shared {
     }
 
     fn work(&self) {
-        // Of this thread alone, on Linux. Where it is refused, all threads are alike.
+        // For this thread alone, on Linux. Where it is refused, all threads have the same priority.
         if let Err(error) = rustix::process::setpriority_process(None, NICER) {
             log::debug!("hashing threads keep their priority: {error}");
         }
@@ -180,7 +183,7 @@ impl Shared {
         }
     }
 
-    /// Says that something is done for which others may have waited.
+    /// Notes that something is done that other threads may have waited for.
     fn done(&self, memory: usize, costly: bool) {
         if memory > 0 || costly {
             self.lock().done(memory, costly);
@@ -207,13 +210,13 @@ impl Shared {
         drop(jobs);
         self.done(0, costly);
         for (waiting, hash) in taken.iter().zip(hashes) {
-            // Nobody waits when the caller panicked.
+            // Nothing receives it when the caller panicked.
             let _ = waiting.reply.send(Ok(hash));
         }
     }
 
-    /// Leaves the core to others: to our own threads that wait for it, and while requests are being
-    /// answered, for a time, to whoever does that.
+    /// Leaves the core to others: to our own threads that wait for it, and for a time, while
+    /// requests are being answered, to the threads that answer them.
     fn give_way(&self) {
         std::thread::yield_now();
         let begin = Instant::now();
@@ -222,7 +225,7 @@ impl Shared {
         }
     }
 
-    /// A library that panics must cost neither this thread nor the memory that was set aside.
+    /// A library's panic must cost neither this thread nor the memory that was set aside.
     fn verify(&self, check: &ForeignCheck, costly: bool) {
         let outcome = catch_unwind(AssertUnwindSafe(|| check.hash.verify(&check.password)));
         let outcome = outcome.unwrap_or_else(|_| {
@@ -232,7 +235,7 @@ impl Shared {
         let _ = check.reply.send(outcome);
     }
 
-    /// Waits for work that can be done now and takes it; `None` at the end.
+    /// Waits for work that can be done now and takes it. `None` means the end.
     fn take(&self) -> Option<Taken> {
         let mut queue = self.lock();
         queue.idle += 1;

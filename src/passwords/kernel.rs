@@ -1,5 +1,5 @@
-//! PBKDF2-HMAC-SHA256 (RFC 8018) as fast as the processor does it: the time of a login is the
-//! time of its hash.
+//! PBKDF2-HMAC-SHA256 (RFC 8018) as fast as the processor can. The time of a login is the time of
+//! its hash.
 //!
 //! SHA-256's rounds wait for each other, so one password leaves a processor's SHA unit idle half
 //! of the time. A [`Kernel`] therefore computes three passwords interleaved in one instruction
@@ -8,11 +8,11 @@
 //! three at once and 41 ms alone; the `pbkdf2` crate took 60 to 83 ms and OpenSSL 115 to 125 ms
 //! (`benches/hashing.rs`).
 //!
-//! Other machines, and any whose kernel fails the check at the start, take the crate.
+//! Other machines use the crate, and so does any whose kernel fails the check at the start.
 //!
-//! Limits: the output is one block, 32 bytes. What was derived from a password is overwritten
-//! after use, except in registers, in what the compiler spills of them elsewhere than
-//! [`sha_ni`] knows, and in the crate's own states.
+//! Limits: the output is one block, 32 bytes. Values derived from a password are overwritten after
+//! use, except in registers, in spills of the compiler outside of [`sha_ni`], and in the crate's
+//! own states.
 
 #[cfg(target_arch = "x86_64")]
 mod chain;
@@ -38,14 +38,14 @@ type Derive = Box<DeriveFn>;
 
 /// The way this process computes hashes.
 pub(crate) struct Kernel {
-    /// The interleaved way, where the machine has it and it proved right.
+    /// The interleaved way, where the machine has it and it passed the check.
     fast: Option<Derive>,
     failed_self_check: bool,
 }
 
 impl Kernel {
-    /// The fastest way that this machine has and that computes what the `pbkdf2` crate does:
-    /// chosen at the first call, which takes under a millisecond, for the life of the process.
+    /// The fastest way on this machine that agrees with the `pbkdf2` crate. It is chosen at the
+    /// first call, which takes under a millisecond, for the life of the process.
     pub(crate) fn detect() -> &'static Self {
         static KERNEL: OnceLock<Kernel> = OnceLock::new();
         KERNEL.get_or_init(|| Self::checked(fast()))
@@ -58,14 +58,15 @@ impl Kernel {
         }
     }
 
-    /// A stand-in, for tests of those who use a kernel.
+    /// A stand-in, for tests of code that uses a kernel.
     #[cfg(test)]
     pub(super) fn of(derive: Derive) -> Self {
         Self { fast: Some(derive), failed_self_check: false }
     }
 
-    /// Computes every job, [`slots`](Self::slots) of them at once, and calls `between` every quarter
-    /// of a millisecond or so of it. By the crate, whose loop cannot be left, only between jobs.
+    /// Computes every job, [`slots`](Self::slots) of them at once, and calls `between` about every
+    /// quarter of a millisecond. The crate's loop cannot be interrupted, so with it only between
+    /// jobs.
     pub(crate) fn derive(&self, jobs: &mut [Job<'_>], between: &dyn Fn()) {
         match &self.fast {
             Some(derive) => derive(jobs, between),
@@ -81,8 +82,8 @@ impl Kernel {
         if self.fast.is_some() { SLOTS } else { 1 }
     }
 
-    /// Whether this machine's fast way computed something else than the crate and is not used:
-    /// worth a warning, because hashes are slower and the processor or the build is faulty.
+    /// Whether this machine's fast way disagreed with the crate, and so is not used. That is worth
+    /// a warning, because hashes are slower and the processor or the build is faulty.
     pub(crate) fn failed_self_check(&self) -> bool {
         self.failed_self_check
     }
@@ -112,9 +113,9 @@ fn derive_by_crate(job: &mut Job<'_>) {
     pbkdf2_hmac::<Sha256>(job.password, job.salt, job.iterations, job.out);
 }
 
-/// Whether this computes what the `pbkdf2` crate does, for as many jobs as there are slots and
-/// fewer and more: each slot meets every kind of password (empty, short, a block, longer) and
-/// salts over one block and under, and jobs end at different times.
+/// Whether this agrees with the `pbkdf2` crate, for as many jobs as there are slots and fewer and
+/// more. Each slot meets every kind of password (empty, short, a block, longer) and salts over one
+/// block and under, and jobs end at different times.
 fn self_check(derive: &DeriveFn) -> bool {
     let bytes: [u8; 100] = std::array::from_fn(|n| n as u8 ^ 0xa5);
     let lengths = [0, 13, 64, 65, 100];

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a text is not a hash that can be verified. Never holds anything of it.
+/// Why a text is not a hash that can be verified. It holds nothing of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NotAHash(String);
 

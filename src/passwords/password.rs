@@ -1,4 +1,4 @@
-//! A password as it comes in: what may be one, and in which form it is compared.
+//! A password as it comes in: which are accepted, and the form in which they are compared.
 
 use crate::error::{Error, Result};
 use caseless::Caseless;
@@ -9,17 +9,17 @@ use zeroize::Zeroizing;
 /// one login can make us compute.
 const MAX_BYTES: usize = 1024;
 
-/// A password as somebody typed it, normalised once (NFKC, as NIST SP 800-63B-4 section 3.1.1.2
+/// A password as a user typed it, normalised once (NFKC, as NIST SP 800-63B-4 section 3.1.1.2
 /// asks), so that it is the same from every keyboard. It cannot be printed, and its memory is
-/// overwritten when it goes.
+/// overwritten when it is dropped.
 pub struct Password {
     pub(super) normalised: Zeroizing<String>,
-    /// As it came, where that is not the same: for hashes of services that did not normalise.
+    /// The password as it came, where that differs: for hashes of services that did not normalise.
     pub(super) received: Option<Zeroizing<String>>,
 }
 
 impl Password {
-    /// Takes a password in. It is never cut, trimmed or otherwise changed but by NFKC.
+    /// Takes a password in. It is never cut or trimmed, and only NFKC changes it.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when it is empty, holds a NUL, or has over 1,024 bytes (UTF-8,
@@ -31,7 +31,7 @@ impl Password {
         if text.contains('\0') {
             return Err(Error::parameter("password", "must not contain a NUL character"));
         }
-        // One allocation that normalisation cannot outgrow: no copies stay behind half-made.
+        // One allocation that normalisation cannot outgrow, so no partial copies stay behind.
         let mut normalised = Zeroizing::new(String::with_capacity(MAX_BYTES + 4));
         for c in text.nfkc() {
             normalised.push(c);
@@ -43,7 +43,7 @@ impl Password {
         Ok(Self { normalised, received })
     }
 
-    /// In a form in which spellings that differ only in case or width are the same.
+    /// In a form in which spellings that differ only in case or width are equal.
     pub(super) fn folded(&self) -> Zeroizing<String> {
         fold(&self.normalised)
     }
@@ -65,7 +65,7 @@ impl std::fmt::Debug for Password {
 
 /// Case-folded and normalised.
 pub(super) fn fold(text: &str) -> Zeroizing<String> {
-    // Folding makes at most three characters of one.
+    // Folding makes at most three characters out of one.
     let mut folded = Zeroizing::new(String::with_capacity(3 * text.len()));
     folded.extend(text.nfkc().default_case_fold().nfkc());
     folded

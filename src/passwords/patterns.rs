@@ -1,11 +1,11 @@
-//! What a password comes to when what repeats itself and what follows by itself is left out.
+//! The core of a password: what is left without repetitions and sequences.
 //!
 //! `passwordpassword` is no harder to guess than `password`, nor `123456789012345` than its first
-//! digit. So a new password is judged by its core as well: of whatever was there before, nothing
-//! counts; of a run along the alphabet, the digits or a keyboard, up or down, only where it begins.
-//! Runs whose characters alternate (`q1w2e3r4`, `qazwsxedc`) are one that begins with the first of
-//! each. What has fewer than [`LEAST`] characters is left alone, since it turns up in ordinary
-//! words.
+//! digit. So a new password is judged by its core as well. A repetition of earlier characters
+//! counts for nothing. Of a run along the alphabet, the digits or a keyboard, up or down, only the
+//! first character counts. Alternating runs (`q1w2e3r4`, `qazwsxedc`) are one run, of which the
+//! first character of each counts. Anything with fewer than [`LEAST`] characters is left alone,
+//! since it occurs in ordinary words.
 //!
 //! These are not rules of composition: a password of any characters passes, if it is long enough
 //! without its repetitions.
@@ -13,14 +13,14 @@
 use zeroize::Zeroizing;
 
 /// Fewest characters of a repetition, and of a run: `erty` is in `property`, `123` in many a
-/// password that has enough besides.
+/// password that is long enough otherwise.
 const LEAST: usize = 4;
 
-/// Most runs that alternate: the rows of a keyboard.
+/// Most runs that can alternate: the rows of a keyboard.
 const MOST_RUNS: usize = 4;
 
-/// Where a character is followed by its neighbour. Each is a ring: the row below goes on where the
-/// one above ends, as people do who want many characters. A space is a gap.
+/// The neighbours of a character. Each string is a ring: the row below goes on where the one above
+/// ends, as people go on when they need more characters. A space is a gap.
 const RINGS: [&str; 8] = [
     "0123456789",
     "abcdefghijklmnopqrstuvwxyz",
@@ -32,13 +32,13 @@ const RINGS: [&str; 8] = [
     "1qaz 2wsx 3edc 4rfv 5tgb 6yhn 7ujm 8ik, 9ol. 0p;/ ",
 ];
 
-/// Directions along the rings, two bits for each; none for characters that are no neighbours.
+/// Directions along the rings, two bits for each; zero for characters that are not neighbours.
 type Steps = u32;
 
-/// Of alphabets that are not among the rings: up and down in the order of Unicode.
+/// The directions of alphabets that are not among the rings: up and down in the order of Unicode.
 const UNICODE: [Steps; 2] = [1 << 30, 1 << 31];
 
-/// In which directions the one follows the other.
+/// In which directions one character follows the other.
 fn steps(from: char, to: char) -> Steps {
     if from == ' ' || to == ' ' {
         return 0;
@@ -58,7 +58,7 @@ fn steps(from: char, to: char) -> Steps {
     }
 }
 
-/// How many characters from here on are runs, so many of them alternating.
+/// How many characters from here on form this many alternating runs.
 fn run(text: &[char], runs: usize) -> usize {
     let mut directions = [Steps::MAX; MOST_RUNS];
     let pairs = text.iter().zip(text.iter().skip(runs));
@@ -70,7 +70,7 @@ fn run(text: &[char], runs: usize) -> usize {
     runs + followed.count()
 }
 
-/// How many characters from `at` on were there before, which they may overlap.
+/// How many characters from `at` on repeat earlier ones, which they may overlap.
 fn repeated(text: &[char], at: usize) -> usize {
     let same = |from: usize| {
         text[from..].iter().zip(&text[at..]).take_while(|(before, here)| before == here).count()
@@ -82,12 +82,12 @@ fn repeated(text: &[char], at: usize) -> usize {
 fn piece(text: &[char], at: usize) -> Option<(usize, usize)> {
     let copy = Some((repeated(text, at), 0)).filter(|(length, _)| *length >= LEAST);
     let runs = (1..=MOST_RUNS).map(|runs| (run(&text[at..], runs), runs));
-    // Of each of several at least three characters, or any six would be two runs.
+    // Each of several needs at least three characters, or any six would be two runs.
     let runs = runs.filter(|(length, runs)| *length >= LEAST.max(3 * runs));
     copy.into_iter().chain(runs).max_by_key(|(length, counts)| length - counts)
 }
 
-/// The core of a folded password; the whole of most.
+/// The core of a folded password. For most it is the whole password.
 ///
 /// It takes at most some millions of comparisons, for the longest password there can be.
 pub(super) fn core(folded: &str) -> Zeroizing<String> {

@@ -1,9 +1,9 @@
 //! The pepper: a secret outside of the database, without which its hashes are worth nothing.
 //!
-//! What is stored is HMAC-SHA256 of PBKDF2's output under the pepper, and which pepper it was: six
-//! bytes that are derived from it, so that nobody has to number them. A pepper is replaced by
-//! making it a previous one: its hashes still verify, and are made anew under the current one at
-//! the next login. One that is gone for good takes its hashes along.
+//! A stored hash is HMAC-SHA256 of PBKDF2's output under the pepper. Beside it stands the pepper's
+//! key id: six bytes derived from the pepper, so that operators need not number peppers. A pepper
+//! is replaced by making it a previous one: its hashes still verify, and are made anew under the
+//! current one at the next login. A pepper that is lost takes its hashes with it.
 
 use super::kernel::HASH_BYTES;
 use crate::error::{Error, Result};
@@ -15,11 +15,11 @@ use sha2::Sha256;
 use std::fmt;
 use std::str::FromStr;
 
-/// What the key id is derived from the pepper with.
+/// The context from which the key id is derived with the pepper.
 const ID_CONTEXT: &[u8] = b"gatepost pepper key id";
 
-/// Which pepper a hash is under. It could confirm a guess of the pepper, so that must not be
-/// guessable, and tells nothing else of it.
+/// Which pepper a hash is under. It could confirm a guess of the pepper, so the pepper must not be
+/// guessable; it reveals nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeyId([u8; 6]);
 
@@ -43,7 +43,7 @@ struct Pepper {
     key: Secret,
 }
 
-/// The current pepper, if there is one, and those before it.
+/// The current pepper, if there is one, and the previous ones.
 pub(super) struct Peppers {
     current: Option<KeyId>,
     all: Vec<Pepper>,
@@ -53,7 +53,7 @@ impl Peppers {
     /// The peppers of the configuration.
     ///
     /// # Errors
-    /// [`Error::Internal`] when HMAC takes none of them, which does not happen.
+    /// [`Error::Internal`] when HMAC rejects one, which does not happen.
     pub(super) fn new(current: Option<&Secret>, previous: &[Secret]) -> Result<Self> {
         let pepper = |key: &Secret| -> Result<Pepper> {
             let mut id = [0; 6];
@@ -70,7 +70,7 @@ impl Peppers {
         self.current
     }
 
-    /// Whether hashes under this pepper can be verified, or what an operator should know.
+    /// Whether hashes under this pepper can be verified, or what the operator should know.
     pub(super) fn check(&self, id: Option<KeyId>) -> std::result::Result<(), String> {
         id.map_or(Ok(()), |id| self.find(id).map(|_| ()))
     }
@@ -78,8 +78,8 @@ impl Peppers {
     /// The hash as it is stored: under the pepper, if there is one.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the configuration lacks it: the operator must hear of that, and the
-    /// user must not be told that the password was wrong.
+    /// [`Error::Internal`] when the configuration lacks the pepper. The operator must learn of
+    /// that, and the user must not be told that the password was wrong.
     pub(super) fn apply(
         &self,
         id: Option<KeyId>,

@@ -16,7 +16,7 @@ pub(super) const SALT_BYTES: usize = 16;
 /// How every hash of ours begins.
 pub(super) const PREFIX: &str = "$pbkdf2-sha256$i=";
 
-/// A password's hash with all that is needed to compute it again, except the pepper.
+/// A password's hash with everything needed to compute it again, except the pepper.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Own {
     pub(super) iterations: u32,

@@ -1,6 +1,6 @@
-//! What may be a new password: long enough, also without what repeats itself in it, and none that is
-//! tried first. There are no rules of composition (OWASP ASVS 5.0, 6.2.5): they make passwords
-//! harder to remember and no harder to guess.
+//! Which new passwords are accepted: long enough, even without repetitions and sequences, and not
+//! one that guessers try first. There are no rules of composition (OWASP ASVS 5.0, 6.2.5): they
+//! make passwords harder to remember and no harder to guess.
 
 use super::breached::BreachList;
 use super::common::is_common;
@@ -9,16 +9,17 @@ use super::patterns;
 use crate::config;
 use crate::error::{Error, Result};
 
-/// Fewest characters of a word that a password may not be made of; shorter ones it may not be.
+/// Fewest characters of a word that is refused with digits and signs beside it. A shorter word is
+/// refused only alone.
 const MIN_WORD: usize = 4;
 
-/// How the answer begins where only the core of a password is too little.
+/// How the answer begins when only the core of a password is too weak.
 const PATTERNS: &str = "contains repetitions or sequences such as 1234 or qwerty; without them";
 
 /// The rules, with their lists opened.
 pub(crate) struct Policy {
     min_length: usize,
-    /// As configured, and folded.
+    /// The words as configured, and folded.
     words: Vec<(String, String)>,
     breached: Option<BreachList>,
 }
@@ -27,7 +28,7 @@ impl Policy {
     /// Opens the breach list, if there is one.
     ///
     /// # Errors
-    /// [`Error::Startup`] when it cannot be read or is none.
+    /// [`Error::Startup`] when the file cannot be read or is not a breach list.
     pub(crate) fn open(settings: &config::Passwords) -> Result<Self> {
         let words = settings.refused_words.iter();
         Ok(Self {
@@ -37,15 +38,14 @@ impl Policy {
         })
     }
 
-    /// Whether this may be the new password of whoever has this login (its canonical form).
+    /// Whether the user with this login (in canonical form) may have this new password.
     ///
     /// # Errors
-    /// [`Error::WeakPassword`], saying why: fewer than `passwords.min_length` characters (Unicode
-    /// scalar values after normalisation), the login or a refused word with nothing but digits and
-    /// signs beside it, one of the most common, one that is too short or most common without what
-    /// repeats itself or runs on, or breached. [`Error::Internal`] when the breach
-    /// list cannot be read any more: nobody is told that a password is good which was not looked
-    /// up.
+    /// [`Error::WeakPassword`], saying why. The password has fewer than `passwords.min_length`
+    /// characters (Unicode scalar values after normalisation). Or it is the login or a refused word
+    /// with only digits and signs beside it. Or it is one of the most common. Or its core (see
+    /// `patterns`) is too short or most common. Or it is breached. [`Error::Internal`] when the
+    /// breach list cannot be read any more: no password passes that was not looked up.
     pub(crate) fn check(&self, password: &Password, login: &str) -> Result<()> {
         let weak = |cause: &str| Err(Error::WeakPassword(format!("password: {cause}")));
         if password.normalised.chars().count() < self.min_length {
@@ -59,7 +59,8 @@ impl Policy {
             return weak(&format!("must be more than the word \"{word}\""));
         }
         let core = patterns::core(&folded);
-        let (left, least) = (core.chars().count(), self.min_length);
+        let left = core.chars().count();
+        let least = self.min_length;
         if *core != *folded && left < least {
             return weak(&format!("{PATTERNS} it has {left} of at least {least} characters"));
         }
@@ -80,7 +81,7 @@ impl Policy {
     }
 }
 
-/// Whether nothing but digits, signs and spaces is left of the text without the word.
+/// Whether only digits, signs and spaces are left of the text without the word.
 fn is_made_of(folded: &str, word: &str) -> bool {
     if word.chars().count() < MIN_WORD {
         return folded == word;

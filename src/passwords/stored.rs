@@ -1,9 +1,8 @@
-//! A stored hash: ours, a foreign one that an import brought, or one in our format that an import
-//! brought.
+//! A stored hash: ours, a foreign one from an import, or one in our format from an import.
 //!
-//! The format of ours is not ours alone. Whether another service normalised its passwords nobody
-//! can see, so a hash in our format is stored with [`MARK`] before it unless it is known to be
-//! ours, and so it is exported. No other kind of hash begins with that word.
+//! Other services use the same format as ours, and a hash does not show whether its service
+//! normalised passwords. So a hash in our format is stored with [`MARK`] before it unless it is
+//! known to be ours, and it is exported that way. No other kind of hash begins with that word.
 
 use super::cost;
 use super::form::Form;
@@ -12,8 +11,8 @@ use super::phc::{self, Own};
 use std::fmt;
 use std::str::FromStr;
 
-/// A stored hash, which keeps the text that it was read from: only where a row still holds that
-/// text may its hash be replaced.
+/// A stored hash, with the text that it was read from: it may be replaced only where a row still
+/// holds that text.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct PasswordHash {
     text: String,
@@ -24,8 +23,8 @@ pub(crate) struct PasswordHash {
 const MARK: &str = "foreign";
 
 impl PasswordHash {
-    /// A hash that an import brought and of which nobody says that it is ours. One under a pepper is
-    /// ours all the same: nobody else has it.
+    /// A hash from an import that does not claim to be ours. One under a pepper is ours all the
+    /// same: no other service has the pepper.
     ///
     /// # Errors
     /// As parsing does.
@@ -42,24 +41,25 @@ impl PasswordHash {
     /// A hash that we made, read as an import does.
     ///
     /// # Errors
-    /// For every other, and as parsing does.
+    /// For every other hash, and as parsing does.
     pub(crate) fn own(text: &str) -> Result<Self, NotAHash> {
         text.parse::<Own>()?;
         text.parse()
     }
 
-    /// Whether a stored text is of a hash that we made, whatever it costs.
+    /// Whether a stored text is a hash that we made, whatever its cost.
     pub(crate) fn is_own(stored: &str) -> bool {
         stored.parse::<Own>().is_ok()
     }
 
-    /// Whether a stored text is of this hash, marked or not: before there were marks, none was.
+    /// Whether a stored text is this hash, marked or not: before marks were introduced, none had
+    /// one.
     pub(crate) fn is_that_of(&self, stored: &str) -> bool {
         let unmarked = |text: &str| text.strip_prefix(MARK).unwrap_or(text).to_owned();
         unmarked(&self.text) == unmarked(stored)
     }
 
-    /// Reads what a row holds. It may cost more than what is taken from outside, since it may be
+    /// Reads the text of a row. It may cost more than is accepted from outside, since it may be
     /// older than that bound.
     ///
     /// # Errors
@@ -85,17 +85,17 @@ impl PasswordHash {
         Ok(Self { text: text.to_owned(), form })
     }
 
-    /// Whether it costs more than would be taken from outside, and should be made anew.
+    /// Whether it costs more than is accepted from outside, and should be made anew.
     pub(super) fn is_too_costly(&self) -> bool {
         cost::of(&self.form) > cost::MAX
     }
 
-    /// What kind of hash it is and what it costs, for an operator: nothing of salt or hash.
+    /// The kind of hash and its cost, for an operator: nothing of salt or hash.
     pub(crate) fn kind(&self) -> String {
         self.form.kind()
     }
 
-    /// Bytes of memory that verifying it takes beyond some kilobytes.
+    /// Bytes of memory that verifying it takes, beyond some kilobytes.
     pub(crate) fn memory(&self) -> usize {
         match &self.form {
             Form::Own(_) | Form::Alike(_) => 0,
@@ -122,7 +122,7 @@ impl fmt::Display for PasswordHash {
     }
 }
 
-/// Of a hash that comes from outside.
+/// Reads a hash that comes from outside.
 impl FromStr for PasswordHash {
     type Err = NotAHash;
 
@@ -178,7 +178,7 @@ mod tests {
         for most in [OURS, &marked].map(|hash| hash.replace("i=5", "i=2500000")) {
             assert!(text(&most).is_ok(), "{most}");
         }
-        // One of before there was this bound is ours all the same, and is read where it is stored.
+        // A hash from before there was this bound is still ours, and is read where it is stored.
         let costly = OURS.replace("i=5", "i=10000001");
         assert!(PasswordHash::own(&costly).is_err() && PasswordHash::is_own(&costly));
         for stored in [&costly, &format!("foreign{costly}")] {

@@ -180,7 +180,8 @@ fn a_foreign_hash_is_verified_as_the_password_was_typed_and_is_then_weak() {
 
 #[test]
 fn whoever_answers_a_quick_request_cannot_wait_for_a_hash() {
-    let (hasher, activity) = (with(10), Activity::default());
+    let hasher = with(10);
+    let activity = Activity::default();
     let hash = hasher.hash(&password("x")).unwrap();
     let answering = activity.begin();
     assert!(matches!(hasher.hash(&password("x")), Err(Error::Internal(_))));

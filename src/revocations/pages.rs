@@ -62,7 +62,7 @@ fn survey(app: &App) -> Result<()> {
         let Some(start) = from else { break };
         let most = MOST + 1;
         let read = |conn: &mut _| store::positions(conn, start.into(), keep, most);
-        let (entries, oldest) = app.database()?.read(|conn| read(conn))?;
+        let (entries, oldest) = app.database()?.with_connection(|conn| read(conn))?;
         let entries = entries.into_iter().map(Cursor::into).collect();
         from = board.survey(entries, MOST, oldest);
     }

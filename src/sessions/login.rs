@@ -37,8 +37,8 @@ pub fn log_in_from(
     let database = app.database()?;
     let counters = limits::of_login(app, login)?;
     let audit = Writer::new(app)?;
-    let (outcome, credentials) =
-        database.read(|conn| store::credentials(conn, login, &counters, app.nobody()))?;
+    let (outcome, credentials) = database
+        .with_connection(|conn| store::credentials(conn, login, &counters, app.nobody()))?;
     let attempt = Attempt::admitted(app, counters, outcome)?;
     let stored = credentials.as_ref().map(|credentials| &credentials.hash);
     let verdict = app.verify(password, stored)?;

@@ -1,4 +1,4 @@
-//! The networks by which things are shared out.
+//! The networks among which things are shared out.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ const V6: u64 = 6 << 56;
 const PROXY: u64 = 1 << 56;
 
 impl Network {
-    /// Work of this process for nobody elsewhere.
+    /// Work that this process does for itself.
     pub(crate) const HERE: Self = Self { block: 0, part: 0 };
 
     /// The network of an address.
@@ -31,7 +31,7 @@ impl Network {
         }
     }
 
-    /// The network of a listed proxy, as long as it is not known for whom it speaks.
+    /// The network of a listed proxy, until it is known which client it speaks for.
     pub(crate) fn of_proxy(address: IpAddr) -> Self {
         let network = Self::of(address);
         Self { block: network.block | PROXY, ..network }

@@ -1,4 +1,4 @@
-//! Who has just succeeded, and is therefore next among equals.
+//! Networks with a recent success, which are next among equals.
 
 use super::network::Network;
 use std::hash::{BuildHasher, RandomState};
@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 /// How long a success counts.
 const RECENT: Duration = Duration::from_secs(600);
 
-/// How often a network is preferred for it.
+/// How often a network is preferred for it, at most.
 const ONCE_IN: Duration = Duration::from_secs(60);
 
-/// Networks that are remembered. Two that fall on the same place take it from each other.
+/// Networks that are remembered. Two with the same place take it from each other.
 const PLACES: usize = 1024;
 
-/// Networks that have just succeeded: each is preferred once a minute among those that have the
-/// same claim. A fixed table, so that nobody's successes cost memory.
+/// Networks that have just succeeded: each is preferred once a minute among those with the same
+/// claim. The table has a fixed size, so successes cost no memory.
 #[derive(Debug)]
 pub(crate) struct Successes {
     places: Box<[Option<Success>]>,
-    /// Its keys are random, so that nobody can choose whose place to take.
+    /// Its keys are random, so that a client cannot choose whose place to take.
     hasher: RandomState,
 }
 
@@ -41,15 +41,15 @@ impl Successes {
         &mut self.places[hash % PLACES]
     }
 
-    /// A network had a success.
+    /// Notes a success of a network.
     pub(crate) fn note(&mut self, network: Network, now: Instant) {
         let place = self.place(network);
-        // Of another network too: losing the place and taking it again must not pay.
+        // Kept from another network too: losing the place and taking it again must not pay.
         let preferred = place.and_then(|earlier| earlier.preferred);
         *place = Some(Success { block: network.block, at: now, preferred });
     }
 
-    /// Whether a network is preferred now, which it then is not for a minute.
+    /// Whether a network is preferred now. After that it is not, for a minute.
     pub(crate) fn claim(&mut self, network: Network, now: Instant) -> bool {
         let since = |at: Instant| now.saturating_duration_since(at);
         let Some(success) = self.place(network) else { return false };

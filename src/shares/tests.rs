@@ -44,7 +44,7 @@ fn networks_take_turns_and_their_own_stay_in_order() {
         shares.insert(network, name, 1);
     }
     let mut order = vec![shares.next().unwrap(), shares.next().unwrap()];
-    // Whoever comes back has had its turn.
+    // A network that comes back has had its turn.
     shares.insert(b, "b2", 1);
     order.extend(std::iter::from_fn(|| shares.next()));
     assert_eq!(order, ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]);
@@ -143,7 +143,8 @@ fn listed_proxies_give_way_to_each_other_alone() {
 
 #[test]
 fn a_success_is_preferred_once_a_minute_and_not_for_long() {
-    let (mut successes, start) = (Successes::default(), Instant::now());
+    let mut successes = Successes::default();
+    let start = Instant::now();
     let after = |seconds| start + Duration::from_secs(seconds);
     let [a, b] = ["192.0.2.1", "198.51.100.1"].map(network);
     assert!(!successes.claim(a, start));
@@ -209,7 +210,7 @@ impl Model {
         lines.flat_map(|(n, line)| line.iter().map(|(what, w)| (*n, *what, *w))).collect()
     }
 
-    /// How much those hold together of whom this is true.
+    /// The total held by the networks for which this is true.
     fn held(&self, of: impl Fn(Network) -> bool) -> Amount {
         let mut held = Amount::default();
         self.all().iter().filter(|item| of(item.0)).for_each(|item| held.add(item.2));
@@ -229,7 +230,7 @@ impl Random {
     }
 }
 
-/// Checks an admission by what the rules say of it, whichever of several equals gave way.
+/// Checks an admission against the rules, whichever of several equals gave way.
 fn check_admission(model: &mut Model, newcomer: (Network, u32, usize), most: Amount, gone: &[u32]) {
     let (network, what, weight) = newcomer;
     let all = model.all();

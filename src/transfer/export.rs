@@ -18,7 +18,8 @@ pub fn export(app: &App, mut out: impl Write) -> Result<u64> {
     let mut after = 0;
     let mut count = 0;
     loop {
-        let users = app.database()?.read(|conn| store::page(conn, after, BATCH as i64))?;
+        let users =
+            app.database()?.with_connection(|conn| store::page(conn, after, BATCH as i64))?;
         for (id, user) in &users {
             let mut text = line::write(user)?;
             text.push('\n');

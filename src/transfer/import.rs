@@ -147,7 +147,7 @@ fn insert(
     if there.is_empty() {
         return Ok(());
     }
-    let existing = database.read(|conn| store::existing(conn, &there))?;
+    let existing = database.with_connection(|conn| store::existing(conn, &there))?;
     for user in there {
         match existing
             .get(user.login.canonical())

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
 /// [`Error::ScopeMissing`]; database errors.
 pub fn list(app: &App, caller: &Caller, page: Page) -> Result<(Vec<User>, bool)> {
-    app.database()?.read(|conn| {
+    app.database()?.with_connection(|conn| {
         read_as(conn, caller, Right::SeeAll, |conn, rows| store::list(conn, rows, page))
     })
 }
@@ -33,7 +33,7 @@ pub fn show(app: &App, caller: &Caller, id: UserId) -> Result<User> {
 /// # Errors
 /// As [`show`].
 pub(super) fn find_as(app: &App, caller: &Caller, right: Right, id: UserId) -> Result<User> {
-    app.database()?.read(|conn| {
+    app.database()?.with_connection(|conn| {
         let user = read_as(conn, caller, right, |conn, rows| store::find(conn, rows, id))?;
         user.ok_or(Error::NoSuchUser)
     })
@@ -45,7 +45,7 @@ pub(super) fn find_as(app: &App, caller: &Caller, right: Right, id: UserId) -> R
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],
 /// [`Error::NoSuchUser`]; database errors.
 pub fn find(app: &App, caller: &Caller, login: &Login) -> Result<User> {
-    app.database()?.read(|conn| {
+    app.database()?.with_connection(|conn| {
         authorize(conn, caller, Right::SeeAll)?;
         store::find_by_login(conn, login)?.ok_or(Error::NoSuchUser)
     })

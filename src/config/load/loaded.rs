@@ -37,8 +37,8 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The variables that look like settings and are what a container platform sets by itself for a
-    /// service of our name, as a line for the log; `None` when there are none.
+    /// The variables that look like settings but are set by a container platform for a service of
+    /// our name, as a line for the log; `None` when there are none.
     pub fn passed_over(&self) -> Option<String> {
         let names = self.passed_over.join(", ");
         let text = "ignored, because a container platform sets it for a service called gatepost";

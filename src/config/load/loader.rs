@@ -1,6 +1,6 @@
 //! Takes the settings out of a file's text and out of an environment, one at a time.
 //!
-//! What is wrong is collected and the rest is read on.
+//! Faults are collected, and reading goes on.
 
 use super::loaded::{Loaded, Origin};
 use super::variables::{CONFIG_VARIABLE, PREFIX, is_of_platform};
@@ -13,7 +13,7 @@ use crate::secret::Secret;
 use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
-/// A configuration that is being put together.
+/// A configuration that is being read.
 pub(super) struct Loader {
     pub(super) loaded: Loaded,
     faults: Vec<String>,
@@ -45,7 +45,7 @@ impl Loader {
             Ok(document) => document,
             Err(e) => {
                 let line = line_of(text, e.span().map_or(0, |span| span.start));
-                // The message alone: the error shown whole quotes the line, and a secret in it.
+                // The message alone: the whole error quotes the line, and any secret in it.
                 return self.faults.push(format!("{name}:{line}: {}", e.message()));
             }
         };
@@ -122,12 +122,13 @@ impl Loader {
         };
         match outcome {
             Ok(()) => drop(self.loaded.origins.insert(place, origin)),
-            // The value of a secret must not appear, whatever is wrong with it.
+            // A secret's value must not appear, whatever is wrong with it.
             Err(fault) => self.faults.push(format!("{origin}: {section}.{key}: {fault}")),
         }
     }
 
-    /// Whether an array may stand here. Of what is unknown the name is the fault.
+    /// Whether an array is accepted here. For an unknown setting it is, so that the fault is its
+    /// name.
     fn is_list(&self, section: &str, key: &str) -> bool {
         let of_name = |setting: &&Setting| setting.section == section && setting.key == key;
         table().find(of_name).is_none_or(|setting| setting.list)
@@ -153,12 +154,12 @@ impl Loader {
     }
 }
 
-/// Whether two places are of one layer, where the later must not silently win.
+/// Whether two places are in one layer, where the later must not silently win.
 fn same_layer(a: &Origin, b: &Origin) -> bool {
     std::mem::discriminant(a) == std::mem::discriminant(b)
 }
 
-/// A TOML value as the text that the environment would hold.
+/// A TOML value as text, as the environment would hold it.
 fn plain(value: &DeValue<'_>, list: bool) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),

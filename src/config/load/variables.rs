@@ -1,16 +1,17 @@
-//! The names of variables: which are ours, and which a container platform sets that only look so.
+//! The names of variables: which are ours, and which a container platform sets and only look like
+//! ours.
 
-/// The beginning of every environment variable that is a setting.
+/// The prefix of every environment variable that is a setting.
 pub(super) const PREFIX: &str = "GATEPOST_";
 
 /// The variable that chooses the profile.
 pub(super) const PROFILE_VARIABLE: &str = "APP_SETTINGS";
 
-/// The one variable with that beginning that is not a setting: it names a configuration file.
+/// The one variable with that prefix that is not a setting: it names a configuration file.
 pub(super) const CONFIG_VARIABLE: &str = "GATEPOST_CONFIG";
 
-/// What a container platform sets by itself for a service of our name, without the beginning. No
-/// section is ever called so.
+/// Whether a container platform sets this variable, given without the prefix, for a service of our
+/// name. No section is ever called that.
 pub(super) fn is_of_platform(rest: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let is_name = |text: &str| {

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Directories beside those of `PATH`; in each, `*` stands for a version.
+/// Directories besides those in `PATH`; in each, `*` stands for a version.
 const PLACES: [(&str, &str); 4] = [
     ("/usr/lib/postgresql", "*/bin"),
     ("/usr", "pgsql-*/bin"),
@@ -14,12 +14,12 @@ const PLACES: [(&str, &str); 4] = [
     ("/usr/local/opt", "postgresql@*/bin"),
 ];
 
-/// The directory of the binaries to use: for an existing cluster those of its major version, as
-/// no other can read it; for a new one the newest.
+/// The directory of the binaries to use: for an existing cluster those of its major version, as no
+/// other can read it; for a new one the newest.
 ///
 /// # Errors
-/// [`Error::Startup`], naming the package to install; and when it cannot be told which version
-/// made the cluster.
+/// [`Error::Startup`], naming the package to install; and when it is unknown which version made the
+/// cluster.
 pub(super) fn find(cluster: &Path, user: Option<OsUser>) -> Result<PathBuf> {
     let version = cluster::version(cluster, user)?;
     let mut found = installed(user);
@@ -43,7 +43,7 @@ pub(super) fn find(cluster: &Path, user: Option<OsUser>) -> Result<PathBuf> {
     }
 }
 
-/// Major versions and their directories. `PATH` comes first: what is found there wins.
+/// Major versions and their directories. `PATH` comes first, and the first find wins.
 fn installed(user: Option<OsUser>) -> BTreeMap<u32, PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).filter(|p| p.is_absolute()).collect();
@@ -79,7 +79,7 @@ fn matching(parent: &Path, pattern: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The major version that `postgres --version` tells, asked as the user that would run it.
+/// The major version that `postgres --version` reports, run as the user that would run the server.
 fn major(postgres: &Path, user: Option<OsUser>) -> Option<u32> {
     let output = command(postgres, user, Path::new("/")).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

@@ -1,4 +1,4 @@
-//! The cluster of the private PostgreSQL, and what a crash left behind in it.
+//! The cluster of the private PostgreSQL, and the remains of a crash in it.
 
 use super::directory::{VERSION_FILE, make_private};
 use crate::child::{OsUser, command};
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// The database superuser of the private PostgreSQL. Used for the bootstrap only.
 pub(super) const SUPERUSER: &str = "postgres";
 
-/// What is added to PostgreSQL's own configuration file, once, when the cluster is made.
+/// Added to PostgreSQL's own configuration file, once, when the cluster is made.
 const SETTINGS: &str = "
 # Added by Gatepost when it made this cluster, for a small machine. Change what you like: it is
 # written once. Durability is PostgreSQL's default, which is full.
@@ -34,7 +34,7 @@ const VERSION_BYTES: u64 = 64;
 /// Most bytes of `postmaster.pid`: eight lines, two of them paths.
 const PID_FILE_BYTES: u64 = 16 * 1024;
 
-/// As root, the user `postgres`, since PostgreSQL refuses to run as root; else nobody special.
+/// As root, the user `postgres`, since PostgreSQL refuses to run as root; otherwise none.
 ///
 /// # Errors
 /// [`Error::Startup`] when we are root and there is no such user.
@@ -64,7 +64,7 @@ fn read(file: &Path, user: Option<OsUser>, most: u64) -> Result<Option<String>> 
 /// The major version that made the cluster; `None` when there is no cluster yet.
 ///
 /// # Errors
-/// [`Error::Startup`] when the file is not what a server writes. Its content is not repeated.
+/// [`Error::Startup`] when a server did not write the file. Its content is not repeated.
 pub(super) fn version(cluster: &Path, user: Option<OsUser>) -> Result<Option<u32>> {
     let file = cluster.join(VERSION_FILE);
     let Some(text) = read(&file, user, VERSION_BYTES)? else { return Ok(None) };
@@ -72,7 +72,7 @@ pub(super) fn version(cluster: &Path, user: Option<OsUser>) -> Result<Option<u32
     text.trim().parse().map(Some).map_err(|_| fault())
 }
 
-/// What the server has written about itself; `None` when it has not, or has ended.
+/// The server's own description of itself; `None` when there is none, or the server has ended.
 ///
 /// # Errors
 /// As [`version`].
@@ -80,11 +80,11 @@ pub(super) fn pid_file(cluster: &Path, user: Option<OsUser>) -> Result<Option<St
     read(&cluster.join("postmaster.pid"), user, PID_FILE_BYTES)
 }
 
-/// Makes the cluster unless it is there. It is made beside its place and then renamed, so that
-/// half a cluster is never taken for one.
+/// Makes the cluster unless it exists. It is made beside its place and then renamed, so that an
+/// incomplete cluster is never taken for a complete one.
 ///
 /// # Errors
-/// [`Error::Startup`] with what `initdb` said.
+/// [`Error::Startup`] with the output of `initdb`.
 pub(super) fn create(dir: &Path, binaries: &Path, user: Option<OsUser>) -> Result<()> {
     let cluster = dir.join("cluster");
     if version(&cluster, user)?.is_some() {
@@ -99,9 +99,9 @@ pub(super) fn create(dir: &Path, binaries: &Path, user: Option<OsUser>) -> Resul
         .arg("-D")
         .arg(&new)
         .args(["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--data-checksums"])
-        // The directory of the socket keeps everybody else out.
+        // The socket's directory keeps other users out.
         .args(["-A", "trust"])
-        // Not in our process group: Ctrl-C is for us, who then stop in order.
+        // Not in our process group: Ctrl-C is for us, and we then stop the server in order.
         .process_group(0)
         .output()
         .map_err(fault)?;
@@ -114,7 +114,7 @@ pub(super) fn create(dir: &Path, binaries: &Path, user: Option<OsUser>) -> Resul
     std::fs::rename(&new, &cluster).map_err(fault)
 }
 
-/// Removes what processes left that were killed while they made a cluster. Their `initdb` may
+/// Removes the remains of processes that were killed while they made a cluster. Their `initdb` may
 /// still be writing for a moment.
 fn clear_halves(dir: &Path) -> std::io::Result<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -150,17 +150,17 @@ fn append(file: &Path, text: &str, user: Option<OsUser>, dir: &Path) -> std::io:
     if status.success() { Ok(()) } else { Err(fault()) }
 }
 
-/// Stops a server that an earlier process of ours left running in this cluster, and clears away a
-/// `postmaster.pid` that names a process that is not one.
+/// Stops a server that an earlier process of ours left running in this cluster, and removes a
+/// `postmaster.pid` that names no such server.
 ///
 /// # Errors
-/// [`Error::Startup`] when it does not stop within a minute, or the file is none.
+/// [`Error::Startup`] when it does not stop within a minute, or the file cannot be used.
 pub(super) fn stop_orphan(cluster: &Path, binaries: &Path, user: Option<OsUser>) -> Result<()> {
     let file = cluster.join("postmaster.pid");
     let deadline = Instant::now() + Duration::from_secs(60);
     while let Some(text) = pid_file(cluster, user)? {
-        // A single-user server writes its number with a minus; what cannot be judged here,
-        // PostgreSQL judges when it starts.
+        // A single-user server writes its number with a minus. PostgreSQL judges that case itself
+        // when it starts.
         let pid = text.lines().next().unwrap_or_default().parse::<u32>();
         let Some(lives_here) = pid.ok().and_then(|pid| lives_in(pid, cluster)) else {
             return Ok(());
@@ -190,9 +190,9 @@ pub(super) fn stop_orphan(cluster: &Path, binaries: &Path, user: Option<OsUser>)
     Ok(())
 }
 
-/// Whether a process is a server in this cluster; `None` when there is no such process, or it
-/// cannot be told. A server's working directory is its cluster; where we may not look at that, as
-/// root in a container, its arguments name it.
+/// Whether a process is a server in this cluster; `None` when there is no such process, or it is
+/// unknown. A server's working directory is its cluster. Where we may not read that, as root in a
+/// container, its arguments name the cluster.
 fn lives_in(pid: u32, cluster: &Path) -> Option<bool> {
     let process = Path::new("/proc").join(pid.to_string());
     let cluster = cluster.canonicalize().ok()?;
@@ -203,8 +203,8 @@ fn lives_in(pid: u32, cluster: &Path) -> Option<bool> {
     }
 }
 
-/// The same by a process's arguments. A server names its directory; what is no server at all, as
-/// after a restart of the machine that gave the number to another process, does not live there.
+/// The same by a process's arguments. A server names its directory. Any other process is none, such
+/// as one that got the number after a restart of the machine.
 fn is_told_to_live_in(arguments: &[u8], cluster: &Path) -> Option<bool> {
     let words: Vec<&Path> =
         arguments.split(|byte| *byte == 0).map(|word| Path::new(OsStr::from_bytes(word))).collect();
@@ -213,14 +213,14 @@ fn is_told_to_live_in(arguments: &[u8], cluster: &Path) -> Option<bool> {
     if paths.any(|path| path.canonicalize().is_ok_and(|path| path == cluster)) {
         return Some(true);
     }
-    // A server whose directory is named in another way may live anywhere.
+    // A server that names its directory in another way may be in any.
     let tells = words.windows(2).any(|pair| pair[0] == Path::new("-D") && pair[1].is_absolute());
     (tells || (program != "postgres" && program != "postmaster")).then_some(false)
 }
 
-/// Clears away the lock of a socket that an earlier server left: by its number alone PostgreSQL would
-/// take any process of the same OS user for that server. We hold our own lock, and no server lives in
-/// the cluster, so nobody listens there.
+/// Removes the lock of a socket that an earlier server left. By its number alone PostgreSQL would
+/// take any process of the same OS user for that server. We hold our own lock, and there is no
+/// server in the cluster, so nothing listens on the socket.
 ///
 /// # Errors
 /// [`Error::Startup`] when it cannot be removed.

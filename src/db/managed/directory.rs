@@ -1,5 +1,5 @@
-//! The directories of the private PostgreSQL: made where they are not there, and looked at where
-//! they are. What is wrong with one is told with its path, the cause, and what to type.
+//! The directories of the private PostgreSQL: made if missing, and checked if they exist. A fault
+//! is reported with the path, the cause, and what to type.
 
 use crate::child::OsUser;
 use crate::error::{Error, Result};
@@ -10,14 +10,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 
-/// The file of a cluster that tells which major version made it.
+/// The file that says which major version made a cluster.
 pub(super) const VERSION_FILE: &str = "PG_VERSION";
 
-/// Longest path of a Unix socket in bytes, without its end (`sun_path`, unix(7)).
+/// Longest path of a Unix socket in bytes, without the final NUL (`sun_path`, unix(7)).
 const SOCKET_PATH: usize = 107;
 
-/// Checks the name of the data directory and, where it exists, the directory itself and what is in it.
-/// Changes nothing.
+/// Checks the name of the data directory and, if it exists, the directory and its content. Changes
+/// nothing.
 ///
 /// # Errors
 /// As [`prepare`].
@@ -30,8 +30,8 @@ pub(super) fn check(dir: &Path, user: Option<OsUser>) -> Result<()> {
     check_inside(dir, user)
 }
 
-/// Checks that the server can take the path, for its socket and in its own files, and that no link on
-/// the way leads nowhere.
+/// Checks that the server can use the path, for its socket and in its own files, and that no link
+/// in it dangles.
 fn check_name(dir: &Path) -> Result<()> {
     let run = dir.join("run");
     let length = run.join(".s.PGSQL.5432").as_os_str().len();
@@ -43,14 +43,14 @@ fn check_name(dir: &Path) -> Result<()> {
         )));
     }
     if dir.as_os_str().as_bytes().iter().any(u8::is_ascii_control) {
-        // The server writes paths into files of lines.
+        // The server writes paths into line-based files.
         return Err(Error::startup("database.data_dir: has a control character in its name"));
     }
     refuse_dangling(&run)?;
     refuse_dangling(&dir.join("cluster"))
 }
 
-/// Checks that what is in the data directory already can be used by the server.
+/// Checks that the server can use the present content of the data directory.
 fn check_inside(dir: &Path, user: Option<OsUser>) -> Result<()> {
     let (run, cluster) = (dir.join("run"), dir.join("cluster"));
     check_owner(&run, &run, user)?;
@@ -61,14 +61,14 @@ fn check_inside(dir: &Path, user: Option<OsUser>) -> Result<()> {
     }
 }
 
-/// Makes the data directory, and the one for the socket below it.
+/// Makes the data directory, and the one for the socket in it.
 ///
 /// As root the data directory stays root's, so that the server's OS user cannot put a link where
-/// root then writes; only `cluster` and `run` below it are given away. A directory that is there
-/// already is taken as it is or not at all: its owner and mode are somebody's decision.
+/// root then writes; only `cluster` and `run` in it are given away. An existing directory is used
+/// as it is or not at all: its owner and mode were chosen by someone else.
 ///
 /// # Errors
-/// [`Error::Startup`] when a directory cannot be made or reached, belongs to somebody else, holds
+/// [`Error::Startup`] when a directory cannot be made or reached, belongs to another user, holds
 /// something else, or its path is too long.
 pub(super) fn prepare(dir: &Path, user: Option<OsUser>) -> Result<()> {
     check_name(dir)?;
@@ -90,9 +90,9 @@ pub(super) fn prepare(dir: &Path, user: Option<OsUser>) -> Result<()> {
     check_inside(dir, user)
 }
 
-/// Makes the data directory, and those above it that are not there.
+/// Makes the data directory, and missing ones above it.
 fn make(dir: &Path, user: Option<OsUser>) -> std::io::Result<()> {
-    // The server's user must pass through; what is below is closed to everybody else.
+    // The server's user must pass through; the directories inside are closed to others.
     let (above, mode) = if user.is_some() { (0o755, 0o711) } else { (0o700, 0o700) };
     modes::make_dirs(dir.parent().unwrap_or(dir), above)?;
     match modes::make_dir(dir, mode) {
@@ -102,8 +102,8 @@ fn make(dir: &Path, user: Option<OsUser>) -> std::io::Result<()> {
     }
 }
 
-/// Makes a directory for the server's OS user alone. One that is there is closed to others: only we
-/// can have put it there, since nobody else can write to the directory above.
+/// Makes a directory for the server's OS user alone. An existing one is closed to others: only we
+/// can have put it there, since no other user can write to the directory above.
 ///
 /// # Errors
 /// Those of the system.
@@ -121,8 +121,8 @@ pub(super) fn make_private(path: &Path, user: Option<OsUser>) -> std::io::Result
     user.map_or(Ok(()), |user| chown(path, Some(user.uid), Some(user.gid)))
 }
 
-/// Refuses a path on which a link leads nowhere. Making what it should lead to would be wrong: most
-/// likely a disk is not mounted, and the users are on it.
+/// Refuses a path with a dangling link. Making the target would be wrong: most likely a disk is not
+/// mounted, and the users are on it.
 fn refuse_dangling(path: &Path) -> Result<()> {
     let is_link = |path: &&Path| path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
     for link in path.ancestors().filter(is_link) {
@@ -140,7 +140,7 @@ fn refuse_dangling(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Checks that a directory that exists may be our data directory.
+/// Checks that an existing directory may be our data directory.
 fn check_ours(dir: &Path, meta: &Metadata) -> Result<()> {
     let refuse =
         |text: String| Err(Error::startup(format!("database.data_dir: {} {text}", dir.display())));
@@ -173,7 +173,7 @@ fn check_ours(dir: &Path, meta: &Metadata) -> Result<()> {
         return Ok(());
     };
     let foreign = foreign.display();
-    // The users are here: another directory would have none.
+    // The users are here; a new directory would have none.
     if names.iter().any(|name| name == "cluster") {
         return refuse(format!(
             "holds something else ({foreign}) beside the cluster; keep that elsewhere: \
@@ -191,13 +191,13 @@ fn check_ours(dir: &Path, meta: &Metadata) -> Result<()> {
     refuse(format!("holds something else ({foreign}); name an empty or a new directory"))
 }
 
-/// Whoever can write to the directory above can put another in the place of ours. It is somebody's
-/// decision too, and not ours to change.
+/// Warns when others can write to the directory above, since they could put another directory in
+/// the place of ours. Its mode was chosen by someone else, and is not ours to change.
 fn warn_of_parent(dir: &Path) {
     let Some(parent) = dir.parent() else { return };
     if parent.metadata().is_ok_and(|meta| meta.mode() & 0o1002 == 0o002) {
         log::warn!(
-            "everybody can write to {0}, and so put another directory in the place of {1}; take \
+            "anyone can write to {0}, and so put another directory in the place of {1}; take \
              that right away: `chmod o-w {0}`",
             parent.display(),
             dir.display()
@@ -205,7 +205,7 @@ fn warn_of_parent(dir: &Path) {
     }
 }
 
-/// Checks that the server's OS user can get to the directory: below `/root` it cannot.
+/// Checks that the server's OS user can reach the directory: below `/root` it cannot.
 fn reachable(dir: &Path, user: OsUser) -> Result<()> {
     for path in dir.ancestors() {
         let Ok(meta) = path.metadata() else { continue };
@@ -229,7 +229,7 @@ fn reachable(dir: &Path, user: OsUser) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the server can use the cluster that is there.
+/// Checks that the server can use an existing cluster.
 fn check_cluster(cluster: &Path, meta: &Metadata, user: Option<OsUser>) -> Result<()> {
     check_owner(cluster, cluster, user)?;
     // PostgreSQL itself refuses these.
@@ -244,13 +244,13 @@ fn check_cluster(cluster: &Path, meta: &Metadata, user: Option<OsUser>) -> Resul
     check_owner(&cluster.join(VERSION_FILE), cluster, user)
 }
 
-/// Checks that what is there belongs to the OS user that the server runs as; `top` is what to give
-/// to that user else.
+/// Checks that an existing file or directory belongs to the OS user that the server runs as. `top`
+/// is what to give to that user otherwise.
 fn check_owner(path: &Path, top: &Path, user: Option<OsUser>) -> Result<()> {
-    // What is missing, or cannot be looked at, is told by whoever needs it.
+    // If it is missing or cannot be examined, the code that needs it says so.
     let Ok(meta) = path.symlink_metadata() else { return Ok(()) };
     let server = user.map_or(rustix::process::geteuid().as_raw(), |user| user.uid);
-    // A link is somebody's decision too, and where it leads to counts.
+    // A link is a choice of the operator, and its target counts.
     let meta =
         if meta.is_symlink() && path == top { path.metadata().unwrap_or(meta) } else { meta };
     if meta.uid() == server {
@@ -260,7 +260,7 @@ fn check_owner(path: &Path, top: &Path, user: Option<OsUser>) -> Result<()> {
         Some(_) => ("the OS user postgres", "postgres:".to_owned()),
         None => ("you", format!("{server}:{}", rustix::process::getegid())),
     };
-    // A second name of somebody's file: giving that away could be what an attacker waits for.
+    // The file has a second name: an attacker may hope that it is given away.
     let advice = if meta.is_file() && meta.nlink() > 1 {
         String::new()
     } else {

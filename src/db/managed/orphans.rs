@@ -1,13 +1,13 @@
-//! The processes of a server that was killed: as PID 1, as in a container, we inherit them, and they
-//! stay in the table of processes until we have asked how they ended.
+//! The processes of a server that was killed. As PID 1, as in a container, we inherit them, and
+//! they stay in the process table until we wait for them.
 //!
-//! Only these are asked for. Others among our children belong to whoever started them: a program
-//! that embeds us may be PID 1 too.
+//! Only these are waited for. Other children may belong to the program that embeds us, which may be
+//! PID 1 too.
 
 use rustix::process::{Pid, WaitOptions, getpid, waitpid};
 use std::time::{Duration, Instant};
 
-/// How long after the loss of a server its processes may still end: they notice it at once, but one
+/// How long after the loss of a server its processes may still end. They notice it at once, but one
 /// in the middle of something may take its time.
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -21,7 +21,7 @@ impl Orphans {
         self.0 = Some(Instant::now() + WINDOW);
     }
 
-    /// Asks how those ended that have ended by now. `is_ours` tells the processes that are waited for
+    /// Waits for orphans that have ended. `is_ours` recognises the processes that are waited for
     /// elsewhere.
     pub(super) fn reap(&mut self, is_ours: impl Fn(u32) -> bool) {
         let Some(until) = self.0 else { return };
@@ -32,7 +32,7 @@ impl Orphans {
                 continue;
             }
             if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-                // It may have been waited for meanwhile.
+                // It may have been waited for in the meantime.
                 let _ = waitpid(Some(pid), WaitOptions::NOHANG);
             }
         }
@@ -42,15 +42,14 @@ impl Orphans {
     }
 }
 
-/// Whether a process that has ended was started by a server, and is our child since that is gone.
-/// Each process of a server is the leader of a session of its own; the server, which we started, is
-/// not.
+/// Whether an ended process was started by a server, and became our child when the server died.
+/// Each process of a server leads a session of its own; the server, which we started, does not.
 fn is_orphan(pid: u32) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
     is_orphan_of(&stat, &pid.to_string(), &getpid().to_string())
 }
 
-/// The same by what proc(5) tells: number, name, state, parent, process group, session.
+/// The same from a line of proc(5): number, name, state, parent, process group, session.
 fn is_orphan_of(stat: &str, pid: &str, us: &str) -> bool {
     let Some((_, name, rest)) = split(stat) else { return false };
     let mut words = rest.split_whitespace();
@@ -58,7 +57,7 @@ fn is_orphan_of(stat: &str, pid: &str, us: &str) -> bool {
     name == "postgres" && state == Some("Z") && parent == Some(us) && session == Some(pid)
 }
 
-/// The name stands in parentheses and may hold anything.
+/// The name is in parentheses and may contain anything.
 fn split(stat: &str) -> Option<(&str, &str, &str)> {
     let (pid, rest) = stat.split_once(" (")?;
     let (name, rest) = rest.rsplit_once(") ")?;

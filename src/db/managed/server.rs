@@ -1,7 +1,7 @@
 //! The server process: started, kept running, stopped; and never left behind.
 //!
-//! It has a process group of its own, so that Ctrl-C reaches us first and requests that run can
-//! finish. Should we be killed, a shell that waits on a pipe from us stops it. (The kernel's
+//! It has a process group of its own, so that Ctrl-C reaches us first and running requests can
+//! finish. If we are killed, a shell that waits on a pipe from us stops it. (The kernel's
 //! parent-death signal would not do: it fires when the *thread* that started the child ends.)
 
 use super::cluster;
@@ -21,19 +21,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How often the server is looked at; one that died is started again.
+/// How often the server is checked; one that died is started again.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a fast stop may take before the server is told to drop everything: it then recovers
-/// at its next start and loses nothing that was committed.
+/// How long a fast stop may take before an immediate one. After that the server recovers at its
+/// next start, and loses nothing that was committed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Connections beside the service's own: for commands, the bootstrap and a look with psql.
+/// Connections besides the service's own: for commands, the bootstrap and a look with psql.
 const SPARE_CONNECTIONS: usize = 12;
 
-/// What the watching shell runs: it reads until our end of the pipe closes, then stops the server
-/// (SIGINT is PostgreSQL's fast stop). A service manager sends its signal to all processes; the shell
-/// ends with us all the same.
+/// The watching shell reads until our end of the pipe closes, then stops the server (SIGINT is
+/// PostgreSQL's fast stop). A service manager sends its signal to all processes; the shell still
+/// ends only with us.
 const WATCHDOG: &str = "trap '' TERM INT HUP; read -r _; kill -INT \"$1\"";
 
 /// How the server is started.
@@ -58,12 +58,12 @@ struct Shared {
     command: Command,
     processes: Mutex<Option<Processes>>,
     stopping: Condvar,
-    /// The server will be stopped, and whatever happens to it until then is no news.
+    /// The server will be stopped, so losing it is not reported.
     ending: AtomicBool,
 }
 
 /// The server and its watchdog. Both are waited for under the mutex only, so that a signal never
-/// goes to a process that took over a number.
+/// goes to a process that has taken over a number.
 #[derive(Debug)]
 struct Processes {
     server: Child,
@@ -102,12 +102,12 @@ impl Server {
         }
     }
 
-    /// Says that it will be stopped: should it end before, it is not started again.
+    /// Notes that it will be stopped: if it ends earlier, it is not started again.
     pub(super) fn expect_end(&self) {
         self.shared.ending.store(true, Ordering::SeqCst);
     }
 
-    /// Stops the server and waits for its end.
+    /// Stops the server and waits until it has ended.
     pub(super) fn stop(self) {
         let processes = self.shared.lock().take();
         self.shared.stopping.notify_all();
@@ -121,7 +121,7 @@ impl Server {
 }
 
 impl Processes {
-    /// Whether a process is one of them, which are waited for elsewhere.
+    /// Whether a process is one of these two, which are waited for elsewhere.
     fn has(&self, pid: u32) -> bool {
         self.server.id() == pid || self.watchdog.id() == pid
     }
@@ -150,7 +150,7 @@ fn watch(shared: &Shared) {
     }
 }
 
-/// One look at the server and at its watchdog.
+/// Checks the server and its watchdog once.
 fn look_after(
     processes: &mut Processes,
     command: &Command,
@@ -158,8 +158,8 @@ fn look_after(
     orphans: &mut Orphans,
 ) {
     match processes.server.try_wait() {
-        // Somebody stopped it. A service manager that ends us does that too, and we hear of it in a
-        // moment; so it is started again at the next look.
+        // It was stopped from outside. A service manager that ends us does that too, and its signal
+        // reaches us in a moment. So the server is started again at the next check.
         Ok(Some(status)) if status.success() && !*ended_in_order => *ended_in_order = true,
         Ok(Some(status)) => {
             log::error!("the private PostgreSQL ended ({status}); starting it again");
@@ -190,7 +190,7 @@ fn spawn(start: &Command) -> Result<Processes> {
         .arg(socket_directories(&start.run))
         .args(["-c", "listen_addresses=", "-c", "unix_socket_permissions=0700"])
         .args(["-c", "logging_collector=off", "-c", "log_destination=stderr"])
-        // Not statements and details: both repeat values of rows.
+        // No statements and no details: both repeat values of rows.
         .args(["-c", "log_min_messages=log", "-c", "log_min_error_statement=panic"])
         .args(["-c", "log_error_verbosity=terse", "-c", "log_line_prefix="])
         .arg("-c")
@@ -215,8 +215,8 @@ fn spawn(start: &Command) -> Result<Processes> {
     }
 }
 
-/// The setting that names the one directory of the socket. It is a list, in which a name in quotes
-/// may hold anything, a quote twice.
+/// The setting that names the one directory of the socket. It is a list, in which a quoted name may
+/// hold anything, with quotes doubled.
 fn socket_directories(run: &Path) -> OsString {
     let mut setting = b"unix_socket_directories=\"".to_vec();
     for byte in run.as_os_str().as_bytes() {
@@ -237,8 +237,8 @@ fn watchdog(start: &Command, server: &Child) -> std::io::Result<Child> {
         .spawn()
 }
 
-/// Passes the server's messages to our log until it ends. A FATAL one tells why the server does
-/// not start; later it is about one connection, which is told the same.
+/// Passes the server's messages to our log until it ends. A FATAL one says why the server does not
+/// start. Later it is about one connection, which gets the same message.
 fn relay(messages: ChildStderr, ready: &AtomicBool) {
     for line in BufReader::new(messages).lines().map_while(std::io::Result::ok) {
         let level = match line.split_once(':') {
@@ -250,8 +250,8 @@ fn relay(messages: ChildStderr, ready: &AtomicBool) {
     }
 }
 
-/// Waits until the server says in `postmaster.pid` that it is ready, as pg_ctl does: asking it by
-/// connecting would fill its log with refusals.
+/// Waits until `postmaster.pid` says that the server is ready, as pg_ctl does. Connecting instead
+/// would fill its log with refusals.
 fn wait_until_ready(processes: &mut Processes, start: &Command) -> Result<()> {
     let pid = processes.server.id().to_string();
     let mut said = Instant::now();
@@ -264,7 +264,7 @@ fn wait_until_ready(processes: &mut Processes, start: &Command) -> Result<()> {
         }
         if let Ok(Some(status)) = processes.server.try_wait() {
             return Err(Error::startup(format!(
-                "the private PostgreSQL ended while it started ({status}); its messages are above, and all of them with log.level = \"debug\""
+                "the private PostgreSQL ended while it started ({status}); see its messages above, or all of them with log.level = \"debug\""
             )));
         }
         if said.elapsed() > Duration::from_secs(5) {
@@ -282,12 +282,12 @@ fn end(mut processes: Processes) {
     let _ = processes.watchdog.wait();
 }
 
-/// Stops the server: fast, and after a time the hard way.
+/// Stops the server: fast, and after a time immediately.
 fn stop(server: &mut Child) {
     let deadline = Instant::now() + STOP_TIMEOUT;
     let mut hard = false;
     while !matches!(server.try_wait(), Ok(Some(_)) | Err(_)) {
-        // Sent again and again: a server that has just been started may not listen to it yet.
+        // Sent repeatedly: a server that has just been started may not listen to it yet.
         signal(server, if hard { Signal::QUIT } else { Signal::INT });
         if !hard && Instant::now() > deadline {
             log::warn!("the private PostgreSQL does not stop in time; ending it at once");

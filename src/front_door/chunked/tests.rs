@@ -3,7 +3,8 @@
 use super::*;
 
 fn decode(input: &[u8], limit: usize) -> Result<(Vec<u8>, Progress), Refusal> {
-    let (mut decoder, mut out) = (Decoder::new(limit), Vec::new());
+    let mut decoder = Decoder::new(limit);
+    let mut out = Vec::new();
     decoder.feed(input, &mut out).map(|progress| (out, progress))
 }
 

@@ -80,7 +80,7 @@ fn the_fullest_network_gives_way_whoever_grows_and_with_it_whoever_holds_most() 
     }
     assert!(limits.holds_too_much());
     assert_eq!(limits.heaviest(network(3)), Some(Token(1)));
-    // Its head is read, and it counts for another from now on.
+    // Its head is read, and from now on it counts for another network.
     limits.set_held(Token(1), &mut places[1], network(3), 40);
     assert_eq!(limits.heaviest(network(2)), Some(Token(1)));
     assert_eq!(limits.heaviest(network(3)), Some(Token(1)));
@@ -102,9 +102,9 @@ fn the_network_with_most_handshakes_gives_way_with_its_oldest() {
     assert!(first.0.is_none() && second.0.is_none() && shake(3, 1).0.is_none());
     let (excess, mut place) = shake(4, 3);
     assert_eq!(excess, Some(Token(1)));
-    // Not closed here, so that there is one more than may be.
+    // Not closed here, so there is one more than allowed.
     limits.leave(Token(4), &mut place);
-    let (mut gone, _) = (first.1, second);
+    let mut gone = first.1;
     limits.leave(Token(1), &mut gone);
     let mut shake = |token, of| {
         let mut place = limits.enter(None, false);

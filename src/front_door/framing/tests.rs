@@ -8,7 +8,7 @@ fn decide(input: &str) -> Decision<'_> {
     parse(input.as_bytes(), 0, &LIMITS)
 }
 
-/// What a decision comes to, without the borrowed parts.
+/// What a decision amounts to, without the borrowed parts.
 fn outcome(decision: &Decision<'_>) -> Result<Option<String>, Refusal> {
     match decision {
         Decision::Incomplete(_) => Ok(None),
@@ -164,7 +164,7 @@ fn every_byte_that_has_no_place_in_a_head_is_refused_wherever_it_stands() {
         for at in 0..template.len() {
             let mut input = template.to_vec();
             input[at] = byte;
-            // In the value of a field that nothing goes by, any byte beyond ASCII has a place.
+            // The value of a field that nothing acts on may hold any byte beyond ASCII.
             let value = template.windows(3).position(|part| part == b"Ab:").unwrap() + 3;
             let in_value = byte >= 0x80 && (value..value + 3).contains(&at);
             let same = input == template || in_value;

@@ -1,6 +1,6 @@
 //! Builds a list from text files: passwords, one a line, or SHA-1 in hexadecimal with or without a
-//! count (`HASH:COUNT`), as the well-known corpora are handed out. Sorted on disk, so that its
-//! memory does not grow with the list.
+//! count (`HASH:COUNT`), as the well-known corpora are published. It is sorted on disk, so memory
+//! does not grow with the list.
 
 use super::format::{FINGERPRINT_BYTES, Fingerprint, HEAD_BYTES, MAGIC, fingerprint};
 use crate::error::{Error, Result};
@@ -28,10 +28,10 @@ pub struct Built {
 }
 
 /// Builds a list of breached passwords, for `passwords.breach_list`, and puts it in place of
-/// `output` when it is complete. A line of 40 hexadecimal digits is a SHA-1, also with `:COUNT`
-/// behind it, and is left out when its count is below `min_count`; any other line is a password. A
-/// line without a count is taken.
-/// `progress` hears now and then how many lines were read.
+/// `output` when it is complete. A line of 40 hexadecimal digits is a SHA-1, with or without
+/// `:COUNT` after it, and is left out when its count is below `min_count`. Any other line is a
+/// password. A line without a count is taken. `progress` is called now and then with the number of
+/// lines read.
 ///
 /// # Errors
 /// [`Error::File`] naming the file, and the line where one is too long.
@@ -69,7 +69,7 @@ pub fn build_breach_list(
     Ok(Built { lines, entries, uncounted })
 }
 
-/// The error of a file.
+/// The error for a file.
 fn at(path: &Path) -> impl Fn(io::Error) -> Error {
     move |e| Error::File(format!("{}: {e}", path.display()))
 }
@@ -96,7 +96,7 @@ fn hash_and_count(line: &[u8]) -> Option<(Fingerprint, Option<u64>)> {
     Some((u64::from_str_radix(digits, 16).ok()?.to_be_bytes(), count))
 }
 
-/// Writes beside the output and renames: who has the old list open keeps it, whole.
+/// Writes beside the output and renames: a process that has the old list open keeps it, whole.
 fn write(sorter: Sorter<FINGERPRINT_BYTES>, output: &Path) -> io::Result<u64> {
     let mut name = output.as_os_str().to_owned();
     name.push(format!(".{}.new", std::process::id()));
@@ -106,7 +106,7 @@ fn write(sorter: Sorter<FINGERPRINT_BYTES>, output: &Path) -> io::Result<u64> {
         Ok(count)
     });
     if written.is_err() {
-        // It is of no use to anybody, and may not even be there.
+        // It is of no more use, and may not even exist.
         let _ = std::fs::remove_file(&beside);
     }
     written
@@ -124,7 +124,7 @@ fn write_to(sorter: Sorter<FINGERPRINT_BYTES>, path: &Path) -> io::Result<u64> {
         out.write_all(&entry)
     })?;
     let mut file = out.into_inner()?;
-    // Last, so that a file that was not finished is not taken for one that was.
+    // Last, so that an unfinished file is not taken for a finished one.
     file.rewind()?;
     file.write_all(&MAGIC)?;
     file.write_all(&count.to_be_bytes())?;

@@ -1,6 +1,6 @@
-//! How the services of others write their hashes.
+//! How other services write their hashes.
 //!
-//! | who | how |
+//! | maker | form |
 //! |---|---|
 //! | bcrypt, Flask-Bcrypt, PHP | `$2a$`, `$2b$`, `$2y$`, cost, salt and hash |
 //! | Argon2 libraries | `$argon2id$v=19$m=…,t=…,p=…$SALT$HASH`, and `argon2i`, `argon2d` |
@@ -33,7 +33,7 @@ impl FromStr for Foreign {
             {
                 argon2(kind, version, parameters, salt, hash)
             }
-            // Of the first version, which did not say so.
+            // The first version wrote no version number.
             ["", kind, parameters, salt, hash] if kind.starts_with("argon2") => {
                 argon2(kind, "v=16", parameters, salt, hash)
             }
@@ -82,7 +82,7 @@ fn bcrypt(version: &str, cost: &str, rest: &str, prehashed: bool) -> Result<Fore
         return fail("bcrypt: only $2a$, $2b$ and $2y$ are known");
     }
     let cost = within("bcrypt: cost", number("bcrypt: cost", cost)?, 4, 31)?;
-    // The four bits behind the salt and the hash are nobody's; some libraries set them.
+    // The four bits after the salt and after the hash are unused; some libraries set them.
     let decode = |text: Option<&str>| decode(&alphabet::BCRYPT, text.unwrap_or_default());
     let (salt, hash) = (decode(rest.get(..22))?, decode(rest.get(22..))?);
     match (salt.try_into(), hash.try_into()) {
@@ -136,7 +136,7 @@ fn pbkdf2(digest: &str, iterations: &str, salt: Vec<u8>, hash: Vec<u8>) -> Resul
     Ok(Foreign::Pbkdf2 { digest, iterations, salt: field(salt, 0)?, hash })
 }
 
-/// Comma-separated numbers, each behind its name.
+/// Comma-separated numbers, each after its name.
 fn numbers<const N: usize>(text: &str, names: [&str; N]) -> Result<[u32; N]> {
     let mut parts = text.split(',');
     let mut values = [0; N];
@@ -169,7 +169,7 @@ fn field(bytes: Vec<u8>, least: usize) -> Result<Vec<u8>> {
     }
 }
 
-/// Base64 with padding or without, and passlib's, which has `.` for `+`.
+/// Base64 with or without padding, and passlib's variant, which has `.` for `+`.
 fn base64(text: &str) -> Result<Vec<u8>> {
     decode(&alphabet::STANDARD, &text.replace('.', "+"))
 }

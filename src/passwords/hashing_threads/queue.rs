@@ -1,15 +1,15 @@
-//! What waits for the hashing threads, and what a thread takes next.
+//! The hashes that wait for the hashing threads, and which one a thread takes next.
 //!
 //! Networks of clients are served in turn (`shares`), one hash each. A thread takes up to three of
-//! ours at once, since the kernel computes three together in less than twice the time of one; but it
-//! leaves some to threads that are idle. A foreign hash it takes alone, and one that needs memory
-//! only when what runs already leaves enough of the budget; until then others pass it, but no other
-//! one that needs memory.
+//! ours at once, since the kernel computes three together in less than twice the time of one. But
+//! it leaves some to threads that are idle. It takes a foreign hash alone. One that needs memory
+//! must wait until the running ones leave enough of the budget. Until then others pass it, except
+//! those that need memory too.
 //!
-//! A hash that costs several times what a login usually does waits apart, behind the others: an
+//! A hash that costs several times what a login usually does waits apart, after the others: an
 //! import may bring some, and guesses at them must not stop all logins. One thread at a time
-//! computes such a hash, and never the only one while others wait. At most so many wait, since each
-//! holds a worker; beyond that the network with most of them gives way.
+//! computes such a hash, and never the only thread while others wait. Each one that waits holds a
+//! worker, so their number is bounded. Beyond the bound the network with most of them gives way.
 
 use crate::error::{Error, Result};
 use crate::passwords::cost;
@@ -19,15 +19,15 @@ use crate::shares::{Amount, Network, Shares, Ticket};
 use std::sync::mpsc::SyncSender;
 use zeroize::Zeroizing;
 
-/// How often those that cost little may pass one that costs much, where there are several threads:
-/// a second or two of theirs, so that a flood of logins does not keep it waiting for good.
+/// How often cheap hashes may pass a costly one where there are several threads. That is a second
+/// or two of theirs, so a flood of logins does not keep it waiting for good.
 const PASSED: u32 = 8;
 
-/// How many times the usual cost is much: twice 600,000 rounds are half of the most that any stored
-/// hash may cost.
+/// A hash of this many times the usual cost is costly. Twice 600,000 rounds are half of the most
+/// that any stored hash may cost.
 const MUCH: u64 = 2;
 
-/// Rounds of PBKDF2-SHA-256 that count as usual at the least, where few are configured.
+/// The least rounds of PBKDF2-SHA-256 that count as usual, where fewer are configured.
 const USUAL: u32 = 600_000;
 
 pub(super) struct Queue {
@@ -35,19 +35,19 @@ pub(super) struct Queue {
     costly: Shares<Waiting>,
     /// The cost beyond which a hash is costly.
     much: u64,
-    /// Costly ones that may wait.
+    /// How many costly ones may wait.
     most_costly: usize,
     threads: usize,
     pub(super) idle: usize,
     costly_runs: bool,
-    /// How often those that wait have passed a costly one.
+    /// How often waiting hashes have passed a costly one.
     passed: u32,
     /// Bytes that the foreign hashes which run take.
     pub(super) in_use: usize,
     pub(super) closed: bool,
 }
 
-/// A hash that somebody waits for.
+/// A hash that a caller waits for.
 pub(super) enum Waiting {
     Pbkdf2(Pbkdf2),
     Foreign(ForeignCheck),
@@ -67,7 +67,7 @@ pub(super) struct ForeignCheck {
     pub(super) reply: SyncSender<Result<bool>>,
 }
 
-/// What a thread takes at a time.
+/// The work that a thread takes at a time.
 pub(super) struct Taken {
     pub(super) work: Work,
     pub(super) costly: bool,
@@ -86,7 +86,7 @@ impl Waiting {
         }
     }
 
-    /// What it costs, in the unit that bounds what is stored.
+    /// Its cost, in the unit that bounds stored hashes.
     fn cost(&self) -> u64 {
         match self {
             Self::Pbkdf2(own) => cost::of_iterations(own.iterations),
@@ -94,11 +94,11 @@ impl Waiting {
         }
     }
 
-    /// Tells whoever waits that there was no room.
+    /// Tells the caller that there was no room.
     fn turn_away(self) {
         let refused = "too many passwords are waiting to be checked against hashes of a high cost";
         let error = Error::Overloaded(refused);
-        // Nobody waits when the caller panicked.
+        // Nothing receives it when the caller panicked.
         match self {
             Self::Pbkdf2(own) => drop(own.reply.send(Err(error))),
             Self::Foreign(check) => drop(check.reply.send(Err(error))),
@@ -107,7 +107,7 @@ impl Waiting {
 }
 
 impl Queue {
-    /// A queue for so many threads, where hashes of so many rounds are usual.
+    /// A queue for this many threads, where hashes of `usual` rounds are usual.
     pub(super) fn new(threads: usize, usual: u32, most_costly: usize) -> Self {
         Self {
             waiting: Shares::default(),
@@ -132,8 +132,8 @@ impl Queue {
         self.waiting.held().count + self.costly.held().count
     }
 
-    /// Adds a hash that a client of this network waits for. One that costs much and finds no room is
-    /// answered at once, or another one in its place.
+    /// Adds a hash that a client of this network waits for. If it is costly and there is no room,
+    /// it is refused at once, or another one is in its place.
     pub(super) fn push(&mut self, network: Network, waiting: Waiting) {
         if waiting.cost() <= self.much {
             self.waiting.insert(network, waiting, 1);
@@ -146,13 +146,14 @@ impl Queue {
         }
     }
 
-    /// What can be done now: the next in turn, with a fair share of its like if it is one of ours.
+    /// Takes work that can be done now: the next in turn, and if it is ours, a fair share of more
+    /// of ours.
     pub(super) fn take(&mut self, slots: usize, budget: usize) -> Option<Taken> {
         let room = budget.saturating_sub(self.in_use);
         let may_run = !self.costly_runs && !self.costly.is_empty();
         let due = may_run && self.threads > 1 && self.passed >= PASSED;
         let costly = self.costly.find(|waiting| waiting.memory() <= room).filter(|_| may_run);
-        // One that is due keeps others from the memory that it waits for.
+        // A costly one that is due keeps others from the memory that it waits for.
         let first = self.first(room, due && costly.is_none());
         match (costly, first) {
             (Some(costly), None) => self.take_costly(costly),
@@ -165,7 +166,7 @@ impl Queue {
         }
     }
 
-    /// The first in turn of those that cost little, of those that memory is there for.
+    /// The first in turn of the cheap ones that there is memory for.
     fn first(&self, room: usize, mut held_up: bool) -> Option<Ticket> {
         self.waiting.find(|waiting| {
             let memory = waiting.memory();
@@ -208,7 +209,7 @@ impl Queue {
         Some(Taken { work, costly: true })
     }
 
-    /// What was taken is done.
+    /// Notes that work which was taken is done.
     pub(super) fn done(&mut self, memory: usize, costly: bool) {
         self.in_use -= memory;
         self.costly_runs &= !costly;

@@ -3,15 +3,15 @@
 //! A debug build of a program that embeds Gatepost does not optimise it, and one registration then
 //! takes seconds. Nothing else says why.
 //!
-//! The measure is the processor time of the thread, so a busy machine does not matter. A release build
-//! says nothing: there it is the machine that is slow.
+//! The processor time of the thread is measured, so a busy machine does not matter. A release build
+//! says nothing: there the machine is slow.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How many times what it should cost a hash must take. `cost` counts a slow core already, and a build
-/// without optimisation is slower than that by far.
+/// How many times its expected cost a hash must take. `cost` counts for a slow core already, and a
+/// build without optimisation is far slower than that.
 const SLOWER: u32 = 2;
 
 /// The least processor time that is worth a warning.
@@ -19,7 +19,8 @@ const LEAST: Duration = Duration::from_millis(500);
 
 static SAID: AtomicBool = AtomicBool::new(false);
 
-/// Computes hashes that should take so long on a slow core, and warns when they take much longer.
+/// Computes hashes that should take `expected` on a slow core, and warns when they take much
+/// longer.
 pub(super) fn watch<T>(expected: Duration, compute: impl FnOnce() -> T) -> T {
     let begin = processor_time();
     let computed = compute();
@@ -39,7 +40,7 @@ fn is_slow(expected: Duration, spent: Duration) -> bool {
     spent > LEAST.max(SLOWER * expected)
 }
 
-/// What this thread has computed so far.
+/// The processor time of this thread so far.
 pub(super) fn processor_time() -> Duration {
     clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
 }

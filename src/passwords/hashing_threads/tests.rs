@@ -1,4 +1,4 @@
-//! The threads together: everybody's own hash, whose turn it is, memory, and the end.
+//! The threads together: every caller's own hash, the order, memory, and the end.
 
 use super::*;
 use pbkdf2::pbkdf2_hmac;
@@ -30,7 +30,8 @@ fn everybody_gets_the_own_hash() {
             scope.spawn(move || {
                 for n in 0..20_u8 {
                     let password = vec![caller; usize::from(n) * 7];
-                    let (salt, iterations) = ([n; SALT_BYTES], 1 + u32::from(caller) * 13);
+                    let salt = [n; SALT_BYTES];
+                    let iterations = 1 + u32::from(caller) * 13;
                     let hash = hashing.derive(&password, &salt, iterations).unwrap();
                     let mut expected = [0; HASH_BYTES];
                     pbkdf2_hmac::<Sha256>(&password, &salt, iterations, &mut expected);
@@ -126,7 +127,7 @@ fn a_hash_as_slow_as_without_optimisation_is_warned_of_once() {
     let bounds = Bounds { threads: 1, budget: BUDGET, usual: 1_000, most_costly: 4 };
     let kernel = Box::leak(Box::new(slow));
     let hashing = HashingThreads::start_with(kernel, bounds, Arc::default()).unwrap();
-    // What may well take so long on a slow machine.
+    // A hash that may well take this long on a slow machine.
     hashing.derive(b"password", &[7; SALT_BYTES], 600_000).unwrap();
     assert!(WARNINGS.0.lock().unwrap().is_empty());
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! What one password's computation carries from one iteration to the next.
+//! The state of one password's computation, carried from one iteration to the next.
 
 use zeroize::Zeroize;
 

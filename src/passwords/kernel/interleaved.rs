@@ -1,5 +1,5 @@
-//! PBKDF2 around the SHA instructions: keys and salts become the states that the loop starts
-//! from, and jobs of any number and length take turns in its three slots.
+//! PBKDF2 around the SHA instructions. Keys and salts become the states that the loop starts from,
+//! and jobs of any number and length take turns in its three slots.
 //!
 //! Everything derived from a password lives in one heap allocation of its own that is never moved
 //! and is overwritten when its job is done.
@@ -32,8 +32,8 @@ struct Running<'a> {
     out: &'a mut [u8; HASH_BYTES],
 }
 
-/// Computes the jobs, as many at once as there are slots; the next takes the slot of the first to
-/// be done. Calls `between` after some iterations, as long as there are more.
+/// Computes the jobs, as many at once as there are slots. Each further one takes the first slot to
+/// become free. Calls `between` after some iterations, as long as there are more.
 pub(super) fn derive(sha_ni: ShaNi, jobs: &mut [Job<'_>], between: &dyn Fn()) {
     let mut waiting = jobs.iter_mut();
     let mut running = Vec::with_capacity(SLOTS);
@@ -63,7 +63,7 @@ impl<'a> Running<'a> {
         chain.key(job.password);
         let Chain { inner, outer, last, sum } = &mut *chain;
         *last = *inner;
-        // What follows the salt is the number of the block of output; there is only the first.
+        // The salt is followed by the number of the output block; there is only the first.
         finish(last, BLOCK, [job.salt, &1_u32.to_be_bytes()]);
         let mut digest = Zeroizing::new([0; HASH_BYTES]);
         to_bytes(last, &mut *digest);
@@ -73,7 +73,7 @@ impl<'a> Running<'a> {
         Self { chain, left: job.iterations.saturating_sub(1), out: &mut *job.out }
     }
 
-    /// Counts iterations as done; whether some are left. The last gives the output.
+    /// Counts iterations as done. Says whether some are left. The last one gives the output.
     fn pass(&mut self, iterations: u32) -> bool {
         self.left -= iterations;
         if self.left == 0 {
@@ -101,8 +101,8 @@ impl Chain {
     }
 }
 
-/// Hashes the rest of a message, in two parts, into the state after its first `before` bytes
-/// (whole blocks), and the padding.
+/// Hashes the rest of a message, in two parts, and the padding into the state after the message's
+/// first `before` bytes (whole blocks).
 fn finish(state: &mut [u32; 8], before: usize, parts: [&[u8]; 2]) {
     let mut block = Zeroizing::new([[0; BLOCK]]);
     let mut filled = 0;

@@ -3,11 +3,11 @@
 /// Bytes of a hash: one block of PBKDF2's output.
 pub(crate) const HASH_BYTES: usize = 32;
 
-/// Passwords computed at once, each in a slot of the one instruction stream. A fourth was measured to
+/// Passwords computed at once, each in a slot of one instruction stream. A fourth was measured to
 /// gain a twelfth more on each password, and would make the others wait for it.
 pub(super) const SLOTS: usize = 3;
 
-/// Iterations in a row: a quarter of a millisecond or so with all slots taken.
+/// Iterations between two calls: about a quarter of a millisecond with all slots taken.
 #[cfg(any(target_arch = "x86_64", test))]
 pub(super) const IN_A_ROW: u32 = 1_500;
 

@@ -6,8 +6,8 @@
 //! the order the instructions want it (`ABEF`, `CDGH`), from the first iteration to the last: a
 //! digest becomes the next message with two shuffles, and nothing swaps bytes.
 //!
-//! Limits: what the registers last held is not wiped; the code that runs next overwrites it. The
-//! stack that the compiler spills to is wiped as well as one can from outside the frame.
+//! Limits: the registers are not wiped; the code that runs next overwrites them. The stack that the
+//! compiler spills to is wiped as well as it can be from outside the frame.
 
 use super::chain::Chain;
 use core::arch::x86_64::{
@@ -37,7 +37,7 @@ const K: [[u32; 4]; 16] = [
     [0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2],
 ];
 
-/// The last eight words of every message in the loop: a digest of 32 bytes follows a block of 64,
+/// The last eight words of every message in the loop. A digest of 32 bytes follows a block of 64,
 /// so the padding is one bit, zeros, and the length of 96 bytes in bits.
 const PADDING: [[u32; 4]; 2] = [[0x8000_0000, 0, 0, 0], [0, 0, 0, 96 * 8]];
 
@@ -56,7 +56,7 @@ pub(super) struct ShaNi {
 }
 
 impl ShaNi {
-    /// Asks the processor; the standard library remembers the answer.
+    /// Asks the processor; the standard library caches the answer.
     pub(super) fn detect() -> Option<Self> {
         let all = is_x86_feature_detected!("sha")
             && is_x86_feature_detected!("ssse3")
@@ -64,7 +64,7 @@ impl ShaNi {
         all.then(|| Self { avx: is_x86_feature_detected!("avx") })
     }
 
-    /// Takes every chain the same number of iterations further.
+    /// Advances every chain by the same number of iterations.
     pub(super) fn advance<const SLOTS: usize>(
         self,
         mut chains: [&mut Chain; SLOTS],
@@ -87,15 +87,15 @@ impl ShaNi {
 }
 
 /// Marks the upper halves of the wide registers as unused. Code that ran before may leave them in
-/// use, and then every instruction of the loop also carries the old half of its result along: one
-/// password was measured to take 72 ms instead of 41 with it, three 47 ms each instead of 23.
+/// use, and then every instruction of the loop also carries along the old half of its result: one
+/// password was measured to take 72 ms instead of 41 that way, three 47 ms each instead of 23.
 #[target_feature(enable = "avx")]
 fn clear_upper_halves() {
     _mm256_zeroupper();
 }
 
-/// Overwrites the stack where the frame of [`advance`] was, with the states that did not fit in
-/// the registers: as far as safe code can, since nothing but the compiler knows that place.
+/// Overwrites the stack where the frame of [`advance`] was, with the states that did not fit in the
+/// registers. That is as far as safe code can go, since only the compiler knows the place.
 #[inline(never)]
 fn wipe_stack() {
     [0_u64; 128].zeroize();
@@ -108,7 +108,8 @@ fn advance<const SLOTS: usize>(chains: &mut [&mut Chain; SLOTS], iterations: u32
     let mut last = chains.each_ref().map(|chain| load(&chain.last));
     let mut sum = chains.each_ref().map(|chain| load(&chain.sum));
     for _ in 0..iterations {
-        // A loop, so that there is one call, which the compiler then inlines for any number of slots.
+        // A loop, so that there is only one call, which the compiler then inlines for any number of
+        // slots.
         for from in [&inner, &outer] {
             last = compress(from, &last);
         }
@@ -152,7 +153,7 @@ fn compress<const SLOTS: usize>(from: &[State; SLOTS], message: &[State; SLOTS])
             if $group < 12 {
                 for w in &mut w {
                     let oldest = w[$group % 4];
-                    // The first step of the schedule makes of the padding what it was.
+                    // The first step of the schedule turns the padding back into what it was.
                     let begun = if $group == 2 {
                         oldest
                     } else {

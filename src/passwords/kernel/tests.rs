@@ -37,7 +37,7 @@ fn random_bytes(rng: &mut StdRng, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// The machine's fast way without the check that would put the crate in its place.
+/// The machine's fast way, without the check that would replace it with the crate.
 fn unchecked() -> Kernel {
     Kernel { fast: fast(), failed_self_check: false }
 }
@@ -147,8 +147,10 @@ fn jobs_of_one_iteration_and_of_none_do_not_disturb_the_others() {
 
 #[test]
 fn a_long_job_can_be_interrupted_and_goes_on() {
-    let (kernel, case) = (unchecked(), Case::new("password", "salt", 15_001));
-    let (mut hash, interruptions) = ([0; HASH_BYTES], std::cell::Cell::new(0));
+    let kernel = unchecked();
+    let case = Case::new("password", "salt", 15_001);
+    let mut hash = [0; HASH_BYTES];
+    let interruptions = std::cell::Cell::new(0);
     kernel.derive(&mut [case.job(&mut hash)], &|| interruptions.set(interruptions.get() + 1));
     assert_eq!(hash, derive(&kernel, std::slice::from_ref(&case))[0]);
     let expected = if kernel.fast.is_some() { 15_000 / job::IN_A_ROW - 1 } else { 1 };

@@ -1,4 +1,4 @@
-//! What is taken from the queue, and in which order.
+//! Which hashes are taken from the queue, and in which order.
 
 use super::*;
 use crate::passwords::foreign::Digest;
@@ -19,21 +19,23 @@ fn network(number: usize) -> Network {
     Network::of(ADDRESSES[number].parse().unwrap())
 }
 
-/// A queue with these waiting, and what is taken from it in turn: `p` and how many of ours, `P`
-/// for one that costs much, or the kibibytes of a foreign one; `-` for nothing.
+/// What is taken in turn from a queue with these waiting: `p` and how many of ours, `P` for a
+/// costly one, or the kibibytes of a foreign one; `-` for nothing.
 fn order(waiting: &[&str], in_use: usize) -> String {
     let waiting: Vec<_> = waiting.iter().map(|word| (0, *word)).collect();
     order_of(Queue { idle: 1, in_use, ..Queue::new(1, 1, 4) }, &waiting)
 }
 
-/// The same with the number of a network for each.
+/// The same, with a network's number for each.
 fn order_of(mut queue: Queue, waiting: &[(usize, &str)]) -> String {
     let (own, own_answers) = sync_channel(1);
     let (foreign, foreign_answers) = sync_channel(1);
     let password = || Zeroizing::new(b"x".to_vec());
     for (of, word) in waiting {
         let own = |iterations| {
-            let (password, salt, reply) = (password(), Vec::new(), own.clone());
+            let password = password();
+            let salt = Vec::new();
+            let reply = own.clone();
             Waiting::Pbkdf2(Pbkdf2 { password, salt, iterations, reply })
         };
         let waiting = match *word {
@@ -93,7 +95,9 @@ fn what_costs_much_comes_last_alone_and_on_one_thread_at_a_time() {
     let mut queue = Queue { idle: 2, ..Queue::new(2, 1, 4) };
     let (reply, _answer) = sync_channel(1);
     let own = |iterations| {
-        let (password, salt, reply) = (Zeroizing::new(Vec::new()), Vec::new(), reply.clone());
+        let password = Zeroizing::new(Vec::new());
+        let salt = Vec::new();
+        let reply = reply.clone();
         Waiting::Pbkdf2(Pbkdf2 { password, salt, iterations, reply })
     };
     queue.push(network(0), own(100_000_000));
@@ -121,7 +125,8 @@ fn the_network_that_waits_for_most_that_costs_much_gives_way() {
     let mut queue = Queue { idle: 1, ..Queue::new(2, 1, 2) };
     let push = |queue: &mut Queue, of| {
         let (reply, answer) = sync_channel(1);
-        let (password, salt) = (Zeroizing::new(Vec::new()), Vec::new());
+        let password = Zeroizing::new(Vec::new());
+        let salt = Vec::new();
         let own = Pbkdf2 { password, salt, iterations: 100_000_000, reply };
         queue.push(network(of), Waiting::Pbkdf2(own));
         answer
