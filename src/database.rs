@@ -86,8 +86,8 @@ pub fn check(config: &Config) -> Result<Vec<String>> {
         )]);
     };
     let connect = |name: &str, url: &Secret| {
-        let connect = db::parse_url(name, url, &config.database)?;
-        let mut client = db::try_connect(name, &connect)?;
+        let connect = db::connect::parse_url(name, url, &config.database)?;
+        let mut client = db::connect::try_connect(name, &connect)?;
         let sql = "SELECT session_user::text, current_database()::text";
         let row = client.query_typed_one(sql, &[])?;
         let (role, database): (String, String) = (row.get(0), row.get(1));
@@ -120,7 +120,7 @@ pub fn check(config: &Config) -> Result<Vec<String>> {
 /// How to connect as the superuser, with the default time limits.
 fn admin_config(url: &Secret) -> Result<postgres::Config> {
     let settings = Config::new(Profile::Development).database;
-    let mut admin = db::parse_url("--admin-url", url, &settings)?;
+    let mut admin = db::connect::parse_url("--admin-url", url, &settings)?;
     if admin.get_dbname() == Some(db::DATABASE) {
         // The database itself may not exist yet; the script connects to it when it does.
         admin.dbname("postgres");
@@ -172,5 +172,5 @@ pub(crate) fn with_owner<T>(
                 .to_owned(),
         ]));
     };
-    work(&db::parse_url("database.owner_url", url, &config.database)?)
+    work(&db::connect::parse_url("database.owner_url", url, &config.database)?)
 }

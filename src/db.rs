@@ -13,17 +13,16 @@
 //! the least of thirty rounds on a busy machine).
 
 pub(crate) mod bootstrap;
+pub(crate) mod connect;
 pub(crate) mod managed;
 pub(crate) mod migrate;
 pub(crate) mod sequences;
 pub(crate) mod soundness;
 
-mod connect;
 mod fault;
 mod pool;
 pub(crate) mod role;
 
-pub(crate) use connect::{complete, parse_url, try_connect};
 pub(crate) use fault::{asks_for_password, violates};
 
 use crate::config;

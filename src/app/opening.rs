@@ -56,7 +56,7 @@ impl App {
         config.validate()?;
         room::for_app(&config)?;
         let (mut connect, managed) = match &config.database.url {
-            Some(url) => (db::parse_url("database.url", url, &config.database)?, None),
+            Some(url) => (db::connect::parse_url("database.url", url, &config.database)?, None),
             None => {
                 let dir = config.data_dir()?;
                 let connections = config.database.pool_size;
@@ -69,9 +69,9 @@ impl App {
                 (managed.app(), Some(managed))
             }
         };
-        db::complete(&mut connect, &config.database);
+        db::connect::complete(&mut connect, &config.database);
         let away = match &managed {
-            None => match db::try_connect("database.url", &connect) {
+            None => match db::connect::try_connect("database.url", &connect) {
                 Err(Error::Unavailable(cause)) => Some(cause),
                 outcome => outcome.map(|_| None)?,
             },

@@ -133,6 +133,6 @@ pub fn configuration(text: &str) -> Vec<String> {
 /// What is wrong with a connection string; empty for a good one.
 pub fn connection_string(text: &str) -> String {
     let settings = Config::new(Profile::Testing).database;
-    let read = db::parse_url("database.url", &Secret::from(text), &settings);
+    let read = db::connect::parse_url("database.url", &Secret::from(text), &settings);
     read.map_or_else(|fault| fault.to_string(), |_| String::new())
 }
