@@ -174,8 +174,8 @@ impl App {
     /// `tokens.tuning.key_check_interval`.
     ///
     /// # Errors
-    /// Database errors; [`Error::Startup`] when keys are encrypted with an encryption
-    /// key that is not configured. The keys that are there stay in force then.
+    /// Database errors; [`Error::Startup`](crate::Error::Startup) when keys are encrypted with an
+    /// encryption key that is not configured. The keys that are there stay in force then.
     pub fn reload_keys(&self) -> Result<()> {
         self.database()?;
         self.key_cache.load(&self.database, &self.config).map(drop)

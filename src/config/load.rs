@@ -30,7 +30,7 @@ impl Loaded {
     ///
     /// # Errors
     /// [`Error::Configuration`] with every fault found: unknown keys with file and line, values
-    /// that cannot be read, and everything that [`Config::validate`] refuses.
+    /// that cannot be read, and everything that [`Config::validate`](crate::Config::validate) refuses.
     pub fn read(file: Option<&Path>) -> Result<Self> {
         let mut env = BTreeMap::new();
         let mut faults = Vec::new();
@@ -93,6 +93,14 @@ fn read_file(profile: Profile, named: Option<PathBuf>) -> Result<(String, String
         Err(e) if !is_named && e.kind() == std::io::ErrorKind::NotFound => {
             let text = EMBEDDED[profile as usize].to_owned();
             Ok((format!("{} (built in)", path.display()), text))
+        }
+        // It may be there or not; to go on without it could undo what it says.
+        Err(e) if !is_named && e.kind() == std::io::ErrorKind::PermissionDenied => {
+            Err(Error::Configuration(vec![format!(
+                "{}, below the working directory: {e}; run this in a directory that this user may \
+                 read, such as /, or name a file with --config or {CONFIG_VARIABLE}",
+                path.display()
+            )]))
         }
         Err(e) => Err(Error::Configuration(vec![format!("{}: {e}", path.display())])),
     }

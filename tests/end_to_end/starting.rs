@@ -176,6 +176,19 @@ fn too_few_processes_or_descriptors_are_one_line_that_names_the_limit() {
 }
 
 #[test]
+fn a_working_directory_that_cannot_be_read_is_told_with_what_to_do() {
+    let home = Home::new();
+    set_permissions(home.path(), Permissions::from_mode(0o777)).unwrap();
+    let mut command = below(&home, "mkdir closed && cd closed && chmod 0 .", &["check-config"]);
+    os_user().map(|_| command.uid(4244).gid(4244));
+    let text = failure(&command.output().unwrap(), 1);
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.contains("config/testing.toml, below the working directory"), "{text}");
+    assert!(text.contains("such as /, or name a file with --config"), "{text}");
+    set_permissions(home.path().join("closed"), Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
 fn a_command_that_has_no_room_for_its_threads_says_so() {
     let somebody = os_user().map(|_| 4243);
     let home = Home::new();
