@@ -113,7 +113,7 @@
 //   service
 //   routes
 //   restore
-//   api_keys, introspection, ops, revocations, signing_keys, transfer, users
+//   api_keys, introspection, openapi, ops, revocations, signing_keys, transfer, users
 //   sessions
 //   audit
 //   access, limits
@@ -153,6 +153,7 @@ mod limits;
 mod lines;
 mod modes;
 mod moment;
+mod openapi;
 mod ops;
 pub mod passwords;
 mod plain_file;
