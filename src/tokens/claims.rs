@@ -74,6 +74,7 @@ pub(super) fn key_named_in(token: &str) -> Option<String> {
 /// Whether header and payload are UTF-8, as they must be (RFC 7515, 5.2; RFC 7519, 7.2). The parser
 /// of JSON does not ask: of a name or a text that nobody wants it only looks for the end.
 pub(super) fn is_utf8(token: &str) -> bool {
-    let is_utf8 = |part| URL_SAFE_NO_PAD.decode(part).is_ok_and(|part| str::from_utf8(&part).is_ok());
+    let is_utf8 =
+        |part| URL_SAFE_NO_PAD.decode(part).is_ok_and(|part| str::from_utf8(&part).is_ok());
     token.split('.').take(2).all(is_utf8)
 }
