@@ -19,7 +19,8 @@ fn escape(text: &str) -> String {
 fn prose(value: &Value) -> String {
     let text = escape(value.as_str().unwrap_or_default());
     let parts = text.split('`').enumerate();
-    parts.map(|(n, part)| if n % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() })
+    parts
+        .map(|(n, part)| if n % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() })
         .collect()
 }
 
@@ -68,8 +69,12 @@ impl<'a> Renderer<'a> {
             escape(text(&info["version"]))
         ));
         self.put(&format!("<p>{}</p>", prose(&info["description"])));
-        let tags: Vec<&str> =
-            self.document["tags"].as_array().unwrap().iter().map(|tag| text(&tag["name"])).collect();
+        let tags: Vec<&str> = self.document["tags"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|tag| text(&tag["name"]))
+            .collect();
         self.put("<nav>");
         for tag in &tags {
             self.put(&format!("<b>{tag}</b>\n<ul>"));
@@ -102,8 +107,11 @@ impl<'a> Renderer<'a> {
         let (id, method) = (text(&operation["operationId"]), method.to_uppercase());
         self.put(&format!("<section id=\"{id}\">\n<h3><b>{method}</b> <code>{path}</code></h3>"));
         let schemes = operation["security"].as_array().unwrap();
-        let names: Vec<&str> =
-            schemes.iter().flat_map(|s| s.as_object().unwrap().keys()).map(String::as_str).collect();
+        let names: Vec<&str> = schemes
+            .iter()
+            .flat_map(|s| s.as_object().unwrap().keys())
+            .map(String::as_str)
+            .collect();
         let needs = match names.as_slice() {
             [] => String::new(),
             names => format!(" <small>Needs {}.</small>", names.join(" or ")),
@@ -118,7 +126,11 @@ impl<'a> Renderer<'a> {
                     text(&parameter["name"]),
                     &parameter["schema"],
                     required,
-                    &format!("in the {}. {}", text(&parameter["in"]), prose(&parameter["description"])),
+                    &format!(
+                        "{} In the {}.",
+                        prose(&parameter["description"]),
+                        text(&parameter["in"])
+                    ),
                 );
             }
             self.put("</dl>");
@@ -131,21 +143,25 @@ impl<'a> Renderer<'a> {
             }
         }
         self.put("<h4>Answers</h4>");
-        for (status, answer) in operation["responses"].as_object().unwrap() {
+        // An answer that is the same everywhere is a link to where it is told.
+        let all = operation["responses"].as_object().unwrap().iter();
+        let (shared, own): (Vec<_>, Vec<_>) =
+            all.partition(|(_, answer)| answer["$ref"].is_string());
+        for (status, answer) in own {
             self.answer(status, answer);
         }
-        self.put("</section>");
+        self.put("<p class=\"dim\">As everywhere:");
+        for (status, _) in shared {
+            self.put(&format!("<a href=\"#status-{status}\">{status}</a>"));
+        }
+        self.put("</p>\n</section>");
     }
 
-    /// An answer that is the same everywhere is a link to where it is told.
     fn answer(&mut self, status: &str, answer: &'a Value) {
-        if answer["$ref"].is_string() {
-            self.put(&format!("<a href=\"#status-{status}\">{status}</a>"));
-            return;
-        }
         let mut line = format!("<p><b>{status}</b> {}", prose(&answer["description"]));
         for (kind, content) in answer["content"].as_object().into_iter().flatten() {
-            let _ = write!(line, " <small>{}</small> {}", escape(kind), self.kind(&content["schema"]));
+            let _ =
+                write!(line, " <small>{}</small> {}", escape(kind), self.kind(&content["schema"]));
         }
         self.put(&format!("{line}</p>"));
         self.headers(answer);
@@ -189,7 +205,9 @@ impl<'a> Renderer<'a> {
     fn member(&mut self, name: &str, schema: &Value, required: bool, told: &str) {
         let optional = if required { "" } else { ", optional" };
         let kind = self.kind(schema);
-        self.put(&format!("<dt><code>{name}</code> <small>{kind}{optional}</small></dt><dd>{told}</dd>"));
+        self.put(&format!(
+            "<dt><code>{name}</code> <small>{kind}{optional}</small></dt><dd>{told}</dd>"
+        ));
     }
 
     /// What kind of value a schema allows, in a few words.
