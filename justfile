@@ -33,6 +33,15 @@ lint:
 settings:
     UPDATE=1 cargo test --lib settings_reference
 
+# Writes the page at /docs anew.
+openapi:
+    UPDATE=1 cargo test --lib openapi
+
+# What schemathesis finds, in both access modes.
+schemathesis *MODES:
+    cargo build
+    tests/schemathesis.sh {{MODES}}
+
 # One benchmark.
 bench NAME *ARGUMENTS:
     cargo bench --bench {{NAME}} {{ARGUMENTS}}

@@ -114,7 +114,7 @@
 //   service
 //   routes
 //   restore
-//   api_keys, introspection, ops, revocations, signing_keys, transfer, users
+//   api_keys, introspection, openapi, ops, revocations, signing_keys, transfer, users
 //   sessions
 //   audit
 //   access, limits
@@ -154,6 +154,7 @@ mod limits;
 mod lines;
 mod modes;
 mod moment;
+mod openapi;
 mod ops;
 pub mod passwords;
 mod plain_file;

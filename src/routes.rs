@@ -5,7 +5,7 @@ use crate::client::for_client;
 use crate::error::Result;
 use crate::front_door::Lane::{self, Hashing, Ordinary};
 use crate::http::{Request, Response};
-use crate::{audit, introspection, ops, revocations, sessions, signing_keys, users};
+use crate::{audit, introspection, openapi, ops, revocations, sessions, signing_keys, users};
 
 type Handler = fn(&App, &Request) -> Result<Response>;
 
@@ -34,6 +34,8 @@ fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
             (Ordinary, signing_keys::api::metadata)
         }
         ("GET", "/audit") => (Ordinary, audit::api::list),
+        ("GET", "/openapi.json") => (Ordinary, openapi::document),
+        ("GET", "/docs") => (Ordinary, openapi::page),
         ("GET", "/livez") => (Ordinary, ops::live),
         ("GET", "/readyz") => (Ordinary, ops::ready),
         _ => return None,
@@ -75,6 +77,7 @@ fn allowed(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_path_lists_its_methods() {
@@ -84,6 +87,42 @@ mod tests {
         for path in ["", "//", "/user/", "/User", "/users/1"] {
             assert_eq!(allowed(path), "");
         }
+    }
+
+    /// The pairs of method and path that the table above has, read from its text.
+    fn pairs() -> BTreeSet<(String, String)> {
+        let source = include_str!("routes.rs").split("#[cfg(test)]").next().unwrap();
+        let table = source.split("match (method, path) {").nth(1).unwrap();
+        let lines = table.lines().map(str::trim).filter_map(|line| line.strip_prefix("(\""));
+        lines
+            .take_while(|line| !line.starts_with("_ =>"))
+            .map(|line| {
+                let (method, rest) = line.split_once("\", ").unwrap();
+                let path = rest.split_once(')').unwrap().0;
+                let path = if path == "signing_keys::api::JWKS" {
+                    signing_keys::api::JWKS
+                } else {
+                    path.trim_matches('"')
+                };
+                (method.to_owned(), path.to_owned())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_description_has_every_route_and_no_other() {
+        let document: serde_json::Value = serde_json::from_str(openapi::DOCUMENT).unwrap();
+        let mut described = BTreeSet::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for method in item.as_object().unwrap().keys() {
+                described.insert((method.to_uppercase(), path.clone()));
+            }
+        }
+        assert_eq!(described, pairs());
+        for (method, path) in &described {
+            assert!(find(method, path, b"").is_some(), "{method} {path}");
+        }
+        assert!(described.len() >= 20);
     }
 
     #[test]

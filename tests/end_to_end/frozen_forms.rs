@@ -177,8 +177,31 @@ fn a_problem_document() {
     problem(server.get("/user?id=1", "no token"), 401, "unauthenticated");
 }
 
+/// The names of the calls, from which generators of clients make the names of functions.
+const OPERATIONS: &str = "changeUser deleteUser endSession introspect listAudit listKeys listRevocations \
+    listSessions listUsers live logIn logOut ready refresh register revoke showDocs showMetadata \
+    showOpenApi showUser";
+
+#[test]
+fn the_description_of_the_api() {
+    let server = TestServer::start();
+    let page = server.request(Method::GET, "/docs").send().unwrap();
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    let response = server.request(Method::GET, "/openapi.json").send().unwrap();
+    assert_eq!(response.headers()["content-type"], "application/json");
+    let document: Value = response.json().unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    let items = document["paths"].as_object().unwrap().values();
+    let mut names: Vec<&str> = items
+        .flat_map(|item| item.as_object().unwrap().values())
+        .map(|operation| operation["operationId"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, OPERATIONS.split_whitespace().collect::<Vec<_>>());
+}
+
 /// Status and code of every error.
-const CODES: &[(u16, &str)] = &[
+pub(crate) const CODES: &[(u16, &str)] = &[
     (400, "invalid_credentials"),
     (400, "invalid_grant"),
     (400, "invalid_request"),

@@ -34,7 +34,9 @@ const HISTORY: &str = "
 /// Each call once or twice, as everybody makes them.
 fn calls(server: &TestServer) {
     let get = |target: &str, token: &str| assert_eq!(server.get(target, token).status(), 200);
-    for target in ["/readyz", "/livez", "/.well-known/jwks.json", "/revocations"] {
+    for target in
+        ["/readyz", "/livez", "/openapi.json", "/docs", "/.well-known/jwks.json", "/revocations"]
+    {
         get(target, "");
     }
     problem(server.log_in("alice", "wrong"), 400, "invalid_credentials");

@@ -155,6 +155,8 @@ fn every_path_is_refused_alike() {
     for (method, target) in [
         ("GET", "/livez"),
         ("GET", "/readyz"),
+        ("GET", "/openapi.json"),
+        ("GET", "/docs"),
         ("GET", "/no-such-path"),
         ("PUT", "/users"),
         ("GET", "/.well-known/jwks.json"),

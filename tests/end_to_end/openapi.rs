@@ -1,0 +1,215 @@
+//! The description of the API says what the service does: its examples are sent, its errors counted.
+
+mod shape;
+
+use crate::frozen_forms::CODES;
+use crate::support::{TestServer, form};
+use reqwest::Method;
+use serde_json::{Value, json};
+use shape::Shapes;
+use std::collections::BTreeSet;
+
+fn description() -> Value {
+    serde_json::from_str(include_str!("../../src/openapi/openapi.json")).unwrap()
+}
+
+#[test]
+fn the_description_is_served_as_it_is_and_kept_by_caches() {
+    let server = TestServer::start();
+    for (path, kind) in
+        [("/openapi.json", "application/json"), ("/docs", "text/html; charset=utf-8")]
+    {
+        let response = server.request(Method::GET, path).send().unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], kind);
+        assert_eq!(response.headers()["cache-control"], "public, max-age=300");
+        let etag = response.headers()["etag"].clone();
+        let length = response.bytes().unwrap().len().to_string();
+
+        let again = server.request(Method::GET, path).header("if-none-match", &etag);
+        let again = again.send().unwrap();
+        assert_eq!((again.status().as_u16(), &again.headers()["etag"]), (304, &etag));
+        assert!(again.bytes().unwrap().is_empty());
+        let other = server.request(Method::GET, path).header("if-none-match", "\"other\"");
+        assert_eq!(other.send().unwrap().status(), 200);
+
+        let head = server.request(Method::HEAD, path).send().unwrap();
+        assert_eq!(head.headers()["content-length"].to_str().unwrap(), length);
+        let post = server.request(Method::POST, path).send().unwrap();
+        assert_eq!(
+            (post.status().as_u16(), &post.headers()["allow"]),
+            (405, &"GET, HEAD".parse().unwrap())
+        );
+    }
+    let served: Value =
+        server.request(Method::GET, "/openapi.json").send().unwrap().json().unwrap();
+    assert_eq!(served, description());
+}
+
+#[test]
+fn the_page_loads_and_runs_nothing() {
+    let server = TestServer::start();
+    let response = server.request(Method::GET, "/docs").send().unwrap();
+    let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    let page = response.text().unwrap();
+    let style = page.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
+    let hash = ring::digest::digest(&ring::digest::SHA256, style.as_bytes());
+    let hash = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, hash);
+    let expected = format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
+    );
+    assert_eq!(policy, expected);
+    for word in ["<script", "<img", "<link", "style=", "url(", "@import", "://"] {
+        assert!(!page.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn the_errors_are_those_of_the_table() {
+    let document = description();
+    let codes = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"].clone();
+    let codes: BTreeSet<&str> =
+        codes.as_array().unwrap().iter().map(|code| code.as_str().unwrap()).collect();
+    // Only the command line gives names to anything.
+    let table: Vec<_> = CODES.iter().filter(|(_, code)| *code != "name_taken").collect();
+    assert_eq!(codes, table.iter().map(|(_, code)| *code).collect());
+    let mut told = BTreeSet::new();
+    for (name, response) in document["components"]["responses"].as_object().unwrap() {
+        let status: u16 = name.strip_prefix("Status").unwrap().parse().unwrap();
+        for part in response["description"].as_str().unwrap().split('`').skip(1).step_by(2) {
+            if codes.contains(part) {
+                told.insert((status, part));
+            }
+        }
+    }
+    assert_eq!(told, table.into_iter().copied().collect());
+}
+
+/// A call with one of its examples.
+struct Example<'a> {
+    method: &'a str,
+    path: &'a str,
+    operation: &'a Value,
+    name: &'a str,
+    status: u16,
+    kind: &'a str,
+    answer: &'a Value,
+    content: &'a Value,
+    headers: &'a Value,
+}
+
+fn examples(document: &Value) -> Vec<Example<'_>> {
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                for (kind, content) in response["content"].as_object().into_iter().flatten() {
+                    for (name, example) in content["examples"].as_object().into_iter().flatten() {
+                        all.push(Example {
+                            method,
+                            path,
+                            operation,
+                            name,
+                            status: status.parse().unwrap(),
+                            kind,
+                            answer: &example["value"],
+                            content,
+                            headers: &response["headers"],
+                        });
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Sends an example as it stands, but for the tokens in it, to a service with alice and an admin.
+fn send(example: &Example<'_>) -> reqwest::blocking::Response {
+    let server = TestServer::start();
+    server.register("alice");
+    server.register_admin("root");
+    let (alice, root) = (server.tokens("alice"), server.token("root"));
+    let method = Method::from_bytes(example.method.to_uppercase().as_bytes()).unwrap();
+    let mut query = Vec::new();
+    for parameter in example.operation["parameters"].as_array().into_iter().flatten() {
+        let value = &parameter["examples"][example.name]["value"];
+        if !value.is_null() {
+            query.push(format!("{}={value}", parameter["name"].as_str().unwrap()));
+        }
+    }
+    let target = match query.join("&").as_str() {
+        "" => example.path.to_owned(),
+        query => format!("{}?{query}", example.path),
+    };
+    let mut request = server.request(method, &target);
+    for (kind, body) in
+        example.operation["requestBody"]["content"].as_object().into_iter().flatten()
+    {
+        let mut value = body["examples"][example.name]["value"].clone();
+        for (name, live) in [("token", &alice.access), ("refresh_token", &alice.refresh)] {
+            if value[name].as_str().is_some_and(|text| text.ends_with('…')) {
+                value[name] = json!(live);
+            }
+        }
+        request = match (kind.as_str(), value) {
+            (_, Value::Null) => request,
+            ("application/json", value) => request.json(&value),
+            (_, value) => form(request, &[("token", value["token"].as_str().unwrap())]),
+        };
+    }
+    let asks = !example.operation["security"].as_array().unwrap().is_empty();
+    request = match example.name {
+        "unauthenticated" => request,
+        "forbidden" => request.bearer_auth(&alice.access),
+        _ if asks => request.bearer_auth(&root),
+        _ => request,
+    };
+    request.send().unwrap()
+}
+
+#[test]
+fn every_example_gets_the_answer_that_stands_beside_it() {
+    let document = description();
+    let shapes = Shapes(&document);
+    let all = examples(&document);
+    for example in &all {
+        let what = format!("{} {} {}", example.method, example.path, example.name);
+        let response = send(example);
+        assert_eq!(response.status(), example.status, "{what}");
+        assert_eq!(response.headers()["content-type"], *example.kind, "{what}");
+        for (name, header) in example.headers.as_object().unwrap() {
+            if shapes.resolve(header)["required"] == true {
+                assert!(response.headers().contains_key(name), "{what}: no {name}");
+            }
+        }
+        if example.kind == "application/jwt" {
+            assert!(response.text().unwrap().starts_with("eyJ") && example.answer == "eyJ…");
+            continue;
+        }
+        shapes.check(&example.content["schema"], example.answer, &what);
+        let answer: Value = response.json().unwrap();
+        shapes.check(&example.content["schema"], &answer, &what);
+        let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&answer), names(example.answer), "{what}: {answer}");
+        for same in ["code", "status", "detail"] {
+            assert_eq!(answer[same], example.answer[same], "{what}");
+        }
+    }
+    assert!(all.len() >= 40, "{}", all.len());
+    // Each example of a request has its answer.
+    let asked = document["paths"].as_object().unwrap().iter().flat_map(|(path, item)| {
+        item.as_object().unwrap().iter().map(move |(method, operation)| (path, method, operation))
+    });
+    for (path, method, operation) in asked {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let bodies = operation["requestBody"]["content"].as_object().into_iter().flatten();
+        for given in parameters.chain(bodies.map(|(_, body)| body)) {
+            for name in given["examples"].as_object().into_iter().flat_map(|names| names.keys()) {
+                let has = |e: &&Example<'_>| e.path == path && e.method == method && e.name == name;
+                assert!(all.iter().any(|e| has(&e)), "{method} {path} {name}");
+            }
+        }
+    }
+}
