@@ -169,9 +169,9 @@ fn named(word: &OsStr) -> Result<(&'static str, &'static str, Command), Failure>
         Some("key") => {
             Failure::Usage("there is no command \"key\"; API keys are under api-key".to_owned())
         }
-        Some("keys") => {
-            Failure::Usage("there is no command \"keys\"; they are under signing-key".to_owned())
-        }
+        Some("keys") => Failure::Usage(
+            "there is no command \"keys\"; signing keys are under signing-key".to_owned(),
+        ),
         // Any other word may be anything, such as a connection string.
         Some(word) if is_command(word) => Failure::Usage(format!("there is no command {word:?}")),
         _ => Failure::unexpected(),

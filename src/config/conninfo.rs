@@ -111,11 +111,9 @@ fn cause(text: &str, error: &postgres::Error) -> String {
     let option = OPTIONS.iter().find(|name| said == format!("invalid value for option `{name}`"));
     match option {
         // The other values that libpq knows need TLS.
-        Some(&"sslmode") => format!("its sslmode is none of disable and prefer, {NO_TLS}"),
-        Some(name) => format!("its {name} is none"),
-        None if said.starts_with("unknown option") => {
-            "it has an option that is not known".to_owned()
-        }
+        Some(&"sslmode") => format!("its sslmode is neither disable nor prefer, {NO_TLS}"),
+        Some(name) => format!("its {name} is invalid"),
+        None if said.starts_with("unknown option") => "it has an unknown option".to_owned(),
         None => "it cannot be read".to_owned(),
     }
 }
@@ -147,18 +145,18 @@ mod tests {
     fn what_the_driver_says_is_known_to_us() {
         // Should the driver's words change, the fault is still reported, but without the option.
         for (text, said) in [
-            ("host=h port=x", "its port is none"),
-            ("host=h sslmode=verify-full", "its sslmode is none of disable and prefer, and this"),
+            ("host=h port=x", "its port is invalid"),
+            ("host=h sslmode=verify-full", "its sslmode is neither disable nor prefer, and this"),
             ("host=h sslmode=require", "x: sslmode=require, and this version cannot speak TLS"),
             ("host=h channel_binding=require", "x: channel_binding=require, and this version"),
             ("user=u dbname=g", "it names no host"),
             ("host=a,b port=1,2,3", "another number of ports"),
             ("host=a,b hostaddr=127.0.0.1", "another number of hosts"),
             ("postgres://u:p@h:0/g", "port 0"),
-            ("host=h hostaddr=x", "its hostaddr is none"),
-            ("host=h keepalives=x", "its keepalives is none"),
-            ("host=h target_session_attrs=x", "its target_session_attrs is none"),
-            ("host=h hosst=x", "an option that is not known"),
+            ("host=h hostaddr=x", "its hostaddr is invalid"),
+            ("host=h keepalives=x", "its keepalives is invalid"),
+            ("host=h target_session_attrs=x", "its target_session_attrs is invalid"),
+            ("host=h hosst=x", "an unknown option"),
             ("host=h password='x", "it cannot be read"),
         ] {
             let fault = parse(text).unwrap_err();

@@ -32,7 +32,7 @@ impl Profile {
     pub fn parse(word: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|profile| profile.name() == word).ok_or_else(|| {
             Error::Configuration(vec![format!(
-                "APP_SETTINGS: {word:?} is none of development, testing, production"
+                "APP_SETTINGS: {word:?} is not one of development, testing, production"
             )])
         })
     }

@@ -223,7 +223,7 @@ macro_rules! words {
                 match text {
                     $first => Ok($first_value),
                     $($word => Ok($value),)*
-                    _ => Err(format!("{text:?} is none of {}", [$first $(, $word)*].join(", "))),
+                    _ => Err(format!("{text:?} is not one of {}", [$first $(, $word)*].join(", "))),
                 }
             }
 
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn a_word_outside_the_list_is_answered_with_the_list() {
         let fault = AccessMode::parse("opne").unwrap_err();
-        assert_eq!(fault, "\"opne\" is none of protected, open");
+        assert_eq!(fault, "\"opne\" is not one of protected, open");
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Timing {
     pub fn told_apart(&self) -> Option<String> {
         let [control, ..] = self.differences.map(|difference| is_apart(&difference));
         if control {
-            let text = "one login was told from itself, so something else disturbed the \
+            let text = "a login could be told apart from itself, so something else disturbed the \
                         measurement; run it again when the machine is quiet";
             return Some(text.to_owned());
         }
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_control_that_differs_says_that_nothing_was_measured() {
         let text = with([0.0001, 0.0001, 0.5, 0.5]).told_apart().unwrap();
-        assert!(text.starts_with("one login was told from itself"), "{text}");
+        assert!(text.starts_with("a login could be told apart from itself"), "{text}");
     }
 
     #[test]

@@ -23,12 +23,15 @@ fn what_serve_refuses_check_config_refuses_with_the_same_line() {
     std::os::unix::fs::symlink(&missing, &link).unwrap();
     for (variables, said) in [
         (&[("DATABASE_URL", "mysql://u@h/g")][..], "another scheme"),
-        (&[("DATABASE_URL", "host=h port=70000")], "its port is none"),
+        (&[("DATABASE_URL", "host=h port=70000")], "its port is invalid"),
         (&[("DATABASE_URL", "postgres://u@h:0/g")], "port 0"),
         (&[("DATABASE_URL", "host=a,b port=1,2,3")], "another number of ports"),
         (&[("DATABASE_URL", "user=u dbname=g")], "it names no host"),
         (&[("DATABASE_URL", "postgres://u@h/g?sslmode=require")], "sslmode=require"),
-        (&[("DATABASE_URL", "postgres://u@h/g?sslmode=verify-full")], "its sslmode is none"),
+        (
+            &[("DATABASE_URL", "postgres://u@h/g?sslmode=verify-full")],
+            "its sslmode is neither disable nor prefer",
+        ),
         (&[("DATABASE_URL", "host=h channel_binding=require")], "channel_binding=require"),
         (&[("DATABASE_URL", "host=h"), ("DATABASE_OWNER_URL", "x://h")], "database.owner_url"),
         (&[("DATABASE_DATA_DIR", &long)], "too long"),

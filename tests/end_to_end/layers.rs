@@ -15,9 +15,11 @@ fn modules() -> BTreeMap<String, String> {
         let (program, tests) = (["main", "cli"], module.ends_with("tests"));
         if !tests && !program.contains(&module.split("::").next().unwrap()) {
             let text = std::fs::read_to_string(&file).unwrap();
-            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            let (code, tests) = text.split_once("#[cfg(test)]\nmod tests {").unwrap_or((&text, ""));
+            let after = tests.split_once("\n}\n").map_or("", |(_, after)| after);
+            let lines = code.lines().chain(after.lines());
             let code: Vec<&str> =
-                code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+                lines.filter(|line| !line.trim_start().starts_with("//")).collect();
             let module = if module == "lib" { String::new() } else { module };
             modules.insert(module, code.join("\n"));
         }
@@ -47,7 +49,7 @@ fn write_out(prefix: &str, tree: &str, paths: &mut Vec<String>) {
 fn paths(code: &str) -> Vec<String> {
     let (mut paths, mut rest) = (Vec::new(), String::new());
     let mut statement = None::<String>;
-    for line in code.lines() {
+    for line in code.lines().map(|line| line.split(" // ").next().unwrap().trim_end()) {
         let begins = ["use ", "pub use ", "pub(crate) use ", "pub(super) use "];
         let begun = begins.iter().find_map(|word| line.trim_start().strip_prefix(word));
         match (&mut statement, begun) {
@@ -108,8 +110,9 @@ fn imports_go_down_only() {
         for path in paths(code) {
             let Some(file) = file_of(module, &path, &modules) else { continue };
             let own = top(&file) == top(module);
-            let is_store = module.ends_with("::store");
-            let foreign_to_sql = is_store && ["app", "http"].contains(&&*top(&file));
+            let is_store = module.split("::").any(|part| part == "store");
+            let is_sql = is_store || ["access::key", "access::standing"].contains(&module.as_str());
+            let foreign_to_sql = is_sql && ["app", "http"].contains(&&*top(&file));
             let is_up = layers.get(&*top(&file)).is_none_or(|to| *to <= layer);
             if !own && (is_up || foreign_to_sql) {
                 up.push(format!("{module} imports {path}"));

@@ -83,7 +83,7 @@ fn what_form_a_connection_string_has_is_said_and_what_is_wrong_with_this_one() {
         (" postgres://u:p@h/g", "begins with white space"),
         ("\u{feff}postgres://u:p@h/g", "byte order mark"),
         ("\"postgres://u:p@h/g\"", "quotes"),
-        ("postgres://u:p@h/g?charset=utf8", "an option that is not known"),
+        ("postgres://u:p@h/g?charset=utf8", "an unknown option"),
         ("postgres://u:p@h/g?sslmode=maybe", "sslmode"),
         ("host=h port=x", "port"),
         ("postgres://u:p@p@h/g", "%40"),

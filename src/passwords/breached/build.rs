@@ -18,6 +18,7 @@ const PROGRESS: u64 = 1 << 20;
 
 /// What was built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Built {
     /// Lines read.
     pub lines: u64,
