@@ -102,8 +102,10 @@
 //!
 //! # Compatibility
 //!
-//! Types that may gain fields or variants are `#[non_exhaustive]`. Make a [`Config`] with
-//! [`Config::new`] and a [`Change`](users::Change) with `default()`, then set their fields.
+//! Errors, settings and results may gain fields or variants, and are `#[non_exhaustive]`. Enums that
+//! name the choices of a setting or the state of a key are not: a new one is a breaking change. Make a
+//! [`Config`] with [`Config::new`] and a [`Change`](users::Change) with `default()`, then set their
+//! fields.
 
 #![warn(missing_debug_implementations)]
 

@@ -84,6 +84,7 @@ section! {
         idle_timeout: Duration = "1m", "10ms" to "24h";
 
         /// Requests that may wait for a hashing thread. The clients' networks are served in turn.
+        /// Together they may hold 1 MiB, which 64 of the largest requests fill twice over.
         ///
         /// Two cores hash that many in a second or two. More would only wait to be told 503.
         hashing_queue: usize = "64";

@@ -147,13 +147,15 @@ fn check_current(
 ) -> Result<()> {
     let audit = Writer::new(app)?;
     let attempt = Attempt::admit(app, counters)?;
-    let stored = app.database()?.with_connection(|conn| store::password_hash(conn, id))?;
+    // Both together, so that nothing stands between a wrong password and its being counted.
+    let (actor, stored) = app.database()?.with_connection(|conn| {
+        Ok((caller.actor(&mut **conn)?, store::password_hash(conn, id)?))
+    })?;
     match app.verify(current, stored.as_ref())? {
         Verdict::Right | Verdict::RightButWeak => {
             app.database()?.with_transaction(|tx| attempt.succeeded(tx, None))
         }
         Verdict::Wrong => {
-            let actor = app.database()?.with_connection(|conn| caller.actor(&mut **conn))?;
             let event = Event::new(Action::ChangeUser, Some(id));
             let event = event.with_outcome(AuditOutcome::WrongPassword);
             audit.failure(&attempt, actor, &event)?;
