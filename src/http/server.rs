@@ -227,7 +227,10 @@ fn convert(response: Response, id: &str) -> tiny_http::Response<Cursor<Vec<u8>>>
     });
     let length = response.body.len();
     let body = Cursor::new(response.body);
-    tiny_http::Response::new(response.status.into(), headers.collect(), body, Some(length), None)
+    let headers = headers.collect();
+    tiny_http::Response::new(response.status.into(), headers, body, Some(length), None)
+        // The length is known, and the answer to HEAD gives it too.
+        .with_chunked_threshold(usize::MAX)
 }
 
 #[cfg(test)]
