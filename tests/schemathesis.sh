@@ -30,13 +30,13 @@ run() {
     export APP_SETTINGS=testing GATEPOST_SERVER_LISTEN=127.0.0.1:0 GATEPOST_LIMITS_ENABLED=false \
         GATEPOST_DATABASE_DATA_DIR="$home/$mode" GATEPOST_ACCESS_MODE=$mode
     echo 'a stapler for root' | "$program" user create root --admin >/dev/null 2>&1
-    "$program" serve >"$home/out" 2>"$home/log" &
+    "$program" serve >"$home/$mode.out" 2>"$home/$mode.log" &
     service=$!
-    until grep -q '^listening on ' "$home/out"; do
-        kill -0 "$service" || { cat "$home/log" >&2; exit 1; }
+    until grep -q '^listening on ' "$home/$mode.out"; do
+        kill -0 "$service" || { cat "$home/$mode.log" >&2; exit 1; }
         sleep 0.1
     done
-    url=$(sed -n 's/^listening on //p' "$home/out")
+    url=$(sed -n 's/^listening on //p' "$home/$mode.out")
     # The key outlives what the calls end and delete. Only an admin reads the audit log.
     key=$("$program" api-key create schemathesis \
         --scope users:read,users:write,register,introspect 2>/dev/null)
