@@ -7,6 +7,7 @@ mod ask;
 mod audit;
 mod check_config;
 mod database;
+mod log_line;
 mod output;
 mod passwords;
 mod selftest;
@@ -241,7 +242,8 @@ impl Arguments {
     /// itself, so only warnings are logged.
     fn load(&self) -> Result<Config, Failure> {
         let loaded = load(self.file.as_deref())?;
-        start_log(loaded.config.log.level.min(log::LevelFilter::Warn))?;
+        let log = &loaded.config.log;
+        start_log(log.level.min(log::LevelFilter::Warn), log.format)?;
         Ok(loaded.config)
     }
 }

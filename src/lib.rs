@@ -86,7 +86,8 @@
 //! [`source`](std::error::Error::source), since what PostgreSQL says in detail repeats values of rows,
 //! such as logins.
 //!
-//! The library writes to the facade of the `log` crate and to nothing else. Texts in errors
+//! The library writes to the facade of the `log` crate and to nothing else. The record of a request
+//! carries its parts as key-values too: `request_id`, `method`, `path`, `status`, `ms`, `client`. Texts in errors
 //! may hold what somebody outside has sent; [`printable`] makes them safe for a terminal.
 //!
 //! # Features

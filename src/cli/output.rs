@@ -3,11 +3,14 @@
 //! Standard output holds what was asked for, standard error what is to be said about it and the
 //! log. Nothing else in the program writes to either; a test reads the source for it.
 
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, log_line};
+use gatepost::config::LogFormat;
 use gatepost::printable;
+use log::Log;
 use std::fmt::Display;
 use std::io::{StdoutLock, Write};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use time::OffsetDateTime;
 
 /// Writes lines of ours to standard output at once. What comes from outside goes through
 /// [`print_line`] or [`print_record`], so that it cannot make up a line or a column.
@@ -46,41 +49,60 @@ pub(super) fn prompt(text: &'static str) {
 }
 
 /// Starts the log on standard error.
-pub(super) fn start_log(level: log::LevelFilter) -> Outcome {
+pub(super) fn start_log(level: log::LevelFilter, format: LogFormat) -> Outcome {
     let logger = simple_logger::SimpleLogger::new()
         .with_level(level)
         // At debug level the driver logs the values of parameters, password hashes among them.
         .with_module_level("tokio_postgres", level.min(log::LevelFilter::Warn))
         .with_utc_timestamps();
     log::set_max_level(logger.max_level());
-    log::set_boxed_logger(Box::new(Steady(logger)))
+    log::set_boxed_logger(Box::new(Steady { logger, format }))
         .map_err(|e| Failure::Failed(format!("cannot start the log: {e}")))
 }
 
 /// A record of the log is one line. The logger below panics when standard error cannot be written:
 /// a full disk, a reader that is gone. A line is lost then, and nothing else.
-struct Steady(simple_logger::SimpleLogger);
+///
+/// It writes the default form. JSON is written here, since it knows one form only.
+struct Steady {
+    logger: simple_logger::SimpleLogger,
+    format: LogFormat,
+}
 
-impl log::Log for Steady {
+impl Log for Steady {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        self.0.enabled(metadata)
+        self.logger.enabled(metadata)
     }
 
     fn log(&self, record: &log::Record<'_>) {
         if !self.enabled(record.metadata()) {
             return;
         }
+        match self.format {
+            LogFormat::Json => write_line(&log_line::json(record, OffsetDateTime::now_utc())),
+            _ => self.plain(record),
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+impl Steady {
+    fn plain(&self, record: &log::Record<'_>) {
         let text = record.args().to_string();
         let text = printable::line(&text);
         let write = || {
             let mut line = log::Record::builder();
             line.metadata(record.metadata().clone()).module_path(record.module_path());
-            self.0.log(&line.args(format_args!("{text}")).build());
+            self.logger.log(&line.args(format_args!("{text}")).build());
         };
         drop(catch_unwind(AssertUnwindSafe(write)));
     }
+}
 
-    fn flush(&self) {}
+/// Writes a line at once, so that no other stands within it.
+fn write_line(line: &str) {
+    drop(std::io::stderr().write_all(format!("{line}\n").as_bytes()));
 }
 
 /// Says that a thread panicked: what it says of it may hold a text from outside.

@@ -176,22 +176,28 @@ impl Shared {
         let (request, refusal) = Request::read(&mut from);
         let response = refusal.unwrap_or_else(|| {
             catch_unwind(AssertUnwindSafe(|| (self.router)(&request))).unwrap_or_else(|_| {
-                log::error!("{} a handler panicked", request.id);
+                let id = request.id.as_str();
+                log::error!(request_id = id; "{id} a handler panicked");
                 Response::internal(&request.id)
             })
         });
         let (status, level) = (response.status, response.level);
         send(from, convert(response, &request.id), &request.id);
-        log::log!(
-            level,
-            "{} {} {status} {} ms {} {}",
-            short(&request.method),
-            short(&request.path),
-            started.elapsed().as_millis(),
-            request.id,
-            request.client
-        );
+        log_line(&request, status, level, started.elapsed());
     }
+}
+
+/// The line of a request: a text for people, and the same as fields for programs. Their names are
+/// frozen. The query is in neither, and so is nothing that a client sends as a parameter.
+fn log_line(request: &Request, status: u16, level: log::Level, took: Duration) {
+    let (method, path) = (short(&request.method), short(&request.path));
+    let (id, client) = (request.id.as_str(), request.client.as_str());
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    log::log!(
+        level,
+        request_id = id, method = method, path = path, status = status, ms = ms, client = client;
+        "{method} {path} {status} {ms} ms {id} {client}"
+    );
 }
 
 /// Whether the front door asks for itself: a client's request has an id.

@@ -1,0 +1,40 @@
+//! The log as operators and their programs read it.
+
+use crate::support::client;
+use crate::support::program::{Home, Running};
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+/// Sends bytes that a client would not, and waits for the end of the answer.
+fn send(service: &Running, request: &str) -> String {
+    let mut stream = TcpStream::connect(service.url.strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn json_has_one_object_a_line_and_neither_query_nor_login_nor_secret() {
+    let home = Home::new();
+    let mut command = home.command(&["serve"]);
+    let service = Running::start(
+        command.env("GATEPOST_LOG_FORMAT", "json").env("GATEPOST_LOG_LEVEL", "debug"),
+    );
+    let strange = "/a\",\"level\":\"x\\n%0a";
+    send(&service, &format!("GET {strange} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+    let body = r#"{"login":"alice-of-the-log","password":"hunter2 hunter2"}"#;
+    for path in ["/user", "/", "/user?login=in-the-query"] {
+        let request = client().post(format!("{}{path}", service.url));
+        request.header("content-type", "application/json").body(body).send().unwrap();
+    }
+    service.wait_for_log("/user 400");
+    let log = service.stop();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let paths: Vec<&str> = lines.iter().filter_map(|line| line["path"].as_str()).collect();
+    assert_eq!(paths, [strange, "/user", "/", "/user"]);
+    for word in ["alice-of-the-log", "hunter2", "in-the-query", "Bearer", "eyJ"] {
+        assert!(!log.contains(word), "{word}: {log}");
+    }
+}
