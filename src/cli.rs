@@ -17,7 +17,7 @@ mod user;
 
 use gatepost::config::{Config, Loaded};
 use lexopt::prelude::*;
-use output::{print, start_log, tell};
+use output::{print, start_log, tell_fault};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -102,12 +102,12 @@ pub(crate) fn run() -> ExitCode {
     match dispatch(lexopt::Parser::from_env(), &mut topic) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Failed(text)) => {
-            tell(&format!("gatepost: {text}"));
+            tell_fault(&format!("gatepost: {text}"));
             ExitCode::from(1)
         }
         Err(Failure::Usage(text)) => {
             let space = if topic.is_empty() { "" } else { " " };
-            tell(&format!("gatepost: {text}; see gatepost{space}{topic} --help"));
+            tell_fault(&format!("gatepost: {text}; see gatepost{space}{topic} --help"));
             ExitCode::from(2)
         }
     }

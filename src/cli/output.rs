@@ -39,7 +39,20 @@ pub(super) fn raw() -> StdoutLock<'static> {
 
 /// Says one line on standard error. Where that cannot be written, the exit code says it.
 pub(super) fn tell(text: &str) {
-    drop(writeln!(std::io::stderr(), "{}", printable::line(text)));
+    write_line(&printable::line(text));
+}
+
+/// The same of a fault, which the journal gets as an error.
+pub(super) fn tell_fault(text: &str) {
+    let priority = if is_journal() { log_line::priority(log::Level::Error) } else { "" };
+    write_line(&format!("{priority}{}", printable::line(text)));
+}
+
+/// Whether standard error is systemd's journal.
+fn is_journal() -> bool {
+    let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    let file = rustix::fs::fstat(std::io::stderr());
+    file.is_ok_and(|file| log_line::is_named(&stream, file.st_dev, file.st_ino))
 }
 
 /// Asks for something on standard error.
@@ -56,17 +69,19 @@ pub(super) fn start_log(level: log::LevelFilter, format: LogFormat) -> Outcome {
         .with_module_level("tokio_postgres", level.min(log::LevelFilter::Warn))
         .with_utc_timestamps();
     log::set_max_level(logger.max_level());
-    log::set_boxed_logger(Box::new(Steady { logger, format }))
+    log::set_boxed_logger(Box::new(Steady { logger, format, journal: is_journal() }))
         .map_err(|e| Failure::Failed(format!("cannot start the log: {e}")))
 }
 
 /// A record of the log is one line. The logger below panics when standard error cannot be written:
 /// a full disk, a reader that is gone. A line is lost then, and nothing else.
 ///
-/// It writes the default form. JSON is written here, since it knows one form only.
+/// It writes the default form. JSON and the lines of the journal are written here, since it can put
+/// nothing before the level but a time, and knows no other form.
 struct Steady {
     logger: simple_logger::SimpleLogger,
     format: LogFormat,
+    journal: bool,
 }
 
 impl Log for Steady {
@@ -78,9 +93,16 @@ impl Log for Steady {
         if !self.enabled(record.metadata()) {
             return;
         }
-        match self.format {
-            LogFormat::Json => write_line(&log_line::json(record, OffsetDateTime::now_utc())),
-            _ => self.plain(record),
+        let priority = log_line::priority(record.level());
+        match (self.format, self.journal) {
+            (LogFormat::Json, false) => {
+                write_line(&log_line::json(record, Some(OffsetDateTime::now_utc())));
+            }
+            (LogFormat::Json, true) => {
+                write_line(&format!("{priority}{}", log_line::json(record, None)));
+            }
+            (_, false) => self.plain(record),
+            (_, true) => write_line(&format!("{priority}{}", log_line::untimed(record))),
         }
     }
 
@@ -113,9 +135,9 @@ pub(super) fn tell_panic(panic: &PanicHookInfo<'_>) {
     let fixed = payload.downcast_ref::<&str>().copied();
     let cause = fixed.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let cause = cause.unwrap_or("for a reason that is no text");
-    tell(&format!("thread {} panicked at {place}: {cause}", thread.name().unwrap_or("?")));
+    tell_fault(&format!("thread {} panicked at {place}: {cause}", thread.name().unwrap_or("?")));
     let trace = std::backtrace::Backtrace::capture();
     if trace.status() == std::backtrace::BacktraceStatus::Captured {
-        trace.to_string().lines().for_each(tell);
+        trace.to_string().lines().for_each(tell_fault);
     }
 }

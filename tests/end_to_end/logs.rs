@@ -38,3 +38,26 @@ fn json_has_one_object_a_line_and_neither_query_nor_login_nor_secret() {
         assert!(!log.contains(word), "{word}: {log}");
     }
 }
+
+#[test]
+fn the_journal_gets_priorities_and_no_time() {
+    let home = Home::new();
+    let service =
+        Running::start_on_a_journal(home.command(&["serve"]).env("GATEPOST_ACCESS_MODE", "open"));
+    let log = service.stop();
+    assert!(log.contains("<4>WARN  [gatepost::service] access.mode"), "{log}");
+    assert!(log.contains("<6>INFO  [gatepost::cli::serve] stopping\n"), "{log}");
+    assert!(log.lines().all(|line| line.starts_with('<') && &line[2..3] == ">"), "{log}");
+
+    let service =
+        Running::start_on_a_journal(home.command(&["serve"]).env("GATEPOST_LOG_FORMAT", "json"));
+    let log = service.stop();
+    for line in log.lines() {
+        let fields: Value = serde_json::from_str(line.strip_prefix("<6>").unwrap()).unwrap();
+        assert!(fields.get("time").is_none(), "{line}");
+    }
+
+    // A variable that was inherited from elsewhere: standard error is another file.
+    let log = Running::start(home.command(&["serve"]).env("JOURNAL_STREAM", "8:1")).stop();
+    assert!(log.lines().all(|line| line.starts_with("20")), "{log}");
+}
