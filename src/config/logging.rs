@@ -13,6 +13,11 @@ section! {
         ///
         /// Most people read their log themselves.
         format: LogFormat = "logfmt";
+
+        /// Whether requests that are answered have a line. Faults are logged all the same.
+        ///
+        /// Where a proxy has a log of its own, a second one of the same requests is of no use.
+        requests: bool = "true";
     }
 }
 

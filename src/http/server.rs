@@ -38,13 +38,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts both pools.
+    /// Starts both pools. With `log_requests` each request that is answered has a line in the log.
     ///
     /// # Errors
     /// [`Error::Startup`] when a private socket cannot be had or a thread cannot be started.
     pub(crate) fn start(
         workers: usize,
         hashing_threads: usize,
+        log_requests: bool,
         router: impl Fn(&Request) -> Response + Send + Sync + 'static,
         on_failure: impl Fn(String) + Send + Sync + 'static,
     ) -> Result<Self> {
@@ -53,7 +54,8 @@ impl Server {
         let (router, on_failure) = (Arc::new(router) as Arc<Router>, Arc::new(on_failure) as _);
         let pool = |name: &str, threads| {
             let path = directory.path().join(name);
-            Pool::start(&path, name, threads, Arc::clone(&router), Arc::clone(&on_failure))
+            let (router, on_failure) = (Arc::clone(&router), Arc::clone(&on_failure));
+            Pool::start(&path, name, threads, log_requests, router, on_failure)
         };
         Ok(Self {
             ordinary: pool("worker", workers)?,
@@ -87,6 +89,7 @@ struct Pool {
 
 struct Shared {
     listener: tiny_http::Server,
+    log_requests: bool,
     router: Arc<Router>,
     on_failure: Arc<OnFailure>,
     stopping: AtomicBool,
@@ -97,6 +100,7 @@ impl Pool {
         path: &Path,
         name: &str,
         threads: usize,
+        log_requests: bool,
         router: Arc<Router>,
         on_failure: Arc<OnFailure>,
     ) -> Result<Self> {
@@ -105,7 +109,7 @@ impl Pool {
         };
         let listener = tiny_http::Server::http_unix(path).map_err(|e| fault(&e))?;
         let stopping = AtomicBool::new(false);
-        let shared = Arc::new(Shared { listener, router, on_failure, stopping });
+        let shared = Arc::new(Shared { listener, log_requests, router, on_failure, stopping });
         let (alive, ended) = channel();
         let ended = Mutex::new(ended);
         modes::set(path, 0o600).map_err(|e| fault(&e))?;
@@ -183,7 +187,9 @@ impl Shared {
         });
         let (status, level) = (response.status, response.level);
         send(from, convert(response, &request.id), &request.id);
-        log_line(&request, status, level, started.elapsed());
+        if self.log_requests {
+            log_line(&request, status, level, started.elapsed());
+        }
     }
 }
 
@@ -246,7 +252,7 @@ mod tests {
             assert!(request.path != "/panic", "asked to");
             Response::json(200, &"well")
         };
-        let server = Server::start(1, 1, router, |_| ()).unwrap();
+        let server = Server::start(1, 1, true, router, |_| ()).unwrap();
         for (path, status) in [("/panic", "500"), ("/", "200"), ("/panic", "500"), ("/", "200")] {
             let mut stream = UnixStream::connect(server.upstreams().ordinary).unwrap();
             let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");

@@ -293,6 +293,7 @@ sessions.refresh_grace = 10s
 sessions.per_user = 1000
 log.level = "info"
 log.format = "logfmt"
+log.requests = true
 "#;
 
 #[test]

@@ -61,3 +61,23 @@ fn the_journal_gets_priorities_and_no_time() {
     let log = Running::start(home.command(&["serve"]).env("JOURNAL_STREAM", "8:1")).stop();
     assert!(log.lines().all(|line| line.starts_with("20")), "{log}");
 }
+
+#[test]
+fn requests_can_be_left_out_and_faults_not() {
+    // Nothing listens there.
+    let home = Home::new();
+    let url = "postgres://nobody@127.0.0.1:1/nothing";
+    let mut command = home.command(&["serve"]);
+    command.env_remove("GATEPOST_DATABASE_DATA_DIR").env("GATEPOST_DATABASE_URL", url);
+    command.env("GATEPOST_LOG_REQUESTS", "false").env("GATEPOST_LOG_LEVEL", "debug");
+    let service = Running::start(&mut command);
+    let get = |target: &str| client().get(format!("{}{target}", service.url)).send().unwrap();
+    assert_eq!(get("/livez").status(), 200);
+    assert_eq!(get("/nowhere").status(), 404);
+    let fault = get("/revocations");
+    assert_eq!(fault.status(), 503);
+    let log = service.stop();
+    let id = fault.headers()["x-request-id"].to_str().unwrap();
+    assert!(log.contains(&format!("[gatepost::http::response] {id} ")), "{log}");
+    assert!(!log.contains("GET /") && !log.contains("[gatepost::http::server]"), "{log}");
+}
