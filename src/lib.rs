@@ -87,7 +87,8 @@
 //! such as logins.
 //!
 //! The library writes to the facade of the `log` crate and to nothing else. The record of a request
-//! carries its parts as key-values too: `request_id`, `method`, `path`, `status`, `ms`, `client`. Texts in errors
+//! carries its parts as key-values too: `request_id`, `method`, `path`, `status`, `ms`, `client`, and
+//! `trace_id` where the client sent a `traceparent`. Texts in errors
 //! may hold what somebody outside has sent; [`printable`] makes them safe for a terminal.
 //!
 //! # Features

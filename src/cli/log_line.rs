@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use time::OffsetDateTime;
 
 /// The fields of a request, in the order in which they are written.
-const FIELDS: [&str; 6] = ["request_id", "method", "path", "status", "ms", "client"];
+const FIELDS: [&str; 7] = ["request_id", "method", "path", "status", "ms", "client", "trace_id"];
 
 /// What stands before a line of this level, as sd-daemon(3) says.
 pub(super) fn priority(level: Level) -> &'static str {

@@ -41,8 +41,8 @@ section! {
         /// File of the certificate's private key in PEM. Goes with `server.tls_certificate`.
         tls_key: Option<PathBuf> = "";
 
-        /// Proxies whose word about the client's address is taken, as address blocks. IPv4 written
-        /// in IPv6 is IPv4.
+        /// Proxies whose word about the client's address, and about the id of the request, is
+        /// taken, as address blocks. IPv4 written in IPv6 is IPv4.
         ///
         /// Anyone could claim any address, so by default nobody is believed. The clients behind a
         /// proxy that is not listed count as one network, and share what one network may take.

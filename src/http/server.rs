@@ -199,10 +199,13 @@ fn log_line(request: &Request, status: u16, level: log::Level, took: Duration) {
     let (method, path) = (short(&request.method), short(&request.path));
     let (id, client) = (request.id.as_str(), request.client.as_str());
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let trace_id = request.trace_id.as_deref();
+    let trace = trace_id.map(|id| format!(" trace_id={id}")).unwrap_or_default();
     log::log!(
         level,
-        request_id = id, method = method, path = path, status = status, ms = ms, client = client;
-        "{method} {path} {status} {ms} ms {id} {client}"
+        request_id = id, method = method, path = path, status = status, ms = ms, client = client,
+        trace_id = trace_id.unwrap_or_default();
+        "{method} {path} {status} {ms} ms {id} {client}{trace}"
     );
 }
 

@@ -311,7 +311,10 @@ fn the_settings_and_their_defaults() {
 fn a_line_of_the_log_as_json() {
     let home = Home::new();
     let service = Running::start(home.command(&["serve"]).env("GATEPOST_LOG_FORMAT", "json"));
-    let answer = crate::support::client().get(format!("{}/users", service.url)).send().unwrap();
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let asked = crate::support::client().get(format!("{}/users", service.url));
+    let asked = asked.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
+    let answer = asked.send().unwrap();
     let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
     service.wait_for_log("\"path\":\"/users\"");
     let log = service.stop();
@@ -324,7 +327,8 @@ fn a_line_of_the_log_as_json() {
     let ms = take(&mut line, "ms").as_u64().unwrap();
     let expected = json!({"level": "info", "target": "gatepost::http::server", "request_id": id,
                           "method": "GET", "path": "/users", "status": 401, "client": "127.0.0.1",
-                          "msg": format!("GET /users 401 {ms} ms {id} 127.0.0.1")});
+                          "trace_id": trace,
+                          "msg": format!("GET /users 401 {ms} ms {id} 127.0.0.1 trace_id={trace}")});
     assert_eq!(line, expected);
     let other = lines.iter().find(|line| !is_of_request(line)).unwrap().as_object().unwrap();
     assert_eq!(other.keys().collect::<Vec<_>>(), ["level", "msg", "target", "time"]);

@@ -81,3 +81,48 @@ fn requests_can_be_left_out_and_faults_not() {
     assert!(log.contains(&format!("[gatepost::http::response] {id} ")), "{log}");
     assert!(!log.contains("GET /") && !log.contains("[gatepost::http::server]"), "{log}");
 }
+
+#[test]
+fn the_id_of_a_request_is_the_trusted_proxys_and_nobody_elses() {
+    let home = Home::new();
+    let ask = |service: &Running| {
+        let request = client().get(format!("{}/users", service.url));
+        let answer = request.header("x-request-id", "edge-7.f_2").send().unwrap();
+        let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let body: Value = answer.json().unwrap();
+        assert_eq!(body["request_id"], id);
+        service.wait_for_log(&format!(" ms {id} 127.0.0.1\n"));
+        // What the front door answers by itself after a complete head.
+        let refused = send(
+            service,
+            "POST / HTTP/1.1\r\nHost: a\r\nX-Request-Id: edge-8\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+        );
+        (id, refused.contains("X-Request-Id: edge-8\r\n"))
+    };
+    let mut command = home.command(&["serve"]);
+    let service = Running::start(&mut command);
+    let (id, taken) = ask(&service);
+    assert!(id.len() == 16 && id != "edge-7.f_2" && !taken, "{id}");
+    assert!(!service.stop().contains("edge-"));
+    let service = Running::start(command.env("GATEPOST_SERVER_TRUSTED_PROXIES", "127.0.0.0/8"));
+    assert_eq!(ask(&service), ("edge-7.f_2".to_owned(), true));
+    service.stop();
+}
+
+#[test]
+fn a_trace_stands_in_the_log_and_a_malformed_one_does_not() {
+    let home = Home::new();
+    let service = home.serve();
+    let get = |path: &str, value: &str| {
+        let request = client().get(format!("{}{path}", service.url));
+        assert_eq!(request.header("traceparent", value).send().unwrap().status(), 404);
+    };
+    get("/good", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    get("/bad", "00-0af7651916cd43dd8448eb211c80319C-b7ad6b7169203331-01");
+    service.wait_for_log("GET /bad 404 ");
+    let log = service.stop();
+    let good = log.lines().find(|line| line.contains("/good")).unwrap();
+    assert!(good.ends_with(" 127.0.0.1 trace_id=0af7651916cd43dd8448eb211c80319c"), "{good}");
+    let bad = log.lines().find(|line| line.contains("/bad")).unwrap();
+    assert!(bad.ends_with(" 127.0.0.1"), "{bad}");
+}
