@@ -7,6 +7,7 @@ mod ask;
 mod audit;
 mod check_config;
 mod database;
+mod log_line;
 mod output;
 mod passwords;
 mod selftest;
@@ -16,7 +17,7 @@ mod user;
 
 use gatepost::config::{Config, Loaded};
 use lexopt::prelude::*;
-use output::{print, start_log, tell};
+use output::{print, start_log, tell_fault};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -101,12 +102,12 @@ pub(crate) fn run() -> ExitCode {
     match dispatch(lexopt::Parser::from_env(), &mut topic) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Failed(text)) => {
-            tell(&format!("gatepost: {text}"));
+            tell_fault(&format!("gatepost: {text}"));
             ExitCode::from(1)
         }
         Err(Failure::Usage(text)) => {
             let space = if topic.is_empty() { "" } else { " " };
-            tell(&format!("gatepost: {text}; see gatepost{space}{topic} --help"));
+            tell_fault(&format!("gatepost: {text}; see gatepost{space}{topic} --help"));
             ExitCode::from(2)
         }
     }
@@ -241,7 +242,8 @@ impl Arguments {
     /// so only warnings are logged.
     fn load(&self) -> Result<Config, Failure> {
         let loaded = load(self.file.as_deref())?;
-        start_log(loaded.config.log.level.min(log::LevelFilter::Warn))?;
+        let log = &loaded.config.log;
+        start_log(log.level.min(log::LevelFilter::Warn), log.format)?;
         Ok(loaded.config)
     }
 }

@@ -10,6 +10,7 @@ mod private_dir;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod server;
+mod trace;
 
 pub(crate) use private_dir::PrivateDir;
 pub(crate) use request::Request;

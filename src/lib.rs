@@ -87,8 +87,10 @@
 //! [`source`](std::error::Error::source), since what PostgreSQL says in detail repeats values of rows,
 //! such as logins.
 //!
-//! The library writes to the facade of the `log` crate and to nothing else. Texts in errors may
-//! hold input from outside; [`printable`] makes them safe for a terminal.
+//! The library writes to the facade of the `log` crate and to nothing else. The record of a request
+//! carries its parts as key-values too: `request_id`, `method`, `path`, `status`, `ms`, `client`, and
+//! `trace_id` where the client sent a `traceparent`. Texts in errors may hold input from outside;
+//! [`printable`] makes them safe for a terminal.
 //!
 //! # Features
 //!

@@ -155,6 +155,7 @@ impl Service {
             settings.workers,
             // Threads that wait for a hash: a hashing thread takes up to three hashes at once.
             settings.hashing_upstreams(),
+            self.app.config().log.requests,
             move |request| match hosts.admit(request) {
                 Ok(()) => answer(&routed, request),
                 Err(error) => Response::from_error(&error, &request.id),

@@ -13,7 +13,8 @@ if ! command -v schemathesis curl >/dev/null; then
     exit 0
 fi
 
-program=${GATEPOST:-target/debug/gatepost}
+program=${GATEPOST:-${CARGO_TARGET_DIR:-target}/debug/gatepost}
+[ -x "$program" ] || { echo "there is no program at $program: cargo build makes it" >&2; exit 1; }
 home=$(mktemp -d)
 service=
 finish() {

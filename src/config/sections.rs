@@ -4,10 +4,11 @@ use super::access::Access;
 use super::audit::Audit;
 use super::database::Database;
 use super::limits::Limits;
+use super::logging::Log;
 use super::passwords::Passwords;
 use super::profile::Profile;
 use super::server::Server;
-use super::sessions::{Log, Sessions};
+use super::sessions::Sessions;
 use super::setting::Setting;
 use super::tokens::{Encryption, Tokens};
 use crate::error::{Error, Result};
@@ -140,9 +141,11 @@ mod tests {
         }
     }
 
+    /// Each is one more thing to read and to decide. The bound leaves room for parts that come, and
+    /// is there to be met with a constant first.
     #[test]
-    fn there_are_at_most_fifty_settings() {
-        assert!(table().count() <= 50, "{}", table().count());
+    fn there_are_at_most_62_settings() {
+        assert!(table().count() <= 62, "{}", table().count());
     }
 
     #[test]

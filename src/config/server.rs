@@ -41,8 +41,8 @@ section! {
         /// File of the certificate's private key in PEM. Goes with `server.tls_certificate`.
         tls_key: Option<PathBuf> = "";
 
-        /// Proxies that are believed about the client's address, as address blocks. IPv4 written in
-        /// IPv6 is IPv4.
+        /// Proxies that are believed about the client's address and the request's id, as address
+        /// blocks. IPv4 written in IPv6 is IPv4.
         ///
         /// Anyone could claim any address, so by default no proxy is believed. The clients of a
         /// proxy that is not listed count as one network, and share what one network may take.

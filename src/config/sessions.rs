@@ -1,4 +1,4 @@
-//! `[sessions]` and `[log]`: how long users stay logged in, and what goes to standard error.
+//! `[sessions]`: how long users stay logged in.
 
 use std::time::Duration;
 
@@ -34,16 +34,5 @@ tuning! {
     sessions: SessionsTuning {
         /// How often the rows of ended sessions are removed. Until then they do no harm.
         sweep_interval: Duration = "1m", "1s" to "1d";
-    }
-}
-
-section! {
-    /// What goes to standard error.
-    log: Log {
-        /// How much is logged. `info` is one line a request. `debug` adds the requests that poll:
-        /// `/livez`, `/readyz`, `/revocations`.
-        ///
-        /// One line a request shows what happened. It holds no login and no secret.
-        level: log::LevelFilter = "info";
     }
 }

@@ -1,4 +1,5 @@
-//! Who the client is when a proxy stands in front (RFC 7239, and its older relative).
+//! Who the client is when a proxy stands in front (RFC 7239, and its older relative), and what the
+//! proxy calls the request.
 //!
 //! Each proxy appends the address that called it, so the list is read from the right, and only as
 //! long as the writer of the entry is trusted. Anything further left was written by the client and
@@ -48,6 +49,25 @@ pub fn client_address(
         }
     }
     client
+}
+
+/// The longest id of a request that is taken over, in characters.
+const REQUEST_ID_LENGTH: usize = 64;
+
+/// The id that a trusted proxy has given the request in `X-Request-Id`, so that both logs name it
+/// alike. None where the peer is not listed, where the id could be anything but a word, or where
+/// there are two, since the log must not be made to say one and the proxy's the other.
+#[must_use]
+pub fn request_id<'a>(peer: IpAddr, fields: &[Field<'a>], trusted: &[Cidr]) -> Option<&'a str> {
+    if !is_listed(peer.to_canonical(), trusted) {
+        return None;
+    }
+    let is_id = |field: &&Field<'_>| field.name.eq_ignore_ascii_case("x-request-id");
+    let mut ids = fields.iter().filter(is_id);
+    let (Some(field), None) = (ids.next(), ids.next()) else { return None };
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let fits = |id: &&str| (1..=REQUEST_ID_LENGTH).contains(&id.len()) && id.bytes().all(allowed);
+    field.ascii().filter(fits)
 }
 
 /// Whether this peer is believed.

@@ -2,7 +2,7 @@
 
 use super::answer::CONTINUE;
 use super::connection::{Connection, Context, State, Step};
-use super::forwarded::{client_address, say_if_unlisted};
+use super::forwarded::{client_address, request_id, say_if_unlisted};
 use super::framing::{self, Decision};
 use super::nonblocking::is_not_now;
 use super::request::Receiving;
@@ -47,7 +47,8 @@ impl Connection {
                     (cx.settings.forwarded_header, &cx.settings.trusted_proxies);
                 let client = client_address(self.peer, &head.fields, header, trusted);
                 say_if_unlisted(self.peer, &head.fields, trusted, cx.said_unlisted);
-                let id = cx.ids.next();
+                let given = request_id(self.peer, &head.fields, trusted);
+                let id = given.map_or_else(|| cx.ids.next(), str::to_owned);
                 let limit = cx.limits.body_bytes;
                 let receiving = Receiving::new(&head, client, id, limit, cx.now);
                 let (expects, length) = (head.expects_continue, head.length);

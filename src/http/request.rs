@@ -2,6 +2,7 @@
 
 use super::parameters::{self, Parameters};
 use super::response::Response;
+use super::trace;
 use crate::error::{Error, Result};
 use crate::front_door::{CLIENT_FIELD, REQUEST_ID_FIELD};
 use base64::Engine;
@@ -21,6 +22,8 @@ pub(crate) struct Request {
     /// The client's address, as far as it is known behind proxies.
     pub(crate) client: String,
     pub(crate) user_agent: Option<String>,
+    /// The id of the trace that the caller has begun, for the log alone.
+    pub(super) trace_id: Option<String>,
     /// The host of the target or the field, as the front door says; empty where HTTP/1.0 gives
     /// none.
     pub(super) host: String,
@@ -49,6 +52,7 @@ impl Request {
             id: values(REQUEST_ID_FIELD).next().unwrap_or_default(),
             client: values(CLIENT_FIELD).next().unwrap_or_default(),
             user_agent: values("user-agent").next(),
+            trace_id: trace::id(&values("traceparent").collect::<Vec<_>>()).map(str::to_owned),
             host: values("host").next().unwrap_or_default(),
             origins: values("origin").collect(),
             query: query.to_owned(),

@@ -127,15 +127,15 @@ impl Response {
             | Error::ConnectionLost(_)
             | Error::ReadOnly(_)
             | Error::Conflict(_) => {
-                log::log!(db::level(error), "{request_id} {error}");
+                log::log!(db::level(error), request_id = request_id; "{request_id} {error}");
                 return Self::unavailable(request_id);
             }
             Error::SchemaBehind(_) => {
-                log::error!("{request_id} {error}");
+                log::error!(request_id = request_id; "{request_id} {error}");
                 return Self::unavailable(request_id);
             }
             Error::Configuration(_) | Error::Startup(_) | Error::File(_) | Error::Internal(_) => {
-                log::error!("{request_id} {error}");
+                log::error!(request_id = request_id; "{request_id} {error}");
                 return Self::internal(request_id);
             }
         };

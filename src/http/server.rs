@@ -38,13 +38,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts both pools.
+    /// Starts both pools. With `log_requests` each request that is answered has a line in the log.
     ///
     /// # Errors
     /// [`Error::Startup`] when a private socket cannot be made or a thread cannot be started.
     pub(crate) fn start(
         workers: usize,
         hashing_threads: usize,
+        log_requests: bool,
         router: impl Fn(&Request) -> Response + Send + Sync + 'static,
         on_failure: impl Fn(String) + Send + Sync + 'static,
     ) -> Result<Self> {
@@ -54,7 +55,8 @@ impl Server {
         let on_failure: Arc<OnFailure> = Arc::new(on_failure);
         let pool = |name: &str, threads| {
             let path = directory.path().join(name);
-            Pool::start(&path, name, threads, Arc::clone(&router), Arc::clone(&on_failure))
+            let (router, on_failure) = (Arc::clone(&router), Arc::clone(&on_failure));
+            Pool::start(&path, name, threads, log_requests, router, on_failure)
         };
         Ok(Self {
             ordinary: pool("worker", workers)?,
@@ -88,6 +90,7 @@ struct Pool {
 
 struct Shared {
     listener: tiny_http::Server,
+    log_requests: bool,
     router: Arc<Router>,
     on_failure: Arc<OnFailure>,
     stopping: AtomicBool,
@@ -98,6 +101,7 @@ impl Pool {
         path: &Path,
         name: &str,
         threads: usize,
+        log_requests: bool,
         router: Arc<Router>,
         on_failure: Arc<OnFailure>,
     ) -> Result<Self> {
@@ -106,7 +110,7 @@ impl Pool {
         };
         let listener = tiny_http::Server::http_unix(path).map_err(|e| fault(&e))?;
         let stopping = AtomicBool::new(false);
-        let shared = Arc::new(Shared { listener, router, on_failure, stopping });
+        let shared = Arc::new(Shared { listener, log_requests, router, on_failure, stopping });
         let (alive, ended) = channel();
         let ended = Mutex::new(ended);
         modes::set(path, 0o600).map_err(|e| fault(&e))?;
@@ -178,22 +182,33 @@ impl Shared {
         let (request, refusal) = Request::read(&mut from);
         let response = refusal.unwrap_or_else(|| {
             catch_unwind(AssertUnwindSafe(|| (self.router)(&request))).unwrap_or_else(|_| {
-                log::error!("{} a handler panicked", request.id);
+                let id = request.id.as_str();
+                log::error!(request_id = id; "{id} a handler panicked");
                 Response::internal(&request.id)
             })
         });
         let (status, level) = (response.status, response.level);
         send(from, convert(response, &request.id), &request.id);
-        log::log!(
-            level,
-            "{} {} {status} {} ms {} {}",
-            short(&request.method),
-            short(&request.path),
-            started.elapsed().as_millis(),
-            request.id,
-            request.client
-        );
+        if self.log_requests {
+            log_line(&request, status, level, started.elapsed());
+        }
     }
+}
+
+/// The line of a request: a text for people, and the same as fields for programs. Their names are
+/// frozen. The query is in neither, and so is nothing that a client sends as a parameter.
+fn log_line(request: &Request, status: u16, level: log::Level, took: Duration) {
+    let (method, path) = (short(&request.method), short(&request.path));
+    let (id, client) = (request.id.as_str(), request.client.as_str());
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let trace_id = request.trace_id.as_deref();
+    let trace = trace_id.map(|id| format!(" trace_id={id}")).unwrap_or_default();
+    log::log!(
+        level,
+        request_id = id, method = method, path = path, status = status, ms = ms, client = client,
+        trace_id = trace_id.unwrap_or_default();
+        "{method} {path} {status} {ms} ms {id} {client}{trace}"
+    );
 }
 
 /// Whether the front door itself asks: a client's request has an id.
@@ -245,7 +260,7 @@ mod tests {
             assert!(request.path != "/panic", "asked to");
             Response::json(200, &"well")
         };
-        let server = Server::start(1, 1, router, |_| ()).unwrap();
+        let server = Server::start(1, 1, true, router, |_| ()).unwrap();
         for (path, status) in [("/panic", "500"), ("/", "200"), ("/panic", "500"), ("/", "200")] {
             let mut stream = UnixStream::connect(server.upstreams().ordinary).unwrap();
             let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");

@@ -2,7 +2,7 @@
 //! breaks a client, so a change here stands in CHANGELOG.md too; `.ci/run` asks for that.
 
 use crate::keys::header;
-use crate::support::program::{Home, run, success};
+use crate::support::program::{Home, Running, run, success};
 use crate::support::{PASSWORD, TestServer, problem};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -315,6 +315,8 @@ sessions.lifetime = 30d
 sessions.refresh_grace = 10s
 sessions.per_user = 1000
 log.level = "info"
+log.format = "logfmt"
+log.requests = true
 "#;
 
 #[test]
@@ -328,4 +330,31 @@ fn the_settings_and_their_defaults() {
     let settings: Vec<&str> =
         shown.lines().map(|line| line.split("  # ").next().unwrap()).collect();
     assert_eq!(settings, SETTINGS.trim().lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_line_of_the_log_as_json() {
+    let home = Home::new();
+    let service = Running::start(home.command(&["serve"]).env("GATEPOST_LOG_FORMAT", "json"));
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let asked = crate::support::client().get(format!("{}/users", service.url));
+    let asked = asked.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
+    let answer = asked.send().unwrap();
+    let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    service.wait_for_log("\"path\":\"/users\"");
+    let log = service.stop();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let is_of_request = |line: &&Value| line.get("path").is_some();
+    let mut line = lines.iter().find(is_of_request).unwrap().clone();
+    let time = take_text(&mut line, "time");
+    let digits = time.replace(|c: char| c.is_ascii_digit(), "9");
+    assert_eq!(digits, "9999-99-99T99:99:99.999Z");
+    let ms = take(&mut line, "ms").as_u64().unwrap();
+    let expected = json!({"level": "info", "target": "gatepost::http::server", "request_id": id,
+                          "method": "GET", "path": "/users", "status": 401, "client": "127.0.0.1",
+                          "trace_id": trace,
+                          "msg": format!("GET /users 401 {ms} ms {id} 127.0.0.1 trace_id={trace}")});
+    assert_eq!(line, expected);
+    let other = lines.iter().find(|line| !is_of_request(line)).unwrap().as_object().unwrap();
+    assert_eq!(other.keys().collect::<Vec<_>>(), ["level", "msg", "target", "time"]);
 }

@@ -29,6 +29,7 @@ mod layers;
 mod limits;
 mod listing;
 mod logins;
+mod logs;
 mod open_mode;
 mod openapi;
 mod passwords;

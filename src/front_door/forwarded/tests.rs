@@ -103,3 +103,30 @@ fn six_is_counted_by_customer() {
     assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
     assert_eq!(counted("::ffff:192.0.2.1"), "192.0.2.1");
 }
+
+fn id_of(peer: &str, ids: &[&str]) -> Option<String> {
+    let field = |id| Field { name: "X-REQUEST-id", value: str::as_bytes(id) };
+    let fields: Vec<Field<'_>> = ids.iter().copied().map(field).collect();
+    let trusted = ["10.0.0.0/8".parse().unwrap()];
+    request_id(peer.parse().unwrap(), &fields, &trusted).map(str::to_owned)
+}
+
+#[test]
+fn the_id_of_a_request_is_taken_from_a_listed_peer_alone() {
+    assert_eq!(id_of("10.0.0.1", &["a.B_9-z"]).as_deref(), Some("a.B_9-z"));
+    assert_eq!(id_of("::ffff:10.0.0.1", &["a"]).as_deref(), Some("a"));
+    assert_eq!(id_of("192.0.2.1", &["a"]), None);
+    assert_eq!(id_of("10.0.0.1", &[]), None);
+}
+
+#[test]
+fn an_id_that_is_no_word_or_not_the_only_one_is_ignored() {
+    let longest = "x".repeat(64);
+    assert_eq!(id_of("10.0.0.1", &[&longest]), Some(longest.clone()));
+    let too_long = format!("{longest}x");
+    for id in ["", &too_long, "a b", "a,b", "a\"b", "a/b", "a\tb", "\u{e9}", "a:b", "{a}"] {
+        assert_eq!(id_of("10.0.0.1", &[id]), None, "{id:?}");
+    }
+    assert_eq!(id_of("10.0.0.1", &["a", "b"]), None);
+    assert_eq!(id_of("10.0.0.1", &["a", "a"]), None);
+}

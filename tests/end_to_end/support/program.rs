@@ -1,7 +1,7 @@
 //! The program itself, run as an operator runs it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -109,16 +109,23 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
-        Self::spawn(command, false)
+        Self::spawn(command, false, tempfile::NamedTempFile::new().unwrap())
+    }
+
+    /// As [`Running::start`], where standard error is what `JOURNAL_STREAM` names.
+    pub(crate) fn start_on_a_journal(command: &mut Command) -> Self {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let file = log.as_file().metadata().unwrap();
+        command.env("JOURNAL_STREAM", format!("{}:{}", file.dev(), file.ino()));
+        Self::spawn(command, false, log)
     }
 
     /// As [`Running::start`], of a service in a process that has said other things first.
     pub(crate) fn start_within_a_test(command: &mut Command) -> Self {
-        Self::spawn(command, true)
+        Self::spawn(command, true, tempfile::NamedTempFile::new().unwrap())
     }
 
-    fn spawn(command: &mut Command, other_lines: bool) -> Self {
-        let log = tempfile::NamedTempFile::new().unwrap();
+    fn spawn(command: &mut Command, other_lines: bool, log: tempfile::NamedTempFile) -> Self {
         command.stdout(Stdio::piped()).stderr(log.reopen().unwrap());
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
