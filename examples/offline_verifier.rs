@@ -33,12 +33,30 @@ struct Header {
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
+    aud: Audience,
     exp: u64,
     sub: String,
     user_id: i64,
     sid: String,
     token_version: i64,
     admin: bool,
+}
+
+/// One name is a text, several are an array (RFC 7519, 4.1.3).
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Audience {
+    fn has(&self, name: &str) -> bool {
+        match self {
+            Self::One(one) => one == name,
+            Self::Several(names) => names.iter().any(|one| one == name),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -207,10 +225,14 @@ impl Verifier {
 
     /// The id of the user who shows an access token.
     fn verify(&self, token: &str) -> Outcome<i64> {
-        let claims: Claims = self.signed("JWT", token)?;
+        let claims: Claims = self.signed("at+jwt", token)?;
         // Compared to the last character: the list's issuer is this one and more.
         if claims.iss != self.issuer || claims.exp <= now() {
             return Err("expired, or from another issuer".into());
+        }
+        // A service with a name of its own in `tokens.audience` asks for that.
+        if !claims.aud.has(&self.issuer) {
+            return Err("for another service".into());
         }
         let state = self.state();
         // The safe choice. A service that would rather answer can go on without the list. A token

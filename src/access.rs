@@ -4,6 +4,7 @@
 
 mod actor;
 mod api;
+mod client;
 pub(crate) mod key;
 mod scope;
 pub(crate) mod standing;
@@ -12,8 +13,9 @@ use crate::app::App;
 use crate::db::Connection;
 use crate::domain::UserId;
 use crate::error::{Error, Result};
-use crate::tokens::{Claims, SessionRef};
+use crate::tokens::{AccessClaims, Claims, SessionRef};
 pub(crate) use actor::Actor;
+pub(crate) use client::ShownClient;
 use key::PresentedApiKey;
 use postgres::{Client, GenericClient, Transaction};
 pub use scope::{Scope, Scopes};
@@ -29,7 +31,7 @@ pub enum Caller {
     Anonymous,
     /// The bearer of an access token.
     Bearer(Claims),
-    /// A program with an API key.
+    /// A program with an API key, or with a token that was issued for one.
     ApiKey(PresentedApiKey),
 }
 
@@ -44,7 +46,10 @@ impl Caller {
         if PresentedApiKey::is_meant(token) {
             return PresentedApiKey::parse(token).map(Self::ApiKey);
         }
-        app.verify_token(token).map(Self::Bearer)
+        Ok(match app.verify_token(token)? {
+            AccessClaims::User(claims) => Self::Bearer(claims),
+            AccessClaims::Client(claims) => Self::ApiKey(PresentedApiKey::of_token(claims)),
+        })
     }
 
     /// The rows that say what the caller may do; none for a caller who may do everything or for a
@@ -77,7 +82,7 @@ impl Caller {
             Self::Trusted => Actor::Operator,
             Self::Anonymous => Actor::Anonymous,
             Self::Bearer(claims) => Actor::User(claims.user_id),
-            Self::ApiKey(key) => Actor::ApiKey(key::id_of(conn, *key)?),
+            Self::ApiKey(key) => Actor::ApiKey(key::id_of(conn, key)?),
         })
     }
 }
@@ -179,10 +184,10 @@ pub(crate) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Res
             Ok(Actor::User(claims.user_id))
         }
         Caller::ApiKey(key) => {
-            let (id, scopes) = key::scopes(conn, *key)?;
-            judge_key(&scopes, right)?;
+            let key = key::read(conn, key)?;
+            judge_key(&key.scopes, right)?;
             spare_admins(right, |rows| standing::read(conn, rows))?;
-            Ok(Actor::ApiKey(Some(id)))
+            Ok(Actor::ApiKey(Some(key.id)))
         }
     }
 }
@@ -219,13 +224,13 @@ pub(crate) fn authorize_change(
             Ok(Actor::User(claims.user_id))
         }
         Caller::ApiKey(key) => {
-            let (id, scopes) = key::lock_scopes(tx, *key)?;
-            judge_key(&scopes, right)?;
+            let key = key::lock(tx, key)?;
+            judge_key(&key.scopes, right)?;
             spare_admins(right, |rows| {
                 standing::lock(tx, &[Some(rows.user)])?;
                 standing::read(tx, rows)
             })?;
-            Ok(Actor::ApiKey(Some(id)))
+            Ok(Actor::ApiKey(Some(key.id)))
         }
     }
 }

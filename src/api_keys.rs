@@ -14,30 +14,66 @@ use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
+use crate::tokens::Audience;
+use std::time::Duration;
 pub use types::{ApiKey, ApiKeyName, ApiKeyRef};
 
 /// Creates a key. The key itself is returned here and never again: only its hash is kept.
 ///
 /// # Errors
-/// [`Error::ApiKeyNameTaken`], [`Error::TokenMissing`], [`Error::TokenInvalid`],
-/// [`Error::Forbidden`]; database errors.
+/// [`Error::ApiKeyNameTaken`]; [`Error::InvalidRequest`] for the name in `tokens.client_id`;
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; database errors.
 pub fn create(
     app: &App,
     caller: &Caller,
     name: &ApiKeyName,
     scopes: &Scopes,
 ) -> Result<(ApiKey, Secret)> {
+    if name.as_str() == app.config().tokens.client_id {
+        return Err(Error::parameter("name", "is that of tokens.client_id; choose another"));
+    }
     let secret = key::generate();
-    let presented = PresentedApiKey::parse(secret.expose())?;
+    let hash = key::hash(secret.expose())?;
     let audit = Writer::new(app)?;
     let stored = app.database()?.with_transaction(|tx| {
         let actor = authorize_change(tx, caller, Right::Admin)?;
-        let stored = store::insert(tx, name, presented, scopes)?;
+        let stored = store::insert(tx, name, &hash, scopes)?;
         let detail = format!("key {} ({scopes})", stored.id);
         audit.record(tx, actor, &Event::new(Action::CreateApiKey, None).with_detail(&detail))?;
         Ok(stored)
     })?;
     Ok((stored, secret))
+}
+
+/// An access token that was issued for a key.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct IssuedToken {
+    /// The token, which is a secret.
+    pub access_token: String,
+    /// How long it is valid.
+    pub expires_in: Duration,
+    /// What it allows here.
+    pub scopes: Scopes,
+}
+
+/// Issues an access token to the program that shows a key (RFC 6749, 4.4), so that services can
+/// verify offline what it may do. It allows what `scope` names, or all that the key does. Here each
+/// request with it reads the key's row, so it ends with the key.
+///
+/// # Errors
+/// [`Error::ApiKeyInvalid`], [`Error::ClientInvalid`]; [`Error::InvalidScope`]; database errors.
+pub fn issue_token(
+    app: &App,
+    key: &PresentedApiKey,
+    scope: &str,
+    audience: &Audience,
+) -> Result<IssuedToken> {
+    let key = app.database()?.with_connection(|conn| key::read(conn, key))?;
+    let scopes = key.scopes.narrowed(scope)?;
+    let issued =
+        app.keys()?.issue_to_client(&key.name, &key.fingerprint, scopes.to_string(), audience)?;
+    Ok(IssuedToken { access_token: issued.access_token, expires_in: issued.lifetime, scopes })
 }
 
 /// All keys, including revoked ones, in the order in which they were created.

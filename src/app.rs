@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::passwords::{Hasher, Password, PasswordHash, Policy, Verdict};
 use crate::tokens::encryption::EncryptionKeys;
 use crate::tokens::refresh::RefreshKey;
-use crate::tokens::{Claims, Keys};
+use crate::tokens::{AccessClaims, Keys};
 use keys::{KeyCache, LoadedKeys};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -94,17 +94,31 @@ impl App {
         Ok(self.loaded()?.signing)
     }
 
-    /// The claims of an access token, whichever instance has issued it.
+    /// The claims of an access token that is shown to our own API, whichever instance has issued
+    /// it.
     ///
     /// # Errors
     /// [`Error::TokenInvalid`]; as [`database`](Self::database).
-    pub(crate) fn verify_token(&self, token: &str) -> Result<Claims> {
+    pub(crate) fn verify_token(&self, token: &str) -> Result<AccessClaims> {
+        self.keys_for(token)?.verify_for_us(token)
+    }
+
+    /// The claims of an access token, whomever it is for.
+    ///
+    /// # Errors
+    /// As [`verify_token`](Self::verify_token).
+    pub(crate) fn verify_any_token(&self, token: &str) -> Result<AccessClaims> {
+        self.keys_for(token)?.verify(token)
+    }
+
+    /// The keys in force, read again if this token names one that is not among them.
+    fn keys_for(&self, token: &str) -> Result<Arc<Keys>> {
         let keys = self.keys()?;
         if !keys.lack_key_of(token) {
-            return keys.verify(token);
+            return Ok(keys);
         }
         self.key_cache.look_again(&self.database, &self.config);
-        self.keys()?.verify(token)
+        self.keys()
     }
 
     /// The key that refresh tokens of this generation are derived from, if there is one.

@@ -27,6 +27,16 @@ pub enum Error {
     AccountExpired,
     /// The refresh token is malformed, foreign or retired, or its session has ended.
     InvalidGrant,
+    /// The token endpoint does not know this `grant_type` (RFC 6749, 5.2).
+    UnsupportedGrantType,
+    /// A token of an API key cannot be revoked by itself (RFC 7009, 2.2.1): it ends with the key.
+    UnsupportedTokenType,
+    /// An API key's token was asked with a scope that the key lacks (RFC 6749, 5.2). The text is the
+    /// key's own scopes.
+    InvalidScope(String),
+    /// The token was asked for a service that is not in `tokens.audience` (RFC 8707, 2). The text is
+    /// its name.
+    InvalidTarget(String),
     /// Too many failures, registrations or refreshes. Nothing was tried; try again after this time.
     TooManyAttempts(Duration),
     /// The call needs an access token or an API key, and there is none.
@@ -118,14 +128,27 @@ impl fmt::Display for Error {
             Self::AccountLocked => f.write_str("this account is locked"),
             Self::AccountExpired => f.write_str("this account has expired"),
             Self::InvalidGrant => f.write_str("the refresh token is invalid, expired or already used"),
+            Self::UnsupportedGrantType => {
+                f.write_str("grant_type: must be refresh_token or client_credentials")
+            }
+            Self::UnsupportedTokenType => f.write_str(
+                "this token belongs to an API key; revoke the key, and the token is refused at once",
+            ),
+            Self::InvalidScope(scopes) => {
+                write!(f, "scope: must be among those of the API key, which are {scopes}")
+            }
+            Self::InvalidTarget(name) => {
+                write!(f, "resource: tokens for {name:?} are not issued here")
+            }
             Self::TooManyAttempts(wait) => {
                 write!(f, "too many attempts; try again in {} s", seconds(*wait))
             }
             Self::TokenMissing => f.write_str("an access token is needed"),
             Self::TokenInvalid => f.write_str("the access token is invalid, expired or revoked"),
-            Self::ApiKeyInvalid | Self::ClientInvalid => {
-                f.write_str("the API key is invalid or revoked")
-            }
+            Self::ApiKeyInvalid => f.write_str("the API key is invalid or revoked"),
+            Self::ClientInvalid => f.write_str(
+                "client_id is not known here, or client_secret is not the API key of that name",
+            ),
             Self::ApiKeyForbidden => f.write_str("no API key gives the right to do this"),
             Self::Forbidden => f.write_str("this access token does not give the right to do this"),
             Self::LastAdmin => f.write_str("this would leave no active admin"),

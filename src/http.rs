@@ -4,6 +4,7 @@
 //! before the router sees them.
 
 pub(crate) mod hosts;
+mod oauth;
 pub(crate) mod paging;
 pub(crate) mod parameters;
 mod private_dir;

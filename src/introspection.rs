@@ -10,14 +10,15 @@
 pub(crate) mod api;
 mod store;
 
-use crate::access::{Actor, Caller, Right, authorize};
+use crate::access::key::{self, PresentedApiKey};
+use crate::access::{Actor, Caller, Right, Scopes, authorize};
 use crate::app::App;
 use crate::audit::{Writer, set_back};
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::sessions;
 use crate::tokens::refresh::RefreshTicket;
-use crate::tokens::{Claims, SessionRef};
+use crate::tokens::{AccessClaims, Audience, Claims, ClientClaims, SessionRef};
 use serde::Serialize;
 use store::TokenRow;
 
@@ -25,16 +26,11 @@ use store::TokenRow;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Introspection {
-    /// The user's id, as text.
+    /// The user's id, as text; the name of an API key for a token that was issued to one.
     pub sub: String,
-    /// The user's id.
-    pub user_id: UserId,
-    /// The user's login as it was typed at registration.
-    pub username: String,
-    /// Whether the user is an admin now, whatever the token says.
-    pub admin: bool,
-    /// The session, as the claim has it.
-    pub sid: SessionRef,
+    /// What only tokens of users have.
+    #[serde(flatten)]
+    pub user: Option<TokenUser>,
     /// Who issued it.
     pub iss: String,
     /// When it was issued, in seconds since 1970-01-01 UTC.
@@ -47,21 +43,58 @@ pub struct Introspection {
     /// The name of an access token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
+    /// Whom an access token is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aud: Option<Audience>,
+    /// What a token of an API key allows now, separated by spaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The client that an access token was issued to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// When the user of an access token logged in (RFC 9470, 6.2), in seconds since 1970-01-01 UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<u64>,
 }
 
-/// A token that is ours by its signature. The database knows whether it is still valid.
-enum Genuine {
+/// The user and the session of a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TokenUser {
+    /// The user's id.
+    pub user_id: UserId,
+    /// The user's login as it was typed at registration.
+    pub username: String,
+    /// Whether the user is an admin now, whatever the token says.
+    pub admin: bool,
+    /// The session, as the claim has it.
+    pub sid: SessionRef,
+}
+
+/// A token of a session, that is ours by its signature. The database knows whether it is still
+/// valid.
+enum OfSession {
     Access(Claims),
     Refresh(RefreshTicket),
 }
 
-/// Checks a token of either kind. No hint is needed: an access token has dots, a refresh token has
+/// A token that is ours by its signature.
+enum Genuine {
+    Session(OfSession),
+    /// An access token of an API key.
+    Client(ClientClaims),
+}
+
+/// Checks a token of any kind. No hint is needed: an access token has dots, a refresh token has
 /// none.
 fn verify(app: &App, token: &str) -> Result<Option<Genuine>> {
     let verified = if token.contains('.') {
-        app.verify_token(token).map(Genuine::Access)
+        app.verify_any_token(token).map(|claims| match claims {
+            AccessClaims::User(claims) => Genuine::Session(OfSession::Access(claims)),
+            AccessClaims::Client(claims) => Genuine::Client(claims),
+        })
     } else {
-        sessions::ticket(app, token).map(Genuine::Refresh)
+        sessions::ticket(app, token).map(|ticket| Genuine::Session(OfSession::Refresh(ticket)))
     };
     match verified {
         Ok(token) => Ok(Some(token)),
@@ -70,7 +103,7 @@ fn verify(app: &App, token: &str) -> Result<Option<Genuine>> {
     }
 }
 
-impl Genuine {
+impl OfSession {
     fn session(&self) -> SessionRef {
         match self {
             Self::Access(claims) => claims.sid,
@@ -99,65 +132,109 @@ impl Genuine {
     }
 
     fn describe(self, row: TokenRow, issuer: &str) -> Introspection {
-        let (iat, exp, token_type, jti) = match self {
-            Self::Access(claims) => (claims.iat, claims.exp, "Bearer", Some(claims.jti)),
+        let (iat, exp, token_type, access) = match self {
+            Self::Access(claims) => (claims.iat, claims.exp, "Bearer", Some(claims)),
             Self::Refresh(_) => (row.last_used_at, row.expires_at, "refresh_token", None),
         };
-        Introspection {
-            sub: row.user_id.get().to_string(),
+        let (jti, aud, client_id, auth_time) = access.map_or((None, None, None, None), |claims| {
+            (Some(claims.jti), Some(claims.aud), Some(claims.client_id), Some(claims.auth_time))
+        });
+        let user = TokenUser {
             user_id: row.user_id,
             username: row.login,
             admin: row.admin,
             sid: row.session,
+        };
+        Introspection {
+            sub: row.user_id.get().to_string(),
+            user: Some(user),
             iss: issuer.to_owned(),
             iat,
             exp,
             token_type,
             jti,
+            aud,
+            client_id,
+            auth_time,
+            scope: None,
         }
     }
 }
 
+fn describe_client(claims: ClientClaims, scopes: &Scopes) -> Introspection {
+    Introspection {
+        sub: claims.sub,
+        user: None,
+        iss: claims.iss,
+        iat: claims.iat,
+        exp: claims.exp,
+        token_type: "Bearer",
+        jti: Some(claims.jti),
+        aud: Some(claims.aud),
+        client_id: Some(claims.client_id),
+        auth_time: None,
+        scope: Some(scopes.to_string()),
+    }
+}
+
 /// What is known of a token; `None` if it is unknown, malformed, foreign, retired, revoked or
-/// expired, or its account is locked or expired. Asking about a refresh token does not use it.
+/// expired, or its account is locked or expired, or its API key is revoked. Asking about a refresh
+/// token does not use it.
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
 /// [`Error::ScopeMissing`], all about the caller; database errors.
 pub fn introspect(app: &App, caller: &Caller, token: &str) -> Result<Option<Introspection>> {
     // Before the connection is taken: this may have to load keys.
-    let genuine = verify(app, token)?;
-    let session = genuine.as_ref().map(Genuine::session);
+    match verify(app, token)? {
+        Some(Genuine::Session(token)) => of_session(app, caller, token),
+        Some(Genuine::Client(claims)) => {
+            let shown = PresentedApiKey::of_token(claims.clone());
+            let scopes = app.database()?.with_connection(|conn| {
+                authorize(conn, caller, Right::Introspect)?;
+                key::allowed(conn, &shown)
+            })?;
+            Ok(scopes.map(|scopes| describe_client(claims, &scopes)))
+        }
+        None => app
+            .database()?
+            .with_connection(|conn| authorize(conn, caller, Right::Introspect).map(|_| None)),
+    }
+}
+
+fn of_session(app: &App, caller: &Caller, token: OfSession) -> Result<Option<Introspection>> {
     let row = app.database()?.with_connection(|conn| {
         authorize(conn, caller, Right::Introspect)?;
-        session.map_or(Ok(None), |session| store::find(&mut **conn, session))
+        store::find(&mut **conn, token.session())
     })?;
-    if let (Some(token), Some(row)) = (&genuine, &row)
-        && let Some(sign) = token.sign(row)
-    {
+    if let Some(sign) = row.as_ref().and_then(|row| token.sign(row)) {
         set_back::notice(app, &sign);
     }
-    let good = genuine.zip(row).filter(|(token, row)| row.active && token.is_good(row));
-    let issuer = &app.config().tokens.issuer;
-    Ok(good.map(|(token, row)| token.describe(row, issuer)))
+    let good = row.filter(|row| row.active && token.is_good(row));
+    Ok(good.map(|row| token.describe(row, &app.config().tokens.issuer)))
 }
 
 /// Revokes a token by ending its session. For an invalid one, nothing is left to do.
 ///
 /// # Errors
-/// Database errors.
+/// [`Error::UnsupportedTokenType`] for a valid token of an API key, which is revoked by revoking the
+/// key; database errors.
 pub fn revoke(app: &App, token: &str) -> Result<()> {
-    let Some(genuine) = verify(app, token)? else { return Ok(()) };
+    let token = match verify(app, token)? {
+        Some(Genuine::Session(token)) => token,
+        Some(Genuine::Client(_)) => return Err(Error::UnsupportedTokenType),
+        None => return Ok(()),
+    };
     let audit = Writer::new(app)?;
     let sign = app.database()?.with_transaction(|tx| {
-        let Some(row) = store::lock(tx, genuine.session())? else { return Ok(None) };
+        let Some(row) = store::lock(tx, token.session())? else { return Ok(None) };
         // A retired refresh token ends its session wherever it turns up. An access token from
         // before a password change must not end the session that went on.
-        if matches!(genuine, Genuine::Refresh(_)) || genuine.is_good(&row) {
+        if matches!(token, OfSession::Refresh(_)) || token.is_good(&row) {
             sessions::end_in(tx, app, row.session)?;
             sessions::record_end(tx, &audit, Actor::Anonymous, row.user_id, row.session.id())?;
         }
-        Ok(genuine.sign(&row))
+        Ok(token.sign(&row))
     })?;
     if let Some(sign) = sign {
         set_back::notice(app, &sign);

@@ -118,6 +118,7 @@
 //   service
 //   routes
 //   restore
+//   grants
 //   api_keys, introspection, openapi, ops, revocations, signing_keys, transfer, users
 //   sessions
 //   audit
@@ -150,6 +151,7 @@ mod error;
     expect(unreachable_pub, dead_code, unused_imports, reason = "the tests see more of the door")
 )]
 mod front_door;
+mod grants;
 mod http;
 #[cfg(feature = "internals")]
 pub mod internals;

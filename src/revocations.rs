@@ -12,7 +12,8 @@
 //! [`RevocationList::more`] is set, and otherwise after an interval of its choice. It keeps each
 //! entry for [`RevocationList::keep`] seconds. It refuses a token whose `sid` is listed if the
 //! entry has no [`Revocation::still`], if the token's `token_version` is below the entry's, or if
-//! the token claims `admin` and the entry does not. After [`RevocationList::exp`] a list is stale:
+//! the token claims `admin` and the entry does not. It refuses a token whose `jti` begins with one
+//! of [`RevocationList::jti_prefixes`]. After [`RevocationList::exp`] a list is stale:
 //! someone may be holding back a newer one.
 //!
 //! **Nothing is missed.** Transactions do not become visible in the order of their timestamps. So a
@@ -24,6 +25,7 @@ mod pages;
 mod store;
 mod types;
 
+use crate::access::key;
 use crate::app::App;
 use crate::error::Result;
 use crate::{sessions, tokens};
@@ -56,8 +58,9 @@ fn read(
 ) -> Result<(RevocationList, Option<Cursor>)> {
     let keep = sessions::tokens_linger(app);
     let end = until.unwrap_or(Cursor { since: Cursor::LAST, after: 0 });
-    let mut rows =
-        app.database()?.with_connection(|conn| store::list(conn, from, end, keep, MOST + 1))?;
+    let (mut rows, keys) = app.database()?.with_connection(|conn| {
+        Ok((store::list(conn, from, end, keep, MOST + 1)?, store::keys(conn, keep)?))
+    })?;
     let cut = rows.entries.len() > MOST;
     rows.entries.truncate(MOST);
     let next = until.filter(|_| !cut).unwrap_or_else(|| next(from, &rows, cut));
@@ -69,6 +72,7 @@ fn read(
         exp: iat + VALID,
         keep: keep.as_secs(),
         revoked: rows.entries.into_iter().map(|(_, entry)| entry).collect(),
+        jti_prefixes: keys.iter().map(|hash| format!("{}.", key::fingerprint(hash))).collect(),
         next: format!("?since={}&after={}", next.since, next.after),
         more: cut || until.is_some(),
     };

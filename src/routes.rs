@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::client::for_client;
 use crate::error::Result;
 use crate::front_door::Lane::{self, Hashing, Ordinary};
+use crate::grants;
 use crate::http::{Request, Response};
 use crate::{audit, introspection, openapi, ops, revocations, sessions, signing_keys, users};
 
@@ -16,7 +17,7 @@ fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
     let method = if method == "HEAD" { "GET" } else { method };
     Some(match (method, path) {
         ("POST", "/") => (Hashing, sessions::api::log_in),
-        ("POST", "/token") => (Ordinary, sessions::api::refresh),
+        ("POST", "/token") => (Ordinary, grants::api::token),
         ("POST", "/logout") => (Ordinary, sessions::api::log_out),
         ("GET", "/sessions") => (Ordinary, sessions::api::list),
         ("DELETE", "/session") => (Ordinary, sessions::api::end),
@@ -31,6 +32,9 @@ fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
         ("GET", "/revocations") => (Ordinary, revocations::api::list),
         ("GET", signing_keys::api::JWKS) => (Ordinary, signing_keys::api::jwks),
         ("GET", "/.well-known/oauth-authorization-server") => {
+            (Ordinary, signing_keys::api::metadata)
+        }
+        (_, path) if method == "GET" && signing_keys::api::is_metadata_of_path(path) => {
             (Ordinary, signing_keys::api::metadata)
         }
         ("GET", "/audit") => (Ordinary, audit::api::list),

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 pub use ending::{end, log_out};
 pub(crate) use ending::{end_all, end_in, end_of_earlier_keys, record_end, revoke_tokens};
 pub use login::{log_in, log_in_from};
-pub use refresh::refresh;
+pub use refresh::{refresh, refresh_for};
 pub(crate) use refresh::{sign_of, ticket};
 pub use sweep::sweep;
 pub(crate) use sweep::sweep_some;

@@ -2,6 +2,7 @@
 //!
 //! A token's claims are information. Our own API asks the user's row what the bearer may do.
 
+mod audience;
 mod claims;
 pub(crate) mod encryption;
 pub(crate) mod key;
@@ -12,10 +13,12 @@ mod verified;
 
 use crate::config;
 use crate::error::{Error, Result};
+pub use audience::Audience;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-pub use claims::Claims;
-use claims::key_named_in;
+pub(crate) use claims::AccessClaims;
+pub use claims::{Claims, ClientClaims};
+use claims::{Payload, key_named_in};
 use jsonwebtoken::{Algorithm, Header, Validation};
 use key::{Jwk, Key};
 use serde::Serialize;
@@ -31,6 +34,21 @@ pub(crate) struct Subject {
     pub(crate) admin: bool,
     pub(crate) token_version: i64,
 }
+
+/// What an access token is issued for.
+#[derive(Clone, Copy)]
+pub(crate) struct Grant<'a> {
+    pub(crate) subject: Subject,
+    pub(crate) session: SessionRef,
+    /// When the user logged in, in seconds since 1970-01-01 UTC.
+    pub(crate) auth_time: u64,
+    /// How long the session lasts unless it is used.
+    pub(crate) left: Duration,
+    pub(crate) audience: &'a Audience,
+}
+
+/// The media type of access tokens (RFC 9068, 2.1), without `application/`.
+pub(crate) const ACCESS_TOKEN: &str = "at+jwt";
 
 /// An access token, and how long it is valid.
 pub(crate) struct Issued {
@@ -65,6 +83,7 @@ impl Clock {
 /// other keys are another `Keys`, which does not remember tokens that these have verified.
 pub(crate) struct Keys {
     issuer: String,
+    client_id: String,
     lifetime: Duration,
     /// The configured algorithm.
     own: Algorithm,
@@ -84,6 +103,7 @@ impl Keys {
     pub(crate) fn new(settings: &config::Tokens, keys: Vec<Scheduled>, clock: Clock) -> Self {
         Self {
             issuer: settings.issuer.clone(),
+            client_id: settings.client_id.clone(),
             lifetime: settings.access_ttl,
             own: match settings.algorithm {
                 config::Algorithm::EdDsa => Algorithm::EdDSA,
@@ -129,16 +149,12 @@ impl Keys {
         self.keys.iter().filter_map(|it| it.key.jwk())
     }
 
-    /// Issues an access token of a session that has this much time left.
+    /// Issues an access token.
     ///
     /// # Errors
     /// [`Error::Internal`] when it cannot be signed, which would be a bug.
-    pub(crate) fn issue(
-        &self,
-        subject: Subject,
-        sid: SessionRef,
-        left: Duration,
-    ) -> Result<Issued> {
+    pub(crate) fn issue(&self, grant: Grant<'_>) -> Result<Issued> {
+        let Grant { subject, session, auth_time, left, audience } = grant;
         let lifetime = self.lifetime.min(left);
         let now = now();
         let jti: [u8; 16] = rand::random();
@@ -147,13 +163,43 @@ impl Keys {
             exp: now + lifetime.as_secs(),
             iss: self.issuer.clone(),
             sub: subject.user_id.to_string(),
+            aud: audience.clone(),
+            client_id: self.client_id.clone(),
             iat: now,
+            auth_time,
             jti: URL_SAFE_NO_PAD.encode(jti),
-            sid,
+            sid: session,
             admin: subject.admin,
             token_version: subject.token_version,
         };
-        Ok(Issued { access_token: self.sign("JWT", &claims)?, lifetime })
+        Ok(Issued { access_token: self.sign(ACCESS_TOKEN, &claims)?, lifetime })
+    }
+
+    /// Issues an access token for an API key of this name: a program's own, which no session stands
+    /// behind.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it cannot be signed, which would be a bug.
+    pub(crate) fn issue_to_client(
+        &self,
+        name: &str,
+        fingerprint: &str,
+        scope: String,
+        audience: &Audience,
+    ) -> Result<Issued> {
+        let iat = now();
+        let jti: [u8; 16] = rand::random();
+        let claims = ClientClaims {
+            iss: self.issuer.clone(),
+            sub: name.to_owned(),
+            aud: audience.clone(),
+            client_id: name.to_owned(),
+            iat,
+            exp: iat + self.lifetime.as_secs(),
+            jti: format!("{fingerprint}.{}", URL_SAFE_NO_PAD.encode(jti)),
+            scope,
+        };
+        Ok(Issued { access_token: self.sign(ACCESS_TOKEN, &claims)?, lifetime: self.lifetime })
     }
 
     /// Signs any claims. `typ` (RFC 8725, 3.11) keeps one kind of token from being taken for
@@ -165,14 +211,25 @@ impl Keys {
         sign(self.signer()?, typ, claims)
     }
 
-    /// Checks signature, key, algorithm, issuer and expiry of a token, without any leeway.
+    /// As [`verify`](Self::verify), for a token that is shown to our own API, which must be among
+    /// those whom it is for.
     ///
     /// # Errors
     /// [`Error::TokenInvalid`], whatever is wrong with it.
-    pub(crate) fn verify(&self, token: &str) -> Result<Claims> {
+    pub(crate) fn verify_for_us(&self, token: &str) -> Result<AccessClaims> {
+        let claims = self.verify(token)?;
+        if claims.aud().has(&self.issuer) { Ok(claims) } else { Err(Error::TokenInvalid) }
+    }
+
+    /// Checks signature, key, algorithm, type, issuer and expiry of a token, without any leeway.
+    /// Whom it is for is left to the caller.
+    ///
+    /// # Errors
+    /// [`Error::TokenInvalid`], whatever is wrong with it.
+    pub(crate) fn verify(&self, token: &str) -> Result<AccessClaims> {
         let claims = self.verified.get(token, || self.check(token))?;
         // RFC 7519, 4.1.4: not "on or after" its expiry. The library lets the second itself pass.
-        if claims.exp <= now() { Err(Error::TokenInvalid) } else { Ok(claims) }
+        if claims.exp() <= now() { Err(Error::TokenInvalid) } else { Ok(claims) }
     }
 
     /// Whether a token names a key that is not among these.
@@ -184,7 +241,7 @@ impl Keys {
         self.keys.iter().map(|it| &it.key).find(|key| key.kid == kid)
     }
 
-    fn check(&self, token: &str) -> Result<Claims> {
+    fn check(&self, token: &str) -> Result<AccessClaims> {
         provider::install();
         let key = key_named_in(token).and_then(|kid| self.find(&kid)).ok_or(Error::TokenInvalid)?;
         if !claims::is_utf8(token) {
@@ -194,10 +251,14 @@ impl Keys {
         let mut validation = Validation::new(key.algorithm);
         validation.leeway = 0;
         validation.set_issuer(&[&self.issuer]);
-        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
-        jsonwebtoken::decode::<Claims>(token, &key.verifies, &validation)
-            .map(|token| token.claims)
-            .map_err(|_| Error::TokenInvalid)
+        validation.validate_aud = false;
+        validation.set_required_spec_claims(&["exp", "iss", "sub", "aud"]);
+        let token = jsonwebtoken::decode::<Payload>(token, &key.verifies, &validation)
+            .map_err(|_| Error::TokenInvalid)?;
+        // RFC 9068, 4: what is signed for another purpose is no access token.
+        let is_access_token = token.header.typ.as_deref() == Some(ACCESS_TOKEN);
+        let claims = if is_access_token { token.claims.parse() } else { None };
+        claims.ok_or(Error::TokenInvalid)
     }
 }
 

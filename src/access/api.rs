@@ -1,11 +1,12 @@
 //! Who sent a request.
 
 use super::Caller;
-use super::key::PresentedApiKey;
+use super::client::ShownClient;
 use crate::app::App;
 use crate::config::AccessMode;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::Request;
+use crate::http::parameters::Parameters;
 
 impl Caller {
     /// Who sent a request. In open mode no token is required, and none is read.
@@ -16,18 +17,22 @@ impl Caller {
         }
     }
 
-    /// Who sent a request as OAuth's clients do: with a name and a secret, which is the API key.
-    /// The key alone identifies the caller, so any name will do.
-    pub(crate) fn of_client(app: &App, request: &Request) -> Result<Self> {
+    /// Who sent a request as OAuth's clients do: with a `client_id`, which is the name of an API
+    /// key, and a secret, which is the key. Without them, the bearer of a token or a key.
+    ///
+    /// # Errors
+    /// [`Error::ClientInvalid`](crate::Error::ClientInvalid);
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) for a client that authenticates in two
+    /// ways; as [`Caller::bearer`].
+    pub(crate) fn of_client(app: &App, request: &Request, form: &mut Parameters) -> Result<Self> {
         if app.config().access.mode == AccessMode::Open {
             return Ok(Self::Trusted);
         }
-        match request.basic_password()? {
-            Some(key) => {
-                PresentedApiKey::parse(&key).map(Self::ApiKey).map_err(|_| Error::ClientInvalid)
-            }
-            None => Self::with_token(app, request),
+        let client = ShownClient::of(request, form)?;
+        if client.has_secret() {
+            return client.key().map(Self::ApiKey);
         }
+        Self::with_token(app, request)
     }
 
     /// Who sent a request about its own token. In open mode, too, the token is read.

@@ -3,6 +3,9 @@
 use super::scope::Scopes;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
+use crate::tokens::ClientClaims;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use postgres::types::Type;
 use postgres::{Client, GenericClient, Transaction};
 use sha2::{Digest, Sha256};
@@ -50,14 +53,24 @@ fn letter(digit: u32) -> char {
     char::from(ALPHABET[digit as usize % ALPHABET.len()])
 }
 
-/// A key that a caller has shown, as the hash under which it is stored.
+/// What a caller has shown for an API key: the key itself, or a token that was issued for it.
 ///
-/// A plain SHA-256: unlike a password, a key has 256 random bits, so a slow hash would protect
-/// nothing and cost every request its time. It is found by an index over the hashes. The time of
-/// that search reveals something about the hashes, but leads nobody to a key, since a caller cannot
-/// choose the hash of what it presents.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct PresentedApiKey([u8; 32]);
+/// A key is kept as a plain SHA-256: unlike a password, it has 256 random bits, so a slow hash would
+/// protect nothing and cost every request its time. It is found by an index over the hashes. The
+/// time of that search reveals something about the hashes, but leads nobody to a key, since a caller
+/// cannot choose the hash of what it presents.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PresentedApiKey(Shown);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Shown {
+    /// The key, as its hash.
+    Key([u8; 32]),
+    /// The key as a client secret, beside the name of the key as `client_id`.
+    Client { name: String, hash: [u8; 32] },
+    /// An access token of `grant_type=client_credentials`.
+    Token(ClientClaims),
+}
 
 impl PresentedApiKey {
     /// Whether a text claims to be a key of ours.
@@ -70,17 +83,31 @@ impl PresentedApiKey {
     /// # Errors
     /// [`Error::ApiKeyInvalid`] when it does not have the form of one, or the checksum is wrong.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let split = text.len().checked_sub(CHECKSUM).ok_or(Error::ApiKeyInvalid)?;
-        let ours = text.starts_with(PREFIX)
-            && text.len() == PREFIX.len() + RANDOM + CHECKSUM
-            && text[PREFIX.len()..].bytes().all(|byte| byte.is_ascii_alphanumeric())
-            && text[split..].chars().eq(checksum(&text[..split]));
-        if ours { Ok(Self(Sha256::digest(text).into())) } else { Err(Error::ApiKeyInvalid) }
+        hash(text).map(|hash| Self(Shown::Key(hash)))
     }
 
-    /// The hash.
-    pub(crate) fn hash(&self) -> &[u8] {
-        &self.0
+    /// Parses what an OAuth client authenticates with. Whether the key has this name is found out
+    /// when it is used.
+    ///
+    /// # Errors
+    /// [`Error::ClientInvalid`] when the secret is no key.
+    pub(crate) fn of_client(name: &str, secret: &str) -> Result<Self> {
+        let hash = hash(secret).map_err(|_| Error::ClientInvalid)?;
+        Ok(Self(Shown::Client { name: name.to_owned(), hash }))
+    }
+
+    /// What a token allows that was issued for a key.
+    pub(crate) fn of_token(claims: ClientClaims) -> Self {
+        Self(Shown::Token(claims))
+    }
+
+    /// Why it is refused.
+    fn invalid(&self) -> Error {
+        match self.0 {
+            Shown::Key(_) => Error::ApiKeyInvalid,
+            Shown::Client { .. } => Error::ClientInvalid,
+            Shown::Token(_) => Error::TokenInvalid,
+        }
     }
 }
 
@@ -90,20 +117,59 @@ impl fmt::Debug for PresentedApiKey {
     }
 }
 
+/// The hash under which a key is stored.
+///
+/// # Errors
+/// [`Error::ApiKeyInvalid`] when it does not have the form of one, or the checksum is wrong.
+pub(crate) fn hash(text: &str) -> Result<[u8; 32]> {
+    let split = text.len().checked_sub(CHECKSUM).ok_or(Error::ApiKeyInvalid)?;
+    let ours = text.starts_with(PREFIX)
+        && text.len() == PREFIX.len() + RANDOM + CHECKSUM
+        && text[PREFIX.len()..].bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && text[split..].chars().eq(checksum(&text[..split]));
+    if ours { Ok(Sha256::digest(text).into()) } else { Err(Error::ApiKeyInvalid) }
+}
+
+/// What tokens of a key carry, so that they are of no use to a later key of the same name. It leads
+/// to nothing: it is a hash of the hash of 256 random bits.
+pub(crate) fn fingerprint(hash: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(&Sha256::digest([b"fingerprint", hash].concat())[..12])
+}
+
 /// The id of a key, if there is such a key that is not revoked.
 ///
 /// # Errors
 /// Database errors.
-pub(crate) fn id_of(conn: &mut impl GenericClient, key: PresentedApiKey) -> Result<Option<i64>> {
+pub(crate) fn id_of(conn: &mut impl GenericClient, key: &PresentedApiKey) -> Result<Option<i64>> {
     Ok(find(conn, key)?.map(|found| found.id))
 }
 
-/// The number of a key, and what it allows.
+/// What a key allows, if there is such a key that is not revoked. This is no use of it.
 ///
 /// # Errors
-/// [`Error::ApiKeyInvalid`] when there is no such key, or it is revoked; database errors.
-pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<(i64, Scopes)> {
-    let found = find(conn, key)?.ok_or(Error::ApiKeyInvalid)?;
+/// Database errors.
+pub(crate) fn allowed(conn: &mut Client, key: &PresentedApiKey) -> Result<Option<Scopes>> {
+    Ok(find(conn, key)?.map(|found| found.scopes))
+}
+
+/// A key that is in force.
+pub(crate) struct ActiveKey {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    /// For a token, only those of the key's that the token has too.
+    pub(crate) scopes: Scopes,
+    /// See [`fingerprint`].
+    pub(crate) fingerprint: String,
+}
+
+/// The key, and what it allows.
+///
+/// # Errors
+/// [`Error::ApiKeyInvalid`] when there is no such key, or it is revoked; for a client
+/// [`Error::ClientInvalid`], also when the key has another name; for a token
+/// [`Error::TokenInvalid`]; database errors.
+pub(crate) fn read(conn: &mut Client, key: &PresentedApiKey) -> Result<ActiveKey> {
+    let found = find(conn, key)?.ok_or_else(|| key.invalid())?;
     record_use(conn, found)
 }
 
@@ -111,15 +177,17 @@ pub(crate) fn scopes(conn: &mut Client, key: PresentedApiKey) -> Result<(i64, Sc
 /// fails also undoes the record of this use.
 ///
 /// # Errors
-/// As [`scopes`].
-pub(crate) fn lock_scopes(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<(i64, Scopes)> {
-    let found = lock(tx, key)?.ok_or(Error::ApiKeyInvalid)?;
+/// As [`read`].
+pub(crate) fn lock(tx: &mut Transaction<'_>, key: &PresentedApiKey) -> Result<ActiveKey> {
+    let found = find_locked(tx, key)?.ok_or_else(|| key.invalid())?;
     record_use(tx, found)
 }
 
 /// The part of a key's row that decides its rights.
 struct FoundApiKey {
     id: i64,
+    name: String,
+    hash: Vec<u8>,
     scopes: Scopes,
     /// Whether the last recorded use is long enough ago to record another.
     unrecorded: bool,
@@ -136,43 +204,62 @@ macro_rules! unrecorded {
 
 /// A macro, since the statements are constants.
 macro_rules! find {
-    ($lock:literal) => {
+    ($column:literal, $lock:literal) => {
         concat!(
-            "SELECT id, scopes,
+            "SELECT id, name, hash, scopes,
                     ",
             unrecorded!(),
-            " FROM gatepost.api_keys WHERE hash = $1 AND revoked_at IS NULL ",
+            " FROM gatepost.api_keys WHERE ",
+            $column,
+            " = $1 AND revoked_at IS NULL ",
             $lock
         )
     };
 }
 
-fn find(conn: &mut impl GenericClient, key: PresentedApiKey) -> Result<Option<FoundApiKey>> {
-    found(conn, find!(""), key)
+fn find(conn: &mut impl GenericClient, key: &PresentedApiKey) -> Result<Option<FoundApiKey>> {
+    found(conn, [find!("hash", ""), find!("name", "")], key)
 }
 
 /// The same, and the answer holds until the transaction ends. Requests that use the key at the same
 /// time do not wait for each other; only its revocation waits.
-fn lock(tx: &mut Transaction<'_>, key: PresentedApiKey) -> Result<Option<FoundApiKey>> {
-    found(tx, find!("FOR KEY SHARE"), key)
+fn find_locked(tx: &mut Transaction<'_>, key: &PresentedApiKey) -> Result<Option<FoundApiKey>> {
+    found(tx, [find!("hash", "FOR KEY SHARE"), find!("name", "FOR KEY SHARE")], key)
 }
 
 fn found(
     conn: &mut impl GenericClient,
-    sql: &str,
-    key: PresentedApiKey,
+    [by_hash, by_name]: [&'static str; 2],
+    key: &PresentedApiKey,
 ) -> Result<Option<FoundApiKey>> {
-    let row = conn.query_typed_opt(sql, &[(&key.hash(), Type::BYTEA)])?;
-    Ok(row.map(|row| FoundApiKey {
+    let row = match &key.0 {
+        Shown::Key(hash) | Shown::Client { hash, .. } => {
+            conn.query_typed_opt(by_hash, &[(&hash.as_slice(), Type::BYTEA)])?
+        }
+        Shown::Token(claims) => conn.query_typed_opt(by_name, &[(&claims.sub, Type::TEXT)])?,
+    };
+    let Some(row) = row else { return Ok(None) };
+    let mut found = FoundApiKey {
         id: row.get(0),
-        scopes: Scopes::stored(row.get(1)),
-        unrecorded: row.get(2),
-    }))
+        name: row.get(1),
+        hash: row.get(2),
+        scopes: Scopes::stored(row.get(3)),
+        unrecorded: row.get(4),
+    };
+    let is_meant = match &key.0 {
+        Shown::Key(_) => true,
+        Shown::Client { name, .. } => *name == found.name,
+        Shown::Token(claims) => {
+            found.scopes.narrow(&Scopes::stored(&claims.scope));
+            claims.fingerprint() == fingerprint(&found.hash)
+        }
+    };
+    Ok(is_meant.then_some(found))
 }
 
 /// Records that the key was used, at most once a minute. If another request is doing so at this
-/// moment, nothing is written and nothing waits. Returns the key's number and its scopes.
-fn record_use(conn: &mut impl GenericClient, found: FoundApiKey) -> Result<(i64, Scopes)> {
+/// moment, nothing is written and nothing waits.
+fn record_use(conn: &mut impl GenericClient, found: FoundApiKey) -> Result<ActiveKey> {
     if found.unrecorded {
         let sql = concat!(
             "UPDATE gatepost.api_keys SET last_used_at = now() WHERE id =
@@ -182,7 +269,8 @@ fn record_use(conn: &mut impl GenericClient, found: FoundApiKey) -> Result<(i64,
         );
         conn.execute_typed(sql, &[(&found.id, Type::INT8)])?;
     }
-    Ok((found.id, found.scopes))
+    let fingerprint = fingerprint(&found.hash);
+    Ok(ActiveKey { id: found.id, name: found.name, scopes: found.scopes, fingerprint })
 }
 
 #[cfg(test)]
@@ -195,7 +283,7 @@ mod tests {
         assert_ne!(one.expose(), two.expose());
         assert!(one.expose().starts_with("gp_") && one.expose().len() == 52);
         let parsed = PresentedApiKey::parse(one.expose()).unwrap();
-        assert_eq!(parsed.hash(), &Sha256::digest(one.expose())[..]);
+        assert_eq!(hash(one.expose()).unwrap()[..], Sha256::digest(one.expose())[..]);
         assert_eq!(format!("{parsed:?}"), "PresentedApiKey(…)");
     }
 

@@ -69,6 +69,27 @@ impl Scopes {
         Self(words.split(' ').filter_map(Scope::find).collect())
     }
 
+    /// Keeps those that are among these too.
+    pub(crate) fn narrow(&mut self, to: &Self) {
+        self.0.retain(|scope| to.contain(*scope));
+    }
+
+    /// Parses words with a space between them, as OAuth writes them (RFC 6749, 3.3). All of them
+    /// must be among these.
+    ///
+    /// # Errors
+    /// [`Error::InvalidScope`] for one that is not.
+    pub(crate) fn narrowed(&self, words: &str) -> Result<Self> {
+        let mut scopes = Vec::new();
+        for word in words.split(' ').filter(|word| !word.is_empty()) {
+            let scope = Scope::find(word).filter(|scope| self.contain(*scope));
+            scopes.push(scope.ok_or_else(|| Error::InvalidScope(self.to_string()))?);
+        }
+        scopes.sort_unstable();
+        scopes.dedup();
+        Ok(if scopes.is_empty() { self.clone() } else { Self(scopes) })
+    }
+
     /// Whether this one is among them.
     pub fn contain(&self, scope: Scope) -> bool {
         self.0.contains(&scope)

@@ -2,7 +2,6 @@
 
 use super::types::{ApiKey, ApiKeyName, ApiKeyRef};
 use crate::access::Scopes;
-use crate::access::key::PresentedApiKey;
 use crate::db::violates;
 use crate::domain::Timestamp;
 use crate::error::{Error, Result};
@@ -13,7 +12,7 @@ use postgres::{Client, Row, Transaction};
 pub(super) fn insert(
     tx: &mut Transaction<'_>,
     name: &ApiKeyName,
-    key: PresentedApiKey,
+    hash: &[u8; 32],
     scopes: &Scopes,
 ) -> Result<ApiKey> {
     let sql = "INSERT INTO gatepost.api_keys (name, hash, scopes) VALUES ($1, $2, $3)
@@ -22,7 +21,7 @@ pub(super) fn insert(
         sql,
         &[
             (&name.as_str(), Type::TEXT),
-            (&key.hash(), Type::BYTEA),
+            (&hash.as_slice(), Type::BYTEA),
             (&scopes.to_string(), Type::TEXT),
         ],
     );

@@ -20,6 +20,10 @@ const HS256_SECRET_BYTES: usize = 32;
 /// Fewest bytes of a pepper: it must not be guessable.
 const PEPPER_BYTES: usize = 32;
 
+/// Most services that a token is for: it is sent with each request, and proxies allow some 8 KiB of
+/// headers.
+const MOST_AUDIENCES: usize = 16;
+
 /// Whether something is wrong, and what to say about it.
 type Rule = (bool, &'static str);
 
@@ -138,6 +142,24 @@ impl Config {
         vec![
             (self.tokens.issuer.is_empty(), "tokens.issuer: must not be empty"),
             (
+                self.profile == Profile::Production && !is_issuer_url(&self.tokens.issuer),
+                "tokens.issuer: production needs a URL such as https://auth.example.com, without a \
+                 query, a fragment or white space (RFC 8414); others compare it to the last \
+                 character, so choose it once",
+            ),
+            (
+                self.tokens.audience.iter().any(|name| !is_claim(name)),
+                "tokens.audience: each name is 1 to 255 characters without white space",
+            ),
+            (
+                self.tokens.audience.len() > MOST_AUDIENCES,
+                "tokens.audience: at most 16 names, since every token carries them",
+            ),
+            (
+                !is_claim(&self.tokens.client_id),
+                "tokens.client_id: must be 1 to 255 characters without white space",
+            ),
+            (
                 self.tokens.algorithm == Algorithm::Hs256 && is_short,
                 "tokens.hs256_secret: HS256 needs a secret of at least 32 bytes (RFC 7518); \
                  `openssl rand -base64 48` makes one",
@@ -160,6 +182,21 @@ impl Config {
             ),
         ]
     }
+}
+
+/// Whether an issuer is a URL of the form that RFC 8414, 2 asks for. Plain `http` is for private
+/// networks.
+fn is_issuer_url(issuer: &str) -> bool {
+    let rest = issuer.strip_prefix("https://").or_else(|| issuer.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '\\');
+    !host.is_empty() && !host.contains('@') && !issuer.contains(is_odd)
+}
+
+/// Whether a text can be a name in a claim.
+fn is_claim(name: &str) -> bool {
+    let is_odd = |c: char| c.is_whitespace() || c.is_control();
+    (1..=255).contains(&name.chars().count()) && !name.contains(is_odd)
 }
 
 /// Whether this is the content of a certificate or key file instead of a path.
@@ -211,17 +248,55 @@ mod tests {
             c.passwords.iterations = 599_999;
             c.tokens.algorithm = Algorithm::Hs256;
         });
-        for name in
-            ["database.url", "passwords.iterations", "tokens.hs256_secret", "encryption.key"]
-        {
+        for name in [
+            "database.url",
+            "passwords.iterations",
+            "tokens.hs256_secret",
+            "encryption.key",
+            "tokens.issuer",
+        ] {
             assert!(text.contains(name), "{name} is missing in {text}");
         }
         let private = faults(|c| {
             c.profile = Profile::Production;
             c.database.private = true;
             c.encryption.key = Some(Secret::new("x".repeat(32)));
+            c.tokens.issuer = "https://auth.example.com".to_owned();
         });
         assert_eq!(private, "");
+    }
+
+    #[test]
+    fn the_issuer_of_production_is_a_url_and_names_in_claims_are_plain() {
+        for issuer in ["https://a.example", "http://10.0.0.1:8080/auth", "https://a.example/"] {
+            assert!(is_issuer_url(issuer), "{issuer}");
+        }
+        for issuer in [
+            "gatepost",
+            "https://",
+            "https:///a",
+            "ftp://a.example",
+            "https://a.example?b",
+            "https://a.example#b",
+            "https://a.example/ b",
+            "https://u@a.example",
+            "HTTPS://a.example",
+            "https://a.example/\n",
+        ] {
+            assert!(!is_issuer_url(issuer), "{issuer}");
+        }
+        let names = |names: &[&str], client_id: &str| {
+            faults(|c| {
+                c.tokens.audience = names.iter().map(ToString::to_string).collect();
+                c.tokens.client_id = client_id.to_owned();
+            })
+        };
+        assert_eq!(names(&["https://api.example", "b"], "shop"), "");
+        assert!(names(&["a b"], "shop").contains("tokens.audience"));
+        assert!(names(&[""], "shop").contains("tokens.audience"));
+        assert!(names(&["a"; 17], "shop").contains("at most 16"));
+        assert!(names(&[], "").contains("tokens.client_id"));
+        assert!(names(&[], "a\tb").contains("tokens.client_id"));
     }
 
     #[test]

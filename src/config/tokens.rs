@@ -8,8 +8,20 @@ section! {
     tokens: Tokens with TokensTuning {
         /// The claim `iss`. Tokens of another issuer are refused.
         ///
-        /// It should be the name of your service once others verify its tokens.
+        /// Production needs a URL, such as `https://auth.example.com`, without a query or a
+        /// fragment. Choose it once: others compare it to the last character.
         issuer: String = "gatepost";
+
+        /// The claim `aud`, beside the issuer: your services that accept the tokens, such as
+        /// `https://api.example.com`.
+        ///
+        /// Libraries that verify tokens ask for their own name there. A login or a refresh can
+        /// narrow its token to some of these with `resource`.
+        audience: Vec<String> = "";
+
+        /// The claim `client_id` in tokens of users who log in here (RFC 9068, 2.2). No API key can
+        /// have this name.
+        client_id: String = "gatepost";
 
         /// With `EdDSA` or `ES256`, keys are generated, kept in the database, rotated and
         /// published. With `HS256`, the secret is yours and never published.

@@ -91,6 +91,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "times",
         sql: include_str!("../../sql/migrations/0014_times.sql"),
     },
+    Migration {
+        version: 15,
+        name: "revoked_keys",
+        sql: include_str!("../../sql/migrations/0015_revoked_keys.sql"),
+    },
 ];
 
 /// What to do when the schema is behind.

@@ -23,6 +23,8 @@ pub(crate) struct Parameters {
     given: Vec<(String, Given)>,
     /// The text for a missing one.
     hint: &'static str,
+    /// The one that may be given several times.
+    repeatable: Option<&'static str>,
 }
 
 /// Where a parameter of a form is expected.
@@ -41,35 +43,39 @@ impl Parameters {
     /// # Errors
     /// [`Error::InvalidRequest`] for a broken encoding, a text that is not UTF-8, a name twice.
     pub(crate) fn from_query(query: &str) -> Result<Self> {
-        Self::urlencoded("the query", query)
+        let mut parameters = Self::new();
+        parameters.read_urlencoded("the query", query)?;
+        Ok(parameters)
     }
 
     /// Reads a form (`application/x-www-form-urlencoded`), which is written like a query. A
-    /// parameter without a value counts as absent (RFC 6749, 3.2).
+    /// parameter without a value counts as absent (RFC 6749, 3.2). `resource` may be given several
+    /// times (RFC 8707, 2).
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] as [`from_query`](Self::from_query).
     pub(crate) fn from_form(body: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(body)
             .map_err(|_| Error::InvalidRequest("the form: not UTF-8".to_owned()))?;
-        let mut parameters = Self::urlencoded("the form", text)?;
+        let mut parameters = Self::new();
+        parameters.repeatable = Some("resource");
+        parameters.read_urlencoded("the form", text)?;
         parameters.given.retain(|(_, given)| *given != Given::Query(String::new()));
         parameters.hint = FORM_HINT;
         Ok(parameters)
     }
 
-    fn urlencoded(source: &str, text: &str) -> Result<Self> {
-        let mut parameters = Self::new();
+    fn read_urlencoded(&mut self, source: &str, text: &str) -> Result<()> {
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode(source, name)?, decode(source, value)?);
-            parameters.add(name, Given::Query(value))?;
+            self.add(name, Given::Query(value))?;
         }
-        Ok(parameters)
+        Ok(())
     }
 
     fn new() -> Self {
-        Self { given: Vec::new(), hint: HINT }
+        Self { given: Vec::new(), hint: HINT, repeatable: None }
     }
 
     /// Reads a JSON object. An empty body is an object without members.
@@ -97,7 +103,8 @@ impl Parameters {
         if self.given.len() == MOST {
             return Err(Error::InvalidRequest(format!("more than {MOST} parameters")));
         }
-        if self.given.iter().any(|(known, _)| *known == name) {
+        let is_known = self.given.iter().any(|(known, _)| *known == name);
+        if is_known && self.repeatable != Some(name.as_str()) {
             return Err(Error::parameter(&quote(&name), "is given twice"));
         }
         self.given.push((name, given));
@@ -146,6 +153,29 @@ impl Parameters {
             Some(Given::Json(_)) => Err(Error::parameter(name, "must be a string")),
             None => Ok(None),
         }
+    }
+
+    /// Any number of texts: in JSON one string or an array of them, in a form each by itself.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when it is anything else.
+    pub(crate) fn texts(&mut self, name: &str) -> Result<Vec<String>> {
+        let mut texts = Vec::new();
+        while let Some(given) = self.take(name) {
+            let values = match given {
+                Given::Query(text) => vec![Value::String(text)],
+                Given::Json(Value::Array(values)) => values,
+                Given::Json(value) => vec![value],
+            };
+            for value in values {
+                let Value::String(text) = value else {
+                    let fault = "must be a string or an array of strings";
+                    return Err(Error::parameter(name, fault));
+                };
+                texts.push(text);
+            }
+        }
+        Ok(texts)
     }
 
     /// A text that may be absent, or be JSON's `null`.

@@ -155,30 +155,28 @@ impl Request {
         }
     }
 
-    /// The password of `Authorization: Basic`, in which OAuth's clients send their secret, if there
-    /// is such a header. Name and password are encoded as in a form (RFC 6749, 2.3.1). A client
-    /// that does not encode them is understood too, since the encoding changes no character of a
-    /// key.
+    /// Name and password of `Authorization: Basic`, in which OAuth's clients send their `client_id`
+    /// and secret, if there is such a header. Both are encoded as in a form (RFC 6749, 2.3.1). A
+    /// client that does not encode them is understood too, since the encoding changes no character
+    /// of a key or its name.
     ///
     /// # Errors
     /// [`Error::ClientInvalid`] when it is malformed; [`Error::TokenInvalid`] when there are two.
-    pub(crate) fn basic_password(&self) -> Result<Option<Zeroizing<String>>> {
-        if !self.is_basic() {
-            return Ok(None);
-        }
-        let encoded = self.credentials()?.map_or("", |(_, encoded)| encoded);
+    pub(crate) fn basic(&self) -> Result<Option<(String, Zeroizing<String>)>> {
+        let encoded = match self.credentials()? {
+            Some((scheme, encoded)) if scheme.eq_ignore_ascii_case("basic") => encoded,
+            _ => return Ok(None),
+        };
         let text = Zeroizing::new(STANDARD.decode(encoded).map_err(|_| Error::ClientInvalid)?);
         let text = std::str::from_utf8(&text).map_err(|_| Error::ClientInvalid)?;
         let (name, password) = text.split_once(':').ok_or(Error::ClientInvalid)?;
         let decode = |text| parameters::decode("", text).map_err(|_| Error::ClientInvalid);
-        decode(name)?;
-        decode(password).map(Zeroizing::new).map(Some)
+        Ok(Some((decode(name)?, Zeroizing::new(decode(password)?))))
     }
 
-    /// Whether the client authenticates with `Authorization: Basic`.
-    pub(crate) fn is_basic(&self) -> bool {
-        let credentials = self.credentials().ok().flatten();
-        credentials.is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+    /// Whether the body is declared as a form.
+    pub(crate) fn is_form(&self) -> bool {
+        !self.body.is_empty() && self.expect(FORM).is_ok()
     }
 
     /// Scheme and credentials, which may be empty, of the one `Authorization` header.

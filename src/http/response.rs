@@ -3,8 +3,9 @@
 //! Every error is a problem document (RFC 9457). `type` is `about:blank`, so `title` is the
 //! status's own phrase (RFC 9457, 4.2.1); `code` is our stable word for the cause.
 
+use super::oauth::{self, OAuthMembers};
 use crate::db;
-use crate::error::{self, Error};
+use crate::error::{self, Error, Result};
 use crate::front_door::{self, Cause};
 use serde::Serialize;
 
@@ -25,6 +26,8 @@ struct Problem<'a> {
     detail: &'a str,
     code: &'static str,
     request_id: &'a str,
+    #[serde(flatten)]
+    oauth: Option<OAuthMembers<'a>>,
 }
 
 impl Response {
@@ -90,15 +93,29 @@ impl Response {
         code: &'static str,
         detail: &str,
         request_id: &str,
+        oauth: Option<&'static str>,
     ) -> Self {
-        let problem = Problem { r#type: "about:blank", title, status, detail, code, request_id };
-        Self::document(status, "application/problem+json", &problem)
-            .header("Cache-Control", "no-store")
+        let oauth = oauth.map(|error| OAuthMembers { error, error_description: detail });
+        let media_type =
+            if oauth.is_some() { "application/json" } else { "application/problem+json" };
+        let problem =
+            Problem { r#type: "about:blank", title, status, detail, code, request_id, oauth };
+        Self::document(status, media_type, &problem).header("Cache-Control", "no-store")
     }
 
     /// The answer to an operation that failed. Our own faults and the database's are logged here,
     /// once, and not shown to the client.
     pub(crate) fn from_error(error: &Error, request_id: &str) -> Self {
+        Self::of_error(error, request_id, None)
+    }
+
+    /// The answer of an OAuth call. An error has OAuth's members too (RFC 6749, 5.2).
+    pub(crate) fn oauth(outcome: Result<Self>, request_id: &str) -> Self {
+        outcome
+            .unwrap_or_else(|error| Self::of_error(&error, request_id, Some(oauth::word(&error))))
+    }
+
+    fn of_error(error: &Error, request_id: &str, oauth: Option<&'static str>) -> Self {
         let (status, code) = match error {
             Error::InvalidRequest(_) => (BAD_REQUEST, "invalid_request"),
             Error::UnsupportedMediaType(_) => (MEDIA_TYPE, "unsupported_media_type"),
@@ -109,6 +126,10 @@ impl Response {
             Error::AccountLocked => (FORBIDDEN, "account_locked"),
             Error::AccountExpired => (FORBIDDEN, "account_expired"),
             Error::InvalidGrant => (BAD_REQUEST, "invalid_grant"),
+            Error::InvalidTarget(_) => (BAD_REQUEST, "invalid_target"),
+            Error::UnsupportedTokenType => (BAD_REQUEST, "unsupported_token_type"),
+            Error::InvalidScope(_) => (BAD_REQUEST, "invalid_scope"),
+            Error::UnsupportedGrantType => (BAD_REQUEST, "unsupported_grant_type"),
             Error::TokenMissing
             | Error::TokenInvalid
             | Error::ApiKeyInvalid
@@ -128,18 +149,18 @@ impl Response {
             | Error::ReadOnly(_)
             | Error::Conflict(_) => {
                 log::log!(db::level(error), request_id = request_id; "{request_id} {error}");
-                return Self::unavailable(request_id);
+                return Self::unavailable(request_id, oauth);
             }
             Error::SchemaBehind(_) => {
                 log::error!(request_id = request_id; "{request_id} {error}");
-                return Self::unavailable(request_id);
+                return Self::unavailable(request_id, oauth);
             }
             Error::Configuration(_) | Error::Startup(_) | Error::File(_) | Error::Internal(_) => {
                 log::error!(request_id = request_id; "{request_id} {error}");
-                return Self::internal(request_id);
+                return Self::of_fault(request_id, oauth);
             }
         };
-        let response = Self::problem(status, code, &error.to_string(), request_id);
+        let response = Self::problem(status, code, &error.to_string(), request_id, oauth);
         match error {
             Error::TooManyAttempts(wait) => {
                 response.header("Retry-After", error::seconds(*wait).to_string())
@@ -163,12 +184,12 @@ impl Response {
     /// The body of an answer that the front door gives by itself.
     pub(crate) fn of_front_door(refused: &front_door::Problem) -> Vec<u8> {
         let status = (refused.status, refused.title);
-        Self::problem(status, refused.code, refused.detail, &refused.request_id).body
+        Self::problem(status, refused.code, refused.detail, &refused.request_id, None).body
     }
 
-    fn unavailable(request_id: &str) -> Self {
+    fn unavailable(request_id: &str, oauth: Option<&'static str>) -> Self {
         let detail = "the service cannot use its database at the moment";
-        Self::problem((503, "Service Unavailable"), "unavailable", detail, request_id)
+        Self::problem((503, "Service Unavailable"), "unavailable", detail, request_id, oauth)
             .retry_after(Cause::Unavailable)
     }
 
@@ -182,20 +203,25 @@ impl Response {
 
     /// An internal error.
     pub(crate) fn internal(request_id: &str) -> Self {
+        Self::of_fault(request_id, None)
+    }
+
+    fn of_fault(request_id: &str, oauth: Option<&'static str>) -> Self {
         let detail = "internal error; the log has the details under this request_id";
-        Self::problem((500, "Internal Server Error"), "internal", detail, request_id)
+        Self::problem((500, "Internal Server Error"), "internal", detail, request_id, oauth)
     }
 
     /// No such path.
     pub(crate) fn not_found(request_id: &str) -> Self {
-        Self::problem(NOT_FOUND, "not_found", "no such path", request_id)
+        Self::problem(NOT_FOUND, "not_found", "no such path", request_id, None)
     }
 
     /// The path exists, but not with this method.
     pub(crate) fn method_not_allowed(allow: &str, request_id: &str) -> Self {
         let detail = format!("this path accepts {allow}");
         let status = (405, "Method Not Allowed");
-        Self::problem(status, "method_not_allowed", &detail, request_id).header("Allow", allow)
+        Self::problem(status, "method_not_allowed", &detail, request_id, None)
+            .header("Allow", allow)
     }
 }
 

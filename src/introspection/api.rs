@@ -5,7 +5,7 @@
 use super::Introspection;
 use crate::access::Caller;
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::{Request, Response};
 use serde::Serialize;
 use serde_json::json;
@@ -21,18 +21,23 @@ struct IntrospectionAnswer {
 
 /// `POST /introspect`
 pub(crate) fn introspect(app: &App, request: &Request) -> Result<Response> {
-    let caller = Caller::of_client(app, request)?;
-    let token = Zeroizing::new(request.form()?.text("token")?);
-    let token = super::introspect(app, &caller, &token).map_err(|error| match error {
-        Error::ApiKeyInvalid if request.is_basic() => Error::ClientInvalid,
-        other => other,
-    })?;
+    Ok(Response::oauth(answer(app, request), &request.id))
+}
+
+fn answer(app: &App, request: &Request) -> Result<Response> {
+    let mut form = request.form()?;
+    let caller = Caller::of_client(app, request, &mut form)?;
+    let token = Zeroizing::new(form.text("token")?);
+    let token = super::introspect(app, &caller, &token)?;
     Ok(Response::json(200, &IntrospectionAnswer { active: token.is_some(), token }))
 }
 
 /// `POST /revoke`
 pub(crate) fn revoke(app: &App, request: &Request) -> Result<Response> {
-    let token = Zeroizing::new(request.form()?.text("token")?);
-    super::revoke(app, &token)?;
-    Ok(Response::json(200, &json!({})))
+    let revoked = || {
+        let token = Zeroizing::new(request.form()?.text("token")?);
+        super::revoke(app, &token)?;
+        Ok(Response::json(200, &json!({})))
+    };
+    Ok(Response::oauth(revoked(), &request.id))
 }

@@ -114,6 +114,9 @@ impl<'a> Renderer<'a> {
             .collect();
         let needs = match names.as_slice() {
             [] => String::new(),
+            names if names.len() < schemes.len() => {
+                format!(" <small>Takes {}.</small>", names.join(" or "))
+            }
             names => format!(" <small>Needs {}.</small>", names.join(" or ")),
         };
         let (summary, more) = (prose(&operation["summary"]), prose(&operation["description"]));
@@ -214,6 +217,9 @@ impl<'a> Renderer<'a> {
     fn kind(&self, schema: &Value) -> String {
         if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
             return format!("<a href=\"#shape-{name}\">{name}</a>");
+        }
+        if let Some(schemas) = schema["oneOf"].as_array() {
+            return schemas.iter().map(|one| self.kind(one)).collect::<Vec<_>>().join(" or ");
         }
         if !schema["const"].is_null() {
             return format!("<code>{}</code>", escape(&schema["const"].to_string()));

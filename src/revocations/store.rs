@@ -90,6 +90,15 @@ pub(super) fn list(
     Ok(ListedRevocations { entries, settled: clock.first().map_or(0, |row| micros(row, 0)) })
 }
 
+/// The hashes of API keys that were revoked so lately that tokens of theirs may be in use. Operators
+/// revoke keys one at a time, so they are few.
+pub(super) fn keys(conn: &mut Client, keep: Duration) -> Result<Vec<Vec<u8>>> {
+    let sql = "SELECT hash FROM gatepost.api_keys
+               WHERE revoked_at > now() - $1 * interval '1 millisecond' ORDER BY id";
+    let rows = conn.query_typed(sql, &[(&number(keep.as_millis()), Type::INT8)])?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// Only the positions of entries, and the moment before which nothing is listed any more.
 pub(super) fn positions(
     conn: &mut Client,

@@ -79,6 +79,9 @@ pub struct RevocationList {
     pub keep: u64,
     /// What was revoked, the oldest first.
     pub revoked: Vec<Revocation>,
+    /// What the `jti` of tokens begins with that were issued to an API key which was revoked since.
+    /// Every part of the list has all of them.
+    pub jti_prefixes: Vec<String>,
     /// Where the list continues: a reference relative to the URL that was asked (RFC 3986, 5.2).
     pub next: String,
     /// Whether more can be fetched there at once.

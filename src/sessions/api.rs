@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::http::paging::{page, with_next};
 use crate::http::{Request, Response};
 use crate::passwords::Password;
+use crate::tokens::Audience;
 use serde::Serialize;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -22,7 +23,7 @@ struct TokensAnswer<'a> {
     user_id: UserId,
 }
 
-fn tokens(logged_in: &LoggedIn) -> Response {
+pub(crate) fn tokens(logged_in: &LoggedIn) -> Response {
     let body = TokensAnswer {
         access_token: &logged_in.access_token,
         token_type: "Bearer",
@@ -38,17 +39,10 @@ pub(crate) fn log_in(app: &App, request: &Request) -> Result<Response> {
     let mut parameters = request.parameters()?;
     let login = Login::parse(&parameters.text("login")?)?;
     let password = Password::parse(&Zeroizing::new(parameters.text("password")?))?;
+    let audience = Audience::narrowed(&app.config().tokens, &parameters.texts("resource")?)?;
     parameters.end()?;
     let device = Device::new(&request.client, request.user_agent.as_deref());
-    Ok(tokens(&super::log_in_from(app, &login, &password, &device)?))
-}
-
-/// `POST /token`
-pub(crate) fn refresh(app: &App, request: &Request) -> Result<Response> {
-    let mut parameters = request.parameters()?;
-    let refresh_token = Zeroizing::new(parameters.text("refresh_token")?);
-    parameters.end()?;
-    Ok(tokens(&super::refresh(app, &refresh_token)?))
+    Ok(tokens(&super::log_in_from(app, &login, &password, &device, &audience)?))
 }
 
 /// `POST /logout`. The token says which session it is about, so it is required in open mode too.

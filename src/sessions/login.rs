@@ -1,7 +1,7 @@
 //! Logging in: from a password to a session and its first tokens.
 
 use super::store::{self, Credentials};
-use super::tokens::grant;
+use super::tokens::issue;
 use super::types::{Device, LoggedIn};
 use crate::access::Actor;
 use crate::app::App;
@@ -10,6 +10,7 @@ use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
 use crate::limits::{self, Attempt};
 use crate::passwords::{Password, Verdict};
+use crate::tokens::{Audience, Grant};
 use postgres::Transaction;
 
 /// Checks a password, opens a session and issues its first tokens. It costs one password hash,
@@ -21,10 +22,12 @@ use postgres::Transaction;
 /// password, [`Error::AccountLocked`], [`Error::AccountExpired`]; [`Error::TooManyAttempts`],
 /// before anything is hashed; database errors.
 pub fn log_in(app: &App, login: &Login, password: &Password) -> Result<LoggedIn> {
-    log_in_from(app, login, password, &Device::default())
+    let audience = Audience::whole(&app.config().tokens);
+    log_in_from(app, login, password, &Device::default(), &audience)
 }
 
-/// As [`log_in`], and records what the user logged in from.
+/// As [`log_in`], records what the user logged in from, and issues an access token for this
+/// audience. Refreshing the session is not bound to it.
 ///
 /// # Errors
 /// As [`log_in`].
@@ -33,6 +36,7 @@ pub fn log_in_from(
     login: &Login,
     password: &Password,
     device: &Device,
+    audience: &Audience,
 ) -> Result<LoggedIn> {
     let database = app.database()?;
     let counters = limits::of_login(app, login)?;
@@ -62,7 +66,7 @@ pub fn log_in_from(
             log::warn!("a weak password hash was not upgraded: {error}");
         }
     }
-    let opened = open(app, &credentials, device, |tx, user| {
+    let opened = open(app, &credentials, device, audience, |tx, user| {
         attempt.succeeded(tx, Some(user))?;
         audit.record(tx, Actor::Anonymous, &event)
     });
@@ -82,17 +86,21 @@ fn open(
     app: &App,
     verified: &Credentials,
     device: &Device,
+    audience: &Audience,
     also: impl Fn(&mut Transaction<'_>, UserId) -> Result<()>,
 ) -> Result<LoggedIn> {
     let settings = &app.config().sessions;
     let key = app.newest_refresh_key()?;
-    let (subject, session) = app.database()?.with_transaction(|tx| {
+    let opened = app.database()?.with_transaction(|tx| {
         let opened = store::open(tx, verified, key.generation(), settings, device)?;
-        let (subject, session) = opened.ok_or(Error::InvalidCredentials)?;
-        store::end_oldest(tx, subject.user_id, settings.per_user, app.config().tokens.access_ttl)?;
-        also(tx, UserId::stored(subject.user_id))?;
-        Ok((subject, session))
+        let opened = opened.ok_or(Error::InvalidCredentials)?;
+        let user = opened.subject.user_id;
+        store::end_oldest(tx, user, settings.per_user, app.config().tokens.access_ttl)?;
+        also(tx, UserId::stored(user))?;
+        Ok(opened)
     })?;
     let left = settings.idle_timeout.min(settings.lifetime);
-    grant(app, subject, session, left, key.token(session, 0)?)
+    let store::Opened { subject, session, auth_time } = opened;
+    let grant = Grant { subject, session, auth_time, left, audience };
+    issue(app, grant, key.token(session, 0)?)
 }

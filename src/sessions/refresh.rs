@@ -8,7 +8,7 @@
 use super::ending::end_in;
 use super::grace::{self, Deserves};
 use super::store;
-use super::tokens::grant;
+use super::tokens::issue;
 use super::types::LoggedIn;
 use crate::access::Actor;
 use crate::app::App;
@@ -17,14 +17,13 @@ use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::tokens::refresh::{RefreshKey, RefreshTicket, Unverified};
-use crate::tokens::{SessionRef, Subject};
-use std::time::Duration;
+use crate::tokens::{Audience, Grant, SessionRef};
 use store::{Counting, Refreshed};
 
 /// How a refresh ended inside its transaction, which must be committed in every case.
 enum RefreshOutcome {
     /// The session goes on. The last value is the number of its token now or a moment ago.
-    Goes(Subject, Duration, i64),
+    Goes(Refreshed, i64),
     /// There is no such session, or it has ended.
     Over,
     /// A retired token was used again, so the session was ended.
@@ -35,8 +34,8 @@ enum RefreshOutcome {
 
 impl RefreshOutcome {
     /// Nothing is issued for an account that is locked or expired.
-    fn of(issued: Refreshed, counter: i64) -> Self {
-        issued.map_or(Self::Over, |(subject, left)| Self::Goes(subject, left, counter))
+    fn of(issued: Option<Refreshed>, counter: i64) -> Self {
+        issued.map_or(Self::Over, |issued| Self::Goes(issued, counter))
     }
 }
 
@@ -49,11 +48,20 @@ impl RefreshOutcome {
 /// [`Error::InvalidGrant`]; [`Error::TooManyAttempts`] for a session that is refreshed too often,
 /// whose token stays valid; database errors.
 pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
+    refresh_for(app, refresh_token, &Audience::whole(&app.config().tokens))
+}
+
+/// As [`refresh`], with an access token for this audience. The refresh token is not bound to it.
+///
+/// # Errors
+/// As [`refresh`].
+pub fn refresh_for(app: &App, refresh_token: &str, audience: &Audience) -> Result<LoggedIn> {
     let (key, ticket) = read(app, refresh_token)?;
     match decide(app, ticket)? {
-        RefreshOutcome::Goes(subject, left, counter) => {
-            let token = key.token(ticket.session, counter)?;
-            grant(app, subject, ticket.session, left, token)
+        RefreshOutcome::Goes(Refreshed { subject, left, auth_time }, counter) => {
+            let session = ticket.session;
+            let token = key.token(session, counter)?;
+            issue(app, Grant { subject, session, auth_time, left, audience }, token)
         }
         RefreshOutcome::Over => Err(Error::InvalidGrant),
         RefreshOutcome::SetBack(sign) => {

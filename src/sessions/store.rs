@@ -1,5 +1,6 @@
 //! The SQL of sessions.
 
+mod auth_time;
 mod ending;
 mod listing;
 mod opening;
@@ -12,5 +13,5 @@ pub(super) use ending::{
     SWEPT_AT_ONCE, end, end_all, end_oldest, end_some, owner, revoke_tokens, sweep,
 };
 pub(super) use listing::list;
-pub(super) use opening::{Credentials, credentials, open, replace_hash};
+pub(super) use opening::{Credentials, Opened, credentials, open, replace_hash};
 pub(super) use refreshing::{Counting, Refreshed, advance, count_refresh, is_unheard_of, lock};

@@ -4,18 +4,13 @@ use super::types::LoggedIn;
 use crate::app::App;
 use crate::domain::{SessionId, UserId};
 use crate::error::Result;
-use crate::tokens::{SessionRef, Subject};
+use crate::tokens::Grant;
 use std::time::Duration;
 
-/// Issues the tokens of a session that has this much time left.
-pub(super) fn grant(
-    app: &App,
-    subject: Subject,
-    session: SessionRef,
-    left: Duration,
-    refresh_token: String,
-) -> Result<LoggedIn> {
-    let issued = app.keys()?.issue(subject, session, left)?;
+/// Issues the tokens of a session.
+pub(super) fn issue(app: &App, grant: Grant<'_>, refresh_token: String) -> Result<LoggedIn> {
+    let Grant { subject, session, .. } = grant;
+    let issued = app.keys()?.issue(grant)?;
     Ok(LoggedIn {
         user_id: UserId::stored(subject.user_id),
         session_id: SessionId::stored(session.id()),

@@ -1,5 +1,6 @@
 //! What other services need to verify our tokens by themselves.
 
+use crate::access::Scope;
 use crate::app::App;
 use crate::error::Result;
 use crate::http::{Request, Response};
@@ -28,27 +29,60 @@ pub(crate) fn jwks(app: &App, request: &Request) -> Result<Response> {
     Ok(Response::public(&Jwks { keys }, max_age(app)))
 }
 
-/// `GET /.well-known/oauth-authorization-server`: the issuer and where its keys are, in the form of
+/// Where RFC 8414, 3 puts the metadata of an issuer without a path.
+pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
+
+/// Whether this is where the metadata of some issuer with a path would be: the path comes last
+/// there.
+pub(crate) fn is_metadata_of_path(path: &str) -> bool {
+    path.strip_prefix(METADATA).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// `GET /.well-known/oauth-authorization-server`: what there is for OAuth's clients, in the form of
 /// RFC 8414. If the issuer is not a URL, the places are relative to this document.
 pub(crate) fn metadata(app: &App, request: &Request) -> Result<Response> {
     request.parameters()?.end()?;
     let issuer = app.config().tokens.issuer.as_str();
+    let rest = request.path.strip_prefix(METADATA).unwrap_or_default();
+    if !rest.is_empty() && rest != path_of(issuer) {
+        return Ok(Response::not_found(&request.id));
+    }
     Ok(Response::public(&document(issuer), max_age(app)))
+}
+
+/// The path of an issuer that is a URL, without a slash at its end.
+fn path_of(issuer: &str) -> &str {
+    let rest = issuer.split_once("://").map_or("", |(_, rest)| rest);
+    rest.find('/').map_or("", |at| rest[at..].trim_end_matches('/'))
 }
 
 fn document(issuer: &str) -> Value {
     let is_url = issuer.starts_with("https://") || issuer.starts_with("http://");
-    let jwks = match issuer.trim_end_matches('/') {
-        base if is_url => format!("{base}{JWKS}"),
+    let base = issuer.trim_end_matches('/');
+    let place = |path: &str| match path.strip_prefix("/.well-known/") {
+        _ if is_url => format!("{base}{path}"),
         // Relative to this document, so that it works under any path of a proxy.
-        _ => JWKS.rsplit('/').next().unwrap_or_default().to_owned(),
+        Some(beside) => beside.to_owned(),
+        None => format!("..{path}"),
     };
     json!({
         "issuer": issuer,
-        "jwks_uri": jwks,
-        // Required by the RFC. There are none, since nobody is sent through a browser.
-        "response_types_supported": [],
-        "grant_types_supported": [],
+        "token_endpoint": place("/token"),
+        "introspection_endpoint": place("/introspect"),
+        "revocation_endpoint": place("/revoke"),
+        "jwks_uri": place(JWKS),
+        "service_documentation": place("/docs"),
+        "grant_types_supported": ["refresh_token", "client_credentials"],
+        "scopes_supported": Scope::ALL.map(Scope::name),
+        "token_endpoint_auth_methods_supported":
+            ["none", "client_secret_basic", "client_secret_post"],
+        "introspection_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "Bearer"],
+        "revocation_endpoint_auth_methods_supported": ["none"],
+        // Required by the RFC, and some clients refuse an empty list. There is no authorization
+        // endpoint, since nobody is sent through a browser, and "none" (OAuth 2.0 Multiple Response
+        // Type Encoding Practices, 4) is the response type that answers with no token.
+        "response_types_supported": ["none"],
     })
 }
 
@@ -71,6 +105,31 @@ mod tests {
         ] {
             let document = document(issuer);
             assert_eq!((&document["issuer"], &document["jwks_uri"]), (&json!(issuer), &json!(uri)));
+            let token =
+                uri.replace(".well-known/jwks.json", "token").replace("jwks.json", "../token");
+            assert_eq!(document["token_endpoint"], json!(token));
+        }
+    }
+
+    #[test]
+    fn the_path_of_an_issuer_comes_last_in_the_place_of_its_metadata() {
+        for (issuer, path) in [
+            ("gatepost", ""),
+            ("https://auth.example", ""),
+            ("https://auth.example/", ""),
+            ("https://auth.example/a/b", "/a/b"),
+            ("https://auth.example/a/", "/a"),
+        ] {
+            assert_eq!(path_of(issuer), path);
+        }
+        for path in [
+            "/.well-known/oauth-authorization-server/",
+            "/.well-known/oauth-authorization-server/a",
+        ] {
+            assert!(is_metadata_of_path(path));
+        }
+        for path in [METADATA, "/.well-known/oauth-authorization-serverx", "/a"] {
+            assert!(!is_metadata_of_path(path));
         }
     }
 }

@@ -1,15 +1,15 @@
 //! The claims of an access token, and how the two JSON objects of a token are read: by the names of
 //! their fields, which have no order.
 
+use super::audience::Audience;
 use super::session_ref::SessionRef;
 use crate::by_name::by_name;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-/// The claims of an access token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Payload")]
+/// The claims of an access token (RFC 9068, 2.2, and those of our own).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Claims {
     /// The user's id.
@@ -20,8 +20,14 @@ pub struct Claims {
     pub iss: String,
     /// The user's id again, as the text that RFC 7519, 4.1.2 asks for.
     pub sub: String,
+    /// Whom it is for. Our API takes only a token that names the issuer.
+    pub aud: Audience,
+    /// The client that it was issued to (RFC 8693, 4.3): `tokens.client_id`.
+    pub client_id: String,
     /// When it was issued, in seconds since 1970-01-01 UTC.
     pub iat: u64,
+    /// When the user logged in, in seconds since 1970-01-01 UTC. A refresh does not change it.
+    pub auth_time: u64,
     /// A random name of this one token.
     pub jti: String,
     /// The session that it belongs to. An ended session's tokens are refused.
@@ -33,27 +39,114 @@ pub struct Claims {
     pub token_version: i64,
 }
 
-/// The claims as they stand in a token. It is not [`Claims`] itself, whose derived code would be
-/// public.
+/// The claims of an access token that was issued for an API key (RFC 6749, 4.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ClientClaims {
+    /// Who issued it: `tokens.issuer`.
+    pub iss: String,
+    /// The name of the key.
+    pub sub: String,
+    /// Whom it is for. Our API takes only a token that names the issuer.
+    pub aud: Audience,
+    /// The name of the key again.
+    pub client_id: String,
+    /// When it was issued, in seconds since 1970-01-01 UTC.
+    pub iat: u64,
+    /// When it expires.
+    pub exp: u64,
+    /// What identifies the key, a dot, and a random name of this one token.
+    pub jti: String,
+    /// What it allows here, separated by spaces (RFC 8693, 4.2).
+    pub scope: String,
+}
+
+impl ClientClaims {
+    /// What identifies the key.
+    pub(crate) fn fingerprint(&self) -> &str {
+        self.jti.split('.').next().unwrap_or_default()
+    }
+}
+
+/// The claims of an access token of either kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AccessClaims {
+    User(Claims),
+    Client(ClientClaims),
+}
+
+impl AccessClaims {
+    pub(crate) fn exp(&self) -> u64 {
+        match self {
+            Self::User(claims) => claims.exp,
+            Self::Client(claims) => claims.exp,
+        }
+    }
+
+    pub(crate) fn aud(&self) -> &Audience {
+        match self {
+            Self::User(claims) => &claims.aud,
+            Self::Client(claims) => &claims.aud,
+        }
+    }
+}
+
+/// The claims as they stand in a token of either kind. The types of both are not read themselves,
+/// since their derived code would be public.
 #[derive(Deserialize)]
 #[serde(remote = "Self")]
-struct Payload {
-    user_id: i64,
-    exp: u64,
+pub(super) struct Payload {
     iss: String,
     sub: String,
+    aud: Audience,
+    client_id: String,
     iat: u64,
+    exp: u64,
     jti: String,
-    sid: SessionRef,
-    admin: bool,
-    token_version: i64,
+    scope: Option<String>,
+    user_id: Option<i64>,
+    auth_time: Option<u64>,
+    sid: Option<SessionRef>,
+    admin: Option<bool>,
+    token_version: Option<i64>,
 }
 by_name!(Payload);
 
-impl From<Payload> for Claims {
-    fn from(payload: Payload) -> Self {
-        let Payload { user_id, exp, iss, sub, iat, jti, sid, admin, token_version } = payload;
-        Self { user_id, exp, iss, sub, iat, jti, sid, admin, token_version }
+impl Payload {
+    /// The claims, if they are all of one kind or all of the other.
+    pub(super) fn parse(self) -> Option<AccessClaims> {
+        let Self { iss, sub, aud, client_id, iat, exp, jti, .. } = self;
+        let of_user =
+            (self.user_id, self.auth_time, self.sid, self.admin, self.token_version, self.scope);
+        Some(match of_user {
+            (Some(user_id), Some(auth_time), Some(sid), Some(admin), Some(token_version), None) => {
+                AccessClaims::User(Claims {
+                    user_id,
+                    exp,
+                    iss,
+                    sub,
+                    aud,
+                    client_id,
+                    iat,
+                    auth_time,
+                    jti,
+                    sid,
+                    admin,
+                    token_version,
+                })
+            }
+            (None, None, None, None, None, Some(scope)) => AccessClaims::Client(ClientClaims {
+                iss,
+                sub,
+                aud,
+                client_id,
+                iat,
+                exp,
+                jti,
+                scope,
+            }),
+            _ => return None,
+        })
     }
 }
 

@@ -48,12 +48,27 @@ fn session() -> SessionRef {
     SessionRef::new(5, [7; 16])
 }
 
+fn issued(keys: &Keys, audience: &Audience, left: Duration) -> Issued {
+    let grant =
+        Grant { subject: ALICE, session: session(), auth_time: 1_700_000_000, left, audience };
+    keys.issue(grant).unwrap()
+}
+
 fn issue(keys: &Keys) -> String {
-    keys.issue(ALICE, session(), Duration::from_secs(3_600)).unwrap().access_token
+    let mut settings = settings(config::Algorithm::EdDsa);
+    settings.issuer.clone_from(&keys.issuer);
+    issued(keys, &Audience::whole(&settings), Duration::from_secs(3_600)).access_token
+}
+
+fn of_user(claims: AccessClaims) -> Claims {
+    match claims {
+        AccessClaims::User(claims) => claims,
+        AccessClaims::Client(other) => panic!("{other:?}"),
+    }
 }
 
 fn claims() -> Claims {
-    keys(1).verify(&issue(&keys(1))).unwrap()
+    of_user(keys(1).verify(&issue(&keys(1))).unwrap())
 }
 
 /// A token signed by this key with any header and claims.
@@ -69,7 +84,7 @@ fn forge(key: &Key, header: &serde_json::Value, claims: &serde_json::Value) -> S
 #[test]
 fn a_token_says_what_was_issued() {
     for keys in [keys(1), es256(1), hs256("0123456789abcdef0123456789abcdef")] {
-        let claims = keys.verify(&issue(&keys)).unwrap();
+        let claims = of_user(keys.verify(&issue(&keys)).unwrap());
         assert_eq!((claims.user_id, claims.sub.as_str()), (1, "1"));
         assert_eq!((claims.exp - claims.iat, claims.iss.as_str()), (60, "gatepost"));
         assert_eq!(serde_json::to_value(&claims).unwrap()["sid"], "5.BwcHBwcHBwcHBwcHBwcHBw");
@@ -81,25 +96,40 @@ fn a_token_is_made_of_two_objects() {
     let keys = keys(1);
     let kid = ed25519(1).kid;
     let claims = serde_json::to_value(claims()).unwrap();
-    let header = serde_json::json!({"typ": "JWT", "alg": "EdDSA", "kid": kid});
+    let header = serde_json::json!({"typ": "at+jwt", "alg": "EdDSA", "kid": kid});
     assert!(keys.verify(&forge(&ed25519(1), &header, &claims)).is_ok());
-    let order = ["user_id", "exp", "iss", "sub", "iat", "jti", "sid", "admin", "token_version"];
+    let order = [
+        "user_id",
+        "exp",
+        "iss",
+        "sub",
+        "aud",
+        "client_id",
+        "iat",
+        "auth_time",
+        "jti",
+        "sid",
+        "admin",
+        "token_version",
+    ];
     let by_position = serde_json::json!(order.map(|name| claims[name].clone()));
-    let read = serde_json::from_value::<Claims>(by_position.clone()).map_err(|e| e.to_string());
+    let read =
+        serde_json::from_value::<Payload>(by_position.clone()).map(drop).map_err(|e| e.to_string());
     assert!(read.is_err_and(|fault| fault.contains("expected an object")));
     for other in [by_position, serde_json::json!([claims]), serde_json::json!("a")] {
         assert_eq!(keys.verify(&forge(&ed25519(1), &header, &other)), Err(Error::TokenInvalid));
     }
     // The fields of jsonwebtoken's struct, by position.
-    let header = serde_json::json!(["JWT", "EdDSA", null, null, null, kid]);
+    let header = serde_json::json!(["at+jwt", "EdDSA", null, null, null, kid]);
     assert_eq!(keys.verify(&forge(&ed25519(1), &header, &claims)), Err(Error::TokenInvalid));
     assert!(!keys.lack_key_of(&forge(&ed25519(2), &header, &claims)));
 }
 
 #[test]
 fn a_token_does_not_outlive_its_session() {
-    let issued = keys(1).issue(ALICE, session(), Duration::from_millis(7_900)).unwrap();
-    let claims = keys(1).verify(&issued.access_token).unwrap();
+    let audience = Audience::whole(&settings(config::Algorithm::EdDsa));
+    let issued = issued(&keys(1), &audience, Duration::from_millis(7_900));
+    let claims = of_user(keys(1).verify(&issued.access_token).unwrap());
     assert_eq!((claims.exp - claims.iat, issued.lifetime.as_secs()), (7, 7));
 }
 
@@ -116,10 +146,37 @@ fn a_token_of_another_key_secret_or_issuer_is_refused() {
 }
 
 #[test]
+fn a_token_of_another_type_or_for_another_service_is_refused() {
+    let claims = serde_json::to_value(claims()).unwrap();
+    let kid = ed25519(1).kid;
+    for typ in ["JWT", "AT+JWT", "application/at+jwt", "revocations+jwt", "logout+jwt", ""] {
+        let header = serde_json::json!({"typ": typ, "alg": "EdDSA", "kid": kid});
+        assert_eq!(keys(1).verify(&forge(&ed25519(1), &header, &claims)), Err(Error::TokenInvalid));
+    }
+    let header = serde_json::json!({"alg": "EdDSA", "kid": kid});
+    assert_eq!(keys(1).verify(&forge(&ed25519(1), &header, &claims)), Err(Error::TokenInvalid));
+    let mut settings = settings(config::Algorithm::EdDsa);
+    settings.audience = vec!["a".to_owned(), "b".to_owned()];
+    let keys = with(&settings, vec![(ed25519(1), 0)]);
+    let told = |resource: &[&str]| {
+        let resource: Vec<String> = resource.iter().map(ToString::to_string).collect();
+        let audience = Audience::narrowed(&settings, &resource).unwrap();
+        let token = issued(&keys, &audience, Duration::from_secs(60)).access_token;
+        assert_eq!(*keys.verify(&token).unwrap().aud(), audience);
+        keys.verify_for_us(&token)
+    };
+    assert_eq!(told(&[]).unwrap().aud().names(), ["gatepost", "a", "b"]);
+    assert_eq!(told(&["b", "gatepost"]).unwrap().aud().names(), ["gatepost", "b"]);
+    // What a service was given is of no use here.
+    assert_eq!(told(&["a"]), Err(Error::TokenInvalid));
+    assert_eq!(told(&["b", "a"]), Err(Error::TokenInvalid));
+}
+
+#[test]
 fn a_token_is_over_in_the_second_of_its_end() {
     let at = |exp: u64| {
         let claims = Claims { exp, ..claims() };
-        keys(1).verify(&sign(&ed25519(1), "JWT", &claims).unwrap())
+        keys(1).verify(&sign(&ed25519(1), ACCESS_TOKEN, &claims).unwrap())
     };
     assert!(at(now()).is_err());
     assert!(at(now() - 30).is_err());
@@ -134,14 +191,14 @@ fn a_token_that_was_verified_before_still_ends() {
     let token = issue(&keys);
     assert!(keys.verify(&token).is_ok());
     let over = Claims { exp: now(), ..claims() };
-    assert!(keys.verified.get("over", || Ok(over)).is_ok());
+    assert!(keys.verified.get("over", || Ok(AccessClaims::User(over))).is_ok());
     assert!(keys.verify("over").is_err());
 }
 
 #[test]
 fn a_missing_or_misshapen_claim_is_refused() {
     let good = serde_json::to_value(claims()).unwrap();
-    let header = serde_json::json!({"alg": "EdDSA", "kid": ed25519(1).kid});
+    let header = serde_json::json!({"typ": "at+jwt", "alg": "EdDSA", "kid": ed25519(1).kid});
     assert!(keys(1).verify(&forge(&ed25519(1), &header, &good)).is_ok());
     for (claim, value) in [
         ("iss", serde_json::Value::Null),
@@ -152,6 +209,10 @@ fn a_missing_or_misshapen_claim_is_refused() {
         ("token_version", serde_json::Value::Null),
         ("sid", serde_json::json!(5)),
         ("sid", serde_json::json!("five")),
+        ("aud", serde_json::json!({})),
+        ("aud", serde_json::json!([1])),
+        ("client_id", serde_json::Value::Null),
+        ("auth_time", serde_json::json!("now")),
     ] {
         let mut bad = good.clone();
         bad[claim] = value.clone();
@@ -170,7 +231,7 @@ fn the_algorithm_and_the_key_are_pinned() {
     let mut confused = ed25519(1);
     confused.signs = Some(EncodingKey::from_secret(ed25519(1).public_bytes().unwrap()));
     confused.algorithm = Algorithm::HS256;
-    let header = serde_json::json!({"alg": "HS256", "kid": kid});
+    let header = serde_json::json!({"typ": "at+jwt", "alg": "HS256", "kid": kid});
     assert!(keys(1).verify(&forge(&confused, &header, &good)).is_err());
     // A key of ours, and an algorithm of ours that is not this key's.
     for (key, kid, alg) in [
@@ -179,15 +240,15 @@ fn the_algorithm_and_the_key_are_pinned() {
         (p256(1), ed25519(1).kid, "EdDSA"),
         (ed25519(1), p256(1).kid, "ES256"),
     ] {
-        let header = serde_json::json!({"alg": alg, "kid": kid});
+        let header = serde_json::json!({"typ": "at+jwt", "alg": alg, "kid": kid});
         assert!(both.verify(&forge(&key, &header, &good)).is_err(), "{key:?} {header}");
     }
-    let foreign = serde_json::json!({"alg": "EdDSA", "kid": "another"});
+    let foreign = serde_json::json!({"typ": "at+jwt", "alg": "EdDSA", "kid": "another"});
     assert!(keys(1).verify(&forge(&ed25519(1), &foreign, &good)).is_err());
-    let unnamed = serde_json::json!({"alg": "EdDSA"});
+    let unnamed = serde_json::json!({"typ": "at+jwt", "alg": "EdDSA"});
     assert!(keys(1).verify(&forge(&ed25519(1), &unnamed, &good)).is_err());
     for alg in ["none", "None", "NONE", ""] {
-        let header = serde_json::json!({"alg": alg, "kid": kid});
+        let header = serde_json::json!({"typ": "at+jwt", "alg": alg, "kid": kid});
         let token = forge(&ed25519(1), &header, &good);
         let (message, _) = token.rsplit_once('.').unwrap();
         assert!(keys(1).verify(&token).is_err());
@@ -276,4 +337,32 @@ fn public_keys_are_published_and_secrets_are_not() {
     let jwk = serde_json::to_value(key.jwk()).unwrap();
     assert_eq!(jwk["x"], "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY");
     assert_eq!(jwk["y"], "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU");
+}
+
+#[test]
+fn a_token_of_an_api_key_says_whose_it_is_and_never_passes_for_a_user_s() {
+    let settings = settings(config::Algorithm::EdDsa);
+    let audience = Audience::whole(&settings);
+    let issued = keys(1).issue_to_client("shop", "f", "register".to_owned(), &audience).unwrap();
+    let AccessClaims::Client(claims) = keys(1).verify(&issued.access_token).unwrap() else {
+        panic!("a user's");
+    };
+    assert_eq!((claims.sub.as_str(), claims.client_id.as_str()), ("shop", "shop"));
+    assert_eq!((claims.scope.as_str(), claims.exp - claims.iat), ("register", 60));
+    assert_eq!(claims.fingerprint(), "f");
+    let header = serde_json::json!({"typ": "at+jwt", "alg": "EdDSA", "kid": ed25519(1).kid});
+    let good = serde_json::to_value(&claims).unwrap();
+    assert!(keys(1).verify(&forge(&ed25519(1), &header, &good)).is_ok());
+    for (claim, value) in [
+        ("user_id", serde_json::json!(1)),
+        ("sid", serde_json::json!("5.BwcHBwcHBwcHBwcHBwcHBw")),
+        ("auth_time", serde_json::json!(1)),
+        ("admin", serde_json::json!(true)),
+        ("token_version", serde_json::json!(1)),
+        ("scope", serde_json::Value::Null),
+    ] {
+        let mut bad = good.clone();
+        bad[claim] = value;
+        assert!(keys(1).verify(&forge(&ed25519(1), &header, &bad)).is_err(), "{claim}");
+    }
 }

@@ -6,7 +6,7 @@
 //! push others out, and each place has a lock of its own, so that no two workers wait for each
 //! other.
 
-use super::claims::Claims;
+use super::claims::AccessClaims;
 use crate::error::Result;
 use sha2::{Digest, Sha256};
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,7 @@ pub(super) struct VerifiedTokens(Box<[Mutex<Option<VerifiedToken>>]>);
 
 struct VerifiedToken {
     hash: [u8; 32],
-    claims: Claims,
+    claims: AccessClaims,
 }
 
 impl VerifiedTokens {
@@ -32,8 +32,8 @@ impl VerifiedTokens {
     pub(super) fn get(
         &self,
         token: &str,
-        verify: impl FnOnce() -> Result<Claims>,
-    ) -> Result<Claims> {
+        verify: impl FnOnce() -> Result<AccessClaims>,
+    ) -> Result<AccessClaims> {
         if self.0.is_empty() {
             return verify();
         }
@@ -58,20 +58,24 @@ fn lock(place: &Mutex<Option<VerifiedToken>>) -> std::sync::MutexGuard<'_, Optio
 mod tests {
     use super::*;
     use crate::error::Error;
+    use crate::tokens::Claims;
     use std::cell::Cell;
 
-    fn claims(user_id: i64) -> Claims {
-        Claims {
+    fn claims(user_id: i64) -> AccessClaims {
+        AccessClaims::User(Claims {
             user_id,
             exp: 0,
             iss: String::new(),
             sub: String::new(),
+            aud: serde_json::from_str("[]").unwrap(),
+            client_id: String::new(),
             iat: 0,
+            auth_time: 0,
             jti: String::new(),
             sid: crate::tokens::SessionRef::new(1, [0; 16]),
             admin: false,
             token_version: 1,
-        }
+        })
     }
 
     #[test]
@@ -84,11 +88,12 @@ mod tests {
                 checks.set(checks.get() + 1);
                 Ok(claims(id))
             };
-            verified.get(token, check).unwrap().user_id
+            verified.get(token, check).unwrap()
         };
-        assert_eq!((get("a", 1), get("a", 1), checks.get()), (1, 1, 1));
-        assert_eq!((get("b", 2), get("b", 2), checks.get()), (2, 2, 2));
-        assert_eq!((get("a", 1), checks.get()), (1, 3));
+
+        assert_eq!((get("a", 1), get("a", 1), checks.get()), (claims(1), claims(1), 1));
+        assert_eq!((get("b", 2), get("b", 2), checks.get()), (claims(2), claims(2), 2));
+        assert_eq!((get("a", 1), checks.get()), (claims(1), 3));
     }
 
     #[test]

@@ -123,8 +123,9 @@ fn authorization(server: &TestServer, who: &str, login: &str) -> Option<String> 
         "foreign-prefix" => key(server, ALL_SCOPES).1.replacen("gp_", "gh_", 1),
         // As OAuth's clients send it (RFC 6749, 2.3.1).
         "oauth-client" => {
-            let secret = key(server, ALL_SCOPES).1;
-            return Some(format!("Basic {}", STANDARD.encode(format!("any:{secret}"))));
+            let (name, secret) = key(server, ALL_SCOPES);
+            let basic = format!("{}:{secret}", name.as_str());
+            return Some(format!("Basic {}", STANDARD.encode(basic)));
         }
         scope => key(server, scope).1,
     };

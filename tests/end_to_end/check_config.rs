@@ -121,6 +121,7 @@ fn several_faults_are_one_line() {
         let text = line(command.env("APP_SETTINGS", "production"));
         assert!(text.contains("(1) encryption.key: "), "{text}");
         assert!(text.contains("; (2) database.url: "), "{text}");
+        assert!(text.contains("; (3) tokens.issuer: "), "{text}");
     }
 }
 

@@ -51,14 +51,17 @@ fn the_answer_to_a_login_and_the_tokens_in_it() {
 
     let mut head = header(&access);
     assert!(is_base64url(&take_text(&mut head, "kid"), 16));
-    assert_eq!(head, json!({"typ": "JWT", "alg": "EdDSA"}));
+    assert_eq!(head, json!({"typ": "at+jwt", "alg": "EdDSA"}));
 
     let mut claims = payload(&access);
     let issued = take(&mut claims, "iat").as_u64().unwrap();
     assert!(is_base64url(&take_text(&mut claims, "jti"), 22));
     let sid = take_text(&mut claims, "sid");
+    let since = take(&mut claims, "auth_time").as_u64().unwrap();
+    assert!(issued.abs_diff(since) <= 1, "{issued} {since}");
     let expected = json!({"iss": "gatepost", "sub": "1", "user_id": 1, "exp": issued + 900,
-                          "admin": false, "token_version": 1});
+                          "aud": "gatepost", "client_id": "gatepost", "admin": false,
+                          "token_version": 1});
     assert_eq!(claims, expected);
     // The session's number, and 16 random bytes.
     let (number, identity) = sid.split_once('.').unwrap();
@@ -100,7 +103,7 @@ fn users_sessions_and_what_a_token_is_worth() {
     let asked = asked.header("content-type", form).body(body).send().unwrap();
     let mut worth: Value = asked.json().unwrap();
     let claims = payload(&token);
-    for same in ["iat", "exp", "jti", "sid"] {
+    for same in ["iat", "exp", "jti", "sid", "aud", "client_id", "auth_time"] {
         assert_eq!(take(&mut worth, same), claims[same]);
     }
     let expected = json!({"active": true, "sub": "1", "user_id": 1, "username": "alice",
@@ -146,7 +149,7 @@ fn the_list_of_revocations() {
     assert_eq!(digits, "?since=&after=");
     let expected = json!({"iss": "gatepost/revocations", "aud": "revocations", "exp": issued + 120,
                           "keep": 970, "revoked": [{"sid": payload(&token)["sid"]}],
-                          "more": false});
+                          "jti_prefixes": [], "more": false});
     assert_eq!(payload_of_list, expected);
 }
 
@@ -205,8 +208,12 @@ pub(crate) const CODES: &[(u16, &str)] = &[
     (400, "invalid_credentials"),
     (400, "invalid_grant"),
     (400, "invalid_request"),
+    (400, "invalid_scope"),
+    (400, "invalid_target"),
     (400, "login_taken"),
     (400, "name_taken"),
+    (400, "unsupported_grant_type"),
+    (400, "unsupported_token_type"),
     (400, "weak_password"),
     (401, "unauthenticated"),
     (403, "account_expired"),
@@ -303,6 +310,8 @@ limits.registrations = 300
 audit.enabled = true
 audit.keep = 365d
 tokens.issuer = "gatepost"
+tokens.audience = (none)
+tokens.client_id = "gatepost"
 tokens.algorithm = "EdDSA"
 tokens.access_ttl = 15m
 tokens.hs256_secret = (none)

@@ -22,7 +22,8 @@ const HISTORY: &str = "
     INSERT INTO gatepost.known_networks (network, user_id)
     SELECT decode(md5(n::text), 'hex'), 2 FROM generate_series(1, 100000) n;
     INSERT INTO gatepost.api_keys (name, hash, scopes, revoked_at)
-    SELECT 'shop', decode(md5(n::text), 'hex'), 'register', now() FROM generate_series(1, 100000) n;
+    SELECT 'shop', decode(md5(n::text), 'hex'), 'register', now() - interval '1 day'
+    FROM generate_series(1, 100000) n;
     INSERT INTO gatepost.audit (at, actor, action, user_id, outcome, nonce, mac)
     SELECT now(), 'user', 'log_in', 1, 'done', '', decode(md5(n::text), 'hex')
     FROM generate_series(1, 100000) n;

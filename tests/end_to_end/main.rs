@@ -30,6 +30,7 @@ mod limits;
 mod listing;
 mod logins;
 mod logs;
+mod oauth;
 mod open_mode;
 mod openapi;
 mod passwords;

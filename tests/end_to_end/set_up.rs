@@ -25,6 +25,7 @@ const APP: (&str, &str) = ("gatepost_app", APP_PASSWORD);
 /// In production, where that is refused which is warned of elsewhere.
 fn in_production(command: &mut Command) -> &mut Command {
     command.env("APP_SETTINGS", "production");
+    command.env("GATEPOST_TOKENS_ISSUER", "https://auth.example.com");
     command.env("GATEPOST_ENCRYPTION_KEY", "0123456789abcdef0123456789abcdef")
 }
 

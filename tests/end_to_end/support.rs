@@ -199,15 +199,24 @@ pub(crate) fn form(request: RequestBuilder, parameters: &[(&str, &str)]) -> Requ
 }
 
 /// Checks that a response is a problem document with this status and code, and returns its detail.
+/// OAuth's calls say it in OAuth's words too (RFC 6749, 5.2).
 #[track_caller]
 pub(crate) fn problem(response: Response, status: u16, code: &str) -> String {
-    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let media_type = response.headers()["content-type"].to_str().unwrap().to_owned();
     let waits = response.headers().contains_key("retry-after");
     let request_id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
     let seen = response.status().as_u16();
     let body: Value = response.json().unwrap();
     assert_eq!((seen, body["code"].as_str().unwrap()), (status, code), "{body}");
     assert_eq!(waits, matches!(status, 429 | 503), "{body}");
+    if body.get("error").is_some() {
+        assert_eq!(
+            (media_type.as_str(), &body["error_description"]),
+            ("application/json", &body["detail"])
+        );
+    } else {
+        assert_eq!(media_type, "application/problem+json");
+    }
     assert_eq!(body["status"], status);
     assert_eq!(body["type"], "about:blank");
     assert!(!body["title"].as_str().unwrap().is_empty());

@@ -126,7 +126,7 @@ fn the_migration_mends_rows_before_it_adds_the_constraints() {
     let tokens = server.tokens("root");
     drop_checks(&mut sql);
     sql.batch_execute(
-        "DELETE FROM gatepost.migrations WHERE version >= 14;
+        "DELETE FROM gatepost.migrations WHERE version = 14;
          UPDATE gatepost.users SET expires_at = 'infinity' WHERE login = 'a';
          UPDATE gatepost.users SET expires_at = '-infinity' WHERE login = 'b';
          UPDATE gatepost.users SET expires_at = '0100-01-01 00:00:00+00 BC' WHERE login = 'c';

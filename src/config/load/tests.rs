@@ -149,6 +149,7 @@ fn the_built_in_files_are_valid() {
         loader.file("built in", EMBEDDED[profile as usize]);
         if profile == Profile::Production {
             loader.loaded.config.database.private = true;
+            loader.loaded.config.tokens.issuer = "https://auth.example.com".to_owned();
             loader.loaded.config.encryption.key = Some(Secret::new("x".repeat(32)));
         }
         loader.finish().unwrap();

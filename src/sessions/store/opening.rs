@@ -1,5 +1,6 @@
 //! The SQL of logging in: what a login is checked against, and opening a session.
 
+use super::auth_time::{auth_time, seconds};
 use crate::access::standing::active;
 use crate::audit::AuditOutcome;
 use crate::config::Sessions;
@@ -113,6 +114,14 @@ pub(crate) fn replace_hash(
     Ok(())
 }
 
+/// A session that was just opened.
+pub(crate) struct Opened {
+    pub(crate) subject: Subject,
+    pub(crate) session: SessionRef,
+    /// Seconds since 1970-01-01 UTC.
+    pub(crate) auth_time: u64,
+}
+
 /// Opens a session, unless the password was changed or the user locked or deleted since the
 /// credentials were read, or the account is expired. This waits for a change that is under way; a
 /// later one waits for us and then finds the session. So tokens may claim what the row says here,
@@ -123,7 +132,7 @@ pub(crate) fn open(
     key_generation: i64,
     settings: &Sessions,
     device: &Device,
-) -> Result<Option<(Subject, SessionRef)>> {
+) -> Result<Option<Opened>> {
     let subject = verified.subject;
     let identity = SessionRef::new_identity();
     let sql = concat!(
@@ -134,7 +143,8 @@ pub(crate) fn open(
          INSERT INTO gatepost.sessions
              (user_id, identity, key_generation, expires_at, address, user_agent)
          SELECT id, $7, $3, now() + $4 * interval '1 millisecond', $5, $6 FROM owner
-         RETURNING id, (SELECT admin FROM owner)"
+         RETURNING id, (SELECT admin FROM owner), ",
+        auth_time!("created_at")
     );
     let row = tx.query_typed_opt(
         sql,
@@ -150,6 +160,7 @@ pub(crate) fn open(
     )?;
     Ok(row.map(|row| {
         let subject = Subject { admin: row.get(1), ..subject };
-        (subject, SessionRef::new(row.get(0), identity))
+        let session = SessionRef::new(row.get(0), identity);
+        Opened { subject, session, auth_time: seconds(row.get(2)) }
     }))
 }

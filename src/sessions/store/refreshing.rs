@@ -1,5 +1,6 @@
 //! The SQL of refreshing: a session's row is held while a decision about its refresh token is made.
 
+use super::auth_time::{auth_time, seconds};
 use crate::access::standing::{active, session_lives};
 use crate::config::Sessions;
 use crate::error::Result;
@@ -63,30 +64,37 @@ pub(crate) fn is_unheard_of(tx: &mut Transaction<'_>, session: SessionRef) -> Re
     Ok(row.get(0))
 }
 
-/// Whom a refresh issues a token to, if the account is active, and how long the session lasts
-/// unless it is used.
+/// What a refresh issues, if the account is active.
 ///
 /// The user's row is not locked: with many refreshes of one account some would always share the
 /// lock, and a change of the account would wait for ever. It is read by a statement that begins
 /// when the session's row is held. A change of the user locks the rows of all of the user's
 /// sessions before it commits. Either it came first, and is seen here, or it waits for us, and then
 /// revokes what we issue.
-pub(crate) type Refreshed = Option<(Subject, Duration)>;
+#[derive(Clone, Copy)]
+pub(crate) struct Refreshed {
+    pub(crate) subject: Subject,
+    /// How long the session lasts unless it is used.
+    pub(crate) left: Duration,
+    /// When the session was opened, in seconds since 1970-01-01 UTC.
+    pub(crate) auth_time: u64,
+}
 
-fn refreshed(row: Option<&Row>) -> Refreshed {
-    row.map(|row| {
-        let subject = Subject { user_id: row.get(0), admin: row.get(1), token_version: row.get(2) };
-        (subject, duration(row.get(3)))
-    })
+fn refreshed(row: &Row) -> Refreshed {
+    let subject = Subject { user_id: row.get(0), admin: row.get(1), token_version: row.get(2) };
+    Refreshed { subject, left: duration(row.get(3)), auth_time: seconds(row.get(4)) }
 }
 
 /// The columns that [`refreshed`] reads, in order.
 macro_rules! refreshed {
     () => {
-        " RETURNING u.id, u.admin, u.token_version,
+        concat!(
+            " RETURNING u.id, u.admin, u.token_version,
                     (extract(epoch FROM
                               least(s.expires_at, TIMESTAMPTZ '9999-12-31 23:59:59+00') - now())
-                     * 1000)::BIGINT"
+                     * 1000)::BIGINT, ",
+            auth_time!("s.created_at")
+        )
     };
 }
 
@@ -122,7 +130,7 @@ pub(crate) fn advance(
     retired: &Retired,
     settings: &Sessions,
     counting: Counting,
-) -> Result<Refreshed> {
+) -> Result<Option<Refreshed>> {
     let sql = concat!(
         "UPDATE gatepost.sessions s
          SET counter = counter + 1, retired = $2, last_used_at = now(), ",
@@ -146,7 +154,7 @@ pub(crate) fn advance(
             (&millis(counting.longest), Type::INT8),
         ],
     )?;
-    Ok(refreshed(row.as_ref()))
+    Ok(row.as_ref().map(refreshed))
 }
 
 /// Counts a refresh that changed nothing else.
@@ -154,7 +162,7 @@ pub(crate) fn count_refresh(
     tx: &mut Transaction<'_>,
     session: i64,
     counting: Counting,
-) -> Result<Refreshed> {
+) -> Result<Option<Refreshed>> {
     let sql = concat!(
         "UPDATE gatepost.sessions s SET ",
         counted!("$2", "$3"),
@@ -168,7 +176,7 @@ pub(crate) fn count_refresh(
         sql,
         &[(&session, Type::INT8), (&forget, Type::INT8), (&longest, Type::INT8)],
     )?;
-    Ok(refreshed(row.as_ref()))
+    Ok(row.as_ref().map(refreshed))
 }
 
 fn duration(millis: i64) -> Duration {

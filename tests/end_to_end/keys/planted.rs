@@ -37,7 +37,7 @@ impl Own {
     /// The claims of a token, signed with this key.
     fn forge(&self, token: &str) -> String {
         let payload = token.split('.').nth(1).unwrap();
-        let head = json!({"typ": "JWT", "alg": "EdDSA", "kid": self.kid}).to_string();
+        let head = json!({"typ": "at+jwt", "alg": "EdDSA", "kid": self.kid}).to_string();
         let message = format!("{}.{payload}", URL_SAFE_NO_PAD.encode(head));
         let signature = self.pair.sign(message.as_bytes());
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))

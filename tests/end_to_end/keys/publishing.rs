@@ -53,10 +53,32 @@ fn keys_and_issuer_can_be_found_and_cached() {
     let document: Value = response.json().unwrap();
     assert_eq!(document["issuer"], "https://auth.example");
     assert_eq!(document["jwks_uri"], "https://auth.example/.well-known/jwks.json");
-    assert_eq!(document["response_types_supported"], json!([]));
+    assert_eq!(document["token_endpoint"], "https://auth.example/token");
+    assert_eq!(document["introspection_endpoint"], "https://auth.example/introspect");
+    assert_eq!(document["revocation_endpoint"], "https://auth.example/revoke");
+    assert_eq!(document["grant_types_supported"], json!(["refresh_token", "client_credentials"]));
+    assert_eq!(document["response_types_supported"], json!(["none"]));
+    problem(get("/.well-known/oauth-authorization-server/a"), 404, "not_found");
     let response = get("/.well-known/jwks.json");
     assert_eq!(response.headers()["cache-control"], "public, max-age=300");
     problem(get("/.well-known/jwks.json?x=1"), 400, "invalid_request");
+}
+
+#[test]
+fn the_metadata_of_an_issuer_with_a_path_is_where_the_rfc_puts_it() {
+    let server = TestServer::with(|c| c.tokens.issuer = "https://a.example/auth/".to_owned());
+    let get = |target: &str| server.request(Method::GET, target).send().unwrap();
+    for path in ["", "/auth"] {
+        let response = get(&format!("/.well-known/oauth-authorization-server{path}"));
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(response.json::<Value>().unwrap()["issuer"], "https://a.example/auth/");
+    }
+    for path in ["/", "/auth/", "/other", "/auth/x"] {
+        let response = get(&format!("/.well-known/oauth-authorization-server{path}"));
+        problem(response, 404, "not_found");
+    }
+    let post = server.request(Method::POST, "/.well-known/oauth-authorization-server/auth");
+    problem(post.send().unwrap(), 405, "method_not_allowed");
 }
 
 /// What a service in Python would do.

@@ -31,10 +31,21 @@ impl<'a> Shapes<'a> {
                 "maximum" => value.as_i64() <= rule.as_i64(),
                 "maxItems" => value.as_array().unwrap().len() <= rule.as_u64().unwrap() as usize,
                 "items" => {
-                    for item in value.as_array().unwrap() {
+                    for item in value.as_array().into_iter().flatten() {
                         self.check(rule, item, what);
                     }
                     true
+                }
+                // Told apart by the members that they require.
+                "oneOf" => {
+                    let schemas =
+                        rule.as_array().unwrap().iter().map(|schema| self.resolve(schema));
+                    let has = |name: &Value| value.get(name.as_str().unwrap()).is_some();
+                    let fits =
+                        |schema: &&Value| schema["required"].as_array().unwrap().iter().all(has);
+                    let fitting: Vec<&Value> = schemas.filter(fits).collect();
+                    fitting.iter().for_each(|schema| self.check(schema, value, what));
+                    fitting.len() == 1
                 }
                 "additionalProperties" => {
                     let known = &schema["properties"];

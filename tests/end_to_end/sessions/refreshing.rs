@@ -54,7 +54,7 @@ fn a_refresh_token_that_is_unknown_malformed_or_foreign_is_refused() {
     for body in [json!({}), json!({"refresh_token": 5}), json!({"refresh_token": null})] {
         problem(server.post("/token", &body), 400, "invalid_request");
     }
-    let more = json!({"refresh_token": tokens.refresh, "grant_type": "refresh_token"});
+    let more = json!({"refresh_token": tokens.refresh, "unknown": "x"});
     problem(server.post("/token", &more), 400, "invalid_request");
     // None of that has harmed the session.
     Tokens::of(server.refresh(&tokens.refresh));
