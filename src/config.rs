@@ -11,6 +11,7 @@
 mod setting;
 #[macro_use]
 mod values;
+mod web_origin;
 
 mod access;
 mod audit;
@@ -23,6 +24,7 @@ mod limits;
 mod load;
 mod logging;
 mod net;
+
 mod passwords;
 mod profile;
 #[cfg(test)]
@@ -48,3 +50,4 @@ pub use sections::Config;
 pub use server::{Server, ServerTuning};
 pub use sessions::{Sessions, SessionsTuning};
 pub use tokens::{Algorithm, Encryption, Tokens, TokensTuning};
+pub use web_origin::{NotAWebOrigin, WebOrigin};

@@ -28,6 +28,7 @@ pub mod canonical;
 pub mod chunked;
 mod connection;
 mod connection_limits;
+mod cors;
 mod deadlines;
 mod door;
 mod event_loop;
@@ -60,6 +61,7 @@ mod tls;
 mod upstream;
 mod waiting;
 
+pub(crate) use self::answer::SECURITY_FIELDS;
 pub use self::canonical::{CLIENT_FIELD, REQUEST_ID_FIELD};
 pub use self::door::Door;
 pub(crate) use self::door::check_tls;

@@ -66,16 +66,22 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
             let _answering = (lane == Ordinary).then(|| app.answering());
             handler(app, request).unwrap_or_else(|error| Response::from_error(&error, &request.id))
         }),
-        None => match allowed(&request.path).as_str() {
+        None => match allow(&request.path).as_str() {
             "" => Response::not_found(&request.id),
             allow => Response::method_not_allowed(allow, &request.id),
         },
     }
 }
 
-fn allowed(path: &str) -> String {
-    let takes = METHODS.into_iter().filter(|method| find(method, path, b"").is_some());
-    takes.collect::<Vec<_>>().join(", ")
+/// The methods of a path, as the field `Allow` lists them, or of all paths for `*`; empty for a path
+/// that does not exist. The front door answers OPTIONS by itself.
+pub(crate) fn allow(path: &str) -> String {
+    let takes = |method: &&str| path == "*" || find(method, path, b"").is_some();
+    let mut methods: Vec<&str> = METHODS.into_iter().filter(takes).collect();
+    if !methods.is_empty() {
+        methods.push("OPTIONS");
+    }
+    methods.join(", ")
 }
 
 #[cfg(test)]
@@ -85,11 +91,12 @@ mod tests {
 
     #[test]
     fn a_path_lists_its_methods() {
-        assert_eq!(allowed("/"), "POST");
-        assert_eq!(allowed("/user"), "GET, HEAD, POST, PATCH, DELETE");
-        assert_eq!(allowed("/users"), "GET, HEAD");
+        assert_eq!(allow("/"), "POST, OPTIONS");
+        assert_eq!(allow("/user"), "GET, HEAD, POST, PATCH, DELETE, OPTIONS");
+        assert_eq!(allow("/users"), "GET, HEAD, OPTIONS");
+        assert_eq!(allow("*"), "GET, HEAD, POST, PATCH, DELETE, OPTIONS");
         for path in ["", "//", "/user/", "/User", "/users/1"] {
-            assert_eq!(allowed(path), "");
+            assert_eq!(allow(path), "");
         }
     }
 

@@ -4,7 +4,7 @@ mod upkeep;
 
 use crate::app::{App, Sharing};
 use crate::audit::Sealer;
-use crate::config::{AccessMode, Config, Listen};
+use crate::config::{AccessMode, Config, Listen, Profile};
 use crate::db::managed::Managed;
 use crate::error::{Error, Result};
 pub use crate::front_door::Address;
@@ -162,7 +162,14 @@ impl Service {
             },
             move |cause| reported.report(cause),
         )?);
-        let hooks = Hooks { lane: routes::lane, problem: Response::of_front_door };
+        let is_production = self.app.config().profile == Profile::Production;
+        let hooks = Hooks {
+            lane: routes::lane,
+            problem: Response::of_front_door,
+            allow: routes::allow,
+            // Elsewhere it would turn all of localhost to TLS, in a developer's browser.
+            strict_transport: is_production && settings.tls_certificate.is_some(),
+        };
         let door = Door::start(settings, listeners, server.upstreams(), hooks)
             .map_err(|e| Error::startup(format!("cannot open the front door: {e}")))?;
         let door = self.parts.door.insert(Arc::new(door));

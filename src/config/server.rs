@@ -2,6 +2,7 @@
 
 use super::net::{Cidr, ForwardedHeader, Listen};
 use super::profile::Profile;
+use super::web_origin::WebOrigin;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,6 +54,13 @@ section! {
         /// Nearly all proxies write `X-Forwarded-For`. Only one field is read, because a proxy that
         /// sets one passes on the client's version of the other.
         forwarded_header: ForwardedHeader = "X-Forwarded-For";
+
+        /// The origins of web pages that may call the API from a browser, such as
+        /// `https://app.example.com`.
+        ///
+        /// A page of another origin can neither send a token nor read an answer, so by default none
+        /// can. Pages behind the same host and port as Gatepost need not be listed.
+        cors_origins: Vec<WebOrigin> = "";
 
         /// Client connections in all. 0 means as many as `RLIMIT_NOFILE` allows, less a reserve for
         /// everything else that needs descriptors. Any other value is capped there too.

@@ -2,6 +2,7 @@
 
 use super::host_name::HostName;
 use super::net::{Cidr, ForwardedHeader, Listen};
+use super::web_origin::WebOrigin;
 use crate::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,6 +85,21 @@ impl Value for Vec<HostName> {
     fn show(&self) -> String {
         let names: Vec<&str> = self.iter().map(HostName::as_str).collect();
         if names.is_empty() { "(none)".to_owned() } else { names.join(", ") }
+    }
+}
+
+impl Value for Vec<WebOrigin> {
+    const FORM: &'static str = "a list of origins";
+    const LIST: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let origin = |text: String| text.parse().map_err(|fault| format!("{text:?}: {fault}"));
+        items(text)?.into_iter().map(origin).collect()
+    }
+
+    fn show(&self) -> String {
+        let origins: Vec<&str> = self.iter().map(WebOrigin::as_str).collect();
+        if origins.is_empty() { "(none)".to_owned() } else { origins.join(", ") }
     }
 }
 

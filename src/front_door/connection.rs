@@ -13,6 +13,7 @@ use mio::Token;
 
 use super::answer::{self, Recipient, RequestIds};
 use super::connection_limits::Place;
+use super::cors::{self, Asked};
 use super::framing::Limits;
 use super::lane::Hooks;
 use super::nonblocking::{Handshake, is_not_now};
@@ -199,7 +200,7 @@ impl Connection {
             State::Body(receiving) => receiving.id().to_owned(),
             _ => cx.ids.next(),
         };
-        self.answer(refusal, Recipient::UNKNOWN, id, cx);
+        self.answer(refusal, Recipient::UNKNOWN, Asked::default(), id, cx);
     }
 
     /// Answers a complete request in place of the workers; the connection can go on.
@@ -215,14 +216,33 @@ impl Connection {
             keep_alive: request.keep_alive && !cx.draining,
             head_request: request.head_request,
         };
-        self.answer(refusal, recipient, request.id, cx);
+        self.answer(refusal, recipient, request.asked, request.id, cx);
     }
 
-    fn answer(&mut self, refusal: Refusal, to: Recipient, id: String, cx: &mut Context<'_>) {
+    /// Answers OPTIONS with the methods of its path.
+    pub(super) fn answer_options(&mut self, request: &Request, allow: &str, cx: &mut Context<'_>) {
+        let keep_alive = request.keep_alive && !cx.draining;
+        let mut lines = answer::everywhere(cx.settings, cx.hooks, request.asked);
+        lines.push_str(&cors::options_lines(request.asked, allow));
+        let mut bytes = Vec::new();
+        answer::write_options(&mut bytes, &lines, request.version, keep_alive, &request.id);
+        self.output.push(&bytes, cx.now);
+        self.enter(State::Flushing { keep_alive }, cx.now);
+    }
+
+    fn answer(
+        &mut self,
+        refusal: Refusal,
+        to: Recipient,
+        asked: Asked,
+        id: String,
+        cx: &mut Context<'_>,
+    ) {
         let (status, code) = (refusal.cause.status(), refusal.cause.code());
         log::debug!("front door: {id} of {}: {status} {code}: {}", self.peer, refusal.detail);
         let mut bytes = Vec::new();
-        answer::write(&mut bytes, refusal, to, id, cx.hooks.problem);
+        let more = answer::everywhere(cx.settings, cx.hooks, asked);
+        answer::write(&mut bytes, refusal, to, id, &more, cx.hooks.problem);
         self.output.push(&bytes, cx.now);
         if !to.keep_alive {
             self.input = Vec::new();

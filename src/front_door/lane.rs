@@ -23,7 +23,7 @@ pub struct Upstreams {
     pub hashing: PathBuf,
 }
 
-/// What the door asks the layers above it. Both functions are called in the event loop and must be
+/// What the door asks the layers above it. The functions are called in the event loop and must be
 /// quick; a panic in them ends the door.
 #[derive(Clone, Copy, Debug)]
 pub struct Hooks {
@@ -31,4 +31,9 @@ pub struct Hooks {
     pub lane: fn(method: &str, path: &str, body: &[u8]) -> Lane,
     /// The JSON of a problem document.
     pub problem: fn(&Problem) -> Vec<u8>,
+    /// The methods of a path as the field `Allow` lists them, or of the whole server for `*`; empty
+    /// for a path that does not exist.
+    pub allow: fn(path: &str) -> String,
+    /// Whether browsers shall come back with TLS alone (RFC 6797).
+    pub strict_transport: bool,
 }

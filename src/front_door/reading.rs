@@ -1,7 +1,9 @@
 //! A client while it sends a request: first the head, then the body.
 
 use super::answer::CONTINUE;
+use super::canonical;
 use super::connection::{Connection, Context, State, Step};
+use super::cors::Asked;
 use super::forwarded::{client_address, request_id, say_if_unlisted};
 use super::framing::{self, Decision};
 use super::nonblocking::is_not_now;
@@ -50,7 +52,8 @@ impl Connection {
                 let given = request_id(self.peer, &head.fields, trusted);
                 let id = given.map_or_else(|| cx.ids.next(), str::to_owned);
                 let limit = cx.limits.body_bytes;
-                let receiving = Receiving::new(&head, client, id, limit, cx.now);
+                let asked = Asked::of(&head, &cx.settings.cors_origins);
+                let receiving = Receiving::new(&head, client, id, asked, limit, cx.now);
                 let (expects, length) = (head.expects_continue, head.length);
                 self.input.drain(..length);
                 self.scanned = 0;
@@ -81,10 +84,18 @@ impl Connection {
         if let State::Body(receiving) = std::mem::replace(&mut self.state, State::Idle) {
             let mut request = receiving.finish(cx.hooks, cx.now);
             request.keep_alive &= self.served < cx.settings.tuning.requests_per_connection;
+            if self.input.is_empty() {
+                self.input = Vec::new();
+            }
+            if request.asked.options {
+                let (_, path) = canonical::method_and_path(&request.bytes);
+                let allow = (cx.hooks.allow)(path);
+                if !allow.is_empty() {
+                    self.answer_options(&request, &allow, cx);
+                    return None;
+                }
+            }
             self.enter(State::Waiting(Box::new(request)), cx.now);
-        }
-        if self.input.is_empty() {
-            self.input = Vec::new();
         }
         Some(Step::Submit)
     }

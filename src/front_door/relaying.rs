@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use mio::Token;
 
+use super::answer;
 use super::connection::{Connection, Context, Exchange, State, Step};
 use super::lane::Lane;
 use super::reply::{self, ReplyHead};
@@ -58,7 +59,8 @@ impl Connection {
         if let Some(head) = head {
             let request = &exchange.request;
             let keep_alive = request.keep_alive && !cx.draining;
-            exchange.begun = Some(head.write(out, request.version, keep_alive));
+            let more = answer::everywhere(cx.settings, cx.hooks, request.asked);
+            exchange.begun = Some(head.write(out, &more, request.version, keep_alive));
         }
         if let Some((coding, keep_alive)) = exchange.begun {
             reply::write_body(out, coding, body, done);

@@ -173,15 +173,17 @@ pub(super) enum Coding {
 }
 
 impl ReplyHead {
-    /// Writes the head for a client. Says how the body must follow, and whether the connection
+    /// Writes the head for a client, with these lines more. Says how the body must follow, and whether the connection
     /// can be kept.
     pub(super) fn write(
         &self,
         out: &mut Vec<u8>,
+        more: &str,
         version: Version,
         keep_alive: bool,
     ) -> (Coding, bool) {
         out.extend_from_slice(&self.text);
+        out.extend_from_slice(more.as_bytes());
         let unknown = self.length.is_none() && !self.bodiless;
         let coding = match version {
             Version::Http11 if unknown => Coding::Chunked,

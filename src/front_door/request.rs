@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::canonical;
 use super::chunked::Decoder;
+use super::cors::Asked;
 use super::framing::{BodyLength, Head};
 use super::lane::{Hooks, Lane};
 use super::problem::Refusal;
@@ -29,6 +30,8 @@ pub(super) struct Request {
     pub(super) retried: bool,
     /// When it was complete.
     pub(super) complete: Instant,
+    /// Where it comes from, if a browser says so.
+    pub(super) asked: Asked,
 }
 
 /// A request whose body is still coming.
@@ -46,6 +49,7 @@ impl Receiving {
         head: &Head<'_>,
         client: std::net::IpAddr,
         id: String,
+        asked: Asked,
         body_limit: usize,
         now: Instant,
     ) -> Self {
@@ -63,6 +67,7 @@ impl Receiving {
                 safe: canonical::is_safe(head.method),
                 retried: false,
                 complete: now,
+                asked,
             },
             framing: head.body,
             body: Vec::new(),

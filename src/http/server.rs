@@ -7,7 +7,7 @@
 use super::private_dir::PrivateDir;
 use super::{Request, Response};
 use crate::error::{Error, Result};
-use crate::front_door::{PROBE_TARGET, REQUEST_ID_FIELD, Upstreams};
+use crate::front_door::{PROBE_TARGET, REQUEST_ID_FIELD, SECURITY_FIELDS, Upstreams};
 use crate::modes;
 use crate::printable;
 use crate::threads;
@@ -230,12 +230,15 @@ fn short(text: &str) -> String {
 }
 
 fn convert(response: Response, id: &str) -> tiny_http::Response<Cursor<Vec<u8>>> {
-    let fixed = [
-        ("Server", "gatepost".to_owned()),
-        ("X-Content-Type-Options", "nosniff".to_owned()),
-        ("X-Request-Id", id.to_owned()),
-    ];
-    let headers = response.headers.into_iter().chain(fixed).filter_map(|(name, value)| {
+    let named = [("Server", "gatepost".to_owned()), ("X-Request-Id", id.to_owned())];
+    let is_own = |name: &str| response.headers.iter().any(|(own, _)| *own == name);
+    let fixed: Vec<(&str, String)> = SECURITY_FIELDS
+        .iter()
+        .filter(|(name, _)| !is_own(name))
+        .map(|(name, value)| (*name, (*value).to_owned()))
+        .collect();
+    let all = response.headers.into_iter().chain(named).chain(fixed);
+    let headers = all.filter_map(|(name, value)| {
         tiny_http::Header::from_bytes(name, value)
             .inspect_err(|()| log::error!("{id} a header {name} that HTTP does not allow"))
             .ok()

@@ -128,10 +128,10 @@ fn an_unknown_path_is_404_and_another_method_405_with_allow() {
         problem(response, 404, "not_found");
     }
     let response = server.request(Method::PUT, "/user").send().unwrap();
-    assert_eq!(response.headers()["allow"], "GET, HEAD, POST, PATCH, DELETE");
+    assert_eq!(response.headers()["allow"], "GET, HEAD, POST, PATCH, DELETE, OPTIONS");
     problem(response, 405, "method_not_allowed");
     let response = server.request(Method::GET, "/").send().unwrap();
-    assert_eq!(response.headers()["allow"], "POST");
+    assert_eq!(response.headers()["allow"], "POST, OPTIONS");
     problem(response, 405, "method_not_allowed");
 }
 

@@ -280,6 +280,7 @@ server.tls_certificate = (none)
 server.tls_key = (none)
 server.trusted_proxies = (none)
 server.forwarded_header = "X-Forwarded-For"
+server.cors_origins = (none)
 server.max_connections = 0
 server.max_connections_per_address = 0
 server.header_timeout = 10s

@@ -179,7 +179,7 @@ fn the_two_calls_take_forms_and_nothing_else() {
         let query = server.request(Method::POST, &format!("{path}?token=x")).bearer_auth(&key);
         problem(form(query, &[("token", "x")]).send().unwrap(), 400, "invalid_request");
         let get = server.request(Method::GET, &format!("{path}?token=x")).send().unwrap();
-        assert_eq!(get.headers()["allow"], "POST");
+        assert_eq!(get.headers()["allow"], "POST, OPTIONS");
         problem(get, 405, "method_not_allowed");
     }
     // And no other call takes one.

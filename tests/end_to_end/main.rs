@@ -9,6 +9,7 @@ mod api_keys;
 mod audit;
 mod authorization;
 mod bad_input;
+mod browsers;
 mod check_config;
 mod commands;
 mod contract;

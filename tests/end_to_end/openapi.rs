@@ -39,7 +39,7 @@ fn the_description_is_served_as_it_is_and_kept_by_caches() {
         let post = server.request(Method::POST, path).send().unwrap();
         assert_eq!(
             (post.status().as_u16(), &post.headers()["allow"]),
-            (405, &"GET, HEAD".parse().unwrap())
+            (405, &"GET, HEAD, OPTIONS".parse().unwrap())
         );
     }
     let served: Value =

@@ -10,7 +10,7 @@ fn relay(input: &str, to_head: bool, version: Version, size: usize) -> Result<St
         let mut body = Vec::new();
         let read = reply.feed(piece, &mut body)?;
         if let Some(head) = read.head {
-            coding = head.write(&mut out, version, true).0;
+            coding = head.write(&mut out, "", version, true).0;
         }
         write_body(&mut out, coding, &body, read.done);
         done |= read.done;

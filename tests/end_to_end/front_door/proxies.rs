@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use gatepost::internals::front_door::{Door, Hooks, Lane, Listener, PROBE_TARGET, Upstreams};
 
 use super::smuggling::corpus;
-use super::support::{Backend, PATIENCE, WORKERS, eventually, handle, settings};
+use super::support::{Backend, HOOKS, PATIENCE, WORKERS, eventually, handle, settings};
 
 /// How long a proxy that says nothing more is listened to.
 const QUIET: Duration = Duration::from_secs(2);
@@ -195,8 +195,11 @@ impl Site {
         }
         let listeners = vec![Listener::bind("127.0.0.1:0").unwrap()];
         let upstreams = Upstreams { ordinary: path.clone(), hashing: path };
-        let hooks =
-            Hooks { lane: |_, _, _| Lane::Ordinary, problem: |problem| problem.code.into() };
+        let hooks = Hooks {
+            lane: |_, _, _| Lane::Ordinary,
+            problem: |problem| problem.code.into(),
+            ..HOOKS
+        };
         let door = Door::start(settings(), listeners, upstreams, hooks).unwrap();
         Self { door, seen, server, _directory: directory }
     }

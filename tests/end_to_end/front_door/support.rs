@@ -124,7 +124,11 @@ fn problem(problem: &Problem) -> Vec<u8> {
     text.to_string().into_bytes()
 }
 
-pub(super) const HOOKS: Hooks = Hooks { lane, problem };
+fn allow(path: &str) -> String {
+    if path.starts_with("/options") { "GET, OPTIONS".to_owned() } else { String::new() }
+}
+
+pub(super) const HOOKS: Hooks = Hooks { lane, problem, allow, strict_transport: false };
 
 /// Settings with few connections and short names, for tests to change.
 pub(super) fn settings() -> Settings {
