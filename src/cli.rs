@@ -243,7 +243,7 @@ impl Arguments {
     fn load(&self) -> Result<Config, Failure> {
         let loaded = load(self.file.as_deref())?;
         let log = &loaded.config.log;
-        start_log(log.level.min(log::LevelFilter::Warn), log.format)?;
+        start_log(&log.level.clone().at_most(log::LevelFilter::Warn), log.format)?;
         Ok(loaded.config)
     }
 }

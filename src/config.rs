@@ -22,6 +22,7 @@ mod host_name;
 mod inert;
 mod limits;
 mod load;
+mod log_levels;
 mod logging;
 mod net;
 
@@ -41,6 +42,7 @@ pub use database::{Database, DatabaseTuning};
 pub use host_name::{HostName, NotAHostName};
 pub use limits::{Limits, LimitsTuning};
 pub use load::{Loaded, Origin};
+pub use log_levels::LogLevels;
 pub use logging::{Log, LogFormat};
 pub use net::{Cidr, ForwardedHeader, Listen, NotACidr, NotListen};
 pub(crate) use passwords::MAX_ITERATIONS;

@@ -4,7 +4,7 @@
 //! else in the program writes to either; a test checks the source for that.
 
 use super::{Failure, Outcome, log_line};
-use gatepost::config::LogFormat;
+use gatepost::config::{LogFormat, LogLevels};
 use gatepost::printable;
 use log::Log;
 use std::fmt::Display;
@@ -62,12 +62,12 @@ pub(super) fn prompt(text: &'static str) {
 }
 
 /// Starts the log on standard error.
-pub(super) fn start_log(level: log::LevelFilter, format: LogFormat) -> Outcome {
-    let logger = simple_logger::SimpleLogger::new()
-        .with_level(level)
-        // At debug level the driver logs the values of parameters, password hashes among them.
-        .with_module_level("tokio_postgres", level.min(log::LevelFilter::Warn))
-        .with_utc_timestamps();
+pub(super) fn start_log(levels: &LogLevels, format: LogFormat) -> Outcome {
+    let logger = simple_logger::SimpleLogger::new().with_level(levels.level());
+    let logger = levels
+        .modules()
+        .fold(logger, |logger, (name, level)| logger.with_module_level(name, level));
+    let logger = logger.with_utc_timestamps();
     log::set_max_level(logger.max_level());
     log::set_boxed_logger(Box::new(Steady { logger, format, journal: is_journal() }))
         .map_err(|e| Failure::Failed(format!("cannot start the log: {e}")))

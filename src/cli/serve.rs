@@ -28,7 +28,7 @@ enum Event {
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
     arguments.end(HELP)?;
     let loaded = load(arguments.file.as_deref())?;
-    start_log(loaded.config.log.level, loaded.config.log.format)?;
+    start_log(&loaded.config.log.level, loaded.config.log.format)?;
     raise_descriptor_limit();
     let (sender, events) = channel();
     if let Err(failure) = catch_signals(sender.clone()) {

@@ -1,13 +1,16 @@
 //! `[log]`: what goes to standard error, and how it is written.
 
+use super::log_levels::LogLevels;
+
 section! {
     /// What goes to standard error.
     log: Log {
         /// How much is said. `info` is one line a request. `debug` adds the requests that poll:
-        /// `/livez`, `/readyz`, `/revocations`.
+        /// `/livez`, `/readyz`, `/revocations`. Modules can have levels of their own, as in
+        /// `info,gatepost::db=debug`; a line of the log names its module.
         ///
         /// One line a request shows what happened. It holds no login and no secret.
-        level: log::LevelFilter = "info";
+        level: LogLevels = "info";
 
         /// How a line is written: `logfmt` as a text for people, `json` as an object for programs.
         ///

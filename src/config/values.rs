@@ -1,6 +1,7 @@
 //! The form of a setting's value, in a file and in the environment alike.
 
 use super::host_name::HostName;
+use super::log_levels::LogLevels;
 use super::net::{Cidr, ForwardedHeader, Listen};
 use super::web_origin::WebOrigin;
 use crate::secret::Secret;
@@ -257,14 +258,17 @@ words!(ForwardedHeader {
     "X-Forwarded-For" => ForwardedHeader::XForwardedFor,
     "Forwarded" => ForwardedHeader::Forwarded,
 });
-words!(log::LevelFilter {
-    "off" => log::LevelFilter::Off,
-    "error" => log::LevelFilter::Error,
-    "warn" => log::LevelFilter::Warn,
-    "info" => log::LevelFilter::Info,
-    "debug" => log::LevelFilter::Debug,
-    "trace" => log::LevelFilter::Trace,
-});
+impl Value for LogLevels {
+    const FORM: &'static str = "a level, or several";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn show(&self) -> String {
+        format!("{:?}", self.to_string())
+    }
+}
 
 #[cfg(test)]
 mod tests {

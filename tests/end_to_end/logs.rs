@@ -1,7 +1,7 @@
 //! The log as operators and their programs read it.
 
 use crate::support::client;
-use crate::support::program::{Home, Running};
+use crate::support::program::{Home, Running, failure, run};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -125,4 +125,28 @@ fn a_trace_stands_in_the_log_and_a_malformed_one_does_not() {
     assert!(good.ends_with(" 127.0.0.1 trace_id=0af7651916cd43dd8448eb211c80319c"), "{good}");
     let bad = log.lines().find(|line| line.contains("/bad")).unwrap();
     assert!(bad.ends_with(" 127.0.0.1"), "{bad}");
+}
+
+#[test]
+fn a_module_has_a_level_of_its_own_and_the_driver_never_says_more_than_warnings() {
+    let home = Home::new();
+    let started = |levels: &str| {
+        let mut command = home.command(&["serve"]);
+        let service = Running::start(command.env("GATEPOST_LOG_LEVEL", levels));
+        send(&service, "GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        send(&service, "GET /users HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        service.stop()
+    };
+    // A request that polls is said at debug.
+    let log = started("warn,gatepost::http=debug");
+    assert!(log.contains("GET /livez 200") && log.contains("GET /users 401"), "{log}");
+    assert!(!log.contains("[gatepost::db"), "{log}");
+    let log = started("debug,gatepost::http=warn");
+    assert!(!log.contains("GET /") && log.contains("DEBUG"), "{log}");
+    assert!(!log.contains("[tokio_postgres"), "{log}");
+
+    let mut command = home.command(&["check-config"]);
+    let text = failure(&run(command.env("GATEPOST_LOG_LEVEL", "info,tokio_postgres=debug"), ""), 1);
+    assert!(text.contains("log.level") && text.contains("password hashes"), "{text}");
+    assert!(text.contains("tokio_postgres=debug"), "{text}");
 }

@@ -44,7 +44,7 @@ fn service() {
     tokens.key_check_interval = millis("KEY_CHECK_INTERVAL").unwrap_or(tokens.key_check_interval);
     let sessions = &mut config.sessions.tuning;
     sessions.sweep_interval = millis("SWEEP_INTERVAL").unwrap_or(sessions.sweep_interval);
-    simple_logger::SimpleLogger::new().with_level(config.log.level).init().unwrap();
+    simple_logger::SimpleLogger::new().with_level(config.log.level.level()).init().unwrap();
     let service = Service::start(config).unwrap();
     println!("\nlistening on http://{}", service.addr());
     assert_eq!(signals.forever().next(), Some(SIGTERM));
