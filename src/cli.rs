@@ -7,12 +7,15 @@ mod ask;
 mod audit;
 mod check_config;
 mod database;
+mod health;
 mod log_line;
+mod notify;
 mod output;
 mod passwords;
 mod selftest;
 mod serve;
 mod signing_key;
+mod sockets;
 mod user;
 
 use gatepost::config::{Config, Loaded};
@@ -29,6 +32,7 @@ Usage: gatepost [--config FILE] [COMMAND]
 
 Commands:
   serve               Run the service (the default)
+  health              Ask the running service whether it is well
   check-config        Show the settings in force and where each comes from
   database create     Create the roles and the database on a PostgreSQL server
   database migrate    Bring the schema up to date
@@ -116,8 +120,9 @@ pub(crate) fn run() -> ExitCode {
 type Command = fn(Arguments) -> Outcome;
 
 /// Every command: its name, its text, and what runs it.
-const COMMANDS: [(&str, &str, Command); 9] = [
+const COMMANDS: [(&str, &str, Command); 10] = [
     ("serve", serve::HELP, serve::command),
+    ("health", health::HELP, health::command),
     ("check-config", check_config::HELP, check_config::command),
     ("database", database::HELP, database::command),
     ("audit", audit::HELP, audit::command),

@@ -11,7 +11,6 @@
 mod setting;
 #[macro_use]
 mod values;
-mod web_origin;
 
 mod access;
 mod audit;
@@ -34,7 +33,9 @@ mod retired;
 mod sections;
 mod server;
 mod sessions;
+mod socket_mode;
 mod tokens;
+mod web_origin;
 
 pub use access::{Access, AccessMode, Registration};
 pub use audit::{Audit, AuditTuning};
@@ -51,5 +52,6 @@ pub use profile::Profile;
 pub use sections::Config;
 pub use server::{Server, ServerTuning};
 pub use sessions::{Sessions, SessionsTuning};
+pub use socket_mode::{NotASocketMode, SocketMode};
 pub use tokens::{Algorithm, Encryption, Tokens, TokensTuning};
 pub use web_origin::{NotAWebOrigin, WebOrigin};

@@ -35,6 +35,7 @@ mod event_loop;
 mod exchange;
 pub mod forwarded;
 pub mod framing;
+mod idleness;
 mod lane;
 mod lifecycle;
 mod listener;

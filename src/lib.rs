@@ -124,7 +124,7 @@
 //   audit
 //   access, limits
 //   app
-//   database, http
+//   database, health, http
 //   db, front_door, passwords, tokens
 //   room
 //   config
@@ -152,6 +152,7 @@ mod error;
 )]
 mod front_door;
 mod grants;
+pub mod health;
 mod http;
 #[cfg(feature = "internals")]
 pub mod internals;

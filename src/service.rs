@@ -4,7 +4,7 @@ mod upkeep;
 
 use crate::app::{App, Sharing};
 use crate::audit::Sealer;
-use crate::config::{AccessMode, Config, Listen, Profile};
+use crate::config::{AccessMode, Config, Listen, Profile, Server as ServerSettings};
 use crate::db::managed::Managed;
 use crate::error::{Error, Result};
 pub use crate::front_door::Address;
@@ -35,6 +35,7 @@ pub struct Service {
     parts: Parts,
     addr: Address,
     failure: Arc<Failure>,
+    idle: Arc<Failure>,
 }
 
 /// What runs, in the order in which it is started and ended. If a part does not start, the later
@@ -122,7 +123,7 @@ impl Service {
         Self::check(&config)?;
         warn(&config);
         Self::check_room(&config)?;
-        let listeners = listeners(&config.server.listen)?;
+        let listeners = listeners(&config.server)?;
         let addr = match listeners.first().map(Listener::address) {
             Some(Ok(addr)) => addr,
             _ => return Err(Error::startup("nowhere to listen")),
@@ -133,8 +134,8 @@ impl Service {
             log::info!("database.data_dir is not used, since database.url names a server");
         }
         let app = Arc::new(app);
-        let failure = Arc::new(Failure::default());
-        let mut service = Self { app, parts: Parts::default(), addr, failure };
+        let (failure, idle) = (Arc::default(), Arc::default());
+        let mut service = Self { app, parts: Parts::default(), addr, failure, idle };
         // Dropped on an error, which stops whatever runs by then.
         service.run(listeners, answer)?;
         Ok(service)
@@ -173,7 +174,7 @@ impl Service {
         let door = Door::start(settings, listeners, server.upstreams(), hooks)
             .map_err(|e| Error::startup(format!("cannot open the front door: {e}")))?;
         let door = self.parts.door.insert(Arc::new(door));
-        watch(Arc::clone(door), Arc::clone(&self.failure))?;
+        watch(Arc::clone(door), Arc::clone(&self.failure), Arc::clone(&self.idle))?;
         self.parts.upkeep = Some(Upkeep::start(Arc::clone(&self.app))?);
         self.parts.sealer = Some(Sealer::start(Arc::clone(&self.app))?);
         Ok(())
@@ -193,6 +194,12 @@ impl Service {
     /// requests. A program that runs nothing else should then stop it and exit.
     pub fn on_failure(&self, listener: impl FnOnce(String) + Send + 'static) {
         self.failure.listen(Box::new(listener));
+    }
+
+    /// Calls `listener` once, from a thread of ours, when nobody has asked for anything for
+    /// `server.exit_when_idle`. A program whose socket somebody else holds can then stop it and exit.
+    pub fn on_idle(&self, listener: impl FnOnce() + Send + 'static) {
+        self.idle.listen(Box::new(|_| listener()));
     }
 
     /// Reads certificate and key again; established connections keep theirs. It also happens by
@@ -236,10 +243,11 @@ impl Drop for Service {
     }
 }
 
-fn listeners(listen: &Listen) -> Result<Vec<Listener>> {
+fn listeners(settings: &ServerSettings) -> Result<Vec<Listener>> {
+    let listen = &settings.listen;
     let opened = match listen {
         Listen::Systemd => Listener::from_systemd(),
-        other => Listener::bind(&other.to_string()).map(|listener| vec![listener]),
+        other => Listener::bind_for(&other.to_string(), settings).map(|listener| vec![listener]),
     };
     let fault = |e: &dyn std::fmt::Display| {
         Err(Error::startup(format!("server.listen: cannot listen on {listen}: {e}")))
@@ -252,11 +260,12 @@ fn listeners(listen: &Listen) -> Result<Vec<Listener>> {
 }
 
 /// Reports the end of the front door, unless it was asked for.
-fn watch(door: Arc<Door>, failure: Arc<Failure>) -> Result<()> {
+fn watch(door: Arc<Door>, failure: Arc<Failure>, idle: Arc<Failure>) -> Result<()> {
     let watcher = move || loop {
         match door.wait(Duration::from_secs(3600)) {
             Some(End::Stopped { .. }) => return,
             Some(End::Failed(cause)) => return failure.report(cause),
+            Some(End::Idle) => idle.report(String::new()),
             None => (),
         }
     };

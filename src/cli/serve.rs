@@ -1,6 +1,8 @@
 //! `gatepost serve`
 
+use super::notify::{keep_watch, notify};
 use super::output::print_line;
+use super::sockets;
 use super::{Arguments, Failure, Outcome, load, start_log};
 use gatepost::service::Address;
 use gatepost::{Profile, Service};
@@ -21,13 +23,16 @@ error.
 /// What happens to the service while it runs.
 enum Event {
     Stop,
+    Idle,
     Reload,
     Failure(String),
 }
 
 pub(super) fn command(mut arguments: Arguments) -> Outcome {
     arguments.end(HELP)?;
-    let loaded = load(arguments.file.as_deref())?;
+    let mut loaded = load(arguments.file.as_deref())?;
+    let passed = sockets::passed();
+    sockets::adopt(&mut loaded, passed)?;
     start_log(&loaded.config.log.level, loaded.config.log.format)?;
     raise_descriptor_limit();
     let (sender, events) = channel();
@@ -39,12 +44,23 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
     let profile = loaded.config.profile;
     let tls = loaded.config.server.tls_certificate.is_some();
     let passed_over = loaded.passed_over();
+    let idle_limit = loaded.config.server.exit_when_idle;
+    if !idle_limit.is_zero() && passed == 0 {
+        log::warn!(
+            "server.exit_when_idle: nobody passed a socket, so nothing starts the service again \
+             once it has ended"
+        );
+    }
     let service = Service::start(loaded.config)?;
     if let Some(text) = passed_over {
         log::info!("{text}");
     }
+    let idle = sender.clone();
     service.on_failure(move |cause| drop(sender.send(Event::Failure(cause))));
+    service.on_idle(move || drop(idle.send(Event::Idle)));
     announce(&service, profile, tls)?;
+    notify(&format!("READY=1\nSTATUS=listening on {}", service.addr()));
+    keep_watch(service.addr().clone(), tls)?;
     let outcome = loop {
         match events.recv() {
             Ok(Event::Reload) => match service.reload_tls() {
@@ -53,9 +69,14 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
                 Err(error) => log::error!("{error}"),
             },
             Ok(Event::Failure(cause)) => break Err(Failure::Failed(cause)),
+            Ok(Event::Idle) => {
+                log::info!("no request for {idle_limit:?}; the next one starts the service again");
+                break Ok(());
+            }
             Ok(Event::Stop) | Err(_) => break Ok(()),
         }
     };
+    notify("STOPPING=1");
     log::info!("stopping");
     service.stop();
     outcome

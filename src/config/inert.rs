@@ -31,7 +31,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
 type Rule = (bool, &'static [&'static str], &'static str);
 
 /// Whether these settings are without effect, and why.
-fn rules(config: &Config) -> [Rule; 5] {
+fn rules(config: &Config) -> [Rule; 6] {
     let server = &config.server;
     let is_unix = matches!(server.listen, Listen::Unix(_));
     [
@@ -59,6 +59,12 @@ fn rules(config: &Config) -> [Rule; 5] {
             is_unix,
             &["server.tls_certificate", "server.max_connections_per_address"],
             "where server.listen is a Unix socket",
+        ),
+        (
+            !is_unix,
+            &["server.socket_mode", "server.socket_group"],
+            "where server.listen is no Unix socket; for a socket that systemd passes, the socket unit \
+             says it with SocketMode= and SocketGroup=",
         ),
     ]
 }

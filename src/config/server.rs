@@ -2,6 +2,7 @@
 
 use super::net::{Cidr, ForwardedHeader, Listen};
 use super::profile::Profile;
+use super::socket_mode::SocketMode;
 use super::web_origin::WebOrigin;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,8 +14,28 @@ section! {
         /// Where clients connect: an address and port, where port 0 takes a free one; or
         /// `unix:/PATH` for a Unix socket; or `systemd` for the sockets that systemd passes.
         ///
-        /// By default only this machine can reach a service that is not configured yet.
+        /// By default only this machine can reach a service that is not configured yet. Sockets
+        /// that systemd passes replace the default; beside an address that is set they are a fault.
         listen: Listen = "127.0.0.1:8080";
+
+        /// The mode of a Unix socket in `server.listen`, whatever the umask is.
+        ///
+        /// A proxy in front is let in through the group. Anyone who may connect is a client like
+        /// any other, and the proxy's word about addresses is not needed.
+        socket_mode: SocketMode = "0660";
+
+        /// The group of a Unix socket in `server.listen`, as its name in `/etc/group` or as a
+        /// number. By default it is the group of the process, or of the directory where that has
+        /// the set-group-ID bit.
+        ///
+        /// Name the group of the proxy in front, such as `www-data`. The process must be in it.
+        socket_group: String = "";
+
+        /// Ends the service after this time without a request; 0s means never. It is for a service
+        /// whose socket systemd holds: the next client starts it again.
+        ///
+        /// A machine that serves a few people has its memory back at night.
+        exit_when_idle: Duration = "0s", "1s" to "30d" or "0s";
 
         /// Threads that answer ordinary requests.
         ///

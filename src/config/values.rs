@@ -3,6 +3,7 @@
 use super::host_name::HostName;
 use super::log_levels::LogLevels;
 use super::net::{Cidr, ForwardedHeader, Listen};
+use super::socket_mode::SocketMode;
 use super::web_origin::WebOrigin;
 use crate::secret::Secret;
 use std::path::PathBuf;
@@ -258,6 +259,18 @@ words!(ForwardedHeader {
     "X-Forwarded-For" => ForwardedHeader::XForwardedFor,
     "Forwarded" => ForwardedHeader::Forwarded,
 });
+impl Value for SocketMode {
+    const FORM: &'static str = "an octal mode";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|fault| format!("{text:?}: {fault}"))
+    }
+
+    fn show(&self) -> String {
+        format!("\"{self}\"")
+    }
+}
+
 impl Value for LogLevels {
     const FORM: &'static str = "a level, or several";
 

@@ -85,6 +85,8 @@ pub(super) struct Context<'a> {
     pub(super) scratch: &'a mut [u8],
     pub(super) now: Instant,
     pub(super) draining: bool,
+    /// When a request last began or ended.
+    pub(super) last_request: &'a mut Instant,
     /// Whether a forwarding peer that is not listed has been logged.
     pub(super) said_unlisted: &'a mut bool,
 }
@@ -256,6 +258,7 @@ impl Connection {
             Err(_) => return Some(Step::Close),
             Ok(true) => self.output = Outgoing::new(cx.now),
         }
+        *cx.last_request = cx.now;
         if keep_alive {
             self.network = self.of_peer;
             let state = if self.input.is_empty() { State::Idle } else { State::Head };

@@ -34,6 +34,7 @@ pub(super) const RETRY_ORDINARY: usize = Lane::Ordinary as usize;
 pub(super) const RETRY_HASHING: usize = Lane::Hashing as usize;
 pub(super) const ACCEPT_AGAIN: usize = 2;
 pub(super) const STOP_NOW: usize = 3;
+pub(super) const LOOK_FOR_IDLENESS: usize = 5;
 #[cfg(feature = "tls")]
 pub(super) const CHECK_TLS: usize = 4;
 
@@ -56,6 +57,9 @@ pub(super) struct EventLoop {
     pub(super) now: Instant,
     pub(super) accept_at: Option<Instant>,
     pub(super) stop_at: Option<Instant>,
+    pub(super) idle_at: Option<Instant>,
+    /// When a request last began or ended.
+    pub(super) last_request: Instant,
     pub(super) draining: bool,
     pub(super) cut_off: usize,
     pub(super) overload: LogThrottle,
@@ -116,6 +120,8 @@ impl EventLoop {
             now: Instant::now(),
             accept_at: None,
             stop_at: None,
+            idle_at: None,
+            last_request: Instant::now(),
             draining: false,
             cut_off: 0,
             overload: LogThrottle::default(),
@@ -150,6 +156,7 @@ impl EventLoop {
         self.grow(Lane::Hashing);
         #[cfg(feature = "tls")]
         self.check_certificates_later();
+        self.look_for_idleness_later(self.settings.exit_when_idle);
         while !(self.draining && self.clients.len() == 0) {
             let sleep = if self.work.is_empty() {
                 self.deadlines.sleep(self.now)
@@ -215,6 +222,7 @@ impl EventLoop {
                 self.accept_soon();
             }
             (Kind::Clock, STOP_NOW) => self.cut_off_all(),
+            (Kind::Clock, LOOK_FOR_IDLENESS) => self.look_for_idleness(),
             #[cfg(feature = "tls")]
             (Kind::Clock, CHECK_TLS) => self.check_certificates(),
             _ => {}
@@ -236,6 +244,7 @@ impl EventLoop {
             scratch: &mut self.scratch,
             now: self.now,
             draining: self.draining,
+            last_request: &mut self.last_request,
             said_unlisted: &mut self.said_unlisted,
         };
         Some(call(client, &mut context))

@@ -13,6 +13,8 @@ pub enum End {
     },
     /// By a panic or an error of the system, with its text.
     Failed(String),
+    /// Not yet, but nobody has asked for anything for `server.exit_when_idle`.
+    Idle,
 }
 
 /// The state that the event loop's thread and its owner share.
@@ -27,6 +29,8 @@ struct State {
     stop_by: Option<Instant>,
     /// Why the door cannot go on for long.
     failing: Option<String>,
+    /// Whether nobody has asked for anything for long.
+    idle: bool,
     end: Option<End>,
 }
 
@@ -61,6 +65,12 @@ impl Lifecycle {
         }
     }
 
+    /// Says that nobody has asked for anything for long.
+    pub(super) fn report_idle(&self) {
+        self.state().idle = true;
+        self.changed.notify_all();
+    }
+
     pub(super) fn failure(&self) -> Option<String> {
         let state = self.state();
         match &state.end {
@@ -78,9 +88,11 @@ impl Lifecycle {
 
     /// Waits for the end of the thread, or for a report that must lead to it.
     pub(super) fn wait(&self, timeout: Duration) -> Option<End> {
-        let well = |state: &mut State| state.end.is_none() && state.failing.is_none();
+        let well =
+            |state: &mut State| state.end.is_none() && state.failing.is_none() && !state.idle;
         let waited = self.changed.wait_timeout_while(self.state(), timeout, well);
-        let state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        state.end.clone().or_else(|| state.failing.clone().map(End::Failed))
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let idle = std::mem::take(&mut state.idle).then_some(End::Idle);
+        state.end.clone().or_else(|| state.failing.clone().map(End::Failed)).or(idle)
     }
 }

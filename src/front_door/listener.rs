@@ -9,13 +9,12 @@ use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
 
 use super::forwarded::LOCAL_PEER;
+use super::settings::Settings;
 use super::stream::Stream;
 use crate::modes;
 
-/// Mode of a Unix socket of ours. A proxy in front may be let in through the group of the process,
-/// or through the group of the directory where that has the set-group-ID bit. The directory decides
-/// who else reaches it.
-const SOCKET_MODE: u32 = 0o660;
+/// The groups of the machine.
+const GROUPS: &str = "/etc/group";
 
 /// One socket that accepts clients.
 #[derive(Debug)]
@@ -55,8 +54,16 @@ impl Listener {
     /// # Errors
     /// When the text is none of these, or the address is taken or forbidden.
     pub fn bind(text: &str) -> io::Result<Self> {
+        Self::bind_for(text, &Settings::default())
+    }
+
+    /// The same, where a Unix socket gets the mode and the group in the settings.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind); when there is no such group, or the process is not in it.
+    pub(crate) fn bind_for(text: &str, settings: &Settings) -> io::Result<Self> {
         if let Some(path) = text.strip_prefix("unix:") {
-            return Self::bind_unix(Path::new(path));
+            return Self::bind_unix(Path::new(path), settings);
         }
         let address: SocketAddr = text.parse().map_err(|_| {
             let expected = "expected ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH";
@@ -65,13 +72,26 @@ impl Listener {
         Ok(Self { socket: Socket::Tcp(TcpListener::bind(address)?), file: None })
     }
 
-    fn bind_unix(path: &Path) -> io::Result<Self> {
+    fn bind_unix(path: &Path, settings: &Settings) -> io::Result<Self> {
+        let group = group(&settings.socket_group)?;
         remove_stale(path)?;
         let socket = UnixListener::bind(path)?;
-        modes::set(path, SOCKET_MODE)?;
         let metadata = path.symlink_metadata()?;
         let file = Some((path.to_owned(), metadata.dev(), metadata.ino()));
-        Ok(Self { socket: Socket::Unix(socket), file })
+        // Made first, so that a failure below removes the file.
+        let listener = Self { socket: Socket::Unix(socket), file };
+        if group.is_some() {
+            let fault = |e: io::Error| {
+                let name = &settings.socket_group;
+                io::Error::new(
+                    e.kind(),
+                    format!("server.socket_group: cannot give it to {name}: {e}"),
+                )
+            };
+            std::os::unix::fs::chown(path, None, group).map_err(fault)?;
+        }
+        modes::set(path, settings.socket_mode.bits())?;
+        Ok(listener)
     }
 
     /// The stream sockets that systemd passed (`LISTEN_FDS`, `LISTEN_PID`); none when it passed
@@ -140,6 +160,27 @@ impl Drop for Listener {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// The number of a group that is written as its name or its number; `None` for an empty name.
+fn group(name: &str) -> io::Result<Option<u32>> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    if let Ok(number) = name.parse() {
+        return Ok(Some(number));
+    }
+    let fault = |text: String| io::Error::new(io::ErrorKind::NotFound, text);
+    let groups = std::fs::read_to_string(GROUPS)
+        .map_err(|e| fault(format!("server.socket_group: cannot read {GROUPS}: {e}")))?;
+    let of_name = |line: &str| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
+    };
+    let found: Option<u32> = groups.lines().find_map(of_name);
+    let text =
+        || format!("server.socket_group: {GROUPS} has no group {name}; its number will do too");
+    found.map(Some).ok_or_else(|| fault(text()))
 }
 
 /// Child processes must not inherit what we inherited.

@@ -58,6 +58,7 @@ impl Connection {
                 self.input.drain(..length);
                 self.scanned = 0;
                 self.served += 1;
+                *cx.last_request = cx.now;
                 self.network = receiving.network();
                 if expects && self.input.is_empty() && receiving.wants_body() {
                     self.output.push(CONTINUE, cx.now);

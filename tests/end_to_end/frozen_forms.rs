@@ -273,6 +273,9 @@ fn the_codes_of_errors_in_the_source_and_in_the_documents() {
 const SETTINGS: &str = r#"
 profile = testing
 server.listen = 127.0.0.1:8080
+server.socket_mode = "0660"
+server.socket_group = ""
+server.exit_when_idle = 0ms
 server.workers = 4
 server.hashing_threads = 0
 server.shutdown_timeout = 10s

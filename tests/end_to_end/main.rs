@@ -48,6 +48,7 @@ mod sources;
 mod starting;
 mod support;
 mod surviving;
+mod systemd;
 mod terminal;
 mod times;
 mod transfer;
