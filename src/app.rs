@@ -68,6 +68,16 @@ impl App {
         Ok(&self.database)
     }
 
+    /// Connections to the database that are open, and those of them that are idle.
+    pub(crate) fn connections(&self) -> (u32, u32) {
+        self.database.connections()
+    }
+
+    /// The database, unless it is known to be away.
+    pub(crate) fn database_at_hand(&self) -> Option<&Database> {
+        if self.database.is_away() { None } else { self.database().ok() }
+    }
+
     /// The database with a supported schema, whether or not its keys count.
     ///
     /// # Errors

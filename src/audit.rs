@@ -26,6 +26,7 @@ mod writer;
 
 use crate::access::{Caller, Right, authorize};
 use crate::app::App;
+use crate::db::Database;
 use crate::error::Result;
 pub(crate) use event::{Action, AuditOutcome, Event};
 pub use head::Head;
@@ -50,4 +51,12 @@ pub fn entries(
 ) -> Result<(Vec<AuditEntry>, bool)> {
     app.database()?.with_connection(|conn| authorize(conn, caller, Right::Admin))?;
     app.database()?.with_connection(|conn| store::page(conn, before.unwrap_or(i64::MAX), size))
+}
+
+/// Rows that no seal covers yet, up to 10,000: a sealer that stands still is noticed long before.
+///
+/// # Errors
+/// Database errors.
+pub(crate) fn unsealed(database: &Database) -> Result<i64> {
+    database.with_connection(|conn| store::unsealed(conn, 10_000))
 }

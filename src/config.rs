@@ -23,6 +23,7 @@ mod limits;
 mod load;
 mod log_levels;
 mod logging;
+mod monitoring;
 mod net;
 
 mod passwords;
@@ -45,6 +46,7 @@ pub use limits::{Limits, LimitsTuning};
 pub use load::{Loaded, Origin};
 pub use log_levels::LogLevels;
 pub use logging::{Log, LogFormat};
+pub use monitoring::Metrics;
 pub use net::{Cidr, ForwardedHeader, Listen, NotACidr, NotListen};
 pub(crate) use passwords::MAX_ITERATIONS;
 pub use passwords::{Passwords, PasswordsTuning};

@@ -27,12 +27,13 @@ pub(crate) use fault::{asks_for_password, violates};
 
 use crate::config;
 use crate::error::{Error, Result};
+use crate::metrics;
 pub(crate) use pool::Connection;
 use pool::{Manager, Watch};
 use postgres::{Client, IsolationLevel, Transaction};
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The role that the service runs as: it reads and writes rows, and nothing more.
 pub(crate) const APP_ROLE: &str = "gatepost_app";
@@ -81,6 +82,12 @@ impl Database {
             attempts: settings.tuning.transaction_attempts,
             watch,
         }
+    }
+
+    /// Connections that are open, and those of them that are idle.
+    pub(crate) fn connections(&self) -> (u32, u32) {
+        let state = self.pool.state();
+        (state.connections, state.idle_connections)
     }
 
     /// Logs that the server cannot be reached, unless that was logged since it last could be.
@@ -196,7 +203,11 @@ impl Database {
         if HOLDING.get() {
             return Err(Error::Internal("a thread asked for a second connection".to_owned()));
         }
-        let connection = self.pool.get_timeout(self.wait).map_err(|e| {
+        let begun = Instant::now();
+        let got = self.pool.get_timeout(self.wait);
+        metrics::DATABASE_WAIT.observe(begun.elapsed());
+        let connection = got.map_err(|e| {
+            metrics::DATABASE_FAILURES.add(1);
             let said = if self.watch.is_away() { AWAY } else { "" };
             Error::Unavailable(format!("{said}{e}"))
         })?;

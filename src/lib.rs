@@ -116,6 +116,7 @@
 //
 //   internals, selftest
 //   service
+//   monitoring
 //   routes
 //   restore
 //   grants
@@ -128,7 +129,7 @@
 //   db, front_door, passwords, tokens
 //   room
 //   config
-//   domain, threads
+//   domain, metrics, threads
 //   activity, by_name, child, client, error, lines, modes, moment, plain_file, printable, secret, shares, sorter
 //
 // Each of the slices, from `restore` to `sessions`, is `api` (HTTP), operations, `store` (SQL).
@@ -159,8 +160,10 @@ pub mod internals;
 pub mod introspection;
 mod limits;
 mod lines;
+mod metrics;
 mod modes;
 mod moment;
+mod monitoring;
 mod openapi;
 mod ops;
 pub mod passwords;

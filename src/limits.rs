@@ -34,6 +34,7 @@ use crate::client;
 use crate::db;
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
+use crate::metrics;
 use crate::moment::millis;
 use counter::{CounterKind, counter, network};
 use postgres::Transaction;
@@ -94,7 +95,11 @@ pub(crate) fn registration(app: &App) -> Result<()> {
         first_wait: millis(limits.tuning.first_wait),
         beyond: beyond(app),
     };
-    Attempt::admit(app, counters)?.failed(app, |_| Ok(()))
+    let admitted = Attempt::admit(app, counters);
+    if let Err(Error::TooManyAttempts(_)) = admitted {
+        metrics::REFUSED_BY_LIMIT[metrics::Limited::Registration as usize].add(1);
+    }
+    admitted?.failed(app, |_| Ok(()))
 }
 
 /// The longest time that forgetting the refreshes of a session takes. A longer one was stored

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::front_door::Lane::{self, Hashing, Ordinary};
 use crate::grants;
 use crate::http::{Request, Response};
+use crate::metrics::OTHER_ROUTE;
 use crate::{audit, introspection, openapi, ops, revocations, sessions, signing_keys, users};
 
 type Handler = fn(&App, &Request) -> Result<Response>;
@@ -64,13 +65,42 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
     match find(&request.method, &request.path, request.body()) {
         Some((lane, handler)) => for_client(request.client_address(), || {
             let _answering = (lane == Ordinary).then(|| app.answering());
-            handler(app, request).unwrap_or_else(|error| Response::from_error(&error, &request.id))
+            let answer = handler(app, request);
+            let answer = answer.unwrap_or_else(|error| Response::from_error(&error, &request.id));
+            answer.of_route(label(&request.path))
         }),
         None => match allow(&request.path).as_str() {
             "" => Response::not_found(&request.id),
             allow => Response::method_not_allowed(allow, &request.id),
         },
     }
+}
+
+/// The paths that are counted apart, each under its place here.
+pub(crate) const LABELS: [&str; 17] = [
+    "/",
+    "/token",
+    "/logout",
+    "/sessions",
+    "/session",
+    "/user",
+    "/users",
+    "/introspect",
+    "/revoke",
+    "/revocations",
+    "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
+    "/audit",
+    "/openapi.json",
+    "/docs",
+    "/livez",
+    "/readyz",
+];
+
+/// The place of a path that exists.
+fn label(path: &str) -> u8 {
+    let place = LABELS.iter().position(|label| *label == path);
+    place.and_then(|place| u8::try_from(place).ok()).unwrap_or(OTHER_ROUTE)
 }
 
 /// The methods of a path, as the field `Allow` lists them, or of all paths for `*`; empty for a path
@@ -130,6 +160,11 @@ mod tests {
             }
         }
         assert_eq!(described, pairs());
+        for (_, path) in &described {
+            assert_ne!(label(path), OTHER_ROUTE, "{path}");
+        }
+        let paths: BTreeSet<&str> = described.iter().map(|(_, path)| path.as_str()).collect();
+        assert_eq!(LABELS.into_iter().collect::<BTreeSet<_>>(), paths);
         for (method, path) in &described {
             assert!(find(method, path, b"").is_some(), "{method} {path}");
         }

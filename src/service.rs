@@ -12,6 +12,7 @@ use crate::front_door::{self, Door, End, Hooks, Listener};
 use crate::http::hosts::Hosts;
 use crate::http::server::Server;
 use crate::http::{Request, Response};
+use crate::monitoring::Monitoring;
 use crate::passwords::Policy;
 use crate::{room, routes, threads};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,6 +47,7 @@ struct Parts {
     door: Option<Arc<Door>>,
     upkeep: Option<Upkeep>,
     sealer: Option<Sealer>,
+    monitoring: Option<Monitoring>,
 }
 
 /// Why the service cannot go on, and whom to tell.
@@ -177,6 +179,7 @@ impl Service {
         watch(Arc::clone(door), Arc::clone(&self.failure), Arc::clone(&self.idle))?;
         self.parts.upkeep = Some(Upkeep::start(Arc::clone(&self.app))?);
         self.parts.sealer = Some(Sealer::start(Arc::clone(&self.app))?);
+        self.parts.monitoring = Monitoring::start(&self.app)?;
         Ok(())
     }
 
@@ -220,7 +223,7 @@ impl Service {
     }
 
     fn shut_down(&mut self) {
-        let Parts { server, door, upkeep, sealer } = std::mem::take(&mut self.parts);
+        let Parts { server, door, upkeep, sealer, monitoring } = std::mem::take(&mut self.parts);
         self.app.expect_end();
         let deadline = self.app.config().server.shutdown_timeout;
         let end = Instant::now() + deadline;
@@ -232,7 +235,7 @@ impl Service {
         if let Some(server) = server {
             server.stop(end.saturating_duration_since(Instant::now()));
         }
-        drop((upkeep, sealer));
+        drop((upkeep, sealer, monitoring));
         self.app.close();
     }
 }

@@ -144,6 +144,15 @@ impl Keys {
         key.ok_or_else(|| Error::Internal("there is no key that can sign".to_owned()))
     }
 
+    /// When the key that signs now began to, in milliseconds since 1970-01-01 UTC, and for how long it
+    /// has; `None` for a secret that was always there.
+    pub(crate) fn signing_since(&self) -> Option<(i64, Duration)> {
+        let kid = self.signer().ok()?.kid();
+        let since = self.keys.iter().find(|it| it.key.kid() == kid)?.signs_from;
+        let age = u64::try_from(self.clock.now().checked_sub(since)?).ok()?;
+        (since >= 0).then(|| (since, Duration::from_millis(age)))
+    }
+
     /// The public keys, for others, including those whose turn is yet to come.
     pub(crate) fn published(&self) -> impl Iterator<Item = Jwk> {
         self.keys.iter().filter_map(|it| it.key.jwk())

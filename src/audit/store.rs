@@ -128,6 +128,16 @@ pub(super) fn last_seal(conn: &mut impl GenericClient) -> Result<Option<SealRow>
     Ok(conn.query_typed_opt(sql, &[])?.as_ref().map(seal))
 }
 
+/// Rows that no seal covers yet, up to this many.
+pub(super) fn unsealed(conn: &mut Client, most: i64) -> Result<i64> {
+    let sql = "SELECT count(*) FROM (
+                   SELECT FROM gatepost.audit WHERE id > coalesce(
+                       (SELECT last_id FROM gatepost.audit_seals ORDER BY number DESC LIMIT 1), 0)
+                   LIMIT $1
+               ) AS unsealed";
+    Ok(conn.query_typed_one(sql, &[(&most, Type::INT8)])?.get(0))
+}
+
 /// The end of the chain, and the hash of the seal of this number, if it exists.
 pub(super) fn ends(conn: &mut Client, number: i64) -> Result<(Option<Head>, Option<Vec<u8>>)> {
     let sql = "SELECT number, mac,

@@ -11,6 +11,7 @@ use crate::client;
 use crate::domain::UserId;
 use crate::error::Result;
 use crate::limits::Attempt;
+use crate::metrics;
 use postgres::Transaction;
 
 /// Writes to the log. It is made before a transaction begins, which holds the one connection that
@@ -54,7 +55,9 @@ impl<'a> Writer<'a> {
             detail: event.detail.map(str::to_owned),
             nonce: rand::random::<[u8; 16]>().to_vec(),
         };
-        store::insert(tx, &row, &row.mac(key))
+        store::insert(tx, &row, &row.mac(key))?;
+        metrics::AUDIT_ROWS.add(1);
+        Ok(())
     }
 
     /// Writes one event in a transaction of its own.

@@ -2,6 +2,8 @@
 //! at once.
 
 use super::access::{AccessMode, Registration};
+use super::monitoring::is_private;
+use super::net::Listen;
 use super::passwords::SAFE_ITERATIONS;
 use super::profile::Profile;
 use super::sections::Config;
@@ -57,6 +59,7 @@ impl Config {
             self.of_the_database(),
             self.of_tokens(),
             self.of_access(),
+            self.of_metrics(),
         ];
         sections.into_iter().flatten().filter(|(wrong, _)| *wrong).map(|(_, text)| text.to_owned())
     }
@@ -163,6 +166,21 @@ impl Config {
                 self.tokens.algorithm == Algorithm::Hs256 && is_short,
                 "tokens.hs256_secret: HS256 needs a secret of at least 32 bytes (RFC 7518); \
                  `openssl rand -base64 48` makes one",
+            ),
+        ]
+    }
+
+    fn of_metrics(&self) -> Vec<Rule> {
+        let Some(listen) = self.metrics.listen else { return Vec::new() };
+        vec![
+            (
+                !is_private(listen.ip()) && !self.metrics.open_to_network,
+                "metrics.listen: anyone could read the numbers at an address that is neither loopback \
+                 nor private; set metrics.open_to_network = true if that is what you want",
+            ),
+            (
+                listen.port() != 0 && self.server.listen == Listen::Tcp(listen),
+                "metrics.listen: is the address of server.listen; the numbers need one of their own",
             ),
         ]
     }

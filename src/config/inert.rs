@@ -31,7 +31,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
 type Rule = (bool, &'static [&'static str], &'static str);
 
 /// Whether these settings are without effect, and why.
-fn rules(config: &Config) -> [Rule; 6] {
+fn rules(config: &Config) -> [Rule; 7] {
     let server = &config.server;
     let is_unix = matches!(server.listen, Listen::Unix(_));
     [
@@ -60,6 +60,7 @@ fn rules(config: &Config) -> [Rule; 6] {
             &["server.tls_certificate", "server.max_connections_per_address"],
             "where server.listen is a Unix socket",
         ),
+        (config.metrics.listen.is_none(), &["metrics.open_to_network"], "without metrics.listen"),
         (
             !is_unix,
             &["server.socket_mode", "server.socket_group"],

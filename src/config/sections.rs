@@ -5,6 +5,7 @@ use super::audit::Audit;
 use super::database::Database;
 use super::limits::Limits;
 use super::logging::Log;
+use super::monitoring::Metrics;
 use super::passwords::Passwords;
 use super::profile::Profile;
 use super::server::Server;
@@ -89,6 +90,7 @@ sections! {
     encryption: Encryption
     sessions: Sessions
     log: Log
+    metrics: Metrics
 }
 
 impl Config {

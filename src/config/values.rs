@@ -6,6 +6,7 @@ use super::net::{Cidr, ForwardedHeader, Listen};
 use super::socket_mode::SocketMode;
 use super::web_origin::WebOrigin;
 use crate::secret::Secret;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::de::DeValue;
@@ -191,6 +192,24 @@ impl Value for Option<Secret> {
 
     fn show(&self) -> String {
         if self.is_some() { "(hidden)" } else { "(none)" }.to_owned()
+    }
+}
+
+impl Value for Option<SocketAddr> {
+    const FORM: &'static str = "an address and port";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let port = text.strip_prefix("localhost:");
+        let numeric = port.map_or(text.to_owned(), |port| format!("127.0.0.1:{port}"));
+        if numeric.is_empty() {
+            return Ok(None);
+        }
+        let fault = |_| format!("{text:?}: expected an address and port such as 127.0.0.1:9090");
+        numeric.parse().map(Some).map_err(fault)
+    }
+
+    fn show(&self) -> String {
+        self.map_or("(none)".to_owned(), |address| address.to_string())
     }
 }
 

@@ -98,6 +98,15 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
+/// The last migration that was applied.
+///
+/// # Errors
+/// Database errors.
+pub(crate) fn applied(client: &mut Client) -> Result<i64> {
+    let sql = "SELECT max(version) FROM gatepost.migrations";
+    Ok(client.query_typed_one(sql, &[])?.get::<_, Option<i64>>(0).unwrap_or(0))
+}
+
 /// What to do when the schema is behind.
 const MIGRATE: &str = "run `gatepost database migrate`";
 

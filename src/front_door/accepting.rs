@@ -17,6 +17,7 @@ use super::forwarded::{counted_as, is_listed};
 use super::problem::{Cause, Refusal};
 use super::slots::{Kind, fixed};
 use super::stream::Stream;
+use crate::metrics;
 use crate::shares::Network;
 
 /// Clients let in before other work has its turn.
@@ -94,6 +95,7 @@ impl EventLoop {
                 self.with_client(token, |client, cx| client.refuse(refusal, cx));
             }
             State::Waiting(request) => {
+                metrics::LANE[request.lane as usize].refused.add(1);
                 if let Some(ticket) = request.ticket {
                     self.pools[request.lane as usize].waiting.remove(ticket);
                 }
@@ -112,11 +114,13 @@ impl EventLoop {
         let listed = is_listed(peer, &self.settings.trusted_proxies);
         let exempt = peer.is_loopback() || listed;
         let address = (!exempt).then(|| counted_as(peer));
+        metrics::CONNECTIONS_ACCEPTED.add(1);
         let room = self.connection_limits.room_for(address);
         match room {
             Room::Yes => {}
             Room::After(longest_idle) => self.close(longest_idle),
             Room::Refuse | Room::Drop => {
+                metrics::CONNECTIONS_REFUSED.add(1);
                 self.overload.warn(self.now, "too many connections; refusing some with 503");
                 // Saying so over TLS would cost a handshake, which is what is being saved here.
                 if room == Room::Drop || (is_tcp && self.speaks_tls()) {

@@ -23,6 +23,7 @@ use super::reply::Coding;
 use super::request::{Receiving, Request};
 use super::settings::Settings;
 use super::stream::Stream;
+use crate::metrics;
 use crate::shares::Network;
 
 /// Reads in a row before other clients have their turn.
@@ -166,11 +167,15 @@ impl Connection {
     fn shake_hands(&mut self, cx: &mut Context<'_>) -> Option<Step> {
         match self.stream.handshake() {
             Ok(Handshake::Pending) => return Some(Step::Blocked),
-            Ok(Handshake::Done) => self.enter(State::Idle, cx.now),
+            Ok(Handshake::Done) => {
+                metrics::HANDSHAKES[0].add(1);
+                self.enter(State::Idle, cx.now);
+            }
             Ok(Handshake::Plaintext) => {
                 self.refuse(Refusal::invalid("this port speaks TLS, use https"), cx);
             }
             Err(error) => {
+                metrics::HANDSHAKES[1].add(1);
                 log::debug!("front door: {} failed the handshake: {error}", self.peer);
                 return Some(Step::Close);
             }
@@ -240,6 +245,7 @@ impl Connection {
         id: String,
         cx: &mut Context<'_>,
     ) {
+        metrics::DOOR_ANSWERS[refusal.cause as usize].add(1);
         let (status, code) = (refusal.cause.status(), refusal.cause.code());
         log::debug!("front door: {id} of {}: {status} {code}: {}", self.peer, refusal.detail);
         let mut bytes = Vec::new();

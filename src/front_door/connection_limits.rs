@@ -208,6 +208,11 @@ impl ConnectionLimits {
         grew && self.holds_too_much()
     }
 
+    /// Bytes that all connections hold together.
+    pub(super) fn held(&self) -> usize {
+        self.held.held().weight
+    }
+
     pub(super) fn holds_too_much(&self) -> bool {
         self.held.held().weight > self.max_held
     }

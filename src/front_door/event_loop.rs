@@ -24,6 +24,7 @@ use super::settings::Settings;
 use super::slots::{Kind, Slots, fixed, index, kind};
 use super::upstream::Pool;
 use super::waiting::WaitingList;
+use crate::metrics;
 use crate::shares::Successes;
 
 /// Size of the read buffer that all connections share.
@@ -180,8 +181,18 @@ impl EventLoop {
             while let Some(token) = self.deadlines.pop(self.now) {
                 self.on_deadline(token);
             }
+            self.show();
         }
         Ok(())
+    }
+
+    /// Shows the present numbers to whoever watches the process.
+    fn show(&self) {
+        for (pool, lane) in self.pools.iter().zip(&metrics::LANE) {
+            lane.waiting.set(pool.waiting.len());
+        }
+        metrics::CONNECTIONS.set(self.clients.len());
+        metrics::HELD_BYTES.set(self.connection_limits.held());
     }
 
     fn on_event(&mut self, event: &Event) {

@@ -15,6 +15,7 @@ use super::problem::{Cause, Refusal};
 use super::reply::ReplyHead;
 use super::slots::{Kind, fixed};
 use super::upstream::Role;
+use crate::metrics::LANE;
 
 /// Reads of a reply in a row before other work has its turn.
 const READS_IN_A_ROW: usize = 16;
@@ -49,9 +50,18 @@ impl EventLoop {
 
     /// Answers a request for which there is no place to wait.
     fn turn_away(&mut self, token: Token) {
+        self.count_refused(token);
         self.overload.warn(self.now, "the queue is full; refusing some requests with 503");
         let refusal = Refusal::new(Cause::Overloaded, "too many requests are waiting");
         self.with_client(token, |client, cx| client.answer_request(refusal, cx));
+    }
+
+    /// Counts a request that is refused while it waits, or in place of waiting.
+    pub(super) fn count_refused(&mut self, token: Token) {
+        let waiting = self.clients.get_mut(token).and_then(|client| client.take_waiting());
+        if let Some(request) = waiting {
+            LANE[request.lane as usize].refused.add(1);
+        }
     }
 
     /// Gives waiting requests to idle connections, in order.
@@ -71,7 +81,9 @@ impl EventLoop {
         let Some((upstream, sent)) = self.pools[lane as usize].send(token, bytes, to_head) else {
             return;
         };
-        client.begin_exchange(upstream, self.now);
+        let waited = client.begin_exchange(upstream, self.now);
+        LANE[lane as usize].taken.add(1);
+        LANE[lane as usize].wait.observe(waited);
         if sent.is_err() {
             self.lose(lane, upstream);
         }

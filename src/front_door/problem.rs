@@ -113,3 +113,27 @@ impl Refusal {
         Self::new(Cause::InvalidRequest, detail)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::REFUSALS;
+
+    #[test]
+    fn a_cause_is_counted_under_its_own_code() {
+        let all = [
+            Cause::InvalidRequest,
+            Cause::RequestTimeout,
+            Cause::PayloadTooLarge,
+            Cause::TargetTooLong,
+            Cause::ExpectationFailed,
+            Cause::HeadersTooLarge,
+            Cause::NotImplemented,
+            Cause::Overloaded,
+            Cause::Unavailable,
+            Cause::VersionNotSupported,
+        ];
+        assert_eq!(all.map(Cause::code), REFUSALS);
+        assert_eq!(all.map(|cause| cause as usize), std::array::from_fn::<usize, 10, _>(|at| at));
+    }
+}

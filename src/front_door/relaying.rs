@@ -1,7 +1,7 @@
 //! A client while its request is with an upstream: the reply is passed on as far as there is room.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::Token;
 
@@ -20,12 +20,15 @@ impl Connection {
         }
     }
 
-    /// Notes that an upstream has the request.
-    pub(super) fn begin_exchange(&mut self, upstream: Token, now: Instant) {
+    /// Notes that an upstream has the request, and says how long it had waited.
+    pub(super) fn begin_exchange(&mut self, upstream: Token, now: Instant) -> Duration {
+        let mut waited = Duration::ZERO;
         if let State::Waiting(request) = std::mem::replace(&mut self.state, State::Idle) {
+            waited = now.saturating_duration_since(request.complete);
             let exchange = Exchange { request: *request, upstream, begun: None, held_since: None };
             self.enter(State::Exchange(Box::new(exchange)), now);
         }
+        waited
     }
 
     /// Takes the request back from an upstream that was lost before it answered. Another may serve

@@ -9,6 +9,7 @@ use super::event_loop::EventLoop;
 use super::problem::{Cause, Refusal};
 use super::request::Request;
 use super::settings::Settings;
+use crate::metrics::LANE;
 
 /// When stopping: how old a connection without a request may get, since its request may already be
 /// on the way.
@@ -83,6 +84,7 @@ impl EventLoop {
         let upstream = client.upstream();
         match &client.state {
             State::Waiting(request) => {
+                LANE[request.lane as usize].refused.add(1);
                 let pool = &mut self.pools[request.lane as usize];
                 if let Some(ticket) = request.ticket {
                     pool.waiting.remove(ticket);

@@ -50,6 +50,10 @@ impl WaitingList {
         self.entries.remove(ticket);
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.entries.held().count
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -7,6 +7,7 @@ use super::oauth::{self, OAuthMembers};
 use crate::db;
 use crate::error::{self, Error, Result};
 use crate::front_door::{self, Cause};
+use crate::metrics::OTHER_ROUTE;
 use serde::Serialize;
 
 /// A response.
@@ -16,6 +17,8 @@ pub(crate) struct Response {
     pub(crate) body: Vec<u8>,
     /// The level at which the log records the request.
     pub(super) level: log::Level,
+    /// The place of its route among those that are counted.
+    pub(super) route: u8,
 }
 
 #[derive(Serialize)]
@@ -54,7 +57,7 @@ impl Response {
     }
 
     fn new(status: u16, body: Vec<u8>) -> Self {
-        Self { status, headers: Vec::new(), body, level: log::Level::Info }
+        Self { status, headers: Vec::new(), body, level: log::Level::Info, route: OTHER_ROUTE }
     }
 
     /// A text of another kind.
@@ -85,6 +88,12 @@ impl Response {
     /// is logged as any other.
     pub(crate) fn polled(mut self) -> Self {
         self.level = log::Level::Debug;
+        self
+    }
+
+    /// Counts the request for this route.
+    pub(crate) fn of_route(mut self, route: u8) -> Self {
+        self.route = route;
         self
     }
 

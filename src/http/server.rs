@@ -8,6 +8,7 @@ use super::private_dir::PrivateDir;
 use super::{Request, Response};
 use crate::error::{Error, Result};
 use crate::front_door::{PROBE_TARGET, REQUEST_ID_FIELD, SECURITY_FIELDS, Upstreams};
+use crate::metrics;
 use crate::modes;
 use crate::printable;
 use crate::threads;
@@ -187,10 +188,13 @@ impl Shared {
                 Response::internal(&request.id)
             })
         });
-        let (status, level) = (response.status, response.level);
+        let (status, level, route) = (response.status, response.level, response.route);
         send(from, convert(response, &request.id), &request.id);
+        let took = started.elapsed();
+        metrics::HTTP_REQUESTS.count(route, &request.method, status);
+        metrics::HTTP_DURATIONS[usize::from(route)].observe(took);
         if self.log_requests {
-            log_line(&request, status, level, started.elapsed());
+            log_line(&request, status, level, took);
         }
     }
 }

@@ -11,6 +11,7 @@ mod parse;
 mod tests;
 
 use crate::error::{Error, Result};
+use crate::metrics::Hash;
 use argon2::{Algorithm, Argon2, Params, Version};
 use pbkdf2::pbkdf2_hmac;
 use sha1::Sha1;
@@ -58,6 +59,16 @@ pub(super) enum Foreign {
 }
 
 impl Foreign {
+    /// Under which name it is counted.
+    pub(super) fn kind(&self) -> Hash {
+        match self {
+            Self::Bcrypt { .. } => Hash::Bcrypt,
+            Self::Argon2 { .. } => Hash::Argon2,
+            Self::Scrypt { .. } => Hash::Scrypt,
+            Self::Pbkdf2 { .. } => Hash::Pbkdf2,
+        }
+    }
+
     /// Bytes of memory that verifying takes, beyond some kilobytes.
     pub(super) fn memory(&self) -> usize {
         let bytes = match self {

@@ -17,6 +17,7 @@ use super::kernel::{HASH_BYTES, Job, Kernel};
 use crate::activity::Activity;
 use crate::client;
 use crate::error::{Error, Result};
+use crate::metrics::{self, AT_ONCE, Hash};
 use crate::shares::Network;
 use crate::threads;
 use queue::{ForeignCheck, Pbkdf2, Queue, Taken, Waiting, Work};
@@ -192,6 +193,8 @@ impl Shared {
     }
 
     fn derive(&self, taken: &[Pbkdf2], costly: bool) {
+        metrics::HASHED[Hash::Own as usize].add(taken.len() as u64);
+        metrics::HASH_RUNS[taken.len().clamp(1, AT_ONCE) - 1].add(1);
         let mut hashes = vec![[0; HASH_BYTES]; taken.len()];
         let mut jobs: Vec<Job<'_>> = taken
             .iter()
@@ -227,6 +230,7 @@ impl Shared {
 
     /// A library's panic must cost neither this thread nor the memory that was set aside.
     fn verify(&self, check: &ForeignCheck, costly: bool) {
+        metrics::HASHED[check.hash.kind() as usize].add(1);
         let outcome = catch_unwind(AssertUnwindSafe(|| check.hash.verify(&check.password)));
         let outcome = outcome.unwrap_or_else(|_| {
             Err(Error::Internal("verifying a foreign hash panicked".to_owned()))

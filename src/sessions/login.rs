@@ -9,6 +9,7 @@ use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
 use crate::limits::{self, Attempt};
+use crate::metrics;
 use crate::passwords::{Password, Verdict};
 use crate::tokens::{Audience, Grant};
 use postgres::Transaction;
@@ -32,6 +33,29 @@ pub fn log_in(app: &App, login: &Login, password: &Password) -> Result<LoggedIn>
 /// # Errors
 /// As [`log_in`].
 pub fn log_in_from(
+    app: &App,
+    login: &Login,
+    password: &Password,
+    device: &Device,
+    audience: &Audience,
+) -> Result<LoggedIn> {
+    let outcome = attempt(app, login, password, device, audience);
+    let counted = match &outcome {
+        Ok(_) => metrics::Login::Success,
+        Err(Error::InvalidCredentials) => metrics::Login::WrongPassword,
+        Err(Error::AccountLocked) => metrics::Login::Locked,
+        Err(Error::AccountExpired) => metrics::Login::Expired,
+        Err(Error::TooManyAttempts(_)) => {
+            metrics::REFUSED_BY_LIMIT[metrics::Limited::Login as usize].add(1);
+            metrics::Login::Limited
+        }
+        Err(_) => metrics::Login::Error,
+    };
+    metrics::LOGGED_IN[counted as usize].add(1);
+    outcome
+}
+
+fn attempt(
     app: &App,
     login: &Login,
     password: &Password,
@@ -99,6 +123,7 @@ fn open(
         also(tx, UserId::stored(user))?;
         Ok(opened)
     })?;
+    metrics::SESSIONS_OPENED.add(1);
     let left = settings.idle_timeout.min(settings.lifetime);
     let store::Opened { subject, session, auth_time } = opened;
     let grant = Grant { subject, session, auth_time, left, audience };

@@ -16,6 +16,7 @@ use crate::audit::{Action, Event, Writer, set_back};
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::metrics;
 use crate::tokens::refresh::{RefreshKey, RefreshTicket, Unverified};
 use crate::tokens::{Audience, Grant, SessionRef};
 use store::{Counting, Refreshed};
@@ -59,6 +60,7 @@ pub fn refresh_for(app: &App, refresh_token: &str, audience: &Audience) -> Resul
     let (key, ticket) = read(app, refresh_token)?;
     match decide(app, ticket)? {
         RefreshOutcome::Goes(Refreshed { subject, left, auth_time }, counter) => {
+            metrics::SESSIONS_REFRESHED.add(1);
             let session = ticket.session;
             let token = key.token(session, counter)?;
             issue(app, Grant { subject, session, auth_time, left, audience }, token)
@@ -69,6 +71,7 @@ pub fn refresh_for(app: &App, refresh_token: &str, audience: &Audience) -> Resul
             Err(Error::InvalidGrant)
         }
         RefreshOutcome::Stolen(user) => {
+            metrics::SESSIONS_STOLEN.add(1);
             log::warn!(
                 "a retired refresh token was used again; session {} of user {} was ended",
                 ticket.session.id(),
@@ -116,6 +119,7 @@ fn decide(app: &App, ticket: RefreshTicket) -> Result<RefreshOutcome> {
         if let Some(wait) = limits::refresh_wait(app, session.refreshes_last)
             && !matches!(deserves, Deserves::TheEnd | Deserves::OfTheFuture)
         {
+            metrics::REFUSED_BY_LIMIT[metrics::Limited::Refresh as usize].add(1);
             return Err(limits::refuse(app, wait));
         }
         let counting = Counting {

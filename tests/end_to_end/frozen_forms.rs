@@ -2,6 +2,7 @@
 //! breaks a client, so a change here stands in CHANGELOG.md too; `.ci/run` asks for that.
 
 use crate::keys::header;
+use crate::monitoring::{families, scrape, use_it, watched};
 use crate::support::program::{Home, Running, run, success};
 use crate::support::{PASSWORD, TestServer, problem};
 use base64::Engine;
@@ -203,6 +204,71 @@ fn the_description_of_the_api() {
     assert_eq!(names, OPERATIONS.split_whitespace().collect::<Vec<_>>());
 }
 
+/// Every family of metrics with its kind and its labels.
+const METRICS: &str = "
+gatepost_audit_rows_total counter
+gatepost_audit_unsealed_rows gauge
+gatepost_build_info gauge version
+gatepost_connections gauge
+gatepost_connections_accepted_total counter
+gatepost_connections_refused_total counter
+gatepost_database_connections gauge state
+gatepost_database_failures_total counter
+gatepost_database_up gauge
+gatepost_database_wait_seconds histogram
+gatepost_door_answers_total counter code
+gatepost_held_bytes gauge
+gatepost_http_request_duration_seconds histogram route
+gatepost_http_requests_total counter route,method,status
+gatepost_lane_refused_total counter lane
+gatepost_lane_taken_total counter lane
+gatepost_lane_wait_seconds histogram lane
+gatepost_lane_waiting gauge lane
+gatepost_limited_total counter limit
+gatepost_logins_total counter outcome
+gatepost_password_hash_runs_total counter at_once
+gatepost_password_hashes_total counter kind
+gatepost_schema_version gauge
+gatepost_sessions_ended_total counter
+gatepost_sessions_opened_total counter
+gatepost_sessions_refreshed_total counter
+gatepost_sessions_stolen_total counter
+gatepost_signing_key_age_seconds gauge
+gatepost_signing_key_rotation_timestamp_seconds gauge
+gatepost_tls_handshakes_total counter outcome
+process_cpu_seconds_total counter
+process_max_fds gauge
+process_open_fds gauge
+process_resident_memory_bytes gauge
+process_start_time_seconds gauge
+process_threads gauge
+";
+
+#[test]
+fn the_metrics_and_their_labels_and_the_page_that_tells_of_them() {
+    let home = Home::new();
+    let (service, url) = watched(&home);
+    use_it(&service);
+    let families = families(&scrape(&url));
+    service.stop();
+    let golden: Vec<&str> = METRICS.lines().filter(|line| !line.is_empty()).collect();
+    let seen: Vec<String> = families.iter().map(|(name, rest)| format!("{name} {rest}")).collect();
+    assert_eq!(seen, golden);
+    let page = include_str!("../../docs/metrics.md");
+    for line in golden {
+        let (name, rest) = line.split_once(' ').unwrap();
+        let (kind, labels) = rest.split_once(' ').unwrap_or((rest, ""));
+        let labels: Vec<String> = labels
+            .split(',')
+            .filter(|label| !label.is_empty())
+            .map(|label| format!("`{label}`"))
+            .collect();
+        let row = format!("| `{name}` | {kind} | {} |", labels.join(", ")).replace("|  |", "| |");
+        let is_told = page.contains(&row) || (name.starts_with("process_") && page.contains(name));
+        assert!(is_told, "docs/metrics.md has no row {row}");
+    }
+}
+
 /// Status and code of every error.
 pub(crate) const CODES: &[(u16, &str)] = &[
     (400, "invalid_credentials"),
@@ -330,6 +396,8 @@ sessions.per_user = 1000
 log.level = "info"
 log.format = "logfmt"
 log.requests = true
+metrics.listen = (none)
+metrics.open_to_network = false
 "#;
 
 #[test]

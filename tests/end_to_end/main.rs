@@ -31,6 +31,7 @@ mod limits;
 mod listing;
 mod logins;
 mod logs;
+mod monitoring;
 mod oauth;
 mod open_mode;
 mod openapi;

@@ -4,6 +4,7 @@ use super::listing::session;
 use crate::access::standing::session_lives;
 use crate::domain::{SessionId, UserId};
 use crate::error::Result;
+use crate::metrics;
 use crate::moment::millis;
 use crate::sessions::types::Session;
 use crate::tokens::{IDENTITY_BYTES, SessionRef};
@@ -50,7 +51,9 @@ pub(crate) fn end_oldest(
     );
     let most = i64::from(most);
     let kept = millis(access_ttl);
-    tx.execute_typed(sql, &[(&user_id, Type::INT8), (&most, Type::INT8), (&kept, Type::INT8)])?;
+    let ended =
+        tx.execute_typed(sql, &[(&user_id, Type::INT8), (&most, Type::INT8), (&kept, Type::INT8)])?;
+    metrics::SESSIONS_ENDED.add(ended);
     Ok(())
 }
 
@@ -84,6 +87,7 @@ pub(crate) fn end(
         sql,
         &[(&id.get(), Type::INT8), (&kept, Type::INT8), (&identity, Type::BYTEA)],
     )?;
+    metrics::SESSIONS_ENDED.add(row.is_some().into());
     Ok(row.as_ref().map(|row| session(row, 0)))
 }
 
@@ -105,7 +109,11 @@ pub(crate) fn end_all(
     );
     let keep = keep.map(|session| session.id());
     let kept = millis(access_ttl);
-    tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&keep, Type::INT8), (&kept, Type::INT8)])?;
+    let ended = tx.execute_typed(
+        sql,
+        &[(&user.get(), Type::INT8), (&keep, Type::INT8), (&kept, Type::INT8)],
+    )?;
+    metrics::SESSIONS_ENDED.add(ended);
     Ok(())
 }
 
@@ -125,7 +133,7 @@ pub(crate) fn end_some(
         session_lives!(),
         " ORDER BY id LIMIT $3 FOR UPDATE)
              RETURNING id)
-         SELECT max(id) FROM ended"
+         SELECT max(id), count(*) FROM ended"
     );
     let most = i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX);
     let kept = millis(access_ttl);
@@ -138,6 +146,7 @@ pub(crate) fn end_some(
             (&kept, Type::INT8),
         ],
     )?;
+    metrics::SESSIONS_ENDED.add(u64::try_from(row.get::<_, i64>(1)).unwrap_or(0));
     Ok(row.get(0))
 }
 

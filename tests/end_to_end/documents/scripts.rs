@@ -200,6 +200,13 @@ fn the_commands_of_the_page_on_keys_run_as_they_stand() {
 }
 
 #[test]
+fn the_commands_of_the_page_on_metrics_run_as_they_stand() {
+    if !tools_are_missing() {
+        run(Page::read("docs/metrics.md").steps(), "", None);
+    }
+}
+
+#[test]
 fn the_commands_of_the_page_on_verifying_run_as_they_stand() {
     if !tools_are_missing() {
         run(Page::read("docs/verifying.md").steps(), SERVICE, None);
