@@ -23,7 +23,7 @@ mod stored;
 use crate::activity::{self, Activity};
 use crate::config;
 use crate::error::{Error, Result};
-pub use breached::{Built, build_breach_list};
+pub use breached::{BuildProgress, Built, build_breach_list};
 use foreign::{Digest, Foreign};
 use form::Form;
 use hashing_threads::{Bounds, HashingThreads};

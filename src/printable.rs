@@ -43,7 +43,8 @@ fn escape(text: &str, stays: fn(char) -> bool) -> Cow<'_, str> {
 }
 
 /// Whether a character is not seen but has an effect, or may get one in a later Unicode.
-pub(crate) fn is_invisible(c: char) -> bool {
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
     // Covers nearly everything that is ever printed.
     if matches!(c, ' '..='~') {
         return false;

@@ -14,7 +14,7 @@ mod line;
 mod store;
 mod survey;
 
-pub use export::export;
+pub use export::{count, export};
 pub use import::{ImportEvent, Imported, import};
 pub use line::LineFault;
 #[cfg(feature = "internals")]

@@ -1,51 +1,55 @@
 //! `gatepost audit …`
 
 use super::output::print_line;
-use super::{Argument, Arguments, Failure, Outcome, print};
+use super::records::{Form, print_one};
+use super::{Context, Failure, Outcome, print};
+use clap::Subcommand;
 use gatepost::App;
 use gatepost::audit::{self, Head};
 use gatepost::domain::Timestamp;
+use serde_json::json;
 
-pub(super) const HELP: &str = "\
-Usage: gatepost audit head                 Print the head of the chain; keep it on another machine
-       gatepost audit verify [--head HEAD] Check that no row was changed or removed. With a HEAD
-                                           kept from earlier, also that the end was not cut off
-       gatepost audit prune --before TIME  Remove rows older than TIME; needs database.owner_url
+/// Check and prune the audit log
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Print the head of the chain; keep it on another machine
+    Head,
+    /// Check that no row was changed or removed
+    ///
+    /// Prints each finding and exits with 1 if there is one. A HEAD that has been pruned is not a
+    /// finding, but it no longer proves anything; the head to keep instead is printed.
+    Verify {
+        /// A head kept from earlier: check also that the end was not cut off
+        #[arg(long)]
+        head: Option<String>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Remove rows older than a time; needs database.owner_url
+    Prune {
+        /// A time in the past, such as 2027-01-31T18:00:00Z
+        #[arg(long, value_name = "TIME")]
+        before: String,
+    },
+}
 
-verify prints each finding and exits with 1 if there is one. A HEAD that has been pruned is not a
-finding, but it no longer proves anything; verify prints the head to keep instead.
-TIME is in the past and written like 2027-01-31T18:00:00Z.
-";
-
-pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    let mut word = None;
-    let mut head = None;
-    let mut before = None;
-    while let Some(argument) = arguments.next(HELP)? {
-        match argument {
-            Argument::Flag(name) if name == "head" => head = Some(arguments.value()?),
-            Argument::Flag(name) if name == "before" => before = Some(arguments.value()?),
-            Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
-            Argument::Word(text) if word.is_none() => word = Some(text),
-            Argument::Word(_) => return Err(Failure::unexpected()),
-        }
-    }
-    let usage = |text: &str| Failure::Usage(text.to_owned());
-    let open = || Ok::<App, Failure>(App::open(arguments.load()?)?);
-    match (word.as_deref(), head, before) {
-        (Some("head"), None, None) => match audit::head(&open()?)? {
+pub(super) fn command(context: &Context, command: &Command) -> Outcome {
+    let open = || Ok::<App, Failure>(App::open(context.load()?)?);
+    match command {
+        Command::Head => match audit::head(&open()?)? {
             Some(head) => print(&format!("{head}\n")),
             None => Err(Failure::Failed("the audit log is empty".to_owned())),
         },
-        (Some("verify"), head, None) => {
+        Command::Verify { head, form } => {
             let head: Option<Head> = head
-                .map(|text| text.parse())
+                .as_deref()
+                .map(str::parse)
                 .transpose()
                 .map_err(|fault| Failure::Usage(format!("--head: {fault}")))?;
-            verify(&open()?, head.as_ref())
+            verify(&open()?, head.as_ref(), form)
         }
-        (Some("prune"), None, Some(before)) => {
-            let before = Timestamp::parse(&before)
+        Command::Prune { before } => {
+            let before = Timestamp::parse(before)
                 .map_err(|fault| Failure::Usage(format!("--before {fault}")))?;
             // Every row is older than a time in the future, so that can only be a slip.
             if !before.is_past() {
@@ -54,24 +58,29 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
             let removed = audit::prune(&open()?, before)?;
             print(&format!("removed {removed} row(s)\n"))
         }
-        (Some("prune"), _, None) => Err(usage("audit prune needs --before TIME")),
-        _ => Err(usage("audit takes head, verify [--head HEAD] or prune --before TIME")),
     }
 }
 
-fn verify(app: &App, head: Option<&Head>) -> Outcome {
+fn verify(app: &App, head: Option<&Head>, form: &Form) -> Outcome {
     let verified = audit::verify(app, head)?;
-    for finding in &verified.findings {
-        print_line(&finding.to_string())?;
+    let (sealed, unsealed) = (verified.sealed, verified.unsealed);
+    if form.is_json() {
+        print_one(form, &[], &[], || {
+            json!({
+                "sealed": sealed,
+                "unsealed": unsealed,
+                "findings": verified.findings,
+                "notes": verified.notes,
+            })
+        })?;
+    } else {
+        for line in verified.findings.iter().chain(&verified.notes) {
+            print_line(line)?;
+        }
+        print(&format!(
+            "{sealed} sealed row(s) are as they were written, {unsealed} not sealed yet\n"
+        ))?;
     }
-    for note in &verified.notes {
-        print_line(note)?;
-    }
-    let sealed = verified.sealed;
-    let unsealed = verified.unsealed;
-    print(&format!(
-        "{sealed} sealed row(s) are as they were written, {unsealed} not sealed yet\n"
-    ))?;
     match verified.findings.len() {
         0 => Ok(()),
         count => {

@@ -1,33 +1,43 @@
 //! `gatepost check-config`
 
 use super::output::{print_line, tell};
-use super::{Argument, Arguments, Failure, Outcome, load};
+use super::records::{Form, Records};
+use super::{Context, Outcome, load};
 use gatepost::{Service, database};
+use serde_json::json;
 
-pub(super) const HELP: &str = "\
-Usage: gatepost check-config [--connect] [--config FILE]
+/// Show the settings in force and where each comes from
+///
+/// Prints every setting with its value and where that comes from; secrets are hidden. If a setting,
+/// or a file that one names, is wrong, it prints every fault and exits with 1: what `gatepost
+/// serve` would refuse, this refuses too.
+#[derive(clap::Args)]
+pub(super) struct Options {
+    /// Also connect to database.url and database.owner_url and check roles and schema there,
+    /// without changing anything
+    #[arg(long)]
+    connect: bool,
+    #[command(flatten)]
+    form: Form,
+}
 
-Prints every setting with its value and where that comes from; secrets are hidden. If a setting, or a
-file that one names, is wrong, it prints every fault and exits with 1: what `gatepost serve` would
-refuse, this refuses too. With --connect it also connects to database.url and database.owner_url and
-checks roles and schema there, without changing anything.
-";
-
-pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    let mut connect = false;
-    while let Some(argument) = arguments.next(HELP)? {
-        match argument {
-            Argument::Flag(name) if name == "connect" => connect = true,
-            Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
-            Argument::Word(_) => return Err(Failure::unexpected()),
-        }
-    }
-    let loaded = load(arguments.file.as_deref())?;
+pub(super) fn command(context: &Context, options: &Options) -> Outcome {
+    let loaded = load(context.file.as_deref())?;
     Service::check(&loaded.config)?;
     if let Some(text) = loaded.passed_over() {
         tell(&text);
     }
-    let connected = if connect { database::check(&loaded.config)? } else { Vec::new() };
+    let connected = if options.connect { database::check(&loaded.config)? } else { Vec::new() };
+    if options.form.is_json() {
+        let mut records = Records::new(&options.form, &[]);
+        let profile = loaded.config.profile.name();
+        records.push(&[], || json!({"setting": "profile", "value": profile}))?;
+        for (name, value, origin) in loaded.settings() {
+            let origin = origin.to_string();
+            records.push(&[], || json!({"setting": name, "value": value, "origin": origin}))?;
+        }
+        return records.print();
+    }
     print_line(&format!("profile = {}", loaded.config.profile.name()))?;
     for (name, value, origin) in loaded.settings() {
         print_line(&format!("{name} = {value}  # {origin}"))?;

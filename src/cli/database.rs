@@ -1,82 +1,86 @@
 //! `gatepost database create`, `gatepost database migrate` and `gatepost database after-restore`
 
 use super::output::tell;
-use super::{Argument, Arguments, Failure, Outcome, api_key, ask, print};
+use super::records::Form;
+use super::{Context, Failure, Outcome, api_key, ask, print};
+use clap::Subcommand;
 use gatepost::config::Algorithm;
 use gatepost::secret::Secret;
 use gatepost::{App, database, restore};
 
-pub(super) const HELP: &str = "\
-Usage: gatepost database create --owner-password-file FILE --app-password-file FILE
-                                [--admin-url URL | --admin-url-file FILE]
-       gatepost database migrate [--dry-run]
-       gatepost database after-restore
+/// Create and migrate a database that is not the private one, or make a restored one safe to use
+///
+/// The private PostgreSQL needs neither create nor migrate, nor database.owner_url.
+#[derive(Subcommand)]
+pub(super) enum Command {
+    Create(Roles),
+    /// Bring the schema up to date
+    ///
+    /// Applies the pending migrations. Needs database.owner_url.
+    Migrate {
+        /// Print the pending migrations instead
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Make a restored database safe to use
+    ///
+    /// Run it after restoring a backup, or after a standby took over without the last commits,
+    /// before anyone uses the service. It moves all ids beyond those already given out, replaces
+    /// all keys and ends all sessions. It prints the API keys, as `gatepost api-key list` does;
+    /// check them, because keys revoked since the backup are valid again. Needs database.owner_url.
+    /// It is safe to run again, and beside a running service.
+    AfterRestore {
+        #[command(flatten)]
+        form: Form,
+    },
+}
 
-create     Creates the roles gatepost_owner and gatepost_app with the passwords in the two files,
-           the database gatepost and its grants. Connects as a PostgreSQL superuser. Running it
-           again changes nothing. It repairs what it finds where the intention is certain, and
-           otherwise stops and says what it found.
-           URL names the superuser. It must not hold a password, because other users can see the
-           arguments of a command. The password is read from PGPASSWORD or from a terminal; or
-           put the whole URL into a file and use --admin-url-file. The default is the role
-           postgres on /var/run/postgresql, for `sudo -u postgres gatepost database create …`.
-migrate    Applies the pending migrations. Needs database.owner_url. --dry-run prints them instead.
-after-restore
-           Run it after restoring a backup, or after a standby took over without the last commits,
-           before anyone uses the service. It moves all ids beyond those already given out,
-           replaces all keys and ends all sessions. It prints the API keys, as
-           `gatepost api-key list` does; check them, because keys revoked since the backup are
-           valid again. Needs database.owner_url. It is safe to run again, and beside a running
-           service.
-
-The private PostgreSQL needs neither create nor migrate, nor database.owner_url.
-";
+/// Create the roles and the database on a PostgreSQL server
+///
+/// Creates the roles gatepost_owner and gatepost_app with the passwords in the two files, the
+/// database gatepost and its grants. Connects as a PostgreSQL superuser. Running it again changes
+/// nothing. It repairs what it finds where the intention is certain, and otherwise stops and says
+/// what it found.
+#[derive(clap::Args)]
+pub(super) struct Roles {
+    /// Holds the password of gatepost_owner
+    #[arg(long, value_name = "FILE")]
+    owner_password_file: String,
+    /// Holds the password of gatepost_app
+    #[arg(long, value_name = "FILE")]
+    app_password_file: String,
+    /// Names the superuser; without it, the role postgres on /var/run/postgresql, for `sudo -u
+    /// postgres gatepost database create …`
+    ///
+    /// It must not hold a password, because other users can see the arguments of a command. The
+    /// password is read from PGPASSWORD or from a terminal; or put the whole URL into a file and
+    /// use --admin-url-file.
+    #[arg(long, value_name = "URL", conflicts_with = "admin_url_file")]
+    admin_url: Option<String>,
+    /// Holds the superuser's URL, and may hold the password
+    #[arg(long, value_name = "FILE")]
+    admin_url_file: Option<String>,
+}
 
 const DEFAULT_ADMIN_URL: &str = "host=/var/run/postgresql user=postgres dbname=postgres";
 
-pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    match arguments.next(HELP)? {
-        Some(Argument::Word(word)) if word == "create" => create(arguments),
-        Some(Argument::Word(word)) if word == "migrate" => migrate(arguments),
-        Some(Argument::Word(word)) if word == "after-restore" => after_restore(arguments),
-        _ => Err(Failure::Usage("database takes create, migrate or after-restore".to_owned())),
+pub(super) fn command(context: &Context, command: Command) -> Outcome {
+    match command {
+        Command::Create(roles) => create(context, roles),
+        Command::Migrate { dry_run } => migrate(context, dry_run),
+        Command::AfterRestore { form } => after_restore(context, &form),
     }
 }
 
-fn create(mut arguments: Arguments) -> Outcome {
-    let mut url = None;
-    let mut url_file = None;
-    let mut owner = None;
-    let mut app = None;
-    while let Some(argument) = arguments.next(HELP)? {
-        let slot = match &argument {
-            Argument::Flag(name) => match name.as_str() {
-                "admin-url" => &mut url,
-                "admin-url-file" => &mut url_file,
-                "owner-password-file" => &mut owner,
-                "app-password-file" => &mut app,
-                _ => return Err(Failure::Usage(format!("unknown option --{name}"))),
-            },
-            Argument::Word(_) => return Err(Failure::unexpected()),
-        };
-        *slot = Some(arguments.value()?);
-    }
-    let (Some(owner), Some(app)) = (owner, app) else {
-        let text = "database create needs --owner-password-file and --app-password-file";
-        return Err(Failure::Usage(text.to_owned()));
-    };
-    let admin = match (url, url_file) {
-        (Some(_), Some(_)) => {
-            let text = "--admin-url and --admin-url-file exclude each other";
-            return Err(Failure::Usage(text.to_owned()));
-        }
+fn create(context: &Context, roles: Roles) -> Outcome {
+    let admin = match (roles.admin_url, roles.admin_url_file) {
         (None, None) => Secret::from(DEFAULT_ADMIN_URL),
+        (Some(url), _) => without_password(Secret::new(url))?,
         (None, Some(file)) => secret("--admin-url-file", &file)?,
-        (Some(url), None) => without_password(Secret::new(url))?,
     };
-    arguments.without_file("database create")?;
-    let owner = secret("--owner-password-file", &owner)?;
-    let app = secret("--app-password-file", &app)?;
+    context.without_file("database create")?;
+    let owner = secret("--owner-password-file", &roles.owner_password_file)?;
+    let app = secret("--app-password-file", &roles.app_password_file)?;
     let password = superuser_password(&admin)?;
     let lines = database::create_as(&admin, password.as_ref(), &owner, &app)?;
     print(&(lines.join("\n") + "\nnow: gatepost database migrate\n"))
@@ -109,16 +113,8 @@ fn secret(option: &str, file: &str) -> Result<Secret, Failure> {
     Secret::read_file(file).map_err(|fault| Failure::Failed(format!("{option}: {fault}")))
 }
 
-fn migrate(mut arguments: Arguments) -> Outcome {
-    let mut dry_run = false;
-    while let Some(argument) = arguments.next(HELP)? {
-        match argument {
-            Argument::Flag(name) if name == "dry-run" => dry_run = true,
-            Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
-            Argument::Word(_) => return Err(Failure::unexpected()),
-        }
-    }
-    let config = arguments.load()?;
+fn migrate(context: &Context, dry_run: bool) -> Outcome {
+    let config = context.load()?;
     if dry_run {
         let pending = database::pending(&config)?;
         let text = |(version, name, sql): &(i64, &str, &str)| {
@@ -133,9 +129,8 @@ fn migrate(mut arguments: Arguments) -> Outcome {
     }
 }
 
-fn after_restore(mut arguments: Arguments) -> Outcome {
-    arguments.end(HELP)?;
-    let app = App::open(arguments.load()?)?;
+fn after_restore(context: &Context, form: &Form) -> Outcome {
+    let app = App::open(context.load()?)?;
     let keys = restore::after_restore(&app)?;
     tell("all sessions have ended, all keys are new, and no id is given out twice");
     if app.config().tokens.algorithm == Algorithm::Hs256 {
@@ -147,5 +142,5 @@ fn after_restore(mut arguments: Arguments) -> Outcome {
     if !keys.is_empty() {
         tell("the API keys are as they were in the backup; revoke those that must not be valid:");
     }
-    print(&keys.iter().map(api_key::line).collect::<String>())
+    api_key::list(&keys, form)
 }

@@ -7,13 +7,12 @@ use super::{Failure, Outcome, log_line};
 use gatepost::config::{LogFormat, LogLevels};
 use gatepost::printable;
 use log::Log;
-use std::fmt::Display;
-use std::io::{StdoutLock, Write};
+use std::io::{IsTerminal, StdoutLock, Write};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use time::OffsetDateTime;
 
 /// Writes lines of ours to standard output at once. Text from outside goes through [`print_line`]
-/// or [`record`], so that it cannot fake a line or a column.
+/// `records`, so that it cannot fake a line or a column.
 pub(super) fn print(text: &str) -> Outcome {
     let mut out = std::io::stdout().lock();
     out.write_all(printable::lines(text).as_bytes())?;
@@ -25,11 +24,21 @@ pub(super) fn print_line(text: &str) -> Outcome {
     print(&format!("{}\n", printable::line(text)))
 }
 
-/// One line with these columns, separated by tabs.
-pub(super) fn record(columns: &[&dyn Display]) -> String {
-    let columns: Vec<String> =
-        columns.iter().map(|column| printable::line(&column.to_string()).into_owned()).collect();
-    columns.join("\t") + "\n"
+/// Whether standard output is a terminal, where a person reads.
+pub(super) fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Whether a line on standard error can be written over without disturbing anything.
+pub(super) fn can_show_progress() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Writes over the line of the terminal that standard error is at.
+pub(super) fn rewrite(text: &str) {
+    let text = printable::line(text);
+    // Back to its beginning, and away with what stood there (ECMA-48, CR and EL).
+    drop(std::io::stderr().write_all(format!("\r{text}\x1b[K").as_bytes()));
 }
 
 /// Standard output for a stream of data, whose format has its own way to escape.

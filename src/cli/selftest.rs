@@ -1,6 +1,7 @@
 //! `gatepost selftest timing`
 
-use super::{Argument, Arguments, Failure, Outcome, output, print};
+use super::{Context, Failure, Outcome, output, print};
+use clap::Subcommand;
 use gatepost::domain::Login;
 use gatepost::selftest::{self, Progress, Tries};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -10,32 +11,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub(super) const HELP: &str = "\
-Usage: gatepost selftest timing [--tries N]
+/// Check that the time of a refused login reveals nothing
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Check whether the time of a refused login reveals that the login exists or is locked
+    ///
+    /// It starts the configured service a second time, without TLS, on a socket that nobody else
+    /// can reach, and tries N logins of each kind, one after the other. It exits with 1 if a
+    /// statistical test can tell them apart. Run it on a quiet machine: noise hides small
+    /// differences.
+    ///
+    /// It creates two accounts with random logins and passwords in the configured database, names
+    /// them, and deletes them at the end, also after SIGINT and SIGTERM. They expire by themselves
+    /// after a day.
+    Timing {
+        /// Logins of each kind, from 50 to 100000; 2000 without this
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32))]
+        tries: Option<u32>,
+    },
+}
 
-Checks whether the time of a refused login reveals that the login exists or is locked. It starts the
-configured service a second time, without TLS, on a socket that nobody else can reach, and tries N
-logins of each kind (default 2000, from 50 to 100000), one after the other. It exits with 1 if a
-statistical test can tell them apart. Run it on a quiet machine: noise hides small differences.
-
-It creates two accounts with random logins and passwords in the configured database, names them, and
-deletes them at the end, also after SIGINT and SIGTERM. They expire by themselves after a day.
-";
-
-pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    let mut words = Vec::new();
-    let mut tries = Tries::DEFAULT;
-    while let Some(argument) = arguments.next(HELP)? {
-        match argument {
-            Argument::Word(word) => words.push(word),
-            Argument::Flag(name) if name == "tries" => tries = parse_tries(&arguments.value()?)?,
-            Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
-        }
-    }
-    if words != ["timing"] {
-        return Err(Failure::Usage("selftest takes timing".to_owned()));
-    }
-    let config = arguments.load()?;
+pub(super) fn command(context: &Context, command: &Command) -> Outcome {
+    let Command::Timing { tries } = command;
+    let parsed = tries.map(Tries::parse).transpose();
+    let tries = parsed.map_err(|fault| Failure::Usage(format!("--{fault}")))?;
+    let tries = tries.unwrap_or(Tries::DEFAULT);
+    let config = context.load()?;
     let stopped = catch_signals()?;
     let mut told = 0;
     let timing = selftest::timing(config, tries, &mut |progress| {
@@ -52,12 +53,6 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
         Some(text) => Err(Failure::Failed(text)),
         None => print("Known, unknown and locked logins cannot be told apart.\n"),
     }
-}
-
-fn parse_tries(text: &str) -> Result<Tries, Failure> {
-    let number =
-        text.parse().map_err(|_| Failure::Usage(format!("--tries: {text:?} is not a number")))?;
-    Tries::parse(number).map_err(|fault| Failure::Usage(format!("--{fault}")))
 }
 
 /// The first signal ends the measurement and deletes its accounts, the second ends at once.

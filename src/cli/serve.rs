@@ -3,22 +3,13 @@
 use super::notify::{keep_watch, notify};
 use super::output::print_line;
 use super::sockets;
-use super::{Arguments, Failure, Outcome, load, start_log};
+use super::{Context, Failure, Outcome, load, start_log};
 use gatepost::service::Address;
 use gatepost::{Profile, Service};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::sync::mpsc::{Sender, channel};
-
-pub(super) const HELP: &str = "\
-Usage: gatepost [serve] [--config FILE]
-
-Runs the service until SIGTERM or SIGINT, then answers the requests it has received and stops. A
-second signal ends it at once. SIGHUP reloads the TLS certificate and key. When it is ready it prints
-`listening on http://ADDRESS:PORT` as the first line on standard output. The log goes to standard
-error.
-";
 
 /// What happens to the service while it runs.
 enum Event {
@@ -28,9 +19,8 @@ enum Event {
     Failure(String),
 }
 
-pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    arguments.end(HELP)?;
-    let mut loaded = load(arguments.file.as_deref())?;
+pub(super) fn command(context: &Context) -> Outcome {
+    let mut loaded = load(context.file.as_deref())?;
     let passed = sockets::passed();
     sockets::adopt(&mut loaded, passed)?;
     start_log(&loaded.config.log.level, loaded.config.log.format)?;

@@ -1,58 +1,57 @@
 //! `gatepost signing-key …`: works beside a running service, and without one.
 
-use super::output::record;
-use super::{Argument, Arguments, Failure, Outcome, print};
+use super::records::{Form, Records};
+use super::{Context, Failure, Outcome, print};
+use clap::Subcommand;
 use gatepost::App;
 use gatepost::signing_keys::{self, PrivateHalf, SigningKey, SigningKeyState};
+use serde_json::{Value, json};
+use std::fmt::Display;
 
-pub(super) const HELP: &str = "\
-Usage: gatepost signing-key list                  List the signing keys in the database
-       gatepost signing-key rotate                Create the next key; it signs after
-                                                  tokens.key_publication
-       gatepost signing-key rotate --compromised  Replace all keys now; this ends all tokens and
-                                                  sessions
-       gatepost signing-key reencrypt             Encrypt the keys under encryption.key and
-                                                  print their names
+/// List and rotate the keys that sign tokens
+///
+/// These commands work with and without a running service, on the private PostgreSQL too. A key is
+/// listed as name, algorithm, state (`next`, `signing` or `old`), the time from which it signs, and
+/// `encrypted`, `plain`, or `-` once its private half is erased. A key that the service did not
+/// write, or that was changed since, is `unusable`; the reason and its number follow. `rotate
+/// --compromised` removes it. If the clock was ahead when the only key was made, that key signs
+/// nevertheless until the next rotation.
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// List the signing keys in the database
+    List {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Create the next key; it signs after tokens.key_publication
+    Rotate {
+        /// Replace all keys now; this ends all tokens and sessions
+        #[arg(long)]
+        compromised: bool,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Encrypt the keys under encryption.key and print their names
+    ///
+    /// With encryption.key every key must be encrypted. reencrypt encrypts plain keys where nothing
+    /// in the database was ever encrypted. Elsewhere plain keys were planted or restored, and it
+    /// refuses.
+    Reencrypt,
+}
 
-Works with and without a running service, on the private PostgreSQL too. A key is listed as name,
-algorithm, state (`next`, `signing` or `old`), the time from which it signs, and `encrypted`, `plain`,
-or `-` once its private half is erased; separated by tabs. A key that the service did not write, or
-that was changed since, is `unusable`; the reason and its number follow. `rotate --compromised`
-removes it. If the clock was ahead when the only key was made, that key signs nevertheless until the
-next rotation.
-
-With encryption.key every key must be encrypted. reencrypt encrypts plain keys where nothing
-in the database was ever encrypted. Elsewhere plain keys were planted or restored, and it refuses.
-";
-
-pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    let mut words = Vec::new();
-    let mut compromised = false;
-    while let Some(argument) = arguments.next(HELP)? {
-        match argument {
-            Argument::Word(word) => words.push(word),
-            Argument::Flag(name) if name == "compromised" => compromised = true,
-            Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
+pub(super) fn command(context: &Context, command: &Command) -> Outcome {
+    // All but an ordinary rotation show or repair what keeps everything else from starting.
+    let repair = !matches!(command, Command::Rotate { compromised: false, .. });
+    let config = context.load()?;
+    let app = if repair { App::open_for_repair(config)? } else { App::open(config)? };
+    match command {
+        Command::List { form } => list(&signing_keys::list(&app)?, form),
+        Command::Rotate { compromised, form } => {
+            let rotate = if *compromised { signing_keys::replace } else { signing_keys::rotate };
+            list(&[rotate(&app)?], form)
         }
-    }
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    if compromised && words != ["rotate"] {
-        return Err(Failure::Usage("--compromised goes with signing-key rotate".to_owned()));
-    }
-    // These show and repair what keeps everything else from starting.
-    let repair = compromised || words != ["rotate"];
-    let open = || -> Result<App, Failure> {
-        let config = arguments.load()?;
-        Ok(if repair { App::open_for_repair(config)? } else { App::open(config)? })
-    };
-    match words.as_slice() {
-        ["list"] => print(&signing_keys::list(&open()?)?.iter().map(line).collect::<String>()),
-        ["rotate"] => {
-            let rotate = if compromised { signing_keys::replace } else { signing_keys::rotate };
-            print(&line(&rotate(&open()?)?))
-        }
-        ["reencrypt"] => {
-            let done = signing_keys::reencrypt(&open()?)?;
+        Command::Reencrypt => {
+            let done = signing_keys::reencrypt(&app)?;
             for line in &done {
                 print(&format!("{line}\n"))?;
             }
@@ -61,28 +60,53 @@ pub(super) fn command(mut arguments: Arguments) -> Outcome {
                 count => print(&format!("encrypted {count} key(s)\n")),
             }
         }
-        _ => Err(Failure::Usage("signing-key takes list, rotate or reencrypt".to_owned())),
     }
 }
 
-fn line(key: &SigningKey) -> String {
-    let state = match key.state {
+fn list(keys: &[SigningKey], form: &Form) -> Result<(), Failure> {
+    let mut records =
+        Records::new(form, &["NAME", "ALGORITHM", "STATE", "SIGNS FROM", "PRIVATE HALF"]);
+    for key in keys {
+        let state = state(key);
+        let private = private(key).unwrap_or("-");
+        let from = key.signs_from.map_or("-".to_owned(), |time| time.to_string());
+        let number = key.generation.map_or("-".to_owned(), |number| number.to_string());
+        let number = format!("generation {number}");
+        let columns: [&dyn Display; 5] = [&key.kid, &key.algorithm, &state, &from, &private];
+        let reason: &[&dyn Display] = match &key.fault {
+            Some(fault) => &[fault, &number],
+            None => &[],
+        };
+        records.push(&[columns.as_slice(), reason].concat(), || object(key))?;
+    }
+    records.print()
+}
+
+fn state(key: &SigningKey) -> &'static str {
+    match key.state {
         SigningKeyState::Next => "next",
         SigningKeyState::Signing => "signing",
         SigningKeyState::Old => "old",
         SigningKeyState::Unusable => "unusable",
-    };
-    let private = match key.private {
-        PrivateHalf::Encrypted => "encrypted",
-        PrivateHalf::Plain => "plain",
-        PrivateHalf::Erased => "-",
-    };
-    let from = key.signs_from.map_or("-".to_owned(), |time| time.to_string());
-    let number = key.generation.map_or("-".to_owned(), |number| number.to_string());
-    let number = format!("generation {number}");
-    let columns: [&dyn std::fmt::Display; 5] = [&key.kid, &key.algorithm, &state, &from, &private];
-    match &key.fault {
-        Some(fault) => record(&[columns.as_slice(), &[fault, &number]].concat()),
-        None => record(&columns),
     }
+}
+
+fn private(key: &SigningKey) -> Option<&'static str> {
+    match key.private {
+        PrivateHalf::Encrypted => Some("encrypted"),
+        PrivateHalf::Plain => Some("plain"),
+        PrivateHalf::Erased => None,
+    }
+}
+
+fn object(key: &SigningKey) -> Value {
+    json!({
+        "kid": key.kid,
+        "algorithm": key.algorithm,
+        "state": state(key),
+        "signs_from": key.signs_from,
+        "private": private(key),
+        "fault": key.fault,
+        "generation": key.generation,
+    })
 }

@@ -3,128 +3,146 @@
 mod transfer;
 
 use super::ask::{self, ask, read_line};
-use super::output::record;
-use super::{Argument, Arguments, Failure, Outcome, print};
+use super::records::{Form, Records};
+use super::{Context, Failure, Outcome};
+use clap::Subcommand;
 use gatepost::domain::{Login, Page, Timestamp};
 use gatepost::passwords::Password;
 use gatepost::users::{self, Change, User};
 use gatepost::{App, Caller};
 use std::fmt::Display;
 
-pub(super) const HELP: &str = "\
-Usage: gatepost user create LOGIN [--admin]    Create a user; reads the password from standard input
-       gatepost user list                      List the users
-       gatepost user show LOGIN                Show a user
-       gatepost user promote LOGIN             Make a user an admin
-       gatepost user demote LOGIN              Make an admin an ordinary user
-       gatepost user lock LOGIN                Lock an account and end its sessions at once
-       gatepost user unlock LOGIN              Unlock an account
-       gatepost user expire LOGIN TIME         Let an account expire at a time such as
-                                               2027-01-31T18:00:00Z, or `never`
-       gatepost user delete LOGIN              Delete a user
-       gatepost user set-password LOGIN        Set a password, read from standard input
-       gatepost user import FILE [--dry-run]   Import users from another service
-       gatepost user export                    Write all users in the form that import reads
+/// Create, list, show, change, import and export users
+///
+/// These commands work with and without a running service, on the private PostgreSQL too. A user is
+/// shown as id, login, `admin` or `user`, and the time of registration; `locked` and `expires TIME`
+/// follow where they apply.
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Create a user; reads the password from standard input
+    Create {
+        /// The login of the new user
+        login: String,
+        /// Make the user an admin
+        #[arg(long)]
+        admin: bool,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// List the users
+    List {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Show a user
+    Show(Named),
+    /// Make a user an admin
+    Promote(Named),
+    /// Make an admin an ordinary user
+    Demote(Named),
+    /// Lock an account and end its sessions at once
+    Lock(Named),
+    /// Unlock an account
+    Unlock(Named),
+    /// Let an account expire
+    Expire {
+        /// The user's login
+        login: String,
+        /// A time such as 2027-01-31T18:00:00Z, or `never`
+        time: String,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Delete a user
+    Delete(Named),
+    /// Set a password, read from standard input
+    SetPassword(Named),
+    /// Import users from another service
+    ///
+    /// Reads NDJSON in UTF-8, one object a line. An object has login and password_hash, and
+    /// optionally admin, created_at, locked and expires_at. A hash may be bcrypt, Argon2, scrypt or
+    /// PBKDF2 in the forms of Django, Werkzeug, passlib and others, or come from an export, which
+    /// marks Gatepost's own hashes with hashed_by. An imported hash is replaced by one of
+    /// Gatepost's at the user's first login. Lines that cannot be imported are reported, and the
+    /// others are imported. Running it again skips the users that are already there.
+    Import {
+        /// The file, or `-` for standard input
+        file: String,
+        /// Change nothing; print what would happen and what the first logins will cost
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Write all users in the form that import reads
+    ///
+    /// Writes password hashes to standard output: keep the result safe.
+    Export,
+}
 
-Works with and without a running service, on the private PostgreSQL too. A user is shown as id,
-login, `admin` or `user`, and the time of registration, separated by tabs; `locked` and
-`expires TIME` follow where they apply.
+#[derive(clap::Args)]
+pub(super) struct Named {
+    /// The user's login
+    login: String,
+    #[command(flatten)]
+    form: Form,
+}
 
-import reads NDJSON in UTF-8, one object a line, from FILE or, with `-`, from standard input. An
-object has login and password_hash, and optionally admin, created_at, locked and expires_at. A hash
-may be bcrypt, Argon2, scrypt or PBKDF2 in the forms of Django, Werkzeug, passlib and others, or come
-from an export, which marks Gatepost's own hashes with hashed_by. An imported hash is replaced by one
-of Gatepost's at the user's first login. Lines that cannot be imported are reported, and the others
-are imported. Running it again skips the users that are already there. --dry-run changes nothing; it
-prints what would happen and what the first logins will cost.
-export writes password hashes to standard output: keep the result safe.
-";
-
-pub(super) fn command(mut arguments: Arguments) -> Outcome {
-    let mut words = Vec::new();
-    let mut admin = false;
-    let mut dry_run = false;
-    while let Some(argument) = arguments.next(HELP)? {
-        match argument {
-            Argument::Word(word) => words.push(word),
-            Argument::Flag(name) if name == "admin" => admin = true,
-            Argument::Flag(name) if name == "dry-run" => dry_run = true,
-            Argument::Flag(name) => return Err(Failure::Usage(format!("unknown option --{name}"))),
-        }
-    }
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    if admin && words.first() != Some(&"create") {
-        return Err(Failure::Usage("--admin goes with user create".to_owned()));
-    }
-    if dry_run && words.first() != Some(&"import") {
-        return Err(Failure::Usage("--dry-run goes with user import".to_owned()));
-    }
+pub(super) fn command(context: &Context, command: &Command) -> Outcome {
     let caller = Caller::Trusted;
-    let open = || Ok::<App, Failure>(App::open(arguments.load()?)?);
-    let find = |app: &App, login: &str| users::find(app, &caller, &Login::parse(login)?);
-    let user = match words.as_slice() {
-        ["list"] => return list(&open()?, &caller),
-        ["import", file] if dry_run => return transfer::dry_run(&arguments, file),
-        ["import", file] => return transfer::import(&arguments, file),
-        ["export"] => return transfer::export(&open()?),
-        ["show", login] => find(&open()?, login)?,
-        ["create", login] => {
+    let open = || Ok::<App, Failure>(App::open(context.load()?)?);
+    let changed = |named: &Named, change: &dyn Fn(&App, &User) -> gatepost::Result<User>| {
+        let app = open()?;
+        let user = users::find(&app, &caller, &Login::parse(&named.login)?)?;
+        show(&change(&app, &user)?, &named.form)
+    };
+    let locked = |named: &Named, locked| {
+        let mut change = Change::default();
+        change.locked = Some(locked);
+        changed(named, &|app, user| users::change(app, &caller, user.id, &change))
+    };
+    let admin = |named: &Named, admin| {
+        changed(named, &|app, user| users::set_admin(app, &caller, user.id, admin))
+    };
+    match command {
+        Command::Create { login, admin, form } => {
             let login = Login::parse(login)?;
             let password = read_password()?;
-            let create = if admin { users::register_admin } else { users::register };
-            create(&open()?, &caller, &login, &password)?
+            let create = if *admin { users::register_admin } else { users::register };
+            show(&create(&open()?, &caller, &login, &password)?, form)
         }
-        ["promote" | "demote", login] => {
-            let app = open()?;
-            let id = find(&app, login)?.id;
-            users::set_admin(&app, &caller, id, words[0] == "promote")?
-        }
-        ["lock" | "unlock", login] => {
-            let app = open()?;
-            let id = find(&app, login)?.id;
-            let mut change = Change::default();
-            change.locked = Some(words[0] == "lock");
-            users::change(&app, &caller, id, &change)?
-        }
-        ["expire", login, time] => {
+        Command::List { form } => list(&open()?, &caller, form),
+        Command::Show(named) => changed(named, &|_, user| Ok(user.clone())),
+        Command::Promote(named) => admin(named, true),
+        Command::Demote(named) => admin(named, false),
+        Command::Lock(named) => locked(named, true),
+        Command::Unlock(named) => locked(named, false),
+        Command::Expire { login, time, form } => {
             let mut change = Change::default();
             change.expires_at = Some(parse_end(time)?);
             let app = open()?;
-            let id = find(&app, login)?.id;
-            users::change(&app, &caller, id, &change)?
+            let user = users::find(&app, &caller, &Login::parse(login)?)?;
+            show(&users::change(&app, &caller, user.id, &change)?, form)
         }
-        ["delete", login] => {
-            let app = open()?;
-            let id = find(&app, login)?.id;
-            users::delete(&app, &caller, id)?
-        }
-        ["set-password", login] => {
+        Command::Delete(named) => changed(named, &|app, user| users::delete(app, &caller, user.id)),
+        Command::SetPassword(named) => {
             // Asked for first, so that the database is not held while someone types.
             let password = read_password()?;
-            let app = open()?;
-            let id = find(&app, login)?.id;
-            users::change_password(&app, &caller, id, &password)?
+            changed(named, &|app, user| users::change_password(app, &caller, user.id, &password))
         }
-        ["expire"] | ["expire", _] => {
-            return Err(Failure::Usage("user expire needs a LOGIN and a TIME".to_owned()));
-        }
-        [
-            "create" | "show" | "promote" | "demote" | "lock" | "unlock" | "delete"
-            | "set-password",
-        ] => {
-            return Err(Failure::Usage(format!("user {} needs a LOGIN", words[0])));
-        }
-        ["import"] => return Err(Failure::Usage("user import needs a FILE".to_owned())),
-        _ => {
-            let text = "user takes create, list, show, promote, demote, lock, unlock, expire, \
-                        delete, set-password, import or export";
-            return Err(Failure::Usage(text.to_owned()));
-        }
-    };
-    print(&line(&user))
+        Command::Import { file, dry_run: true } => transfer::dry_run(context, file),
+        Command::Import { file, dry_run: false } => transfer::import(context, file),
+        Command::Export => transfer::export(&open()?),
+    }
 }
 
-fn line(user: &User) -> String {
+const HEADING: &[&str] = &["ID", "LOGIN", "KIND", "REGISTERED"];
+
+fn show(user: &User, form: &Form) -> Outcome {
+    let mut records = Records::new(form, HEADING);
+    add(&mut records, user)?;
+    records.print()
+}
+
+fn add(records: &mut Records, user: &User) -> Outcome {
     let kind = if user.admin { "admin" } else { "user" };
     let id = user.id.get();
     let expires = user.expires_at.map(|time| format!("expires {time}"));
@@ -135,7 +153,7 @@ fn line(user: &User) -> String {
     if let Some(expires) = &expires {
         columns.push(expires);
     }
-    record(&columns)
+    records.push(&columns, || user)
 }
 
 /// The time at which an account expires; `None` for `never`.
@@ -147,12 +165,14 @@ fn parse_end(text: &str) -> Result<Option<Timestamp>, Failure> {
     Timestamp::parse(text).map(Some).map_err(fault)
 }
 
-fn list(app: &App, caller: &Caller) -> Outcome {
+fn list(app: &App, caller: &Caller, form: &Form) -> Outcome {
+    let mut records = Records::new(form, HEADING);
     let mut after = 0;
     loop {
         let page = Page::parse(1, Page::MAX_SIZE, Some(after))?;
         let (users, more) = users::list(app, caller, page)?;
-        print(&users.iter().map(line).collect::<String>())?;
+        users.iter().try_for_each(|user| add(&mut records, user))?;
+        records.print()?;
         match users.last() {
             Some(last) if more => after = last.id.get(),
             _ => return Ok(()),

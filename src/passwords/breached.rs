@@ -13,7 +13,7 @@
 mod build;
 mod format;
 
-pub use build::{Built, build_breach_list};
+pub use build::{BuildProgress, Built, build_breach_list};
 
 use crate::error::{Error, Result};
 use format::{FINGERPRINT_BYTES, Fingerprint, HEAD_BYTES, MAGIC, fingerprint};

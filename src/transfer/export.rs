@@ -10,10 +10,11 @@ use std::io::Write;
 
 /// Writes every user as [`import`](super::import) reads them, in the order of their ids, and
 /// returns their number. Users who are registered or deleted meanwhile may or may not be included.
+/// `progress` is called now and then with the number written.
 ///
 /// # Errors
 /// [`Error::File`] when it cannot be written; database errors.
-pub fn export(app: &App, mut out: impl Write) -> Result<u64> {
+pub fn export(app: &App, mut out: impl Write, mut progress: impl FnMut(u64)) -> Result<u64> {
     let fault = |e: std::io::Error| Error::File(format!("cannot be written: {e}"));
     let mut after = 0;
     let mut count = 0;
@@ -27,6 +28,7 @@ pub fn export(app: &App, mut out: impl Write) -> Result<u64> {
             after = *id;
             count += 1;
         }
+        progress(count);
         if users.len() < BATCH {
             out.flush().map_err(fault)?;
             let detail = format!("{count} users");
@@ -35,4 +37,13 @@ pub fn export(app: &App, mut out: impl Write) -> Result<u64> {
             return Ok(count);
         }
     }
+}
+
+/// How many users there are, for showing how far an export is.
+///
+/// # Errors
+/// Database errors.
+pub fn count(app: &App) -> Result<u64> {
+    let count = app.database()?.with_connection(|conn| store::count(conn))?;
+    Ok(count.unsigned_abs())
 }

@@ -20,6 +20,11 @@ fn existing_of(row: &Row) -> ExistingUser {
     }
 }
 
+/// How many users there are.
+pub(super) fn count(conn: &mut Client) -> Result<i64> {
+    Ok(conn.query_typed("SELECT count(*) FROM gatepost.users", &[])?[0].get(0))
+}
+
 /// Inserts the users whose login is free, in order, and returns their canonical logins.
 pub(super) fn insert(tx: &mut Transaction<'_>, users: &[&IncomingUser]) -> Result<HashSet<String>> {
     let sql = "INSERT INTO gatepost.users (login, login_canonical, password_hash, admin,

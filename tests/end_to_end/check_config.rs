@@ -166,14 +166,16 @@ fn help_is_a_command_and_a_usage_error_points_to_the_help_of_its_command() {
     {
         assert_eq!(help(&["help", command]), help(&[command, "--help"]));
     }
-    assert_eq!(help(&["help", "user", "create"]), help(&["user", "--help"]));
+    assert_eq!(help(&["help", "user", "create"]), help(&["user", "create", "--help"]));
     for (arguments, topic) in [
         (&["frobnicate"][..], "gatepost --help"),
         (&["help", "frobnicate"], "gatepost --help"),
-        (&["user", "create"], "gatepost user --help"),
-        (&["database", "create"], "gatepost database --help"),
+        (&["user", "create"], "gatepost user create --help"),
+        (&["database", "create"], "gatepost database create --help"),
         (&["serve", "now"], "gatepost serve --help"),
-        (&["passwords", "build-list"], "gatepost passwords --help"),
+        (&["passwords", "build-list"], "gatepost passwords build-list --help"),
+        (&["user"], "gatepost user --help"),
+        (&["--config", "x", "user", "--config", "user", "lsit"], "gatepost user --help"),
         (&["check-config", "--frobnicate"], "gatepost check-config --help"),
     ] {
         let text = failure(&home.run(arguments, ""), 2);

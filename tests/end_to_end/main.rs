@@ -11,6 +11,7 @@ mod authorization;
 mod bad_input;
 mod browsers;
 mod check_config;
+mod command_line;
 mod commands;
 mod contract;
 mod data_directory;

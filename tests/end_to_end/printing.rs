@@ -64,10 +64,15 @@ fn an_import_file_cannot_write_to_the_terminal() {
 fn an_argument_is_not_echoed_raw() {
     let home = Home::new();
     let option = format!("--{HOSTILE}");
-    for arguments in [&[option.as_str()][..], &["user", &option], &["user", "list", &option]] {
-        harmless_failure(&home.run(arguments, ""), 2);
-    }
-    for arguments in [&[HOSTILE][..], &["user", "create", "a", HOSTILE]] {
+    for arguments in [
+        &[option.as_str()][..],
+        &["user", &option],
+        &["user", "list", &option],
+        &[HOSTILE],
+        &["user", "create", "a", HOSTILE],
+        &["completions", HOSTILE],
+        &["selftest", "timing", "--tries", HOSTILE],
+    ] {
         harmless(&failure(&home.run(arguments, ""), 2), 1);
     }
     harmless_failure(&home.run(&["--config", HOSTILE, "check-config"], ""), 1);

@@ -61,7 +61,7 @@ fn a_password_is_asked_for_once_typing_it_shows_nothing() {
         assert!(!shows(), "{prompt}");
         screen.ours.write_all(format!("{PASSWORD}\n").as_bytes()).unwrap();
     }
-    screen.wait_for("\troot\tadmin\t");
+    screen.wait_for("ID  LOGIN  KIND   REGISTERED\r\n1   root   admin  2");
     assert!(child.wait().unwrap().success() && shows());
     assert!(!screen.seen.contains(PASSWORD), "{}", screen.seen);
     home.wait_until_quiet();
@@ -87,4 +87,23 @@ fn database_create_asks_for_the_superusers_password() {
     screen.wait_for("now: gatepost database migrate");
     assert!(child.wait().unwrap().success());
     assert!(!screen.seen.contains("hunter2"), "{}", screen.seen);
+}
+
+#[test]
+fn progress_is_shown_on_a_terminal_and_in_no_pipe() {
+    let home = Home::new();
+    let lines: String = (0..200_000).map(|number| format!("password {number}\n")).collect();
+    std::fs::write(home.path().join("in"), lines).unwrap();
+    let arguments = ["passwords", "build-list", "--output", "out", "in"];
+    let (mut screen, terminal) = terminal();
+    let mut command = home.command(&arguments);
+    command.stdout(terminal.try_clone().unwrap()).stderr(terminal.try_clone().unwrap());
+    let mut child = command.spawn().unwrap();
+    screen.wait_for(" lines, ");
+    screen.wait_for(" a second");
+    // The line is gone before the result stands in its place.
+    screen.wait_for("\r\u{1b}[Kout: 200000 passwords of 200000 lines\r\n");
+    assert!(child.wait().unwrap().success());
+    let output = home.run(&arguments, "");
+    assert!(output.status.success() && output.stderr.is_empty());
 }

@@ -24,7 +24,7 @@ pub(crate) fn import(server: &TestServer, text: &str) -> (Imported, Vec<String>)
 
 pub(crate) fn export(server: &TestServer) -> String {
     let mut out = Vec::new();
-    transfer::export(server.app(), &mut out).unwrap();
+    transfer::export(server.app(), &mut out, |_| ()).unwrap();
     String::from_utf8(out).unwrap()
 }
 

@@ -1,41 +1,65 @@
 //! `gatepost user import` and `gatepost user export`
 
-use super::super::output::{raw, tell};
-use super::super::{Arguments, Failure, Outcome, print};
+use super::super::output::{is_terminal, raw};
+use super::super::progress::ProgressLine;
+use super::super::{Context, Failure, Outcome, print};
 use gatepost::App;
 use gatepost::transfer::{self, ImportEvent, Imported, Survey};
 use std::fmt::Write;
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter};
-use std::time::{Duration, Instant};
+use std::io::{BufRead, BufReader, BufWriter, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-/// How often progress is reported.
-const PROGRESS: Duration = Duration::from_secs(2);
-
-/// Opens the file before the database, so that a wrong name is reported without waiting for that.
-fn open(arguments: &Arguments, file: &str) -> Result<(Box<dyn BufRead>, App), Failure> {
-    let source: Box<dyn BufRead> = match file {
-        "-" => Box::new(BufReader::new(std::io::stdin())),
-        file => {
-            let opened = File::open(file).map_err(|e| Failure::Failed(format!("{file}: {e}")))?;
-            Box::new(BufReader::with_capacity(1 << 16, opened))
-        }
-    };
-    Ok((source, App::open(arguments.load()?)?))
+/// A file of users that is being read.
+struct Source {
+    read: Box<dyn Read>,
+    taken: Arc<AtomicU64>,
+    /// Its bytes, where they are known.
+    length: Option<u64>,
 }
 
-/// Reports on standard error what happens.
-fn teller(file: &str) -> impl FnMut(ImportEvent<'_>) {
-    let mut last = Instant::now();
-    move |event| match event {
-        ImportEvent::Refused(fault) | ImportEvent::Changed(fault) => {
-            tell(&format!("{file}:{fault}"));
+impl Source {
+    /// Opens the file, or standard input for `-`.
+    fn open(file: &str) -> Result<Self, Failure> {
+        let taken = Arc::new(AtomicU64::new(0));
+        if file == "-" {
+            return Ok(Self { read: Box::new(std::io::stdin()), taken, length: None });
         }
-        ImportEvent::Progress(so_far) if last.elapsed() >= PROGRESS => {
-            last = Instant::now();
-            tell(&format!("{} lines read", so_far.lines));
+        let fault = |e: std::io::Error| Failure::Failed(format!("{file}: {e}"));
+        let opened = File::open(file).map_err(fault)?;
+        let about = opened.metadata().map_err(fault)?;
+        let length = Some(about.len()).filter(|_| about.is_file());
+        Ok(Self { read: Box::new(opened), taken, length })
+    }
+
+    /// Reports on standard error what happens while it is read.
+    fn teller<'a>(&self, file: &'a str) -> impl FnMut(ImportEvent<'_>) + use<'a> {
+        let (taken, length) = (Arc::clone(&self.taken), self.length);
+        let mut line = ProgressLine::new("lines");
+        move |event| match event {
+            ImportEvent::Refused(fault) | ImportEvent::Changed(fault) => {
+                line.tell(&format!("{file}:{fault}"));
+            }
+            ImportEvent::Progress(so_far) => {
+                let part = length.map(|all| taken.load(Ordering::Relaxed) as f64 / all as f64);
+                line.at(so_far.lines, part);
+            }
+            _ => (),
         }
-        _ => (),
+    }
+
+    fn buffered(self) -> impl BufRead {
+        BufReader::with_capacity(1 << 16, self)
+    }
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.read.read(buffer)?;
+        self.taken.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
     }
 }
 
@@ -46,9 +70,12 @@ fn named(file: &str) -> impl Fn(gatepost::Error) -> Failure {
     }
 }
 
-pub(super) fn import(arguments: &Arguments, file: &str) -> Outcome {
-    let (source, app) = open(arguments, file)?;
-    let done = transfer::import(&app, source, teller(file)).map_err(named(file))?;
+pub(super) fn import(context: &Context, file: &str) -> Outcome {
+    // Before the database, so that a wrong name is reported without waiting for that.
+    let source = Source::open(file)?;
+    let app = App::open(context.load()?)?;
+    let teller = source.teller(file);
+    let done = transfer::import(&app, source.buffered(), teller).map_err(named(file))?;
     let new = done.imported;
     let present = done.present;
     let changed = done.changed;
@@ -60,9 +87,11 @@ pub(super) fn import(arguments: &Arguments, file: &str) -> Outcome {
     refused(file, &done)
 }
 
-pub(super) fn dry_run(arguments: &Arguments, file: &str) -> Outcome {
-    let (source, app) = open(arguments, file)?;
-    let survey = transfer::survey(&app, source, teller(file)).map_err(named(file))?;
+pub(super) fn dry_run(context: &Context, file: &str) -> Outcome {
+    let source = Source::open(file)?;
+    let app = App::open(context.load()?)?;
+    let teller = source.teller(file);
+    let survey = transfer::survey(&app, source.buffered(), teller).map_err(named(file))?;
     print(&table(&survey))?;
     refused(file, &survey.outcome)
 }
@@ -103,6 +132,14 @@ fn millis(time: Duration) -> String {
 
 pub(super) fn export(app: &App) -> Outcome {
     let out = BufWriter::with_capacity(1 << 16, raw());
-    transfer::export(app, out).map_err(named("standard output"))?;
+    let mut line = ProgressLine::new("users");
+    // Not between the lines of the export itself.
+    let all = if line.is_shown() && !is_terminal() { Some(transfer::count(app)?) } else { None };
+    let progress = |count| {
+        if let Some(all) = all {
+            line.at(count, Some(count as f64 / all.max(1) as f64));
+        }
+    };
+    transfer::export(app, out, progress).map_err(named("standard output"))?;
     Ok(())
 }

@@ -13,8 +13,19 @@ use std::path::{Path, PathBuf};
 /// Longest line that is read: longer than any password of ours.
 const MAX_LINE: usize = 4096;
 
-/// Lines between two calls of `progress`.
-const PROGRESS: u64 = 1 << 20;
+/// Lines between two calls of `progress`: some thirty a second.
+const PROGRESS: u64 = 1 << 16;
+
+/// How far the reading is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct BuildProgress {
+    /// Lines read.
+    pub lines: u64,
+    /// How much of the input that is, from 0 to 1; `None` where an input has no length, such as a
+    /// pipe.
+    pub part: Option<f64>,
+}
 
 /// What was built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +42,7 @@ pub struct Built {
 /// Builds a list of breached passwords, for `passwords.breach_list`, and puts it in place of
 /// `output` when it is complete. A line of 40 hexadecimal digits is a SHA-1, with or without
 /// `:COUNT` after it, and is left out when its count is below `min_count`. Any other line is a
-/// password. A line without a count is taken. `progress` is called now and then with the number of
-/// lines read.
+/// password. A line without a count is taken. `progress` is called now and then.
 ///
 /// # Errors
 /// [`Error::File`] naming the file, and the line where one is too long.
@@ -40,11 +50,12 @@ pub fn build_breach_list(
     inputs: &[PathBuf],
     output: &Path,
     min_count: u64,
-    mut progress: impl FnMut(u64),
+    mut progress: impl FnMut(BuildProgress),
 ) -> Result<Built> {
     let dir = output.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut sorter = Sorter::new(dir);
-    let (mut lines, mut uncounted) = (0_u64, 0);
+    let all = inputs.iter().map(|input| length(input)).sum::<Option<u64>>();
+    let (mut lines, mut bytes, mut uncounted) = (0_u64, 0_u64, 0);
     for input in inputs {
         let file = File::open(input).map_err(at(input))?;
         let reader = BufReader::with_capacity(1 << 16, file);
@@ -61,13 +72,20 @@ pub fn build_breach_list(
                 }
             }
             lines += 1;
+            bytes += line.len() as u64 + 1;
             if lines.is_multiple_of(PROGRESS) {
-                progress(lines);
+                let part = all.map(|all| bytes as f64 / all as f64);
+                progress(BuildProgress { lines, part });
             }
         }
     }
     let entries = write(sorter, output).map_err(at(output))?;
     Ok(Built { lines, entries, uncounted })
+}
+
+/// The bytes of a file; `None` of what has no length.
+fn length(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
 }
 
 /// The error for a file.
