@@ -9,6 +9,7 @@ mod audit;
 mod check_config;
 mod completions;
 mod database;
+mod doctor;
 mod health;
 mod log_line;
 #[cfg(test)]
@@ -63,6 +64,7 @@ enum Command {
     Serve,
     Health(health::Options),
     CheckConfig(check_config::Options),
+    Doctor(doctor::Options),
     #[command(subcommand)]
     Database(database::Command),
     #[command(subcommand)]
@@ -135,6 +137,7 @@ fn dispatch(words: &[OsString]) -> Outcome {
         Command::Serve => serve::command(&context),
         Command::Health(options) => health::command(&context, &options),
         Command::CheckConfig(options) => check_config::command(&context, &options),
+        Command::Doctor(options) => doctor::command(&context, &options),
         Command::Database(command) => database::command(&context, command),
         Command::SigningKey(command) => signing_key::command(&context, &command),
         Command::Audit(command) => audit::command(&context, &command),

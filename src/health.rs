@@ -46,22 +46,30 @@ impl Question {
 /// [`Error::Startup`] when it does not answer within [`PATIENCE`] or answers anything but 200, and
 /// when the settings do not say where it listens.
 pub fn ask(config: &Config, question: Question) -> Result<()> {
-    let unknown = |why: &str| Err(Error::startup(format!("server.listen: {why}")));
-    let address = match &config.server.listen {
-        Listen::Systemd => {
-            return unknown("is systemd; only the socket unit knows the address, so ask there");
-        }
-        Listen::Tcp(address) if address.port() == 0 => {
-            return unknown("has port 0, so only the service knows its port");
-        }
-        Listen::Tcp(address) => Address::Tcp(*address),
-        Listen::Unix(path) => Address::Unix(path.clone()),
-    };
+    let address = address(config)?;
     let path = question.path();
     match status(&address, config.server.tls_certificate.is_some(), question) {
         Ok(200) => Ok(()),
         Ok(status) => Err(Error::startup(format!("{address} answers {path} with {status}"))),
         Err(error) => Err(Error::startup(format!("{address} does not answer {path}: {error}"))),
+    }
+}
+
+/// Where a service with these settings can be asked.
+///
+/// # Errors
+/// [`Error::Startup`] when the settings do not say that.
+pub(crate) fn address(config: &Config) -> Result<Address> {
+    let unknown = |why: &str| Err(Error::startup(format!("server.listen: {why}")));
+    match &config.server.listen {
+        Listen::Systemd => {
+            unknown("is systemd; only the socket unit knows the address, so ask there")
+        }
+        Listen::Tcp(address) if address.port() == 0 => {
+            unknown("has port 0, so only the service knows its port")
+        }
+        Listen::Tcp(address) => Ok(Address::Tcp(*address)),
+        Listen::Unix(path) => Ok(Address::Unix(path.clone())),
     }
 }
 

@@ -49,6 +49,7 @@
 //! | [`audit`] | read, verify and prune the audit log |
 //! | [`transfer`] | import users with their hashes, and export them |
 //! | [`passwords`] | build a list of breached passwords |
+//! | [`doctor`] | look an installation over |
 //! | [`database`], [`restore`] | set the database up, migrate it, repair it after a restore |
 //!
 //! The [`Caller`] says on whose behalf an operation is done. [`Caller::Trusted`] may do everything:
@@ -115,6 +116,7 @@
 // those on one line do not know each other. A test, `imports_go_down_only`, reads this list.
 //
 //   internals, selftest
+//   doctor
 //   service
 //   monitoring
 //   routes
@@ -145,6 +147,7 @@ mod client;
 pub mod config;
 pub mod database;
 mod db;
+pub mod doctor;
 pub mod domain;
 mod error;
 #[cfg_attr(

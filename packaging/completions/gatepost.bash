@@ -31,6 +31,9 @@ _gatepost() {
             gatepost,database)
                 cmd="gatepost__subcmd__database"
                 ;;
+            gatepost,doctor)
+                cmd="gatepost__subcmd__doctor"
+                ;;
             gatepost,health)
                 cmd="gatepost__subcmd__health"
                 ;;
@@ -134,7 +137,7 @@ _gatepost() {
 
     case "${cmd}" in
         gatepost)
-            opts="-h -V --config --help --version serve health check-config database signing-key audit passwords user api-key selftest completions"
+            opts="-h -V --config --help --version serve health check-config doctor database signing-key audit passwords user api-key selftest completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -416,6 +419,24 @@ _gatepost() {
         gatepost__subcmd__database__subcmd__migrate)
             opts="-h --dry-run --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gatepost__subcmd__doctor)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -30,6 +30,7 @@ complete -c gatepost -n "__fish_gatepost_needs_command" -s V -l version -d 'Prin
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "serve" -d 'Run the service (the default)'
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "health" -d 'Ask the running service whether it is well'
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "check-config" -d 'Show the settings in force and where each comes from'
+complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "doctor" -d 'Look the installation over: what is wrong, why it matters, and what to type'
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "database" -d 'Create and migrate a database that is not the private one, or make a restored one safe to use'
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "signing-key" -d 'List and rotate the keys that sign tokens'
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "audit" -d 'Check and prune the audit log'
@@ -47,6 +48,9 @@ complete -c gatepost -n "__fish_gatepost_using_subcommand check-config" -l confi
 complete -c gatepost -n "__fish_gatepost_using_subcommand check-config" -l connect -d 'Also connect to database.url and database.owner_url and check roles and schema there, without changing anything'
 complete -c gatepost -n "__fish_gatepost_using_subcommand check-config" -l json -d 'Print JSON, one object a line'
 complete -c gatepost -n "__fish_gatepost_using_subcommand check-config" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatepost -n "__fish_gatepost_using_subcommand doctor" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand doctor" -l json -d 'Print JSON, one object a line'
+complete -c gatepost -n "__fish_gatepost_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate after-restore" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate after-restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate after-restore" -f -a "create" -d 'Create the roles and the database on a PostgreSQL server'

@@ -73,7 +73,7 @@ pub(super) fn command(context: &Context) -> Outcome {
 }
 
 /// Takes as many descriptors as the system lets us have: each client connection needs one.
-fn raise_descriptor_limit() {
+pub(super) fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {

@@ -43,6 +43,17 @@ pub(crate) struct Kernel {
     failed_self_check: bool,
 }
 
+/// Whether the processor's SHA instructions compute the hashes of this process.
+pub(crate) fn uses_sha_instructions() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return Kernel::detect().fast.is_some();
+    // The crate that computes them here asks the processor for the same.
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("sha2");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    return false;
+}
+
 impl Kernel {
     /// The fastest way on this machine that agrees with the `pbkdf2` crate. It is chosen at the
     /// first call, which takes under a millisecond, for the life of the process.

@@ -16,6 +16,7 @@ mod commands;
 mod contract;
 mod data_directory;
 mod database;
+mod doctor;
 mod documents;
 mod embedding;
 mod front_door;

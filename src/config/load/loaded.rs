@@ -4,6 +4,7 @@ use crate::config::sections::{Config, table};
 use crate::config::setting::Setting;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 /// Where the value of a setting was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +35,24 @@ pub struct Loaded {
     pub config: Config,
     pub(super) origins: BTreeMap<(&'static str, &'static str), Origin>,
     pub(super) passed_over: Vec<String>,
+    /// Every file that settings were read from, and whether it holds a secret.
+    pub(super) files: Vec<(PathBuf, bool)>,
 }
 
 impl Loaded {
+    /// The files that hold secrets: those that secrets were read from, and the key of the
+    /// certificate.
+    pub(crate) fn files_with_secrets(&self) -> Vec<PathBuf> {
+        let read = self.files.iter().filter(|(_, secret)| *secret).map(|(path, _)| path.clone());
+        read.chain(self.config.server.tls_key.clone()).collect()
+    }
+
+    /// The files that settings were read from and that hold no secret.
+    pub(crate) fn files_without_secrets(&self) -> Vec<PathBuf> {
+        let read = self.files.iter().filter(|(_, secret)| !*secret);
+        read.map(|(path, _)| path.clone()).collect()
+    }
+
     /// The variables that look like settings but are set by a container platform for a service of
     /// our name, as a line for the log; `None` when there are none.
     pub fn passed_over(&self) -> Option<String> {

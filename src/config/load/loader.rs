@@ -11,6 +11,7 @@ use crate::config::setting::Setting;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 /// A configuration that is being read.
@@ -25,6 +26,7 @@ impl Loader {
             config: Config::new(profile),
             origins: BTreeMap::new(),
             passed_over: Vec::new(),
+            files: Vec::new(),
         };
         Self { loaded, faults: Vec::new() }
     }
@@ -41,6 +43,7 @@ impl Loader {
     }
 
     pub(super) fn file(&mut self, name: &str, text: &str) {
+        self.loaded.files.push((PathBuf::from(name), false));
         let document = match DeTable::parse(text) {
             Ok(document) => document,
             Err(e) => {
@@ -116,8 +119,13 @@ impl Loader {
         }
         let config = &mut self.loaded.config;
         let outcome = if setting.key == key {
+            if let Origin::File(name, _) = &origin {
+                let file = self.loaded.files.iter_mut().find(|(path, _)| path == Path::new(name));
+                file.into_iter().for_each(|(_, secret)| *secret |= setting.secret);
+            }
             config.set(setting, value)
         } else {
+            self.loaded.files.push((PathBuf::from(value), true));
             Secret::read_file(value).and_then(|secret| config.set(setting, secret.expose()))
         };
         match outcome {
