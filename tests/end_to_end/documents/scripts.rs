@@ -89,8 +89,10 @@ fn tools_are_missing() -> bool {
         let mut command = Command::new(tool);
         command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
     };
-    let missing: Vec<&str> =
-        ["bash", "curl", "openssl", "pg_dump"].into_iter().filter(|tool| !is_there(tool)).collect();
+    let missing: Vec<&str> = ["bash", "curl", "jq", "openssl", "pg_dump"]
+        .into_iter()
+        .filter(|tool| !is_there(tool))
+        .collect();
     if !missing.is_empty() {
         let text = format!("the commands of the documents need {missing:?}");
         assert!(std::env::var_os("REQUIRE_PROXIES").is_none(), "{text}");
@@ -220,6 +222,50 @@ fn the_commands_of_the_pages_on_importing_and_embedding_run_as_they_stand() {
         run(Page::read("docs/embedding.md").steps(), "", None);
     }
 }
+
+/// On real exports of the services that the page names, made with the versions that it names; of
+/// Keycloak's realm the users only. The passwords are those below.
+#[test]
+fn the_commands_of_the_page_on_coming_from_elsewhere_bring_users_who_can_log_in() {
+    if tools_are_missing() {
+        return;
+    }
+    let exports = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/end_to_end/fixtures/exports");
+    let mut steps = Vec::new();
+    let mut checks = 0;
+    for step in Page::read("docs/coming-from.md").steps() {
+        let imports = step.command.starts_with("gatepost user import");
+        let place = step.place.clone();
+        steps.push(step);
+        if !imports {
+            continue;
+        }
+        // Everybody of this service logs in, and is gone before the next service's users come.
+        let users: &[(&str, &str)] = match checks {
+            0 => &[("alice", FIRST), ("bob", SECOND), ("carol", THIRD)],
+            1 => &[("alice", FIRST), ("bob", SECOND)],
+            2 => &[("alice", FIRST), ("bob", SECOND)],
+            _ => &[("alice@example.com", FIRST), ("zoe@example.com", "pässword with ümlauts")],
+        };
+        checks += 1;
+        let mut command = String::from("gatepost >/dev/null; ");
+        for (login, password) in users {
+            command += &format!(
+                "curl -f -o /dev/null http://127.0.0.1:8080/ -H 'Content-Type: application/json' \
+                 -d '{{\"login\":\"{login}\",\"password\":\"{password}\"}}' || exit 1; "
+            );
+        }
+        command += "stop; for login in alice bob carol alice@example.com zoe@example.com; do \
+                    gatepost user delete $login >/dev/null 2>&1 || true; done";
+        steps.push(Step { command, answer: Vec::new(), not_run: None, place });
+    }
+    assert_eq!(checks, 4);
+    run(steps, &format!("cp {exports}/*.json ."), None);
+}
+
+const FIRST: &str = "correct horse battery";
+const SECOND: &str = "another long password";
+const THIRD: &str = "a third long password";
 
 #[test]
 fn the_commands_of_the_page_on_operations_run_as_they_stand() {
