@@ -50,6 +50,15 @@ bench NAME *ARGUMENTS:
 fuzz TARGET *ARGUMENTS:
     cargo +nightly fuzz run {{TARGET}} {{ARGUMENTS}}
 
+# A release in `out`, and the life of its package in a Debian root (as root).
+package:
+    packaging/release.sh out
+    tests/package.sh out/*.deb
+
+# Licences, duplicates and advisories of the dependencies.
+deny:
+    cargo deny check
+
 # What decides whether a change lands.
 gate:
     .ci/run

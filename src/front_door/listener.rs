@@ -85,7 +85,10 @@ impl Listener {
                 let name = &settings.socket_group;
                 io::Error::new(
                     e.kind(),
-                    format!("server.socket_group: cannot give it to {name}: {e}"),
+                    format!(
+                        "server.socket_group: cannot give it to {name}: {e}; the process must be in that \
+                         group, and under systemd the socket unit gives it away (SocketGroup=)"
+                    ),
                 )
             };
             std::os::unix::fs::chown(path, None, group).map_err(fault)?;

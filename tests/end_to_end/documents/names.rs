@@ -110,7 +110,13 @@ fn commands(shell: &str) -> Vec<Vec<String>> {
         shell = shell.replace(separator, &format!(" {separator} "));
     }
     let (mut found, mut starts, mut inside) = (Vec::<Vec<String>>::new(), true, false);
+    let mut before = "";
     for word in shell.split_whitespace() {
+        let is_user = before == "-u" && !inside;
+        before = word;
+        if is_user {
+            continue;
+        }
         if BETWEEN.contains(&word) || word.starts_with('>') {
             (starts, inside) = (true, false);
         } else if inside {
@@ -120,8 +126,7 @@ fn commands(shell: &str) -> Vec<Vec<String>> {
             inside = true;
         } else {
             // An assignment or `sudo -u USER` before a command.
-            starts =
-                word.contains('=') || matches!(word, "sudo" | "-u" | "postgres" | "then" | "$");
+            starts = word.contains('=') || matches!(word, "sudo" | "-u" | "env" | "then" | "$");
         }
     }
     found
