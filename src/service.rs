@@ -123,9 +123,9 @@ impl Service {
         answer: impl Fn(&App, &Request) -> Response + Send + Sync + 'static,
     ) -> Result<Self> {
         Self::check(&config)?;
-        warn(&config);
         Self::check_room(&config)?;
         let listeners = listeners(&config.server)?;
+        warn(&config, &listeners);
         let addr = match listeners.first().map(Listener::address) {
             Some(Ok(addr)) => addr,
             _ => return Err(Error::startup("nowhere to listen")),
@@ -287,14 +287,20 @@ impl std::fmt::Debug for Service {
     }
 }
 
-fn warn(config: &Config) {
+fn warn(config: &Config, listeners: &[Listener]) {
     let listen = &config.server.listen;
     if config.access.mode == AccessMode::Open {
         log::warn!("access.mode = \"open\": anyone who can reach {listen} may do anything");
     }
-    if !listen.is_local() && config.server.tls_certificate.is_none() {
+    // Of sockets that systemd passes only they themselves know where they listen.
+    let is_open = |address: &Address| match address {
+        Address::Tcp(address) => !address.ip().to_canonical().is_loopback(),
+        Address::Unix(_) => false,
+    };
+    let open = listeners.iter().filter_map(|listener| listener.address().ok()).find(is_open);
+    if let Some(open) = open.filter(|_| config.server.tls_certificate.is_none()) {
         log::warn!(
-            "listening on {listen} without TLS: passwords and tokens can be read in transit; set \
+            "listening on {open} without TLS: passwords and tokens can be read in transit; set \
              server.tls_certificate and server.tls_key, or put a proxy with TLS in front"
         );
     }

@@ -367,3 +367,16 @@ fn the_units_leave_a_stranger_little_to_do() {
     });
     assert_eq!(unexpected.next(), None, "{errors}");
 }
+
+#[test]
+fn a_passed_socket_that_others_can_reach_is_warned_of_and_one_on_loopback_is_not() {
+    let said = |address: &str| {
+        let home = Home::new();
+        let listener = TcpListener::bind(address).unwrap();
+        Running::start(&mut passed(&home, &listener)).stop()
+    };
+    let open = said("0.0.0.0:0");
+    assert!(open.contains("listening on 0.0.0.0:") && open.contains("without TLS"), "{open}");
+    let local = said("127.0.0.1:0");
+    assert!(!local.contains("without TLS"), "{local}");
+}
