@@ -15,6 +15,7 @@ use gatepost::{App, Caller, Profile};
 use gatepost_test_support::Cluster;
 use site::PASSWORD;
 use std::hint::black_box;
+use std::time::Instant;
 
 /// 6,000 iterations, a hundredth of a password's.
 fn kernel(criterion: &mut Criterion) {
@@ -66,5 +67,13 @@ fn framing(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(parts, kernel, tokens, router, framing);
+/// What the numbers for Prometheus cost a request.
+fn metrics(criterion: &mut Criterion) {
+    let began = Instant::now();
+    criterion.bench_function("metrics, of one request", |bencher| {
+        bencher.iter(|| benchmark::count_request(black_box(began)));
+    });
+}
+
+criterion_group!(parts, kernel, tokens, router, framing, metrics);
 criterion_main!(parts);

@@ -123,15 +123,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn dispatch(words: &[OsString]) -> Outcome {
-    let mut definition = CommandLine::command();
-    let parsed = definition
-        .try_get_matches_from_mut(words)
-        .and_then(|matches| CommandLine::from_arg_matches(&matches));
-    let line = match parsed {
-        Ok(line) => line,
-        Err(error) if error.exit_code() == 0 => return print(&error.to_string()),
-        Err(error) => return Err(Failure::Usage(usage::explain(&error, &definition, words))),
-    };
+    let Some(line) = parse(words)? else { return Ok(()) };
     let context = Context { file: line.config.map(PathBuf::from) };
     match line.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::command(&context),
@@ -146,6 +138,20 @@ fn dispatch(words: &[OsString]) -> Outcome {
         Command::ApiKey(command) => api_key::command(&context, &command),
         Command::Selftest(command) => selftest::command(&context, &command),
         Command::Completions(options) => completions::command(&context, &options),
+    }
+}
+
+/// What the words ask for; `None` where that was a text of help, which is printed. A function of its
+/// own, so that the definition's memory is given back before the command runs.
+fn parse(words: &[OsString]) -> Result<Option<CommandLine>, Failure> {
+    let mut definition = CommandLine::command();
+    let parsed = definition
+        .try_get_matches_from_mut(words)
+        .and_then(|matches| CommandLine::from_arg_matches(&matches));
+    match parsed {
+        Ok(line) => Ok(Some(line)),
+        Err(error) if error.exit_code() == 0 => print(&error.to_string()).map(|()| None),
+        Err(error) => Err(Failure::Usage(usage::explain(&error, &definition, words))),
     }
 }
 

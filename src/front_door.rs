@@ -62,7 +62,6 @@ mod tls;
 mod upstream;
 mod waiting;
 
-pub(crate) use self::answer::SECURITY_FIELDS;
 pub use self::canonical::{CLIENT_FIELD, REQUEST_ID_FIELD};
 pub use self::door::Door;
 pub(crate) use self::door::check_tls;

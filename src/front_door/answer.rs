@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::cors::{self, Asked};
 use super::lane::Hooks;
 use super::problem::{Problem, Refusal};
-use super::reply::connection_line;
+use super::reply::{SECURITY_FIELDS, connection_line};
 use super::request_line::Version;
 use super::settings::Settings;
 
@@ -46,16 +46,6 @@ impl Recipient {
     pub(super) const UNKNOWN: Self =
         Self { version: Version::Http11, keep_alive: false, head_request: false };
 }
-
-/// Fields of every answer. They cost 115 bytes, and keep a browser from doing anything with an answer
-/// but handing it to the page that asked (OWASP REST Security Cheat Sheet, "Security Headers"): it
-/// does not guess a type, shows no answer within another page, runs nothing in one that is opened,
-/// and tells no other site where it came from. A page of our own has a policy of its own.
-pub(crate) const SECURITY_FIELDS: [(&str, &str); 3] = [
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-];
 
 /// What browsers are told to remember: two years, as the list that is built into them asks for. Only
 /// this host is meant, since we do not know what else its operator runs.

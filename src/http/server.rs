@@ -7,7 +7,7 @@
 use super::private_dir::PrivateDir;
 use super::{Request, Response};
 use crate::error::{Error, Result};
-use crate::front_door::{PROBE_TARGET, REQUEST_ID_FIELD, SECURITY_FIELDS, Upstreams};
+use crate::front_door::{PROBE_TARGET, REQUEST_ID_FIELD, Upstreams};
 use crate::metrics;
 use crate::modes;
 use crate::printable;
@@ -235,13 +235,7 @@ fn short(text: &str) -> String {
 
 fn convert(response: Response, id: &str) -> tiny_http::Response<Cursor<Vec<u8>>> {
     let named = [("Server", "gatepost".to_owned()), ("X-Request-Id", id.to_owned())];
-    let is_own = |name: &str| response.headers.iter().any(|(own, _)| *own == name);
-    let fixed: Vec<(&str, String)> = SECURITY_FIELDS
-        .iter()
-        .filter(|(name, _)| !is_own(name))
-        .map(|(name, value)| (*name, (*value).to_owned()))
-        .collect();
-    let all = response.headers.into_iter().chain(named).chain(fixed);
+    let all = response.headers.into_iter().chain(named);
     let headers = all.filter_map(|(name, value)| {
         tiny_http::Header::from_bytes(name, value)
             .inspect_err(|()| log::error!("{id} a header {name} that HTTP does not allow"))

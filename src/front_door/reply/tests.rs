@@ -2,8 +2,33 @@
 
 use super::*;
 
-/// Reads a reply in pieces of a size and writes it for a client.
+/// The fields that every answer has, as they are written.
+fn security_lines() -> String {
+    SECURITY_FIELDS.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect()
+}
+
+/// The same without the fields that every answer has, which must be there.
 fn relay(input: &str, to_head: bool, version: Version, size: usize) -> Result<String, Malformed> {
+    let whole = relay_whole(input, to_head, version, size)?;
+    assert_eq!(whole.matches(&security_lines()).count(), 1, "{whole}");
+    Ok(whole.replace(&security_lines(), ""))
+}
+
+#[test]
+fn a_reply_keeps_a_policy_of_its_own_and_gets_the_other_fields() {
+    let input = "HTTP/1.1 200 OK\r\ncontent-security-policy: default-src 'self'\r\nContent-Length: 0\r\n\r\n";
+    let whole = relay_whole(input, false, Version::Http11, 1000).unwrap();
+    assert!(!whole.contains("frame-ancestors") && whole.contains("default-src 'self'"), "{whole}");
+    assert_eq!(whole.matches("nosniff").count(), 1, "{whole}");
+}
+
+/// Reads a reply in pieces of a size and writes it for a client.
+fn relay_whole(
+    input: &str,
+    to_head: bool,
+    version: Version,
+    size: usize,
+) -> Result<String, Malformed> {
     let mut reply = Reply::new(to_head);
     let (mut out, mut coding, mut done) = (Vec::new(), Coding::Plain, false);
     for piece in input.as_bytes().chunks(size) {
