@@ -9,6 +9,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shape::Shapes;
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
 
 fn description() -> Value {
     serde_json::from_str(include_str!("../../src/openapi/openapi.json")).unwrap()
@@ -224,4 +227,84 @@ fn every_example_gets_the_answer_that_stands_beside_it() {
             }
         }
     }
+}
+
+/// What gets an answer that any call may get; `Host` stands for the field.
+const REFUSED: [(&str, &str); 7] = [
+    ("405", "PUT /user HTTP/1.1\r\nHost\r\n\r\n"),
+    ("408", "GET /user HTTP/1.1\r\n"),
+    ("413", "POST /user HTTP/1.1\r\nHost\r\nContent-Length: 99999\r\n\r\n"),
+    (
+        "415",
+        "POST /user HTTP/1.1\r\nHost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+    ),
+    ("417", "POST /user HTTP/1.1\r\nHost\r\nExpect: x\r\nContent-Length: 2\r\n\r\n{}"),
+    ("501", "POST /user HTTP/1.1\r\nHost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"),
+    ("505", "GET / HTTP/3.0\r\nHost\r\n\r\n"),
+];
+
+/// The problem document that a service answers to these bytes.
+fn answer_to(server: &TestServer, bytes: &str) -> Value {
+    let address = server.service.addr().to_string();
+    let mut socket = TcpStream::connect(&address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    socket
+        .write_all(bytes.replace("Host\r\n", &format!("Host: {address}\r\n")).as_bytes())
+        .unwrap();
+    let mut text = String::new();
+    let mut piece = [0; 4096];
+    while !text.ends_with("}\n") {
+        let count = socket.read(&mut piece).unwrap();
+        assert!(count > 0, "{bytes}: {text}");
+        text += std::str::from_utf8(&piece[..count]).unwrap();
+    }
+    serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+#[test]
+fn the_answers_that_any_call_may_get_are_as_their_examples_say() {
+    let document = description();
+    let shapes = Shapes(&document);
+    let ready = TestServer::with(|config| config.server.header_timeout = Duration::from_secs(1));
+    let away = TestServer::with(|config| {
+        config.database.url = Some("host=127.0.0.1 port=1 user=x dbname=x".into());
+    });
+    let refused = TestServer::start();
+    refused.register("alice");
+    let wrong = "{\"login\":\"alice\",\"password\":\"wrong\"}";
+    let login = format!(
+        "POST / HTTP/1.1\r\nHost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{wrong}",
+        wrong.len()
+    );
+    let limited = std::iter::repeat_with(|| answer_to(&refused, &login))
+        .take(50)
+        .find(|answer| answer["status"] == 429)
+        .expect("nothing limits guessing");
+    let long = format!("GET /{} HTTP/1.1\r\nHost\r\n\r\n", "x".repeat(9_000));
+    let wide = format!("GET / HTTP/1.1\r\nHost\r\nX: {}\r\n\r\n", "x".repeat(17_000));
+    let mut answers = vec![
+        ("414", answer_to(&ready, &long)),
+        ("429", limited),
+        ("431", answer_to(&ready, &wide)),
+        ("503", answer_to(&away, &login)),
+    ];
+    for (status, bytes) in REFUSED {
+        answers.push((status, answer_to(&ready, bytes)));
+    }
+    for (status, answer) in &answers {
+        let content = &document["components"]["responses"][format!("Status{status}")]["content"];
+        let content = &content["application/problem+json"];
+        let (name, example) = content["examples"].as_object().unwrap().iter().next().unwrap();
+        let example = &example["value"];
+        assert_eq!(example["code"], name.as_str());
+        shapes.check(&content["schema"], example, status);
+        for same in ["code", "status", "title", "detail"] {
+            assert_eq!(answer[same], example[same], "{status}");
+        }
+    }
+    // Those of single calls stand there, and a fault of ours cannot be asked for.
+    let told = document["components"]["responses"].as_object().unwrap().keys();
+    let elsewhere = ["Status400", "Status401", "Status403", "Status404", "Status500"];
+    let left: Vec<&String> = told.filter(|name| !elsewhere.contains(&name.as_str())).collect();
+    assert_eq!(left.len(), answers.len(), "{left:?}");
 }

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Lets the libraries that others verify tokens with verify ours, and prints what each says:
+#
+#     cargo build && tests/clients/run.sh
+#
+# Installs them into a temporary directory from the registries of their languages. Needs a network,
+# python3 with venv, npm, go, and mvn with java; what is missing is left out and named. Takes two
+# minutes. It was last run on 2026-11-26; the table is in docs/verifying.md.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+program=${GATEPOST:-$here/../../target/debug/gatepost}
+dir=$(mktemp -d)
+chmod 755 "$dir"
+service=
+trap '[ -z "$service" ] || kill "$service"; wait; rm -rf "$dir"' EXIT
+cd "$dir"
+
+has() { command -v "$1" >/dev/null || { echo "not run: $1 is missing"; return 1; }; }
+if has python3; then
+    python3 -m venv py
+    py/bin/pip install -q "PyJWT[crypto]" joserfc authlib "python-jose[cryptography]"
+    py/bin/pip list 2>/dev/null | grep -iE '^(pyjwt|joserfc|authlib|python-jose) ' || true
+fi
+if has npm; then
+    mkdir node
+    (cd node && npm init -y && npm install jose jsonwebtoken jwks-rsa express express-oauth2-jwt-bearer openid-client) \
+        >/dev/null 2>&1
+    (cd node && npm ls --depth 0 | tail -n +2)
+fi
+if has go; then
+    mkdir go
+    cp "$here/go/main.go" go/
+    (cd go && go mod init clients && go mod tidy && go build -o ../go-clients .) >/dev/null 2>&1
+    (cd go && grep -E '^\s+github.com/(MicahParks/keyfunc|golang-jwt|lestrrat-go/jwx)' go.mod)
+fi
+if has mvn; then
+    mvn -q dependency:copy -Dartifact=com.nimbusds:nimbus-jose-jwt:10.5 -DoutputDirectory="$dir/java"
+    ls java
+fi
+
+port=18055
+for algorithm in EdDSA ES256; do
+    export APP_SETTINGS=testing GATEPOST_SERVER_LISTEN=127.0.0.1:$port ISSUER=http://127.0.0.1:$port \
+        GATEPOST_DATABASE_DATA_DIR="$dir/$algorithm" GATEPOST_TOKENS_ALGORITHM=$algorithm
+    export GATEPOST_TOKENS_ISSUER=$ISSUER AUDIENCE=https://api.example.com ALGORITHM=$algorithm
+    export GATEPOST_TOKENS_AUDIENCE=$AUDIENCE
+    "$program" serve >"$algorithm.out" 2>"$algorithm.log" &
+    service=$!
+    until grep -q '^listening' "$algorithm.out"; do
+        kill -0 $service || { cat "$algorithm.log" >&2; exit 1; }
+        sleep 0.1
+    done
+    json='Content-Type: application/json'
+    alice='{"login":"alice","password":"correct horse battery"}'
+    curl -sf -o /dev/null "$ISSUER/user" -H "$json" -d "$alice"
+    TOKEN=$(curl -sf "$ISSUER/" -H "$json" -d "$alice" | sed 's/.*"access_token":"\([^"]*\).*/\1/')
+    export TOKEN
+    echo
+    echo "== $algorithm, ${#TOKEN} bytes"
+    # authlib refuses an issuer without TLS otherwise.
+    if [ -d py ]; then AUTHLIB_INSECURE_TRANSPORT=1 py/bin/python -W ignore "$here/clients.py"; fi
+    if [ -d node ]; then (cd node && node "$here/clients.mjs"); fi
+    if [ -x go-clients ]; then ./go-clients; fi
+    if [ -d java ]; then java -cp "java/*" "$here/java/Clients.java"; fi
+    kill $service
+    wait $service || true
+    service=
+done
