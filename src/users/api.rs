@@ -51,9 +51,21 @@ pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
 pub(crate) fn show(app: &App, request: &Request) -> Result<Response> {
     let caller = Caller::of(app, request)?;
     let mut parameters = request.parameters()?;
-    let id = UserId::parse(parameters.number("id", 1)?)?;
-    parameters.end()?;
-    Ok(Response::json(200, &super::show(app, &caller, id)?))
+    let user = match parameters.optional_text("login")? {
+        None => {
+            let id = UserId::parse(parameters.number("id", 1)?)?;
+            parameters.end()?;
+            super::show(app, &caller, id)?
+        }
+        Some(_) if parameters.optional_number("id", 1)?.is_some() => {
+            return Err(Error::parameter("login", "stands in place of id, not beside it"));
+        }
+        Some(login) => {
+            parameters.end()?;
+            super::find(app, &caller, &Login::parse(&login)?)?
+        }
+    };
+    Ok(Response::json(200, &user))
 }
 
 /// `PATCH /user`

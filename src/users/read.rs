@@ -39,14 +39,17 @@ pub(super) fn find_as(app: &App, caller: &Caller, right: Right, id: UserId) -> R
     })
 }
 
-/// The user with this login, however it is spelled.
+/// The user with this login, however it is spelled. A caller who may see nobody else learns nothing
+/// about a login that is not their own: whether it exists or not, this is [`Error::Forbidden`].
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],
 /// [`Error::NoSuchUser`]; database errors.
 pub fn find(app: &App, caller: &Caller, login: &Login) -> Result<User> {
     app.database()?.with_connection(|conn| {
-        authorize(conn, caller, Right::SeeAll)?;
-        store::find_by_login(conn, login)?.ok_or(Error::NoSuchUser)
+        let user = store::find_by_login(conn, login)?;
+        let right = user.as_ref().map_or(Right::SeeAll, |user| Right::See(user.id));
+        authorize(conn, caller, right)?;
+        user.ok_or(Error::NoSuchUser)
     })
 }

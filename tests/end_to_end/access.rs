@@ -1,5 +1,6 @@
 //! Who may do what: every call, every role, both modes.
 
+use crate::authorization::key;
 use crate::logins::wait_for_locks;
 use crate::support::{PASSWORD, TestServer, problem};
 use gatepost::Caller;
@@ -258,4 +259,31 @@ fn with_registration_for_admins_a_stranger_learns_nothing_about_passwords() {
     let server = TestServer::with(|c| c.access.registration = Registration::Admin);
     let body = json!({"login": "alice", "password": "short"});
     problem(server.post("/user", &body), 401, "unauthenticated");
+}
+
+#[test]
+fn a_user_is_found_by_login_and_a_stranger_learns_nothing_of_one() {
+    let server = TestServer::start();
+    let id = server.register("Ärger");
+    server.register("bob");
+    server.register_admin("root");
+    let (root, own, bob) = (server.token("root"), server.token("Ärger"), server.token("bob"));
+    let by = |login: &str, token: &str| server.get(&format!("/user?login={login}"), token);
+    for (login, token) in [("%C3%84RGER", &root), ("%C3%A4rger", &own)] {
+        let user: Value = by(login, token).json().unwrap();
+        assert_eq!(user["id"], id, "{login}");
+    }
+    let key = key(&server, "users:read").1;
+    assert_eq!(by("bob", &key).status(), 200);
+    problem(by("nobody", &root), 404, "not_found");
+    // Whether it exists or not, the answer is the same.
+    let there = problem(by("root", &bob), 403, "forbidden");
+    let nobody = problem(by("nobody", &bob), 403, "forbidden");
+    assert_eq!(there, nobody);
+    let none = server.request(Method::GET, "/user?login=bob").send().unwrap();
+    problem(none, 401, "unauthenticated");
+    for query in ["id=1&login=bob", "login=bob&id=1", "login=", "login=bob&login=bob", "login=a%00"]
+    {
+        problem(server.get(&format!("/user?{query}"), &root), 400, "invalid_request");
+    }
 }

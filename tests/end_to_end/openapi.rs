@@ -140,7 +140,8 @@ fn send(example: &Example<'_>) -> reqwest::blocking::Response {
     for parameter in example.operation["parameters"].as_array().into_iter().flatten() {
         let value = &parameter["examples"][example.name]["value"];
         if !value.is_null() {
-            query.push(format!("{}={value}", parameter["name"].as_str().unwrap()));
+            let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            query.push(format!("{}={shown}", parameter["name"].as_str().unwrap()));
         }
     }
     let target = match query.join("&").as_str() {
