@@ -28,7 +28,7 @@ mod user;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use gatepost::config::{Config, Loaded};
-use output::{print, start_log, tell_fault};
+use output::{print, start_log, tell, tell_fault};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -172,11 +172,26 @@ impl Context {
     /// The configuration, for a command other than `serve`. Such a command reports its own results,
     /// so only warnings are logged.
     fn load(&self) -> Result<Config, Failure> {
+        if self.file.is_none() && is_beside_an_installation() {
+            tell(&format!(
+                "APP_SETTINGS is not set, so this is about the profile development, and not about the \
+                 service of {INSTALLED}: for that, see docs/production.md"
+            ));
+        }
         let loaded = load(self.file.as_deref())?;
         let log = &loaded.config.log;
         start_log(&log.level.clone().at_most(log::LevelFilter::Warn), log.format)?;
         Ok(loaded.config)
     }
+}
+
+/// The configuration that a package installs. Its service is told of it; a shell is not.
+const INSTALLED: &str = "/etc/gatepost/gatepost.toml";
+
+/// Whether a command that says nothing of profile and configuration may mean the installed service.
+fn is_beside_an_installation() -> bool {
+    let is_said = |name| std::env::var_os(name).is_some();
+    !is_said("APP_SETTINGS") && !is_said("GATEPOST_CONFIG") && Path::new(INSTALLED).exists()
 }
 
 fn load(file: Option<&Path>) -> Result<Loaded, Failure> {

@@ -87,6 +87,7 @@ token=$(echo "$answer" | sed 's/.*"access_token":"\([^"]*\).*/\1/')
 refresh=$(echo "$answer" | sed 's/.*"refresh_token":"\([^"]*\).*/\1/')
 ask() { curl -s -o /dev/null -w '%{http_code}' --max-time 10 "$url/user?id=1" -H "Authorization: Bearer $token"; }
 echo "before: $(ask)"
+echo "hint: $(cd /tmp && gatepost signing-key list 2>&1 >/dev/null | grep -c APP_SETTINGS)"
 (for _ in $(seq 300); do ask; echo; sleep 0.03; done) | sort | uniq -c | xargs >/work/answers &
 apt-get install -y /work/next.deb >/work/apt 2>&1 || cat /work/apt
 systemctl restart gatepost
@@ -117,7 +118,7 @@ LIFE
 step "life"
 life=$(inside bash /work/life.sh 2>&1)
 echo "$life"
-for expected in 'before: 200' 'answers while it was upgraded: 300 200$' 'refreshed: 200' 'prometheus: up' \
+for expected in 'before: 200' 'hint: 1' 'answers while it was upgraded: 300 200$' 'refreshed: 200' 'prometheus: up' \
     'removed: 000 0 processes, encryption-key gatepost.toml' 'again: active 200' 'broken: 1 failed [1-9]' \
     'watchdog: 1 restart, 200' 'stop: 0 complaints' 'purged: 0 left, 0 files'; do
     check "$expected" "$life" "$expected" >/dev/null
