@@ -20,6 +20,7 @@ fi
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 
 # `sudo` looks its own machine up.
+echo gatepost-test >"$root/etc/hostname"
 grep -q gatepost-test "$root/etc/hosts" 2>/dev/null || echo "127.0.0.1 localhost gatepost-test" >>"$root/etc/hosts"
 
 # A machine of its own name and processes, on the network of this one.
@@ -94,7 +95,12 @@ systemctl restart gatepost
 wait
 echo "answers while it was upgraded: $(cat /work/answers)"
 echo "refreshed: $(curl -s -o /dev/null -w '%{http_code}' $url/token -H "$json" -d "{\"refresh_token\":\"$refresh\"}")"
-curl -s 'http://127.0.0.1:9090/api/v1/query?query=up%7Bjob=%22gatepost%22%7D' | grep -o '"value":.*"1"' | sed 's/.*/prometheus: up/'
+# It asks every 15 s.
+for _ in $(seq 40); do
+    up=$(curl -s 'http://127.0.0.1:9090/api/v1/query?query=up%7Bjob=%22gatepost%22%7D')
+    if echo "$up" | grep -q '"value":.*"1"'; then echo "prometheus: up"; break; fi
+    sleep 1
+done
 apt-get remove -y gatepost >/work/apt 2>&1 || cat /work/apt
 echo "removed: $(ask) $(pgrep -c -u gatepost) processes, $(ls /etc/gatepost | xargs)"
 apt-get install -y /work/next.deb >/work/apt 2>&1 || cat /work/apt
