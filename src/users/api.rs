@@ -57,12 +57,15 @@ pub(crate) fn show(app: &App, request: &Request) -> Result<Response> {
             parameters.end()?;
             super::show(app, &caller, id)?
         }
-        Some(_) if parameters.optional_number("id", 1)?.is_some() => {
-            return Err(Error::parameter("login", "stands in place of id, not beside it"));
-        }
         Some(login) => {
+            let id = parameters.optional_number("id", 1)?;
             parameters.end()?;
-            super::find(app, &caller, &Login::parse(&login)?)?
+            let user = super::find(app, &caller, &Login::parse(&login)?)?;
+            // Only now: a caller without a token is told that first, as everywhere.
+            if id.is_some() {
+                return Err(Error::parameter("login", "stands in place of id, not beside it"));
+            }
+            user
         }
     };
     Ok(Response::json(200, &user))
