@@ -1,7 +1,7 @@
 //! Looking an installation over: what is wrong, why that matters, and what to type.
 //!
 //! Nothing is changed, except that a private PostgreSQL that does not run is started for the time
-//! of the examination, as every command does.
+//! of the examination, with the newest schema, as by every command.
 
 #[cfg(feature = "tls")]
 mod certificate;
@@ -99,12 +99,9 @@ fn databases(loaded: &Loaded) -> Vec<Examination> {
         let text = format!("none yet; `gatepost serve` makes a private one in {}", dir.display());
         return vec![examination("database", Verdict::skipped(text)), disk];
     }
-    let (managed, connected) = match connect(loaded) {
-        Ok((managed, client)) => (managed, Ok(client)),
-        Err(error) => (None, Err(error)),
-    };
-    let mut client = match connected {
-        Ok(client) => client,
+    // The server is there for as long as what holds it is.
+    let (_managed, mut client) = match connect(loaded) {
+        Ok(connected) => connected,
         Err(error) => {
             let verdict = Verdict::fault(
                 error.to_string(),
@@ -118,8 +115,6 @@ fn databases(loaded: &Loaded) -> Vec<Examination> {
     done.push(disk);
     done.push(examination("keys", keys::examine(config)));
     done.push(examination("proxy", proxy::examine(&mut client, config)));
-    drop(client);
-    drop(managed);
     done
 }
 

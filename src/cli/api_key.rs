@@ -1,7 +1,7 @@
 //! `gatepost api-key …`: works beside a running service, and without one.
 
 use super::output::{print_line, tell};
-use super::records::{Form, Records, print_one};
+use super::records::{Form, Records, print_json};
 use super::{Context, Failure, Outcome};
 use clap::Subcommand;
 use gatepost::api_keys::{self, ApiKey, ApiKeyName, ApiKeyRef, Scopes};
@@ -55,11 +55,9 @@ pub(super) fn command(context: &Context, command: &Command) -> Outcome {
             let scopes = Scopes::parse(scope)?;
             let (key, secret) = api_keys::create(&open()?, &Caller::Trusted, &name, &scopes)?;
             if form.is_json() {
-                return print_one(form, &[], &[], || {
-                    let mut object = object(&key);
-                    object["key"] = Value::from(secret.expose());
-                    object
-                });
+                let mut object = object(&key);
+                object["key"] = Value::from(secret.expose());
+                return print_json(&object);
             }
             tell(&format!(
                 "API key {} ({}); store it safely, it is not shown again:",

@@ -1,7 +1,7 @@
 //! `gatepost audit …`
 
 use super::output::print_line;
-use super::records::{Form, print_one};
+use super::records::{Form, print_json};
 use super::{Context, Failure, Outcome, print};
 use clap::Subcommand;
 use gatepost::App;
@@ -65,14 +65,12 @@ fn verify(app: &App, head: Option<&Head>, form: &Form) -> Outcome {
     let verified = audit::verify(app, head)?;
     let (sealed, unsealed) = (verified.sealed, verified.unsealed);
     if form.is_json() {
-        print_one(form, &[], &[], || {
-            json!({
-                "sealed": sealed,
-                "unsealed": unsealed,
-                "findings": verified.findings,
-                "notes": verified.notes,
-            })
-        })?;
+        print_json(&json!({
+            "sealed": sealed,
+            "unsealed": unsealed,
+            "findings": verified.findings,
+            "notes": verified.notes,
+        }))?;
     } else {
         for line in verified.findings.iter().chain(&verified.notes) {
             print_line(line)?;

@@ -1,7 +1,7 @@
 //! `gatepost check-config`
 
 use super::output::{print_line, tell};
-use super::records::{Form, Records};
+use super::records::{Form, print_json};
 use super::{Context, Outcome, load};
 use gatepost::{Service, database};
 use serde_json::json;
@@ -29,14 +29,12 @@ pub(super) fn command(context: &Context, options: &Options) -> Outcome {
     }
     let connected = if options.connect { database::check(&loaded.config)? } else { Vec::new() };
     if options.form.is_json() {
-        let mut records = Records::new(&options.form, &[]);
-        let profile = loaded.config.profile.name();
-        records.push(&[], || json!({"setting": "profile", "value": profile}))?;
+        print_json(&json!({"setting": "profile", "value": loaded.config.profile.name()}))?;
         for (name, value, origin) in loaded.settings() {
             let origin = origin.to_string();
-            records.push(&[], || json!({"setting": name, "value": value, "origin": origin}))?;
+            print_json(&json!({"setting": name, "value": value, "origin": origin}))?;
         }
-        return records.print();
+        return Ok(());
     }
     print_line(&format!("profile = {}", loaded.config.profile.name()))?;
     for (name, value, origin) in loaded.settings() {

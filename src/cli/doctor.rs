@@ -1,7 +1,7 @@
 //! `gatepost doctor`
 
 use super::output::{print, print_line};
-use super::records::{Form, Records};
+use super::records::{Form, print_json};
 use super::{Context, Failure, Outcome, serve};
 use gatepost::config::Loaded;
 use gatepost::doctor::{self, Examination, Verdict};
@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 /// Looks at the configuration, the limits of the system, the modes of files, the certificate, the
 /// running service, the database (version, roles, grants, schema, durability, clock, disk), the
 /// keys, and whether the addresses of clients arrive through the proxy. Run it as the service's
-/// user and with its configuration. It changes nothing. It exits with 1 if anything is wrong.
+/// user and with its configuration. It changes
+/// nothing, except that a private PostgreSQL that does not run is started and brought up to date for
+/// that time, as by every command. It exits with 1 if anything is wrong.
 #[derive(clap::Args)]
 pub(super) struct Options {
     #[command(flatten)]
@@ -23,13 +25,10 @@ pub(super) fn command(context: &Context, options: &Options) -> Outcome {
     // As the service does, so that it is judged by the limit that it would have.
     serve::raise_descriptor_limit();
     let done = doctor::examine(&Loaded::read(context.file.as_deref()));
-    if options.form.is_json() {
-        let mut records = Records::new(&options.form, &[]);
-        done.iter().try_for_each(|one| records.push(&[], || object(one)))?;
-        records.print()?;
-    } else {
-        done.iter().try_for_each(show)?;
-    }
+    done.iter().try_for_each(|one| match options.form.is_json() {
+        true => print_json(&object(one)),
+        false => show(one),
+    })?;
     let faults = done.iter().filter(|one| matches!(one.verdict, Verdict::Fault(_))).count();
     match faults {
         0 => Ok(()),

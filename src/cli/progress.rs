@@ -60,13 +60,18 @@ fn line(what: &str, count: u64, part: Option<f64>, passed: Duration) -> String {
     // Before that the rest is a guess.
     if let Some(part) = part.filter(|part| *part > 0.01 && seconds >= 1.0) {
         let rest = seconds / part.min(1.0) - seconds;
-        line += &format!(", {:.0} %, {} left", part.min(1.0) * 100.0, minutes(rest));
+        line += &format!(
+            ", {:.0} %, {} left",
+            part.min(1.0) * 100.0,
+            minutes(Duration::from_secs_f64(rest.round()))
+        );
     }
     line
 }
 
-fn minutes(seconds: f64) -> String {
-    let seconds = seconds.round() as u64;
+/// A length of time in whole seconds, for people.
+pub(super) fn minutes(time: Duration) -> String {
+    let seconds = time.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),
         (0, minutes, seconds) => format!("{minutes} min {seconds} s"),

@@ -70,11 +70,7 @@ impl Records {
     pub(super) fn print(&mut self) -> Outcome {
         let rows = std::mem::take(&mut self.rows);
         match self.kind {
-            Kind::Json => {
-                let mut out = raw();
-                out.write_all(std::mem::take(&mut self.objects).as_bytes())?;
-                Ok(out.flush()?)
-            }
+            Kind::Json => write_json(&std::mem::take(&mut self.objects)),
             Kind::Tabs => print(&rows.iter().map(|row| row.join("\t") + "\n").collect::<String>()),
             Kind::Aligned if rows.is_empty() => Ok(()),
             Kind::Aligned => print(&aligned(self.heading.take(), &rows)),
@@ -82,16 +78,15 @@ impl Records {
     }
 }
 
-/// A single record, printed at once.
-pub(super) fn print_one<T: Serialize>(
-    form: &Form,
-    heading: &'static [&'static str],
-    columns: &[&dyn Display],
-    object: impl FnOnce() -> T,
-) -> Outcome {
-    let mut records = Records::new(form, heading);
-    records.push(columns, object)?;
-    records.print()
+/// Prints an object on a line of its own, where `--json` asks for what is no table.
+pub(super) fn print_json(object: &impl Serialize) -> Outcome {
+    write_json(&json_line(object)?)
+}
+
+fn write_json(lines: &str) -> Outcome {
+    let mut out = raw();
+    out.write_all(lines.as_bytes())?;
+    Ok(out.flush()?)
 }
 
 /// JSON that is safe to show on a terminal: what is invisible is escaped.

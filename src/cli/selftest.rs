@@ -1,5 +1,6 @@
 //! `gatepost selftest timing`
 
+use super::progress::minutes;
 use super::{Context, Failure, Outcome, output, print};
 use clap::Subcommand;
 use gatepost::domain::Login;
@@ -9,7 +10,6 @@ use signal_hook::flag;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 /// Check that the time of a refused login reveals nothing
 #[derive(Subcommand)]
@@ -85,13 +85,4 @@ fn tell(progress: &Progress<'_>, tries: Tries, told: &mut u32) {
         }
     };
     output::tell(&line);
-}
-
-fn minutes(time: Duration) -> String {
-    let seconds = time.as_secs();
-    if seconds < 60 {
-        format!("{seconds} s")
-    } else {
-        format!("{} min {} s", seconds / 60, seconds % 60)
-    }
 }

@@ -17,10 +17,7 @@ pub(super) fn deepest<'a>(root: &'a Command, words: &[OsString]) -> (&'a Command
             words.next();
             continue;
         }
-        if word.as_encoded_bytes().starts_with(b"-") {
-            continue;
-        }
-        if word == "help" {
+        if word == "help" || word.as_encoded_bytes().starts_with(b"-") {
             continue;
         }
         let Some(next) = found.find_subcommand(word) else { break };

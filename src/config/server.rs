@@ -28,7 +28,9 @@ section! {
         /// number. By default it is the group of the process, or of the directory where that has
         /// the set-group-ID bit.
         ///
-        /// Name the group of the proxy in front, such as `www-data`. The process must be in it.
+        /// Name the group of the proxy in front, such as `www-data`. The process must be in it. A
+        /// service in the unit of the package has no right to give files away: there the socket
+        /// unit does it, with `SocketGroup=`.
         socket_group: String = "";
 
         /// Ends the service after this time without a request; 0s means never. It is for a service

@@ -7,13 +7,8 @@ use std::path::Path;
 
 /// Looks at every file that the configuration was read from or names.
 pub(super) fn modes(loaded: &Loaded) -> Verdict {
-    let secrets = loaded.files_with_secrets();
     let mut count = 0;
-    for (path, secret) in secrets
-        .iter()
-        .map(|path| (path.as_path(), true))
-        .chain(loaded.files_without_secrets().iter().map(|path| (path.as_path(), false)))
-    {
+    for (path, secret) in loaded.files() {
         let Ok(about) = path.metadata() else { continue };
         count += 1;
         if let Some(fault) = fault(path, secret, about.mode(), about.uid()) {

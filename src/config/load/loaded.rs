@@ -4,7 +4,7 @@ use crate::config::sections::{Config, table};
 use crate::config::setting::Setting;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the value of a setting was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,17 +40,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The files that hold secrets: those that secrets were read from, and the key of the
-    /// certificate.
-    pub(crate) fn files_with_secrets(&self) -> Vec<PathBuf> {
-        let read = self.files.iter().filter(|(_, secret)| *secret).map(|(path, _)| path.clone());
-        read.chain(self.config.server.tls_key.clone()).collect()
-    }
-
-    /// The files that settings were read from and that hold no secret.
-    pub(crate) fn files_without_secrets(&self) -> Vec<PathBuf> {
-        let read = self.files.iter().filter(|(_, secret)| !*secret);
-        read.map(|(path, _)| path.clone()).collect()
+    /// The files that settings were read from and the key of the certificate, each with whether it
+    /// holds a secret.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&Path, bool)> {
+        let read = self.files.iter().map(|(path, secret)| (path.as_path(), *secret));
+        read.chain(self.config.server.tls_key.as_deref().map(|key| (key, true)))
     }
 
     /// The variables that look like settings but are set by a container platform for a service of
