@@ -8,9 +8,10 @@
 #[path = "shared/site.rs"]
 mod site;
 
-use gatepost::domain::{Login, Page, UserId};
+use gatepost::domain::{Login, LoginPrefix, Name, Page, Timestamp, UserId};
 use gatepost::passwords::Password;
 use gatepost::revocations::Cursor;
+use gatepost::users::Filter;
 use gatepost::{App, Caller, Profile};
 use gatepost_test_support::Cluster;
 use postgres::NoTls;
@@ -39,6 +40,17 @@ const HISTORY: &str = "
     INSERT INTO gatepost.audit (at, actor, action, user_id, outcome, nonce, mac)
     SELECT now(), 'user', 'log_in', 1, 'done', '', decode(md5(n::text), 'hex')
     FROM generate_series(1, 100000) n";
+
+/// A tenth as many users who are locked, behind the others.
+const LOCKED: &str = "
+    INSERT INTO gatepost.users (login, login_canonical, password_hash, locked)
+    SELECT 'locked' || id, 'locked' || id, password_hash, true FROM gatepost.users WHERE id % 10 = 0";
+
+/// What the service keeps beside roles and groups.
+const INDEX: &str = "
+    INSERT INTO gatepost.memberships (user_id, kind, name)
+    SELECT id, 'role', unnest(roles) FROM gatepost.users
+    UNION ALL SELECT id, 'group', unnest(groups) FROM gatepost.users";
 
 /// The statements, as the stores have them, with values from the middle of the table.
 const STATEMENTS: [(&str, &str); 4] = [
@@ -95,13 +107,19 @@ impl Site {
         let (login, password) = (Login::parse("user1").unwrap(), password());
         gatepost::users::register(&app, &Caller::Trusted, &login, &password).unwrap();
         let mut client = cluster.admin("gatepost").connect(NoTls).unwrap();
-        let fill = "INSERT INTO gatepost.users (login, login_canonical, password_hash)
-                    SELECT 'user' || n, 'user' || n, password_hash
+        let fill =
+            "INSERT INTO gatepost.users (login, login_canonical, password_hash, roles, groups,
+                                                created_at)
+                    SELECT 'user' || n, 'user' || n, password_hash,
+                           CASE WHEN n % 100 = 0 THEN '{all,rare}' ELSE '{all}' END::text[],
+                           CASE WHEN n > $1 - 500 THEN '{newest}' ELSE '{}' END::text[],
+                           '2026-01-01Z'::timestamptz + n * interval '1 second'
                     FROM gatepost.users, generate_series(2, $1::bigint) AS n";
         client.execute(fill, &[&users]).unwrap();
-        for statement in history.split_inclusive(';').chain(["VACUUM ANALYZE"]) {
+        for statement in [LOCKED, INDEX].into_iter().chain(history.split_inclusive(';')) {
             client.batch_execute(statement).unwrap();
         }
+        client.batch_execute("VACUUM ANALYZE").unwrap();
         let last = Login::parse("user3").unwrap();
         let refresh =
             Mutex::new(gatepost::sessions::log_in(&app, &last, &password).unwrap().refresh_token);
@@ -116,9 +134,28 @@ fn password() -> Password {
 /// A measured operation: on a site, with a number that differs each time.
 type Operation = fn(&Site, i64);
 
-const OPERATIONS: [(&str, Operation); 12] = [
+const OPERATIONS: [(&str, Operation); 21] = [
     ("first page", |site, _| page(site, 0)),
     ("page in the middle, by Link", |site, _| page(site, site.users / 2)),
+    ("role of all", |site, _| filtered(site, |it| it.role = name("all"))),
+    ("role of one in a hundred", |site, _| filtered(site, |it| it.role = name("rare"))),
+    ("group of the newest", |site, _| filtered(site, |it| it.group = name("newest"))),
+    ("locked", |site, _| filtered(site, |it| it.locked = Some(true))),
+    ("not locked", |site, _| filtered(site, |it| it.locked = Some(false))),
+    ("created after", |site, _| {
+        let middle = format!("2026-01-{:02}T00:00:00Z", 1 + site.users / 200_000);
+        filtered(site, |it| it.created_after = Some(Timestamp::parse(&middle).unwrap()));
+    }),
+    ("created before", |site, _| {
+        let middle = "2026-01-01T00:10:00Z";
+        filtered(site, |it| it.created_before = Some(Timestamp::parse(middle).unwrap()));
+    }),
+    ("login prefix of most", |site, _| {
+        filtered(site, |it| it.login_prefix = Some(LoginPrefix::parse("USER").unwrap()));
+    }),
+    ("login prefix of few", |site, _| {
+        filtered(site, |it| it.login_prefix = Some(LoginPrefix::parse("user9").unwrap()));
+    }),
     ("one user", |site, n| {
         let id = UserId::parse(n * 7919 % site.users + 1).unwrap();
         gatepost::users::show(&site.app, &Caller::Trusted, id).unwrap();
@@ -171,6 +208,20 @@ fn page(site: &Site, after: i64) {
     let page = Page::parse(1, 20, Some(after)).unwrap();
     let (users, more) = gatepost::users::list(&site.app, &Caller::Trusted, page).unwrap();
     assert!(users.len() == 20 && more);
+}
+
+fn name(name: &str) -> Option<Name> {
+    Some(Name::parse("name", name).unwrap())
+}
+
+/// A page of 20 of the users who pass a filter.
+fn filtered(site: &Site, set: impl Fn(&mut Filter)) {
+    let mut filter = Filter::default();
+    set(&mut filter);
+    let page = Page::parse(1, 20, None).unwrap();
+    let (users, _) =
+        gatepost::users::search(&site.app, &Caller::Trusted, &filter, page, None).unwrap();
+    assert!(users.len() >= 10, "{filter:?}");
 }
 
 fn main() {

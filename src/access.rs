@@ -65,6 +65,14 @@ impl Caller {
         }
     }
 
+    /// Refuses a caller who shows nothing, before more is said about what is asked.
+    ///
+    /// # Errors
+    /// [`Error::TokenMissing`].
+    pub(crate) fn shows_something(&self) -> Result<()> {
+        self.rows().map(drop)
+    }
+
     /// The session in which the caller acts as this very user.
     pub(crate) fn session_as(&self, user: UserId) -> Option<SessionRef> {
         match self {
@@ -100,9 +108,9 @@ pub(crate) enum Right {
     Change(UserId),
     /// To change users who are not admins.
     ChangeOthers,
-    /// To lock this user or set when the account expires; with a key, only if the user is not an
-    /// admin.
-    Lock(UserId),
+    /// To lock this user, or set when the account expires, roles, groups or attributes; with a key,
+    /// only if the user is not an admin.
+    Manage(UserId),
     /// To make this user an admin, or no longer one. No key may.
     Appoint(UserId),
     /// To register users where not everyone may.
@@ -119,7 +127,7 @@ impl Right {
             Self::Admin
             | Self::SeeAll
             | Self::ChangeOthers
-            | Self::Lock(_)
+            | Self::Manage(_)
             | Self::Appoint(_)
             | Self::Register
             | Self::Introspect => None,
@@ -129,7 +137,7 @@ impl Right {
     /// The user whom it is about.
     fn whom(self) -> Option<UserId> {
         match self {
-            Self::See(id) | Self::Change(id) | Self::Lock(id) | Self::Appoint(id) => Some(id),
+            Self::See(id) | Self::Change(id) | Self::Manage(id) | Self::Appoint(id) => Some(id),
             Self::Admin | Self::SeeAll | Self::ChangeOthers | Self::Register | Self::Introspect => {
                 None
             }
@@ -140,7 +148,7 @@ impl Right {
     fn scope(self) -> Option<Scope> {
         match self {
             Self::SeeAll | Self::See(_) => Some(Scope::UsersRead),
-            Self::Change(_) | Self::ChangeOthers | Self::Lock(_) => Some(Scope::UsersWrite),
+            Self::Change(_) | Self::ChangeOthers | Self::Manage(_) => Some(Scope::UsersWrite),
             Self::Register => Some(Scope::Register),
             Self::Introspect => Some(Scope::Introspect),
             Self::Admin | Self::Appoint(_) => None,
@@ -257,7 +265,7 @@ fn spare_admins(
     right: Right,
     standing: impl FnOnce(CallerRows) -> Result<Option<CallerStanding>>,
 ) -> Result<()> {
-    let (Right::Change(id) | Right::Lock(id)) = right else { return Ok(()) };
+    let (Right::Change(id) | Right::Manage(id)) = right else { return Ok(()) };
     // No session has the number 0; only the user's row matters here.
     let rows = CallerRows { user: id.get(), session: SessionRef::new(0, Default::default()) };
     let admin = standing(rows)?.is_some_and(|standing| standing.admin);

@@ -1,9 +1,10 @@
 //! API keys, for programs that act by themselves and not for a user.
 //!
 //! A key may do what its scopes say and nothing else. It is never an admin, and nobody becomes an
-//! admin through it. Keys are created on the command line or by a program that embeds us; the HTTP
-//! API has no call for it.
+//! admin through it. Keys are created by admins, on the command line, or by a program that embeds
+//! us, and never with another key.
 
+pub(crate) mod api;
 mod store;
 mod types;
 
@@ -12,6 +13,7 @@ use crate::access::{Caller, Right, authorize, authorize_change, key};
 pub use crate::access::{Scope, Scopes};
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
+use crate::domain::Page;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::tokens::Audience;
@@ -84,6 +86,17 @@ pub fn list(app: &App, caller: &Caller) -> Result<Vec<ApiKey>> {
     app.database()?.with_connection(|conn| {
         authorize(conn, caller, Right::Admin)?;
         store::list(conn)
+    })
+}
+
+/// A page of all keys, in the order in which they were created, and whether more follow.
+///
+/// # Errors
+/// As [`list`].
+pub fn page(app: &App, caller: &Caller, page: Page) -> Result<(Vec<ApiKey>, bool)> {
+    app.database()?.with_connection(|conn| {
+        authorize(conn, caller, Right::Admin)?;
+        store::page(conn, page)
     })
 }
 

@@ -27,6 +27,7 @@ mod writer;
 use crate::access::{Caller, Right, authorize};
 use crate::app::App;
 use crate::db::Database;
+use crate::domain::UserId;
 use crate::error::Result;
 pub(crate) use event::{Action, AuditOutcome, Event};
 pub use head::Head;
@@ -50,7 +51,22 @@ pub fn entries(
     size: i64,
 ) -> Result<(Vec<AuditEntry>, bool)> {
     app.database()?.with_connection(|conn| authorize(conn, caller, Right::Admin))?;
-    app.database()?.with_connection(|conn| store::page(conn, before.unwrap_or(i64::MAX), size))
+    let before = before.unwrap_or(i64::MAX);
+    app.database()?.with_connection(|conn| store::page(conn, None, before, size))
+}
+
+/// As [`entries`], those about a user. The caller's right is the business of whoever calls this.
+///
+/// # Errors
+/// Database errors.
+pub(crate) fn entries_about(
+    app: &App,
+    user: UserId,
+    before: Option<i64>,
+    size: i64,
+) -> Result<(Vec<AuditEntry>, bool)> {
+    let before = before.unwrap_or(i64::MAX);
+    app.database()?.with_connection(|conn| store::page(conn, Some(user), before, size))
 }
 
 /// Rows that no seal covers yet, up to 10,000: a sealer that stands still is noticed long before.

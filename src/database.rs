@@ -160,7 +160,7 @@ pub fn migrate(config: &Config) -> Result<usize> {
 /// started for it, which has then migrated itself.
 pub(crate) fn with_owner<T>(
     config: &Config,
-    work: impl Fn(&postgres::Config) -> Result<T>,
+    work: impl FnOnce(&postgres::Config) -> Result<T>,
 ) -> Result<T> {
     if config.database.url.is_none() {
         let managed = Managed::start_or_attach(&config.data_dir()?, config.database.pool_size)?;

@@ -23,7 +23,7 @@ mod fault;
 mod pool;
 pub(crate) mod role;
 
-pub(crate) use fault::{asks_for_password, violates};
+pub(crate) use fault::{asks_for_password, describe, violates};
 
 use crate::config;
 use crate::error::{Error, Result};

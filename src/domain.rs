@@ -1,12 +1,16 @@
-//! The vocabulary that all layers share: numbers, logins, moments and pages. Each value is parsed
+//! The vocabulary that all layers share: numbers, logins, roles, attributes, moments and pages. Each value is parsed
 //! once, where it comes in, and is valid from then on. Nothing here knows the database or HTTP.
 
+mod attributes;
 mod id;
 mod login;
+mod names;
 mod page;
 mod timestamp;
 
+pub use attributes::{Attributes, AttributesPatch};
 pub use id::{SessionId, UserId};
-pub use login::Login;
+pub use login::{Login, LoginPrefix};
+pub use names::{Name, Names};
 pub use page::Page;
 pub use timestamp::Timestamp;

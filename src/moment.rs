@@ -41,6 +41,18 @@ pub(crate) fn parameter(time: OffsetDateTime) -> SystemTime {
     if nanos < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance }
 }
 
+/// A time as microseconds since 1970-01-01 UTC.
+pub(crate) fn micros(time: OffsetDateTime) -> i64 {
+    i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000)).unwrap_or(i64::MAX)
+}
+
+/// The time so many microseconds after 1970-01-01 UTC, if it is in the range.
+pub(crate) fn from_micros(micros: i64) -> Option<OffsetDateTime> {
+    let in_range = (FIRST * 1_000_000..=LAST * 1_000_000).contains(&micros);
+    let nanos = i128::from(micros) * 1_000;
+    in_range.then(|| OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()).flatten()
+}
+
 /// A duration in milliseconds, as statements take one.
 pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)

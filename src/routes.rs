@@ -7,7 +7,8 @@ use crate::front_door::Lane::{self, Hashing, Ordinary};
 use crate::grants;
 use crate::http::{Request, Response};
 use crate::metrics::OTHER_ROUTE;
-use crate::{audit, introspection, openapi, ops, revocations, sessions, signing_keys, users};
+use crate::{api_keys, audit, introspection, openapi, ops, revocations};
+use crate::{sessions, signing_keys, users};
 
 type Handler = fn(&App, &Request) -> Result<Response>;
 
@@ -27,7 +28,13 @@ fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
         ("PATCH", "/user") if may_name_password(body) => (Hashing, users::api::change),
         ("PATCH", "/user") => (Ordinary, users::api::change),
         ("DELETE", "/user") => (Ordinary, users::api::delete),
+        ("GET", "/user/export") => (Ordinary, users::api::export),
         ("GET", "/users") => (Ordinary, users::api::list),
+        ("GET", "/api-keys") => (Ordinary, api_keys::api::list),
+        ("POST", "/api-keys") => (Ordinary, api_keys::api::create),
+        ("DELETE", "/api-key") => (Ordinary, api_keys::api::revoke),
+        ("GET", "/signing-keys") => (Ordinary, signing_keys::api::list),
+        ("POST", "/signing-keys") => (Ordinary, signing_keys::api::rotate),
         ("POST", "/introspect") => (Ordinary, introspection::api::introspect),
         ("POST", "/revoke") => (Ordinary, introspection::api::revoke),
         ("GET", "/revocations") => (Ordinary, revocations::api::list),
@@ -77,7 +84,7 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
 }
 
 /// The paths that are counted apart, each under its place here.
-pub(crate) const LABELS: [&str; 17] = [
+pub(crate) const LABELS: [&str; 21] = [
     "/",
     "/token",
     "/logout",
@@ -95,6 +102,10 @@ pub(crate) const LABELS: [&str; 17] = [
     "/docs",
     "/livez",
     "/readyz",
+    "/user/export",
+    "/api-keys",
+    "/api-key",
+    "/signing-keys",
 ];
 
 /// The place of a path that exists.

@@ -6,7 +6,7 @@
 pub(crate) mod api;
 mod reencrypt;
 
-use crate::access::Actor;
+use crate::access::{Actor, Caller, Right, authorize, authorize_change};
 use crate::app::App;
 use crate::app::keys::judge::{Floor, Judged};
 use crate::app::keys::new::NewKey;
@@ -20,13 +20,12 @@ use crate::error::{Error, Result};
 use crate::moment::millis;
 use crate::sessions;
 pub use reencrypt::reencrypt;
+use serde::Serialize;
 
 /// A signing key as `gatepost signing-key list` shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SigningKey {
-    /// Its number, if its row has one.
-    pub generation: Option<i64>,
     /// Its name, which is in the header of each token that it signed. For an unusable key it may be
     /// any text of limited length.
     pub kid: String,
@@ -40,21 +39,26 @@ pub struct SigningKey {
     pub private: PrivateHalf,
     /// Why it is unusable.
     pub fault: Option<String>,
+    /// Its number, if its row has one.
+    pub generation: Option<i64>,
 }
 
 /// How the private half of a key is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PrivateHalf {
     /// Encrypted.
     Encrypted,
     /// Not encrypted.
     Plain,
-    /// No longer stored: the key only verifies.
+    /// No longer stored: the key only verifies. In JSON: `null`.
+    #[serde(untagged)]
     Erased,
 }
 
 /// What a signing key does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SigningKeyState {
     /// It is published, and does not sign yet.
     Next,
@@ -70,8 +74,12 @@ pub enum SigningKeyState {
 /// not among them.
 ///
 /// # Errors
-/// Database errors.
-pub fn list(app: &App) -> Result<Vec<SigningKey>> {
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; database errors.
+pub fn list(app: &App, caller: &Caller) -> Result<Vec<SigningKey>> {
+    // An operator sees them even when they let nothing else work.
+    if !matches!(caller, Caller::Trusted) {
+        app.database()?.with_connection(|conn| authorize(conn, caller, Right::Admin))?;
+    }
     let (found, judged) = app.judge_keys()?;
     let shown = |(at, row): (usize, &FoundSigningKey)| {
         let fault = judged.refused.iter().find(|refused| refused.place == KeyPlace::Signing(at));
@@ -108,10 +116,12 @@ fn state(row: &SigningRow, rows: &KeyRows, config: &Config) -> SigningKeyState {
 /// made, unless its turn lies further ahead than that because the clock was ahead when it was made.
 ///
 /// # Errors
-/// [`Error::Configuration`] with HS256, whose secret is the operator's; database errors.
-pub fn rotate(app: &App) -> Result<SigningKey> {
-    let algorithm = own_algorithm(app)?;
+/// [`Error::Configuration`] with HS256, whose secret is the operator's; [`Error::TokenMissing`],
+/// [`Error::TokenInvalid`], [`Error::Forbidden`]; database errors.
+pub fn rotate(app: &App, caller: &Caller) -> Result<SigningKey> {
     let database = app.database()?;
+    database.with_connection(|conn| authorize(conn, caller, Right::Admin))?;
+    let algorithm = own_algorithm(app)?;
     let (_, judged) = app.judge_keys()?;
     judged.stand(app.encryption())?;
     let rows = judged.rows;
@@ -124,10 +134,11 @@ pub fn rotate(app: &App) -> Result<SigningKey> {
         let from = rows.now + millis(app.config().tokens.key_publication);
         let (signing, refresh) = new_keys(app, &rows, from)?;
         database.with_transaction(|tx| {
+            let actor = authorize_change(tx, caller, Right::Admin)?;
             // If another process was first, its key is the next one.
             store::insert_signing_key(tx, &signing)?;
             store::insert_refresh_key(tx, &refresh)?;
-            audit.record(tx, Actor::Operator, &Event::new(Action::RotateKeys, None))
+            audit.record(tx, actor, &Event::new(Action::RotateKeys, None))
         })?;
     }
     newest(app, algorithm)
@@ -222,7 +233,7 @@ fn new_keys(app: &App, rows: &KeyRows, from: i64) -> Result<(NewKey, NewKey)> {
 }
 
 fn newest(app: &App, algorithm: Algorithm) -> Result<SigningKey> {
-    let keys = list(app)?;
+    let keys = list(app, &Caller::Trusted)?;
     let is_own = |key: &SigningKey| {
         key.algorithm == algorithm.name() && key.state != SigningKeyState::Unusable
     };

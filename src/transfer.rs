@@ -15,7 +15,7 @@ mod store;
 mod survey;
 
 pub use export::{count, export};
-pub use import::{ImportEvent, Imported, import};
+pub use import::{Ids, ImportEvent, Imported, import};
 pub use line::LineFault;
 #[cfg(feature = "internals")]
 pub(crate) use line::again;

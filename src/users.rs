@@ -5,6 +5,9 @@
 
 pub(crate) mod api;
 mod change;
+mod export;
+mod filter;
+mod filtered;
 mod last_admin;
 mod read;
 mod store;
@@ -20,10 +23,14 @@ use crate::limits;
 use crate::passwords::Password;
 use crate::sessions;
 pub use change::{Change, change, change_password};
+pub use export::{ExportPosition, UserExport, export};
+pub use filter::{Filter, Position};
+#[cfg(feature = "internals")]
+pub(crate) use filtered::explain;
 use last_admin::Admins;
 use read::find_as;
-pub use read::{find, list, show};
-pub use types::User;
+pub use read::{find, list, search, show};
+pub use types::{NewUser, User};
 
 /// Registers a user.
 ///
@@ -52,7 +59,7 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
         } else {
             caller.actor(tx)?
         };
-        let user = store::insert(tx, login, &hash, false)?;
+        let user = store::insert(tx, login, &hash, &NewUser::default())?;
         if by_oneself {
             limits::registered(tx, &counters, user.id)?;
         }
@@ -78,7 +85,7 @@ pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
         admins.knew(&user)?;
         sessions::end_all(tx, app, id, None)?;
         audit.record(tx, actor, &Event::new(Action::DeleteUser, Some(id)))?;
-        Ok(user)
+        Ok(user.seen_by(caller))
     })
 }
 
@@ -104,33 +111,53 @@ pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<
             sessions::revoke_tokens(tx, id)?;
         }
         audit.record(tx, actor, &Event::new(Action::SetAdmin, Some(id)).with_detail(detail))?;
-        Ok(user)
+        Ok(user.seen_by(caller))
     })
 }
 
-/// Registers a user who is an admin from the start.
+/// Registers a user on an admin's behalf: one who is an admin, or has roles, groups or attributes
+/// from the start. This is for admins and, if the user is not to be one, for keys with both
+/// `register` and `users:write`.
 ///
 /// # Errors
 /// [`Error::WeakPassword`], [`Error::LoginTaken`], [`Error::TokenMissing`],
 /// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`]; database errors.
+pub fn create(
+    app: &App,
+    caller: &Caller,
+    login: &Login,
+    password: &Password,
+    new: &NewUser,
+) -> Result<User> {
+    let rights = if new.admin { [Right::Admin; 2] } else { [Right::ChangeOthers, Right::Register] };
+    app.database()?.with_connection(|conn| {
+        rights.iter().try_for_each(|right| authorize(conn, caller, *right).map(drop))
+    })?;
+    app.check_strength(password, login.canonical())?;
+    let audit = Writer::new(app)?;
+    let hash = app.hash(password)?.to_string();
+    let detail = new.detail();
+    app.database()?.with_transaction(|tx| {
+        let [also, first] = rights;
+        let actor = authorize_change(tx, caller, first)?;
+        authorize_change(tx, caller, also)?;
+        let user = store::insert(tx, login, &hash, new)?;
+        let event = Event::new(Action::Register, Some(user.id));
+        let event = detail.as_deref().map_or(event, |detail| event.with_detail(detail));
+        audit.record(tx, actor, &event)?;
+        Ok(user)
+    })
+}
+
+/// Registers a user who is an admin from the start: [`create`] with nothing else.
+///
+/// # Errors
+/// As [`create`].
 pub fn register_admin(
     app: &App,
     caller: &Caller,
     login: &Login,
     password: &Password,
 ) -> Result<User> {
-    app.database()?.with_connection(|conn| authorize(conn, caller, Right::Admin))?;
-    app.check_strength(password, login.canonical())?;
-    let audit = Writer::new(app)?;
-    let hash = app.hash(password)?.to_string();
-    app.database()?.with_transaction(|tx| {
-        let actor = authorize_change(tx, caller, Right::Admin)?;
-        let user = store::insert(tx, login, &hash, true)?;
-        audit.record(
-            tx,
-            actor,
-            &Event::new(Action::Register, Some(user.id)).with_detail("admin"),
-        )?;
-        Ok(user)
-    })
+    create(app, caller, login, password, &NewUser { admin: true, ..NewUser::default() })
 }

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 
-if ! command -v schemathesis curl >/dev/null; then
+if ! command -v schemathesis >/dev/null || ! command -v curl >/dev/null; then
     [ -z "${REQUIRE_SCHEMATHESIS:-}" ] || { echo "schemathesis is missing" >&2; exit 1; }
     echo "skipped: there is no schemathesis on this machine"
     exit 0

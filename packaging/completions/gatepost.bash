@@ -121,8 +121,17 @@ _gatepost() {
             gatepost__subcmd__user,promote)
                 cmd="gatepost__subcmd__user__subcmd__promote"
                 ;;
+            gatepost__subcmd__user,set-attributes)
+                cmd="gatepost__subcmd__user__subcmd__set__subcmd__attributes"
+                ;;
+            gatepost__subcmd__user,set-groups)
+                cmd="gatepost__subcmd__user__subcmd__set__subcmd__groups"
+                ;;
             gatepost__subcmd__user,set-password)
                 cmd="gatepost__subcmd__user__subcmd__set__subcmd__password"
+                ;;
+            gatepost__subcmd__user,set-roles)
+                cmd="gatepost__subcmd__user__subcmd__set__subcmd__roles"
                 ;;
             gatepost__subcmd__user,show)
                 cmd="gatepost__subcmd__user__subcmd__show"
@@ -645,7 +654,7 @@ _gatepost() {
             return 0
             ;;
         gatepost__subcmd__user)
-            opts="-h --config --help create list show promote demote lock unlock expire delete set-password import export"
+            opts="-h --config --help create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -663,12 +672,20 @@ _gatepost() {
             return 0
             ;;
         gatepost__subcmd__user__subcmd__create)
-            opts="-h --admin --json --config --help"
+            opts="-h --admin --role --group --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --role)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -753,7 +770,7 @@ _gatepost() {
             return 0
             ;;
         gatepost__subcmd__user__subcmd__import)
-            opts="-h --dry-run --config --help"
+            opts="-h --dry-run --renumber --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -771,12 +788,36 @@ _gatepost() {
             return 0
             ;;
         gatepost__subcmd__user__subcmd__list)
-            opts="-h --json --config --help"
+            opts="-h --login-prefix --role --group --locked --created-after --created-before --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --login-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --role)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --locked)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --created-after)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --created-before)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -824,7 +865,61 @@ _gatepost() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gatepost__subcmd__user__subcmd__set__subcmd__attributes)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gatepost__subcmd__user__subcmd__set__subcmd__groups)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gatepost__subcmd__user__subcmd__set__subcmd__password)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gatepost__subcmd__user__subcmd__set__subcmd__roles)
             opts="-h --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

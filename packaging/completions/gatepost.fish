@@ -103,27 +103,39 @@ complete -c gatepost -n "__fish_gatepost_using_subcommand passwords; and __fish_
 complete -c gatepost -n "__fish_gatepost_using_subcommand passwords; and __fish_seen_subcommand_from build-list" -l min-count -d 'Leave out passwords seen fewer than N times; lines without a count are kept, and their number is printed' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand passwords; and __fish_seen_subcommand_from build-list" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand passwords; and __fish_seen_subcommand_from build-list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire delete set-password import export" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire delete set-password import export" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire delete set-password import export" -f -a "create" -d 'Create a user; reads the password from standard input'
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire delete set-password import export" -f -a "list" -d 'List the users'
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire delete set-password import export" -f -a "show" -d 'Show a user'
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire delete set-password import export" -f -a "promote" -d 'Make a user an admin'
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire delete set-password import export" -f -a "demote" -d 'Make an admin an ordinary user'
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire delete set-password import export" -f -a "lock" -d 'Lock an account and end its sessions at once'
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire delete set-password import export" -f -a "unlock" -d 'Unlock an account'
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire delete set-password import export" -f -a "expire" -d 'Let an account expire'
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire delete set-password import export" -f -a "delete" -d 'Delete a user'
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire delete set-password import export" -f -a "set-password" -d 'Set a password, read from standard input'
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire delete set-password import export" -f -a "import" -d 'Import users from another service'
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire delete set-password import export" -f -a "export" -d 'Write all users in the form that import reads'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "create" -d 'Create a user; reads the password from standard input'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "list" -d 'List the users'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "show" -d 'Show a user'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "promote" -d 'Make a user an admin'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "demote" -d 'Make an admin an ordinary user'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "lock" -d 'Lock an account and end its sessions at once'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "unlock" -d 'Unlock an account'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "expire" -d 'Let an account expire'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "set-roles" -d 'Set the roles of a user, instead of those so far'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "set-groups" -d 'Set the groups that a user is in, instead of those so far'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "set-attributes" -d 'Change the attributes of a user; reads JSON from standard input'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "delete" -d 'Delete a user'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "set-password" -d 'Set a password, read from standard input'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "import" -d 'Import users from another service'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and not __fish_seen_subcommand_from create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export" -f -a "export" -d 'Write all users in the form that import reads'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from create" -l role -d 'A role of the new user; may be repeated' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from create" -l group -d 'A group of the new user; may be repeated' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from create" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from create" -l admin -d 'Make the user an admin'
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from create" -l json -d 'Print JSON, one object a line'
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from list" -l login-prefix -d 'Only users whose logins begin like this, in any spelling' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from list" -l role -d 'Only users who have this role' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from list" -l group -d 'Only users who are in this group' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from list" -l locked -d 'Only users who are locked (true) or who are not (false)' -r -f -a "true\t''
+false\t''"
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from list" -l created-after -d 'Only users who registered at this time or later, such as 2027-01-31T18:00:00Z' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from list" -l created-before -d 'Only users who registered before this time' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from list" -l json -d 'Print JSON, one object a line'
-complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from show" -l json -d 'Print JSON, one object a line'
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
@@ -142,6 +154,15 @@ complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from expire" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from expire" -l json -d 'Print JSON, one object a line'
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from expire" -s h -l help -d 'Print help'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from set-roles" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from set-roles" -l json -d 'Print JSON, one object a line'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from set-roles" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from set-groups" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from set-groups" -l json -d 'Print JSON, one object a line'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from set-groups" -s h -l help -d 'Print help'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from set-attributes" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from set-attributes" -l json -d 'Print JSON, one object a line'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from set-attributes" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from delete" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from delete" -l json -d 'Print JSON, one object a line'
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
@@ -150,6 +171,7 @@ complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from set-password" -s h -l help -d 'Print help'
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from import" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from import" -l dry-run -d 'Change nothing; print what would happen and what the first logins will cost'
+complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from import" -l renumber -d 'Give the users new ids instead of those in the file'
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from export" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand user; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'

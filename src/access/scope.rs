@@ -1,6 +1,7 @@
 //! What an API key may allow.
 
 use crate::error::{Error, Result};
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// What a key allows.
@@ -48,8 +49,16 @@ impl Scopes {
     /// # Errors
     /// [`Error::InvalidRequest`] if there is no word, or one is not a scope.
     pub fn parse(words: &str) -> Result<Self> {
+        Self::of(words.split(',').map(str::trim).filter(|word| !word.is_empty()))
+    }
+
+    /// The scopes of these names.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self> {
         let mut scopes = Vec::new();
-        for word in words.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        for word in words {
             scopes.push(Scope::find(word).ok_or_else(|| {
                 let all = Scope::ALL.map(Scope::name).join(", ");
                 Error::parameter("scope", format!("{word:?} is not one of {all}"))
@@ -93,6 +102,13 @@ impl Scopes {
     /// Whether this one is among them.
     pub fn contain(&self, scope: Scope) -> bool {
         self.0.contains(&scope)
+    }
+}
+
+/// An array of their names.
+impl Serialize for Scopes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|scope| scope.name()))
     }
 }
 

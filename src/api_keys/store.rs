@@ -3,7 +3,7 @@
 use super::types::{ApiKey, ApiKeyName, ApiKeyRef};
 use crate::access::Scopes;
 use crate::db::violates;
-use crate::domain::Timestamp;
+use crate::domain::{Page, Timestamp};
 use crate::error::{Error, Result};
 use crate::moment::Moment;
 use postgres::types::Type;
@@ -36,6 +36,20 @@ pub(super) fn list(conn: &mut Client) -> Result<Vec<ApiKey>> {
     let sql = "SELECT id, name, scopes, created_at, last_used_at, revoked_at
                FROM gatepost.api_keys ORDER BY id";
     Ok(conn.query_typed(sql, &[])?.iter().map(api_key).collect())
+}
+
+/// A page, and whether there are more.
+pub(super) fn page(conn: &mut Client, page: Page) -> Result<(Vec<ApiKey>, bool)> {
+    let sql = "SELECT id, name, scopes, created_at, last_used_at, revoked_at
+               FROM gatepost.api_keys WHERE id > $1 ORDER BY id OFFSET $2 LIMIT $3";
+    let (after, offset) = page.start();
+    let one_more = page.size() + 1;
+    let rows = conn.query_typed(
+        sql,
+        &[(&after, Type::INT8), (&offset, Type::INT8), (&one_more, Type::INT8)],
+    )?;
+    let size = usize::try_from(page.size()).unwrap_or(usize::MAX);
+    Ok((rows.iter().take(size).map(api_key).collect(), rows.len() > size))
 }
 
 /// Waits for the changes that are being made with the key: once it is revoked, none is under way.

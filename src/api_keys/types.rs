@@ -3,6 +3,7 @@
 use crate::access::Scopes;
 use crate::domain::Timestamp;
 use crate::error::{Error, Result};
+use serde::Serialize;
 
 /// Maximum characters in a name.
 const MAX_NAME: usize = 64;
@@ -56,7 +57,7 @@ impl ApiKeyRef {
 }
 
 /// What is known of a key. The key itself is not kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ApiKey {
     /// Its number.

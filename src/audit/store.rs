@@ -2,7 +2,7 @@
 
 use super::chain::{self, AuditRow};
 use super::head::Head;
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, UserId};
 use crate::error::Result;
 use crate::moment::{self, Moment, Whose};
 use postgres::types::{FromSql, Type};
@@ -94,10 +94,30 @@ pub(super) fn insert(tx: &mut Transaction<'_>, row: &AuditRow, mac: &[u8]) -> Re
     Ok(())
 }
 
-pub(super) fn page(conn: &mut Client, before: i64, size: i64) -> Result<(Vec<AuditEntry>, bool)> {
-    let sql = "SELECT id, at, actor, actor_id, action, user_id, address, outcome, detail
-               FROM gatepost.audit WHERE id < $1 ORDER BY id DESC LIMIT $2";
-    let rows = conn.query_typed(sql, &[(&before, Type::INT8), (&(size + 1), Type::INT8)])?;
+/// Entries before this one, those about a user if one is named, the newest first, and whether there
+/// are more.
+pub(super) fn page(
+    conn: &mut Client,
+    about: Option<UserId>,
+    before: i64,
+    size: i64,
+) -> Result<(Vec<AuditEntry>, bool)> {
+    let sql = match about {
+        None => {
+            "SELECT id, at, actor, actor_id, action, user_id, address, outcome, detail
+             FROM gatepost.audit WHERE id < $1 AND $3::bigint IS NULL ORDER BY id DESC LIMIT $2"
+        }
+        Some(_) => {
+            "SELECT id, at, actor, actor_id, action, user_id, address, outcome, detail
+             FROM gatepost.audit WHERE id < $1 AND user_id = $3 ORDER BY id DESC LIMIT $2"
+        }
+    };
+    let one_more = size + 1;
+    let about = about.map(UserId::get);
+    let rows = conn.query_typed(
+        sql,
+        &[(&before, Type::INT8), (&one_more, Type::INT8), (&about, Type::INT8)],
+    )?;
     let entry = |row: &postgres::Row| AuditEntry {
         id: lenient(row, 0),
         at: Timestamp::stored(lenient(row, 1), ("audit row", lenient(row, 0))),

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use gatepost::api_keys::{self, ApiKey, ApiKeyName, ApiKeyRef, Scopes};
 use gatepost::domain::Timestamp;
 use gatepost::{App, Caller};
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::fmt::Display;
 
 /// Create, list and revoke API keys, for programs
@@ -47,6 +47,14 @@ pub(super) enum Command {
     },
 }
 
+/// A new key, with the key itself.
+#[derive(Serialize)]
+struct WithKey<'a> {
+    #[serde(flatten)]
+    about: &'a ApiKey,
+    key: &'a str,
+}
+
 pub(super) fn command(context: &Context, command: &Command) -> Outcome {
     let open = || Ok::<App, Failure>(App::open(context.load()?)?);
     match command {
@@ -55,9 +63,7 @@ pub(super) fn command(context: &Context, command: &Command) -> Outcome {
             let scopes = Scopes::parse(scope)?;
             let (key, secret) = api_keys::create(&open()?, &Caller::Trusted, &name, &scopes)?;
             if form.is_json() {
-                let mut object = object(&key);
-                object["key"] = Value::from(secret.expose());
-                return print_json(&object);
+                return print_json(&WithKey { about: &key, key: secret.expose() });
             }
             tell(&format!(
                 "API key {} ({}); store it safely, it is not shown again:",
@@ -82,23 +88,11 @@ pub(super) fn list(keys: &[ApiKey], form: &Form) -> Outcome {
         let revoked = when(key.revoked_at);
         let columns: [&dyn Display; 6] =
             [&key.id, &key.name, &key.scopes, &key.created_at, &used, &revoked];
-        records.push(&columns, || object(key))?;
+        records.push(&columns, || key)?;
     }
     records.print()
 }
 
 fn when(time: Option<Timestamp>) -> String {
     time.map_or_else(|| "-".to_owned(), |time| time.to_string())
-}
-
-fn object(key: &ApiKey) -> Value {
-    let scopes = key.scopes.to_string();
-    json!({
-        "id": key.id,
-        "name": key.name,
-        "scopes": scopes.split_whitespace().collect::<Vec<_>>(),
-        "created_at": key.created_at,
-        "last_used_at": key.last_used_at,
-        "revoked_at": key.revoked_at,
-    })
 }

@@ -3,9 +3,8 @@
 use super::records::{Form, Records};
 use super::{Context, Failure, Outcome, print};
 use clap::Subcommand;
-use gatepost::App;
 use gatepost::signing_keys::{self, PrivateHalf, SigningKey, SigningKeyState};
-use serde_json::{Value, json};
+use gatepost::{App, Caller};
 use std::fmt::Display;
 
 /// List and rotate the keys that sign tokens
@@ -45,10 +44,13 @@ pub(super) fn command(context: &Context, command: &Command) -> Outcome {
     let config = context.load()?;
     let app = if repair { App::open_for_repair(config)? } else { App::open(config)? };
     match command {
-        Command::List { form } => list(&signing_keys::list(&app)?, form),
+        Command::List { form } => list(&signing_keys::list(&app, &Caller::Trusted)?, form),
         Command::Rotate { compromised, form } => {
-            let rotate = if *compromised { signing_keys::replace } else { signing_keys::rotate };
-            list(&[rotate(&app)?], form)
+            let key = match compromised {
+                true => signing_keys::replace(&app)?,
+                false => signing_keys::rotate(&app, &Caller::Trusted)?,
+            };
+            list(&[key], form)
         }
         Command::Reencrypt => {
             let done = signing_keys::reencrypt(&app)?;
@@ -68,7 +70,11 @@ fn list(keys: &[SigningKey], form: &Form) -> Result<(), Failure> {
         Records::new(form, &["NAME", "ALGORITHM", "STATE", "SIGNS FROM", "PRIVATE HALF"]);
     for key in keys {
         let state = state(key);
-        let private = private(key).unwrap_or("-");
+        let private = match key.private {
+            PrivateHalf::Encrypted => "encrypted",
+            PrivateHalf::Plain => "plain",
+            PrivateHalf::Erased => "-",
+        };
         let from = key.signs_from.map_or("-".to_owned(), |time| time.to_string());
         let number = key.generation.map_or("-".to_owned(), |number| number.to_string());
         let number = format!("generation {number}");
@@ -77,7 +83,7 @@ fn list(keys: &[SigningKey], form: &Form) -> Result<(), Failure> {
             Some(fault) => &[fault, &number],
             None => &[],
         };
-        records.push(&[columns.as_slice(), reason].concat(), || object(key))?;
+        records.push(&[columns.as_slice(), reason].concat(), || key)?;
     }
     records.print()
 }
@@ -89,24 +95,4 @@ fn state(key: &SigningKey) -> &'static str {
         SigningKeyState::Old => "old",
         SigningKeyState::Unusable => "unusable",
     }
-}
-
-fn private(key: &SigningKey) -> Option<&'static str> {
-    match key.private {
-        PrivateHalf::Encrypted => Some("encrypted"),
-        PrivateHalf::Plain => Some("plain"),
-        PrivateHalf::Erased => None,
-    }
-}
-
-fn object(key: &SigningKey) -> Value {
-    json!({
-        "kid": key.kid,
-        "algorithm": key.algorithm,
-        "state": state(key),
-        "signs_from": key.signs_from,
-        "private": private(key),
-        "fault": key.fault,
-        "generation": key.generation,
-    })
 }

@@ -6,17 +6,20 @@ use super::ask::{self, ask, read_line};
 use super::records::{Form, Records};
 use super::{Context, Failure, Outcome};
 use clap::Subcommand;
-use gatepost::domain::{Login, Page, Timestamp};
+use gatepost::domain::{AttributesPatch, Login, LoginPrefix, Name, Names, Page, Timestamp};
 use gatepost::passwords::Password;
-use gatepost::users::{self, Change, User};
+use gatepost::transfer::Ids;
+use gatepost::users::{self, Change, Filter, NewUser, User};
 use gatepost::{App, Caller};
 use std::fmt::Display;
+use std::io::Read;
+use zeroize::Zeroizing;
 
 /// Create, list, show, change, import and export users
 ///
 /// These commands work with and without a running service, on the private PostgreSQL too. A user is
-/// shown as id, login, `admin` or `user`, and the time of registration; `locked` and `expires TIME`
-/// follow where they apply.
+/// shown as id, login, `admin` or `user`, and the time of registration; `locked`, `expires TIME`,
+/// `roles NAMES` and `groups NAMES` follow where they apply. Attributes are shown with --json.
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Create a user; reads the password from standard input
@@ -26,11 +29,22 @@ pub(super) enum Command {
         /// Make the user an admin
         #[arg(long)]
         admin: bool,
+        /// A role of the new user; may be repeated
+        #[arg(long, value_name = "ROLE")]
+        role: Vec<String>,
+        /// A group of the new user; may be repeated
+        #[arg(long, value_name = "GROUP")]
+        group: Vec<String>,
         #[command(flatten)]
         form: Form,
     },
     /// List the users
+    ///
+    /// Lists all users by id, or those who pass every filter that is given. With --created-after or
+    /// --created-before they are listed by time of registration, else with --login-prefix by login.
     List {
+        #[command(flatten)]
+        filters: Filters,
         #[command(flatten)]
         form: Form,
     },
@@ -53,6 +67,17 @@ pub(super) enum Command {
         #[command(flatten)]
         form: Form,
     },
+    /// Set the roles of a user, instead of those so far
+    ///
+    /// Roles are names of your own. Without one the user has none afterwards.
+    SetRoles(SetNames),
+    /// Set the groups that a user is in, instead of those so far
+    SetGroups(SetNames),
+    /// Change the attributes of a user; reads JSON from standard input
+    ///
+    /// The JSON is an object such as {"public": {"plan": "pro"}, "private": {"score": 7}}. What it
+    /// does not name stays, and null removes (RFC 7396).
+    SetAttributes(Named),
     /// Delete a user
     Delete(Named),
     /// Set a password, read from standard input
@@ -60,7 +85,10 @@ pub(super) enum Command {
     /// Import users from another service
     ///
     /// Reads NDJSON in UTF-8, one object a line. An object has login and password_hash, and
-    /// optionally admin, created_at, locked and expires_at. A hash may be bcrypt, Argon2, scrypt or
+    /// optionally id, admin, created_at, token_version, locked, expires_at, roles, groups and
+    /// attributes. If there are ids, all lines have one and they ascend, as in an export; then all
+    /// is imported or nothing, there must be no users yet, and database.owner_url is needed unless
+    /// the PostgreSQL is the private one. With --renumber the users get new ids. A hash may be bcrypt, Argon2, scrypt or
     /// PBKDF2 in the forms of Django, Werkzeug, passlib and others, or come from an export, which
     /// marks Gatepost's own hashes with hashed_by. An imported hash is replaced by one of
     /// Gatepost's at the user's first login. Lines that cannot be imported are reported, and the
@@ -71,6 +99,9 @@ pub(super) enum Command {
         /// Change nothing; print what would happen and what the first logins will cost
         #[arg(long)]
         dry_run: bool,
+        /// Give the users new ids instead of those in the file
+        #[arg(long)]
+        renumber: bool,
     },
     /// Write all users in the form that import reads
     ///
@@ -84,6 +115,59 @@ pub(super) struct Named {
     login: String,
     #[command(flatten)]
     form: Form,
+}
+
+#[derive(clap::Args)]
+pub(super) struct SetNames {
+    /// The user's login
+    login: String,
+    /// Lower-case letters, digits and . _ : - up to 64 characters each
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Filters {
+    /// Only users whose logins begin like this, in any spelling
+    #[arg(long, value_name = "TEXT")]
+    login_prefix: Option<String>,
+    /// Only users who have this role
+    #[arg(long)]
+    role: Option<String>,
+    /// Only users who are in this group
+    #[arg(long)]
+    group: Option<String>,
+    /// Only users who are locked (true) or who are not (false)
+    #[arg(long, value_name = "true|false")]
+    locked: Option<bool>,
+    /// Only users who registered at this time or later, such as 2027-01-31T18:00:00Z
+    #[arg(long, value_name = "TIME")]
+    created_after: Option<String>,
+    /// Only users who registered before this time
+    #[arg(long, value_name = "TIME")]
+    created_before: Option<String>,
+}
+
+impl Filters {
+    fn parse(&self) -> Result<Filter, Failure> {
+        let time = |text: &Option<String>| {
+            text.as_deref().map(Timestamp::parse).transpose().map_err(|fault| time_fault(&fault))
+        };
+        let mut filter = Filter::default();
+        filter.login_prefix = self.login_prefix.as_deref().map(LoginPrefix::parse).transpose()?;
+        filter.role = self.role.as_deref().map(|name| Name::parse("role", name)).transpose()?;
+        filter.group = self.group.as_deref().map(|name| Name::parse("group", name)).transpose()?;
+        filter.locked = self.locked;
+        filter.created_after = time(&self.created_after)?;
+        filter.created_before = time(&self.created_before)?;
+        Ok(filter)
+    }
+}
+
+fn time_fault(fault: &str) -> Failure {
+    Failure::Usage(format!("the time {fault}"))
 }
 
 pub(super) fn command(context: &Context, command: &Command) -> Outcome {
@@ -103,13 +187,19 @@ pub(super) fn command(context: &Context, command: &Command) -> Outcome {
         changed(named, &|app, user| users::set_admin(app, &caller, user.id, admin))
     };
     match command {
-        Command::Create { login, admin, form } => {
+        Command::Create { login, admin, role, group, form } => {
             let login = Login::parse(login)?;
+            let mut new = NewUser::default();
+            new.admin = *admin;
+            new.roles = Names::parse("role", role)?;
+            new.groups = Names::parse("group", group)?;
             let password = read_password()?;
-            let create = if *admin { users::register_admin } else { users::register };
-            show(&create(&open()?, &caller, &login, &password)?, form)
+            show(&users::create(&open()?, &caller, &login, &password, &new)?, form)
         }
-        Command::List { form } => list(&open()?, &caller, form),
+        Command::List { filters, form } => {
+            let filter = filters.parse()?;
+            list(&open()?, &caller, &filter, form)
+        }
         Command::Show(named) => changed(named, &|_, user| Ok(user.clone())),
         Command::Promote(named) => admin(named, true),
         Command::Demote(named) => admin(named, false),
@@ -122,14 +212,31 @@ pub(super) fn command(context: &Context, command: &Command) -> Outcome {
             let user = users::find(&app, &caller, &Login::parse(login)?)?;
             show(&users::change(&app, &caller, user.id, &change)?, form)
         }
+        Command::SetRoles(set) => {
+            let roles = Names::parse("role", &set.names)?;
+            set_names(&open()?, &caller, set, |change| change.roles = Some(&roles))
+        }
+        Command::SetGroups(set) => {
+            let groups = Names::parse("group", &set.names)?;
+            set_names(&open()?, &caller, set, |change| change.groups = Some(&groups))
+        }
+        Command::SetAttributes(named) => {
+            let patch = read_attributes()?;
+            let mut change = Change::default();
+            change.attributes = Some(&patch);
+            changed(named, &|app, user| users::change(app, &caller, user.id, &change))
+        }
         Command::Delete(named) => changed(named, &|app, user| users::delete(app, &caller, user.id)),
         Command::SetPassword(named) => {
             // Asked for first, so that the database is not held while someone types.
             let password = read_password()?;
             changed(named, &|app, user| users::change_password(app, &caller, user.id, &password))
         }
-        Command::Import { file, dry_run: true } => transfer::dry_run(context, file),
-        Command::Import { file, dry_run: false } => transfer::import(context, file),
+        Command::Import { file, dry_run, renumber } => {
+            let ids = if *renumber { Ids::Renumbered } else { Ids::Kept };
+            let work = if *dry_run { transfer::dry_run } else { transfer::import };
+            work(context, file, ids)
+        }
         Command::Export => transfer::export(&open()?),
     }
 }
@@ -153,6 +260,12 @@ fn add(records: &mut Records, user: &User) -> Outcome {
     if let Some(expires) = &expires {
         columns.push(expires);
     }
+    let names = |what, names: &Names| match names.is_empty() {
+        true => None,
+        false => Some(format!("{what} {}", names.as_slice().join(" "))),
+    };
+    let (roles, groups) = (names("roles", &user.roles), names("groups", &user.groups));
+    columns.extend(roles.iter().chain(&groups).map(|names| names as &dyn Display));
     records.push(&columns, || user)
 }
 
@@ -165,19 +278,51 @@ fn parse_end(text: &str) -> Result<Option<Timestamp>, Failure> {
     Timestamp::parse(text).map(Some).map_err(fault)
 }
 
-fn list(app: &App, caller: &Caller, form: &Form) -> Outcome {
+fn list(app: &App, caller: &Caller, filter: &Filter, form: &Form) -> Outcome {
     let mut records = Records::new(form, HEADING);
-    let mut after = 0;
+    let page = Page::parse(1, Page::MAX_SIZE, None)?;
+    let mut after = None;
     loop {
-        let page = Page::parse(1, Page::MAX_SIZE, Some(after))?;
-        let (users, more) = users::list(app, caller, page)?;
+        let (users, more) = users::search(app, caller, filter, page, after.as_ref())?;
         users.iter().try_for_each(|user| add(&mut records, user))?;
         records.print()?;
         match users.last() {
-            Some(last) if more => after = last.id.get(),
+            Some(last) if more => after = Some(filter.position_after(last)?),
             _ => return Ok(()),
         }
     }
+}
+
+fn set_names<'a>(
+    app: &App,
+    caller: &Caller,
+    set: &SetNames,
+    name: impl FnOnce(&mut Change<'a>),
+) -> Outcome {
+    let mut change = Change::default();
+    name(&mut change);
+    let user = users::find(app, caller, &Login::parse(&set.login)?)?;
+    show(&users::change(app, caller, user.id, &change)?, &set.form)
+}
+
+/// Most bytes of a change of attributes: what either part may hold, twice, and its own form.
+const MOST_ATTRIBUTES: u64 = 16 * 1024;
+
+/// Reads a change of attributes from standard input. They may be secret, so no argument takes them.
+fn read_attributes() -> Result<AttributesPatch, Failure> {
+    let mut text = Zeroizing::new(Vec::new());
+    std::io::stdin().lock().take(MOST_ATTRIBUTES + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MOST_ATTRIBUTES {
+        return Err(Failure::Failed("standard input: is too long for attributes".to_owned()));
+    }
+    let fault = |e: serde_json::Error| {
+        Failure::Failed(format!(
+            "standard input: not JSON (line {}, column {})",
+            e.line(),
+            e.column()
+        ))
+    };
+    Ok(AttributesPatch::parse(serde_json::from_slice(&text).map_err(fault)?)?)
 }
 
 /// Reads a password: twice from a terminal, without showing it, or the first line of standard input

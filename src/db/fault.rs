@@ -93,7 +93,7 @@ pub(crate) fn asks_for_password(error: &postgres::Error) -> bool {
 
 /// The error with its causes, for the log. Of a server's error only the code and the message are
 /// used: its detail repeats values of rows, such as logins.
-pub(super) fn describe(error: &postgres::Error) -> String {
+pub(crate) fn describe(error: &postgres::Error) -> String {
     if let Some(server) = error.as_db_error() {
         return format!("{} (SQLSTATE {})", server.message(), server.code().code());
     }

@@ -96,6 +96,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "revoked_keys",
         sql: include_str!("../../sql/migrations/0015_revoked_keys.sql"),
     },
+    Migration {
+        version: 16,
+        name: "roles",
+        sql: include_str!("../../sql/migrations/0016_roles.sql"),
+    },
 ];
 
 /// The last migration that was applied.

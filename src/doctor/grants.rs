@@ -31,10 +31,12 @@ const OPEN: [&str; 6] =
     ["attempts", "known_networks", "refresh_keys", "sessions", "signing_keys", "users"];
 
 /// What it may do beside that and beside reading, as the migrations grant it.
-const ALSO: [(&str, &str); 5] = [
+const ALSO: [(&str, &str); 7] = [
     ("the schema gatepost", "USAGE"),
     ("audit_seals", "INSERT"),
     ("key_floors", "INSERT"),
+    ("memberships", "INSERT"),
+    ("memberships", "DELETE"),
     ("server_secrets", "INSERT"),
     ("server_secrets", "UPDATE"),
 ];

@@ -1,6 +1,7 @@
 //! Whether there is a key that signs, and whether all keys are as the service wrote them.
 
 use super::verdict::Verdict;
+use crate::access::Caller;
 use crate::app::App;
 use crate::config::{Algorithm, Config};
 use crate::error::{Error, Result};
@@ -22,7 +23,7 @@ pub(super) fn examine(config: &Config) -> Verdict {
 }
 
 fn keys(config: &Config) -> Result<Vec<SigningKey>> {
-    signing_keys::list(&App::open_for_repair(config.clone())?)
+    signing_keys::list(&App::open_for_repair(config.clone())?, &Caller::Trusted)
 }
 
 fn judge(keys: &[SigningKey], encrypted: bool) -> Verdict {

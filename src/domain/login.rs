@@ -69,6 +69,41 @@ impl Login {
     }
 }
 
+/// What logins begin with, in any spelling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginPrefix(String);
+
+impl LoginPrefix {
+    /// Parses the beginning of a login. Unlike a login it may end with a space.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when it is empty or over 128 characters, begins with white space,
+    /// or holds a character that no login may.
+    pub fn parse(typed: &str) -> Result<Self> {
+        let begun = format!("{typed}.");
+        let too_long = typed.chars().nth(MAX_CHARS).is_some();
+        let begun = if too_long || typed.is_empty() { typed } else { &begun };
+        match Login::parse(begun) {
+            Ok(_) => Ok(Self(canonical(typed))),
+            Err(Error::InvalidRequest(text)) => {
+                Err(Error::InvalidRequest(text.replacen("login", "login_prefix", 1)))
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The first canonical form that begins like this.
+    pub(crate) fn first(&self) -> String {
+        self.0.clone()
+    }
+
+    /// A text after all canonical forms that begin like this, compared byte by byte. Its last
+    /// character is unassigned for ever, so no login has it.
+    pub(crate) fn end(&self) -> String {
+        format!("{}\u{10ffff}", self.0)
+    }
+}
+
 /// Nobody can see an invisible character, or know how an unassigned one will fold some day.
 fn is_refused(c: char) -> bool {
     is_invisible(c) || c == BLANK

@@ -15,7 +15,7 @@ use zeroize::{Zeroize, Zeroizing};
 const HINT: &str = "is missing (GET and DELETE take it from the query, as in ?id=1, POST and PATCH \
                     from a JSON object)";
 
-/// Most parameters of a request. No call takes half as many; more would only be work.
+/// Most parameters of a request. No call takes as many; more would only be work.
 const MOST: usize = 16;
 
 /// The parameters of one request.
@@ -176,6 +176,30 @@ impl Parameters {
             }
         }
         Ok(texts)
+    }
+
+    /// An array of texts that may be absent.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when it is anything else.
+    pub(crate) fn optional_texts(&mut self, name: &str) -> Result<Option<Vec<String>>> {
+        let Some(given) = self.take(name) else { return Ok(None) };
+        let Given::Json(Value::Array(values)) = given else {
+            return Err(Error::parameter(name, "must be an array of strings"));
+        };
+        let text = |value| match value {
+            Value::String(text) => Ok(text),
+            _ => Err(Error::parameter(name, "must be an array of strings")),
+        };
+        values.into_iter().map(text).collect::<Result<_>>().map(Some)
+    }
+
+    /// Any JSON, which may be absent.
+    pub(crate) fn optional_value(&mut self, name: &str) -> Option<Value> {
+        self.take(name).map(|given| match given {
+            Given::Query(text) => Value::String(text),
+            Given::Json(value) => value,
+        })
     }
 
     /// A text that may be absent, or be JSON's `null`.

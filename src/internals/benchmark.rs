@@ -1,6 +1,8 @@
 //! What `benches/` measure inside the library. Not part of the interface.
 
+use crate::app::App;
 use crate::config::{Config, Profile};
+use crate::domain::Page;
 use crate::error::{Error, Result};
 use crate::front_door::Lane;
 use crate::metrics;
@@ -8,6 +10,7 @@ use crate::passwords::breached::BreachList;
 use crate::passwords::kernel::{HASH_BYTES, Job, Kernel};
 use crate::passwords::{Hasher, Password, PasswordHash, Verdict, common, cost};
 use crate::routes;
+use crate::users::{self, Filter, Position};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,6 +33,19 @@ pub fn count_request(began: Instant) {
     }
     metrics::LANE[0].taken.add(1);
     metrics::LANE[0].wait.observe(began.elapsed());
+}
+
+/// The plan with which PostgreSQL makes a page of the users who pass a filter, and what it cost.
+///
+/// # Errors
+/// Database errors.
+pub fn plan_of_users(
+    app: &App,
+    filter: &Filter,
+    page: Page,
+    after: Option<&Position>,
+) -> Result<String> {
+    app.database()?.with_connection(|conn| users::explain(conn, filter, page, after))
 }
 
 /// An opened list of breached passwords.

@@ -1,8 +1,9 @@
-//! What other services need to verify our tokens by themselves.
+//! What other services need to verify our tokens by themselves, and the keys as admins see them.
 
-use crate::access::Scope;
+use super::SigningKey;
+use crate::access::{Caller, Scope};
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::{Request, Response};
 use crate::tokens::key::Jwk;
 use serde::Serialize;
@@ -84,6 +85,31 @@ fn document(issuer: &str) -> Value {
         // Type Encoding Practices, 4) is the response type that answers with no token.
         "response_types_supported": ["none"],
     })
+}
+
+/// The keys as admins see them.
+#[derive(Serialize)]
+struct SigningKeysAnswer {
+    signing_keys: Vec<SigningKey>,
+}
+
+/// `GET /signing-keys`
+pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
+    let caller = Caller::of(app, request)?;
+    request.parameters()?.end()?;
+    Ok(Response::json(200, &SigningKeysAnswer { signing_keys: super::list(app, &caller)? }))
+}
+
+/// `POST /signing-keys`
+pub(crate) fn rotate(app: &App, request: &Request) -> Result<Response> {
+    let caller = Caller::of(app, request)?;
+    request.parameters()?.end()?;
+    let next = super::rotate(app, &caller).map_err(|error| match error {
+        // The setting is wrong for this call, not for the service.
+        Error::Configuration(faults) => Error::InvalidRequest(faults.join("; ")),
+        other => other,
+    })?;
+    Ok(Response::json(200, &next))
 }
 
 /// A key is published for `tokens.key_publication` before it signs, and must be fetched by then.

@@ -21,11 +21,11 @@ pub fn export(app: &App, mut out: impl Write, mut progress: impl FnMut(u64)) -> 
     loop {
         let users =
             app.database()?.with_connection(|conn| store::page(conn, after, BATCH as i64))?;
-        for (id, user) in &users {
+        for user in &users {
             let mut text = line::write(user)?;
             text.push('\n');
             out.write_all(text.as_bytes()).map_err(fault)?;
-            after = *id;
+            after = user.id;
             count += 1;
         }
         progress(count);

@@ -5,18 +5,21 @@ use super::store;
 use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
+use crate::database::with_owner;
+use crate::db::{OWNER_ROLE, describe};
 use crate::error::{Error, Result};
 use crate::lines::Lines;
-use std::collections::HashMap;
+use postgres::NoTls;
+use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 
 /// Users inserted with one statement: enough for the statement's cost not to matter, and far from
 /// the five seconds that a statement may take.
 pub(super) const BATCH: usize = 1_000;
 
-/// The longest line, in bytes. A login and a hash of the longest kinds, every character escaped,
-/// fit many times.
-const MAX_LINE: usize = 32 * 1024;
+/// The longest line, in bytes. A user with all that one can have takes some 30 KiB, with every
+/// character escaped that may be.
+const MAX_LINE: usize = 64 * 1024;
 
 /// What an import did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,27 +49,54 @@ pub enum ImportEvent<'a> {
     Progress(&'a Imported),
 }
 
+/// What becomes of the ids in a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ids {
+    /// They stay what they are, and so does `sub` in tokens. This is for a source that has ids on
+    /// all lines, in ascending order, as an export has, and for a Gatepost without users.
+    Kept,
+    /// Users get new ones, in the order of the lines.
+    Renumbered,
+}
+
 /// Imports users from NDJSON. A line that cannot be imported is refused and reported to `hear`; all
 /// others are imported.
 ///
+/// Where ids are kept, this is one transaction of the owner of the schema: all is imported or
+/// nothing, and nobody can register meanwhile. A source without ids is imported batch by batch.
+///
 /// # Errors
-/// [`Error::File`] when the source cannot be read; database errors, after which the earlier batches
-/// stay, and running it again continues.
+/// [`Error::File`] when the source cannot be read, or has ids to be kept and there are users
+/// already; then [`Error::Configuration`] without `database.owner_url` and [`Error::Startup`] when
+/// the owner's database refuses. Database errors, after which the earlier batches stay if ids are
+/// not kept, and running it again continues.
 pub fn import(
     app: &App,
     source: impl BufRead,
+    ids: Ids,
     mut hear: impl FnMut(ImportEvent<'_>),
 ) -> Result<Imported> {
     let mut so_far = Imported::default();
-    in_batches(app, source, &mut |batch: Batch| {
-        so_far.lines += batch.lines;
-        so_far.refused += batch.faults.len() as u64;
-        batch.faults.into_iter().for_each(|fault| hear(ImportEvent::Refused(fault)));
-        insert(app, &batch.users, &mut so_far, &mut hear)?;
+    let mut batches = Batches::new(app, source, ids)?;
+    while let Some(batch) = batches.next()? {
+        if batches.has_ids() {
+            return import_with_ids(app, so_far, batch, batches, &mut hear);
+        }
+        let users = so_far.take(batch, &mut hear);
+        insert(app, &users, &mut so_far, &mut hear)?;
         hear(ImportEvent::Progress(&so_far));
-        Ok(())
-    })?;
+    }
     Ok(so_far)
+}
+
+impl Imported {
+    /// Counts a batch, reports its faults, and returns its users.
+    fn take(&mut self, batch: Batch, hear: &mut impl FnMut(ImportEvent<'_>)) -> Vec<IncomingUser> {
+        self.lines += batch.lines;
+        self.refused += batch.faults.len() as u64;
+        batch.faults.into_iter().for_each(|fault| hear(ImportEvent::Refused(fault)));
+        batch.users
+    }
 }
 
 /// A part of the source.
@@ -77,37 +107,146 @@ pub(super) struct Batch {
     pub(super) faults: Vec<LineFault>,
 }
 
-/// Reads the source and hands it over batch by batch.
-///
-/// # Errors
-/// [`Error::File`] when it cannot be read; the errors of `take`.
-pub(super) fn in_batches(
-    app: &App,
-    source: impl BufRead,
-    take: &mut impl FnMut(Batch) -> Result<()>,
-) -> Result<()> {
-    let fault = |e: std::io::Error| Error::File(format!("cannot be read: {e}"));
-    let mut lines = Lines::new(source, MAX_LINE).map_err(fault)?;
-    let mut batch = Batch::default();
-    loop {
-        let line = lines.next().map_err(fault)?;
-        let Some((number, text)) = line else { return take(batch) };
-        if text.is_some_and(is_blank) {
-            continue;
+/// The source, a batch at a time.
+pub(super) struct Batches<'a, R> {
+    app: &'a App,
+    lines: Lines<R>,
+    ids: Ids,
+    /// Whether lines have ids, once the first of them has said so, and the last id.
+    with_ids: Option<bool>,
+    last: i64,
+}
+
+impl<'a, R: BufRead> Batches<'a, R> {
+    /// # Errors
+    /// [`Error::File`] when the source cannot be read.
+    pub(super) fn new(app: &'a App, source: R, ids: Ids) -> Result<Self> {
+        let lines = Lines::new(source, MAX_LINE).map_err(unreadable)?;
+        Ok(Self { app, lines, ids, with_ids: None, last: 0 })
+    }
+
+    /// Whether the ids of the source are kept, which is known from the first user on.
+    pub(super) fn has_ids(&self) -> bool {
+        self.with_ids == Some(true)
+    }
+
+    /// The next batch; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the source cannot be read.
+    pub(super) fn next(&mut self) -> Result<Option<Batch>> {
+        let mut batch = Batch::default();
+        while batch.lines < BATCH as u64 {
+            let Some((number, text)) = self.lines.next().map_err(unreadable)? else { break };
+            if text.is_some_and(is_blank) {
+                continue;
+            }
+            batch.lines += 1;
+            let app = self.app;
+            let user = IncomingUser::parse(number, text, |hash| app.can_verify(hash));
+            match user.and_then(|user| self.check_id(user)) {
+                Ok(user) => batch.users.push(user),
+                Err(fault) => batch.faults.push(fault),
+            }
         }
-        batch.lines += 1;
-        match IncomingUser::parse(number, text, |hash| app.can_verify(hash)) {
-            Ok(user) => batch.users.push(user),
-            Err(fault) => batch.faults.push(fault),
+        Ok((batch.lines > 0).then_some(batch))
+    }
+
+    /// Ascending ids are unique, which nobody needs to remember them for.
+    fn check_id(&mut self, user: IncomingUser) -> std::result::Result<IncomingUser, LineFault> {
+        if self.ids == Ids::Renumbered {
+            return Ok(IncomingUser { id: None, ..user });
         }
-        if batch.lines == BATCH as u64 {
-            take(std::mem::take(&mut batch))?;
+        match (user.id, *self.with_ids.get_or_insert(user.id.is_some())) {
+            (None, true) => Err(user.fault("id: is missing, and the lines before have one")),
+            (Some(_), false) => Err(user.fault("id: the lines before have none")),
+            (Some(id), true) if id <= self.last => {
+                Err(user.fault(format!("id: must be greater than {}, the one before", self.last)))
+            }
+            (id, _) => {
+                self.last = id.unwrap_or_default();
+                Ok(user)
+            }
         }
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn unreadable(error: std::io::Error) -> Error {
+    Error::File(format!("cannot be read: {error}"))
+}
+
+/// The error where ids would be kept beside users that exist.
+pub(super) fn not_empty() -> Error {
+    Error::File(
+        "has ids, which can be kept only where there are no users yet, and here are some; import \
+         it into an empty Gatepost, or let its users have new ids with --renumber"
+            .to_owned(),
+    )
+}
+
+/// The rest of an import whose ids are kept, from the first batch on that has users.
+fn import_with_ids<R: BufRead>(
+    app: &App,
+    mut so_far: Imported,
+    first: Batch,
+    mut batches: Batches<'_, R>,
+    hear: &mut impl FnMut(ImportEvent<'_>),
+) -> Result<Imported> {
+    let failed = |e: postgres::Error| {
+        Error::startup(format!("nothing was imported, as {OWNER_ROLE}: {}", describe(&e)))
+    };
+    if app.database()?.with_connection(|conn| store::exist(conn))? {
+        return Err(not_empty());
+    }
+    let audit = Writer::new(app)?;
+    with_owner(app.config(), |owner| {
+        let mut client = owner.connect(NoTls).map_err(failed)?;
+        let mut tx = client.transaction().map_err(failed)?;
+        if !store::lock_if_empty(&mut tx)? {
+            return Err(not_empty());
+        }
+        let mut next = Some(first);
+        while let Some(batch) = next {
+            let users = so_far.take(batch, hear);
+            let (new, again) = apart(&users);
+            let inserted = store::insert(&mut tx, &new, true)?;
+            so_far.imported += inserted.len() as u64;
+            let there = not_inserted(new, again, &inserted);
+            let existing = store::existing(&mut tx, &there)?;
+            so_far.compare_all(there, &existing, hear);
+            hear(ImportEvent::Progress(&so_far));
+            next = batches.next()?;
+        }
+        store::number_beyond(&mut tx, batches.last.max(1))?;
+        let detail = format!("{} users with their ids", so_far.imported);
+        let event = Event::new(Action::ImportUsers, None).with_detail(&detail);
+        audit.record(&mut tx, Actor::Operator, &event)?;
+        tx.commit().map_err(failed)?;
+        Ok(so_far)
+    })
+}
+
 fn is_blank(line: &[u8]) -> bool {
     std::str::from_utf8(line).is_ok_and(|text| text.trim().is_empty())
+}
+
+/// The users of a batch apart: the first with each login, and those after them.
+fn apart(users: &[IncomingUser]) -> (Vec<&IncomingUser>, Vec<&IncomingUser>) {
+    let mut first = HashMap::new();
+    for user in users {
+        first.entry(user.login.canonical()).or_insert(user.line);
+    }
+    users.iter().partition(|user| first.get(user.login.canonical()) == Some(&user.line))
+}
+
+fn not_inserted<'a>(
+    new: Vec<&'a IncomingUser>,
+    again: Vec<&'a IncomingUser>,
+    inserted: &HashSet<String>,
+) -> Vec<&'a IncomingUser> {
+    let there = new.into_iter().filter(|user| !inserted.contains(user.login.canonical()));
+    there.chain(again).collect()
 }
 
 fn insert(
@@ -117,19 +256,14 @@ fn insert(
     hear: &mut impl FnMut(ImportEvent<'_>),
 ) -> Result<()> {
     // If a login is twice in the batch, the first line is inserted, and the second finds it there.
-    let mut first = HashMap::new();
-    for user in users {
-        first.entry(user.login.canonical()).or_insert(user.line);
-    }
-    let (new, again): (Vec<&IncomingUser>, Vec<&IncomingUser>) =
-        users.iter().partition(|user| first.get(user.login.canonical()) == Some(&user.line));
+    let (new, again) = apart(users);
     if new.is_empty() {
         return Ok(());
     }
     let database = app.database()?;
     let audit = Writer::new(app)?;
     let inserted = database.with_transaction(|tx| {
-        let inserted = store::insert(tx, &new)?;
+        let inserted = store::insert(tx, &new, false)?;
         if !inserted.is_empty() {
             let detail = format!("{} users", inserted.len());
             audit.record(
@@ -141,35 +275,42 @@ fn insert(
         Ok(inserted)
     })?;
     so_far.imported += inserted.len() as u64;
-    let there: Vec<&IncomingUser> =
-        new.into_iter().filter(|user| !inserted.contains(user.login.canonical())).collect();
-    let there: Vec<&IncomingUser> = there.into_iter().chain(again).collect();
-    if there.is_empty() {
-        return Ok(());
+    let there = not_inserted(new, again, &inserted);
+    if !there.is_empty() {
+        let existing = database.with_connection(|conn| store::existing(&mut **conn, &there))?;
+        so_far.compare_all(there, &existing, hear);
     }
-    let existing = database.with_connection(|conn| store::existing(conn, &there))?;
-    for user in there {
-        match existing
-            .get(user.login.canonical())
-            .map_or(Comparison::Gone, |row| compare(user, row))
-        {
-            Comparison::Same => so_far.present += 1,
-            Comparison::Changed(fields) => {
-                so_far.changed += 1;
-                let text = format!("already exists with another {fields}; it was not changed");
-                hear(ImportEvent::Changed(user.fault(text)));
-            }
-            Comparison::Taken => {
-                so_far.refused += 1;
-                hear(ImportEvent::Refused(user.fault(TAKEN)));
-            }
-            Comparison::Gone => {
-                so_far.refused += 1;
-                hear(ImportEvent::Refused(user.fault("was deleted while it was imported")));
+    Ok(())
+}
+
+impl Imported {
+    /// Counts and reports the users who were not inserted, since their logins were taken.
+    fn compare_all(
+        &mut self,
+        there: Vec<&IncomingUser>,
+        existing: &HashMap<String, ExistingUser>,
+        hear: &mut impl FnMut(ImportEvent<'_>),
+    ) {
+        for user in there {
+            let row = existing.get(user.login.canonical());
+            match row.map_or(Comparison::Gone, |row| compare(user, row)) {
+                Comparison::Same => self.present += 1,
+                Comparison::Changed(fields) => {
+                    self.changed += 1;
+                    let text = format!("already exists with another {fields}; it was not changed");
+                    hear(ImportEvent::Changed(user.fault(text)));
+                }
+                Comparison::Taken => {
+                    self.refused += 1;
+                    hear(ImportEvent::Refused(user.fault(TAKEN)));
+                }
+                Comparison::Gone => {
+                    self.refused += 1;
+                    hear(ImportEvent::Refused(user.fault("was deleted while it was imported")));
+                }
             }
         }
     }
-    Ok(())
 }
 
 pub(super) const TAKEN: &str = "this login, once normalised, belongs to another user";
@@ -196,8 +337,20 @@ pub(super) fn compare(user: &IncomingUser, row: &ExistingUser) -> Comparison {
         differs(true, same_hash, "password_hash"),
         differs(user.admin.is_some(), user.admin == Some(row.admin), "admin"),
         differs(user.created_at.is_some(), same_time == Some(true), "created_at"),
+        differs(
+            user.token_version.is_some(),
+            user.token_version == Some(row.token_version),
+            "token_version",
+        ),
         differs(user.locked.is_some(), user.locked == Some(row.locked), "locked"),
         differs(user.expires_at.is_some(), user.expires_at == row.expires_at, "expires_at"),
+        differs(user.roles.is_some(), user.roles.as_ref() == Some(&row.roles), "roles"),
+        differs(user.groups.is_some(), user.groups.as_ref() == Some(&row.groups), "groups"),
+        differs(
+            user.attributes.is_some(),
+            user.attributes.as_ref() == Some(&row.attributes),
+            "attributes",
+        ),
     ]
     .into_iter()
     .flatten()

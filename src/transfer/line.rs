@@ -1,7 +1,7 @@
 //! A line of NDJSON, in and out.
 
 use crate::by_name::by_name;
-use crate::domain::Login;
+use crate::domain::{Attributes, AttributesPatch, Login, Names};
 use crate::error::{Error, Result};
 use crate::moment;
 use crate::passwords::PasswordHash;
@@ -31,23 +31,37 @@ impl fmt::Display for LineFault {
 /// A user that a line describes. A field that the line does not have is `None`.
 pub(super) struct IncomingUser {
     pub(super) line: u64,
+    pub(super) id: Option<i64>,
     pub(super) login: Login,
     pub(super) hash: PasswordHash,
     pub(super) admin: Option<bool>,
     pub(super) created_at: Option<OffsetDateTime>,
+    pub(super) token_version: Option<i64>,
     pub(super) locked: Option<bool>,
     pub(super) expires_at: Option<OffsetDateTime>,
+    pub(super) roles: Option<Names>,
+    pub(super) groups: Option<Names>,
+    pub(super) attributes: Option<Attributes>,
 }
 
 /// The columns of a user's row that an import can set.
 pub(super) struct ExistingUser {
+    pub(super) id: i64,
     pub(super) login: String,
     pub(super) password_hash: String,
     pub(super) admin: bool,
     pub(super) created_at: OffsetDateTime,
+    pub(super) token_version: i64,
     pub(super) locked: bool,
     pub(super) expires_at: Option<OffsetDateTime>,
+    pub(super) roles: Names,
+    pub(super) groups: Names,
+    pub(super) attributes: Attributes,
 }
+
+/// The greatest id and token version that a line may have, which is what every reader of JSON can
+/// hold (RFC 7493, 2.2), and leaves numbers for the users to come.
+const MAX_NUMBER: i64 = (1 << 53) - 1;
 
 /// How an export marks the hashes that we made. Others use the same format, for passwords that were
 /// not normalised.
@@ -57,13 +71,18 @@ const US: &str = "gatepost";
 #[derive(Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
 struct Fields {
+    id: Option<Value>,
     login: Option<Value>,
     password_hash: Option<Value>,
     hashed_by: Option<Value>,
     admin: Option<Value>,
     created_at: Option<Value>,
+    token_version: Option<Value>,
     locked: Option<Value>,
     expires_at: Option<Value>,
+    roles: Option<Value>,
+    groups: Option<Value>,
+    attributes: Option<Value>,
 }
 by_name!(Fields);
 
@@ -78,12 +97,12 @@ impl IncomingUser {
         let fault = |cause: String| LineFault { line, cause };
         let text = text.ok_or_else(|| fault("is too long".to_owned()))?;
         let fields: Fields = serde_json::from_slice(text).map_err(|e| fault(describe(&e)))?;
-        Self::from_fields(line, &fields, check).map_err(fault)
+        Self::from_fields(line, fields, check).map_err(fault)
     }
 
     fn from_fields(
         line: u64,
-        fields: &Fields,
+        fields: Fields,
         check: impl Fn(&PasswordHash) -> std::result::Result<(), String>,
     ) -> std::result::Result<Self, String> {
         let login = required("login", fields.login.as_ref())?;
@@ -100,12 +119,17 @@ impl IncomingUser {
         check(&hash).map_err(|e| of_hash(&e))?;
         Ok(Self {
             line,
+            id: number("id", fields.id.as_ref())?,
             login,
             hash,
             admin: truth("admin", fields.admin.as_ref())?,
             created_at: time("created_at", fields.created_at.as_ref())?,
+            token_version: number("token_version", fields.token_version.as_ref())?,
             locked: truth("locked", fields.locked.as_ref())?,
             expires_at: time("expires_at", fields.expires_at.as_ref())?,
+            roles: names("roles", fields.roles.as_ref())?,
+            groups: names("groups", fields.groups.as_ref())?,
+            attributes: attributes(fields.attributes)?,
         })
     }
 
@@ -131,7 +155,7 @@ fn describe(error: &serde_json::Error) -> String {
     let is_about_a_name =
         cause.starts_with("unknown field") || cause.starts_with("duplicate field");
     let repeats = error.classify() == Category::Data && !is_about_a_name;
-    if repeats || cause.len() > 200 || cause.contains('$') {
+    if repeats || cause.len() > 400 || cause.contains('$') {
         return "not an object with the fields of a user".to_owned();
     }
     format!("{cause} (column {})", error.column())
@@ -153,6 +177,28 @@ fn truth(name: &str, value: Option<&Value>) -> std::result::Result<Option<bool>,
     }
 }
 
+fn number(name: &str, value: Option<&Value>) -> std::result::Result<Option<i64>, String> {
+    let Some(value) = value else { return Ok(None) };
+    let number = value.as_i64().filter(|number| (1..=MAX_NUMBER).contains(number));
+    let fault = || format!("{name}: must be a whole number from 1 to {MAX_NUMBER}");
+    number.map(Some).ok_or_else(fault)
+}
+
+fn names(name: &str, value: Option<&Value>) -> std::result::Result<Option<Names>, String> {
+    let fault = || format!("{name}: must be an array of strings");
+    let Some(value) = value else { return Ok(None) };
+    let texts = value.as_array().ok_or_else(fault)?.iter().map(|text| text.as_str());
+    let texts = texts.collect::<Option<Vec<_>>>().ok_or_else(fault)?;
+    Names::parse(name, texts).map(Some).map_err(|e| e.to_string())
+}
+
+fn attributes(value: Option<Value>) -> std::result::Result<Option<Attributes>, String> {
+    let Some(value) = value else { return Ok(None) };
+    let patch = AttributesPatch::parse(value);
+    let attributes = patch.and_then(|patch| patch.applied_to(&Attributes::default()));
+    attributes.map(Some).map_err(|e| e.to_string())
+}
+
 /// A moment as RFC 3339 writes it.
 fn time(name: &str, value: Option<&Value>) -> std::result::Result<Option<OffsetDateTime>, String> {
     let fault = || format!("{name}: {}", moment::EXPECTED);
@@ -165,16 +211,24 @@ fn time(name: &str, value: Option<&Value>) -> std::result::Result<Option<OffsetD
 
 #[derive(Serialize)]
 struct OutgoingUser<'a> {
+    id: i64,
     login: &'a str,
     password_hash: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     hashed_by: Option<&'static str>,
     admin: bool,
     created_at: String,
+    token_version: i64,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     locked: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    roles: &'a Names,
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    groups: &'a Names,
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    attributes: &'a Attributes,
 }
 
 /// The line of a user.
@@ -183,13 +237,18 @@ struct OutgoingUser<'a> {
 /// [`Error::Internal`] when it cannot be written as JSON, which does not happen.
 pub(super) fn write(user: &ExistingUser) -> Result<String> {
     let outgoing = OutgoingUser {
+        id: user.id,
         login: &user.login,
         password_hash: &user.password_hash,
         hashed_by: PasswordHash::is_own(&user.password_hash).then_some(US),
         admin: user.admin,
         created_at: moment::write_micros(user.created_at),
+        token_version: user.token_version,
         locked: user.locked,
         expires_at: user.expires_at.map(moment::write_micros),
+        roles: &user.roles,
+        groups: &user.groups,
+        attributes: &user.attributes,
     };
     let text = serde_json::to_string(&outgoing)
         .map_err(|e| Error::Internal(format!("a user's line: {e}")))?;
@@ -202,12 +261,17 @@ pub(super) fn write(user: &ExistingUser) -> Result<String> {
 pub(crate) fn again(text: &[u8]) -> std::result::Result<String, String> {
     let user = IncomingUser::parse(1, Some(text), |_| Ok(())).map_err(|fault| fault.cause)?;
     let row = ExistingUser {
+        id: user.id.unwrap_or(1),
         login: user.login.as_str().to_owned(),
         password_hash: user.hash.to_string(),
         admin: user.admin.unwrap_or(false),
         created_at: user.created_at.unwrap_or(OffsetDateTime::UNIX_EPOCH),
+        token_version: user.token_version.unwrap_or(1),
         locked: user.locked.unwrap_or(false),
         expires_at: user.expires_at,
+        roles: user.roles.unwrap_or_default(),
+        groups: user.groups.unwrap_or_default(),
+        attributes: user.attributes.unwrap_or_default(),
     };
     write(&row).map_err(|e| e.to_string())
 }

@@ -1,10 +1,11 @@
 //! A dry run of an import: what it would do, and what the first logins would cost. It changes
 //! nothing.
 
-use super::import::{Batch, Comparison, ImportEvent, Imported, TAKEN, compare, in_batches};
+use super::import::{Batches, Comparison, Ids, ImportEvent, Imported, TAKEN, compare, not_empty};
 use super::line::{IncomingUser, LineFault};
 use super::store;
 use crate::app::App;
+use crate::database::with_owner;
 use crate::error::{Error, Result};
 use crate::passwords::{Password, PasswordHash};
 use crate::sorter::Sorter;
@@ -68,6 +69,7 @@ impl Survey {
 pub fn survey(
     app: &App,
     source: impl BufRead,
+    ids: Ids,
     mut hear: impl FnMut(ImportEvent<'_>),
 ) -> Result<Survey> {
     let mut outcome = Imported::default();
@@ -75,12 +77,17 @@ pub fn survey(
     let dir = std::env::temp_dir();
     let at_dir = |e: std::io::Error| Error::File(format!("{}: {e}", dir.display()));
     let mut seen = Sorter::new(&dir);
-    in_batches(app, source, &mut |batch: Batch| {
+    let mut batches = Batches::new(app, source, ids)?;
+    while let Some(batch) = batches.next()? {
+        if batches.has_ids() && outcome.imported == 0 {
+            check_empty(app)?;
+        }
         outcome.lines += batch.lines;
         outcome.refused += batch.faults.len() as u64;
         batch.faults.into_iter().for_each(|fault| hear(ImportEvent::Refused(fault)));
         let users: Vec<&IncomingUser> = batch.users.iter().collect();
-        let existing = app.database()?.with_connection(|conn| store::existing(conn, &users))?;
+        let existing =
+            app.database()?.with_connection(|conn| store::existing(&mut **conn, &users))?;
         for user in users {
             match existing.get(user.login.canonical()).map(|row| compare(user, row)) {
                 None | Some(Comparison::Gone) => {
@@ -97,8 +104,7 @@ pub fn survey(
             }
         }
         hear(ImportEvent::Progress(&outcome));
-        Ok(())
-    })?;
+    }
     let repeated = |first: u64, line: u64, same: bool| {
         outcome.imported -= 1;
         if same {
@@ -112,6 +118,14 @@ pub fn survey(
     find_repeated(seen, repeated).map_err(at_dir)?;
     let (kinds, rehash) = kinds.measure(app)?;
     Ok(Survey { outcome, kinds, rehash })
+}
+
+/// Checks what an import needs that keeps ids: nobody here, and the owner of the schema.
+fn check_empty(app: &App) -> Result<()> {
+    if app.database()?.with_connection(|conn| store::exist(conn))? {
+        return Err(not_empty());
+    }
+    with_owner(app.config(), |_| Ok(()))
 }
 
 /// Fingerprint of the canonical login, line, fingerprint of what would make two lines one user.

@@ -1,28 +1,65 @@
 //! Users over HTTP: JSON in, operation, JSON out.
 
-use super::{Change, User};
+use super::{Change, ExportPosition, Filter, NewUser, User};
 use crate::access::Caller;
 use crate::app::App;
 use crate::config::Registration;
-use crate::domain::{Login, Timestamp, UserId};
+use crate::domain::{
+    Attributes, AttributesPatch, Login, LoginPrefix, Name, Names, Page, Timestamp, UserId,
+};
 use crate::error::{Error, Result};
-use crate::http::paging::{page, with_next};
+use crate::http::paging::{encoded, page, page_and_after, with_next};
+use crate::http::parameters::Parameters;
 use crate::http::{Request, Response};
 use crate::passwords::Password;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+/// What only admins and programs may say about a user.
+struct Managed {
+    roles: Option<Names>,
+    groups: Option<Names>,
+    attributes: Option<AttributesPatch>,
+}
+
+impl Managed {
+    fn of(parameters: &mut Parameters) -> Result<Self> {
+        let mut names = |field| -> Result<Option<Names>> {
+            let names = parameters.optional_texts(field)?;
+            names.map(|names| Names::parse(field, names)).transpose()
+        };
+        let (roles, groups) = (names("roles")?, names("groups")?);
+        let attributes = parameters.optional_value("attributes");
+        let attributes = attributes.map(AttributesPatch::parse).transpose()?;
+        Ok(Self { roles, groups, attributes })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.roles.is_none() && self.groups.is_none() && self.attributes.is_none()
+    }
+}
+
 /// `POST /user`
 pub(crate) fn register(app: &App, request: &Request) -> Result<Response> {
-    let caller = match app.config().access.registration {
-        Registration::Anyone => Caller::Anonymous,
-        Registration::Admin => Caller::of(app, request)?,
-    };
     let mut parameters = request.parameters()?;
     let login = Login::parse(&parameters.text("login")?)?;
     let password = Password::parse(&Zeroizing::new(parameters.text("password")?))?;
+    let managed = Managed::of(&mut parameters)?;
     parameters.end()?;
-    let user = super::register(app, &caller, &login, &password)?;
+    let by_anyone = app.config().access.registration == Registration::Anyone && managed.is_empty();
+    let caller = if by_anyone { Caller::Anonymous } else { Caller::of(app, request)? };
+    let user = if managed.is_empty() {
+        super::register(app, &caller, &login, &password)?
+    } else {
+        let patch = managed.attributes.map(|patch| patch.applied_to(&Attributes::default()));
+        let new = NewUser {
+            admin: false,
+            roles: managed.roles.unwrap_or_default(),
+            groups: managed.groups.unwrap_or_default(),
+            attributes: patch.transpose()?.unwrap_or_default(),
+        };
+        super::create(app, &caller, &login, &password, &new)?
+    };
     let location = format!("?id={}", user.id.get());
     Ok(Response::json(201, &user).header("Location", location))
 }
@@ -35,16 +72,66 @@ struct UsersPage<'a> {
     page_size: i64,
 }
 
+/// The filters of `GET /users`.
+const FILTERS: [&str; 6] =
+    ["login_prefix", "role", "group", "locked", "created_after", "created_before"];
+
+/// The filters that the parameters name, and the same as a query, each followed by `&`.
+fn filter(parameters: &mut Parameters) -> Result<(Filter, String)> {
+    let mut filter = Filter::default();
+    let mut query = String::new();
+    for name in FILTERS {
+        let Some(text) = parameters.optional_text(name)? else { continue };
+        let time = || Timestamp::parse(&text).map_err(|fault| Error::parameter(name, fault));
+        match name {
+            "login_prefix" => filter.login_prefix = Some(LoginPrefix::parse(&text)?),
+            "role" => filter.role = Some(Name::parse(name, &text)?),
+            "group" => filter.group = Some(Name::parse(name, &text)?),
+            "locked" => {
+                let locked = text.parse();
+                let locked = locked.map_err(|_| Error::parameter(name, "must be true or false"))?;
+                filter.locked = Some(locked);
+            }
+            "created_after" => filter.created_after = Some(time()?),
+            _ => filter.created_before = Some(time()?),
+        }
+        query += &format!("{name}={}&", encoded(&text));
+    }
+    Ok((filter, query))
+}
+
 /// `GET /users`
 pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     let caller = Caller::of(app, request)?;
     let mut parameters = request.parameters()?;
-    let page = page(&mut parameters)?;
-    parameters.end()?;
-    let (users, more) = super::list(app, &caller, page)?;
-    let last = users.last().filter(|_| more).map(|user| user.id.get());
+    let (filter, query) = filter(&mut parameters)?;
+    let (page, users, next) = if filter.is_empty() {
+        let page = page(&mut parameters)?;
+        no_more_filters(&parameters)?;
+        let (users, more) = super::list(app, &caller, page)?;
+        let last = users.last().filter(|_| more).map(|user| user.id.get().to_string());
+        (page, users, last)
+    } else {
+        let (page, after) = page_and_after(&mut parameters)?;
+        no_more_filters(&parameters)?;
+        caller.shows_something()?;
+        let after = after.map(|after| filter.parse_position(&after)).transpose()?;
+        let (users, more) = super::search(app, &caller, &filter, page, after.as_ref())?;
+        let last = users.last().filter(|_| more).map(|user| filter.position_after(user));
+        (page, users, last.transpose()?.map(|position| position.to_string()))
+    };
     let body = UsersPage { users: &users, page_num: page.number(), page_size: page.size() };
-    Ok(with_next(Response::json(200, &body), "", page, last))
+    Ok(with_next(Response::json(200, &body), &query, page, next))
+}
+
+/// Refuses what is neither a filter nor a parameter of pages.
+fn no_more_filters(parameters: &Parameters) -> Result<()> {
+    parameters.end().map_err(|error| match error {
+        Error::InvalidRequest(text) => {
+            Error::InvalidRequest(format!("{text}; filters are {}", FILTERS.join(", ")))
+        }
+        other => other,
+    })
 }
 
 /// `GET /user`
@@ -71,6 +158,27 @@ pub(crate) fn show(app: &App, request: &Request) -> Result<Response> {
     Ok(Response::json(200, &user))
 }
 
+/// `GET /user/export`
+pub(crate) fn export(app: &App, request: &Request) -> Result<Response> {
+    let caller = Caller::of(app, request)?;
+    let mut parameters = request.parameters()?;
+    let id = UserId::parse(parameters.number("id", 1)?)?;
+    let size = parameters.optional_number("page_size", 1)?.unwrap_or(Page::MAX_SIZE);
+    let after = parameters.optional_number("after", 0)?.unwrap_or(ExportPosition::START.after);
+    let before = parameters.optional_number("before", 1)?.unwrap_or(ExportPosition::START.before);
+    parameters.end()?;
+    let from = ExportPosition::new(after, before);
+    let (export, next) = super::export(app, &caller, id, from, size)?;
+    let response = Response::json(200, &export);
+    Ok(match next {
+        Some(ExportPosition { after, before }) => {
+            let id = id.get();
+            response.next(&format!("id={id}&page_size={size}&after={after}&before={before}"))
+        }
+        None => response,
+    })
+}
+
 /// `PATCH /user`
 pub(crate) fn change(app: &App, request: &Request) -> Result<Response> {
     let caller = Caller::of(app, request)?;
@@ -90,14 +198,22 @@ pub(crate) fn change(app: &App, request: &Request) -> Result<Response> {
         }
         other => other.map(|_| None),
     };
+    let managed = Managed::of(&mut parameters)?;
     parameters.end()?;
-    if new.is_none() && locked.is_none() && expires_at.is_none() {
-        let text = "is missing, as are locked and expires_at: there is nothing to change";
+    if new.is_none() && locked.is_none() && expires_at.is_none() && managed.is_empty() {
+        let text = "is missing, as are locked, expires_at, roles, groups and attributes: there is \
+                    nothing to change";
         return Err(Error::parameter("password", text));
     }
-    let password = new.as_ref();
-    let current_password = current.as_ref();
-    let change = Change { password, current_password, locked, expires_at };
+    let change = Change {
+        password: new.as_ref(),
+        current_password: current.as_ref(),
+        locked,
+        expires_at,
+        roles: managed.roles.as_ref(),
+        groups: managed.groups.as_ref(),
+        attributes: managed.attributes.as_ref(),
+    };
     Ok(Response::json(200, &super::change(app, &caller, id, &change)?))
 }
 

@@ -1,13 +1,13 @@
-//! Changing a user: the password, a lock, when the account expires.
+//! Changing a user: the password, a lock, when the account expires, roles, groups and attributes.
 
 use super::last_admin::Admins;
 use super::read::find_as;
 use super::store;
-use super::types::User;
+use super::types::{ATTRIBUTES, User, described};
 use crate::access::{Caller, Right, authorize_change};
 use crate::app::App;
 use crate::audit::{Action, AuditOutcome, Event, Writer};
-use crate::domain::{Login, Timestamp, UserId};
+use crate::domain::{AttributesPatch, Login, Names, Timestamp, UserId};
 use crate::error::{Error, Result};
 use crate::limits::{self, Attempt, Counters};
 use crate::passwords::{Password, Verdict};
@@ -31,12 +31,22 @@ pub struct Change<'a> {
     /// access and refresh tokens are refused. Its sessions are kept, and work again if a later time
     /// is set before they expire.
     pub expires_at: Option<Option<Timestamp>>,
+    /// The user's roles, instead of those so far: for the same callers.
+    pub roles: Option<&'a Names>,
+    /// The groups that the user is in, instead of those so far: for the same callers.
+    pub groups: Option<&'a Names>,
+    /// A change of the user's attributes: for the same callers.
+    pub attributes: Option<&'a AttributesPatch>,
 }
 
 impl Change<'_> {
     fn right(&self, id: UserId) -> Right {
-        let not_own = self.locked.is_some() || self.expires_at.is_some();
-        if not_own { Right::Lock(id) } else { Right::Change(id) }
+        let own = self.locked.is_none()
+            && self.expires_at.is_none()
+            && self.roles.is_none()
+            && self.groups.is_none()
+            && self.attributes.is_none();
+        if own { Right::Change(id) } else { Right::Manage(id) }
     }
 
     /// What the audit log says about it.
@@ -46,6 +56,9 @@ impl Change<'_> {
             self.password.map(|_| "password".to_owned()),
             self.locked.map(|locked| format!("locked {locked}")),
             self.expires_at.map(|at| format!("expires_at {}", end(at))),
+            self.roles.map(|roles| described("roles", roles)),
+            self.groups.map(|groups| described("groups", groups)),
+            self.attributes.map(|_| ATTRIBUTES.to_owned()),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
@@ -95,10 +108,14 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
     }
     let detail = change.detail();
     let closes = change.closes();
-    let change = store::ChangedColumns {
+    let patch = change.attributes;
+    let mut change = store::ChangedColumns {
         hash: change.password.map(|new| app.hash(new)).transpose()?.map(|hash| hash.to_string()),
         locked: change.locked,
         expires_at: change.expires_at,
+        roles: change.roles.cloned(),
+        groups: change.groups.cloned(),
+        attributes: None,
     };
     // The right is checked again: hashing takes long enough for the caller to have lost it.
     app.database()?.with_transaction(|tx| {
@@ -106,6 +123,10 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
         let actor = authorize_change(tx, caller, right)?;
         if let (Some(admins), Some(from)) = (&admins, closes) {
             admins.can_spare(id, from.map(Timestamp::time))?;
+        }
+        if let Some(patch) = patch {
+            let attributes = store::lock_attributes(tx, id)?.ok_or(Error::NoSuchUser)?;
+            change.attributes = Some(patch.applied_to(&attributes)?);
         }
         let user = store::change(tx, id, &change)?.ok_or(Error::NoSuchUser)?;
         admins.map_or(Ok(()), |admins| admins.knew(&user))?;
@@ -120,7 +141,7 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
             limits::forgive(tx, &counters, id)?;
         }
         audit.record(tx, actor, &Event::new(Action::ChangeUser, Some(id)).with_detail(&detail))?;
-        Ok(user)
+        Ok(user.seen_by(caller))
     })
 }
 

@@ -1,7 +1,8 @@
 //! Reading users: one, by id or login, and a page of all.
 
-use super::store;
+use super::filter::{Filter, Position};
 use super::types::User;
+use super::{filtered, store};
 use crate::access::{Caller, Right, authorize, read_as};
 use crate::app::App;
 use crate::domain::{Login, Page, UserId};
@@ -15,6 +16,25 @@ use crate::error::{Error, Result};
 pub fn list(app: &App, caller: &Caller, page: Page) -> Result<(Vec<User>, bool)> {
     app.database()?.with_connection(|conn| {
         read_as(conn, caller, Right::SeeAll, |conn, rows| store::list(conn, rows, page))
+    })
+}
+
+/// A page of the users who pass a filter, and whether more follow. With `after` the page begins
+/// there, whatever its number.
+///
+/// # Errors
+/// As [`list`], and [`Error::Unavailable`] when several filters together take longer than a
+/// statement may.
+pub fn search(
+    app: &App,
+    caller: &Caller,
+    filter: &Filter,
+    page: Page,
+    after: Option<&Position>,
+) -> Result<(Vec<User>, bool)> {
+    app.database()?.with_connection(|conn| {
+        authorize(conn, caller, Right::SeeAll)?;
+        filtered::list(conn, filter, page, after)
     })
 }
 
@@ -35,7 +55,7 @@ pub fn show(app: &App, caller: &Caller, id: UserId) -> Result<User> {
 pub(super) fn find_as(app: &App, caller: &Caller, right: Right, id: UserId) -> Result<User> {
     app.database()?.with_connection(|conn| {
         let user = read_as(conn, caller, right, |conn, rows| store::find(conn, rows, id))?;
-        user.ok_or(Error::NoSuchUser)
+        user.map(|user| user.seen_by(caller)).ok_or(Error::NoSuchUser)
     })
 }
 
@@ -50,6 +70,6 @@ pub fn find(app: &App, caller: &Caller, login: &Login) -> Result<User> {
         let user = store::find_by_login(conn, login)?;
         let right = user.as_ref().map_or(Right::SeeAll, |user| Right::See(user.id));
         authorize(conn, caller, right)?;
-        user.ok_or(Error::NoSuchUser)
+        user.map(|user| user.seen_by(caller)).ok_or(Error::NoSuchUser)
     })
 }

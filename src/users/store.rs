@@ -1,9 +1,9 @@
 //! The SQL of users.
 
-use super::types::User;
+use super::types::{NewUser, User};
 use crate::access::standing::{CallerRows, CallerStanding, live};
 use crate::db::{Connection, violates};
-use crate::domain::{Login, Page, Timestamp, UserId};
+use crate::domain::{Attributes, Login, Names, Page, Timestamp, UserId};
 use crate::error::{Error, Result};
 use crate::moment::Moment;
 use crate::passwords::PasswordHash;
@@ -12,35 +12,46 @@ use postgres::{Client, Row, Transaction};
 use time::OffsetDateTime;
 
 /// The columns that [`user`] reads, in order.
-macro_rules! user {
+macro_rules! columns {
     () => {
-        "id, login, admin, created_at, locked, expires_at"
+        "id, login, admin, created_at, locked, expires_at, roles, groups, public_attributes,
+         private_attributes"
     };
 }
 
-fn user(row: &Row) -> User {
+pub(super) use columns;
+
+/// How many there are.
+const COLUMNS: usize = 10;
+
+pub(super) fn user(row: &Row) -> Result<User> {
     let whose = ("user", row.get(0));
-    User {
+    Ok(User {
         id: UserId::stored(row.get(0)),
         login: row.get(1),
         admin: row.get(2),
         created_at: Timestamp::stored(row.get(3), whose),
         locked: row.get(4),
         expires_at: Timestamp::stored_end(row.get(5), whose),
-    }
+        roles: Names::stored(row.get(6)),
+        groups: Names::stored(row.get(7)),
+        attributes: Attributes::stored(row.get(8), row.get(9))?,
+    })
 }
 
 pub(super) fn insert(
     tx: &mut Transaction<'_>,
     login: &Login,
     hash: &str,
-    admin: bool,
+    new: &NewUser,
 ) -> Result<User> {
     let sql = concat!(
-        "INSERT INTO gatepost.users (login, login_canonical, password_hash, admin)
-         VALUES ($1, $2, $3, $4) RETURNING ",
-        user!()
+        "INSERT INTO gatepost.users (login, login_canonical, password_hash, admin, roles, groups,
+                                     public_attributes, private_attributes)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ",
+        columns!()
     );
+    let [public, private] = new.attributes.columns();
     let typed = login.as_str();
     let canonical = login.canonical();
     let inserted = tx.query_typed_one(
@@ -49,14 +60,44 @@ pub(super) fn insert(
             (&typed, Type::TEXT),
             (&canonical, Type::TEXT),
             (&hash, Type::TEXT),
-            (&admin, Type::BOOL),
+            (&new.admin, Type::BOOL),
+            (&new.roles.as_slice(), Type::TEXT_ARRAY),
+            (&new.groups.as_slice(), Type::TEXT_ARRAY),
+            (&public, Type::TEXT),
+            (&private, Type::TEXT),
         ],
     );
-    match inserted {
-        Ok(row) => Ok(user(&row)),
-        Err(error) if violates(&error, "users_login_canonical_key") => Err(Error::LoginTaken),
-        Err(error) => Err(error.into()),
+    let user = match inserted {
+        Ok(row) => user(&row)?,
+        Err(error) if violates(&error, "users_login_canonical_key") => {
+            return Err(Error::LoginTaken);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if !(user.roles.is_empty() && user.groups.is_empty()) {
+        index_memberships(tx, &user)?;
     }
+    Ok(user)
+}
+
+/// Makes the index of a user's roles and groups agree with the user's row.
+fn index_memberships(tx: &mut Transaction<'_>, user: &User) -> Result<()> {
+    let sql = "WITH gone AS (
+                   DELETE FROM gatepost.memberships WHERE user_id = $1
+                   AND NOT (name = ANY (CASE kind WHEN 'role' THEN $2 ELSE $3 END))
+               )
+               INSERT INTO gatepost.memberships (user_id, kind, name)
+               SELECT $1, 'role', unnest($2) UNION ALL SELECT $1, 'group', unnest($3)
+               ON CONFLICT DO NOTHING";
+    tx.execute_typed(
+        sql,
+        &[
+            (&user.id.get(), Type::INT8),
+            (&user.roles.as_slice(), Type::TEXT_ARRAY),
+            (&user.groups.as_slice(), Type::TEXT_ARRAY),
+        ],
+    )?;
+    Ok(())
 }
 
 /// A page of users and whether there are more.
@@ -70,13 +111,13 @@ pub(super) fn list(
 ) -> Result<(Option<CallerStanding>, ListedUsers)> {
     let sql = concat!(
         "SELECT ",
-        user!(),
+        columns!(),
         ", token_version, ",
         live!("$2", "$6"),
         ", true FROM gatepost.users u WHERE id = $1
          UNION ALL
          (SELECT ",
-        user!(),
+        columns!(),
         ", token_version, false, false
           FROM gatepost.users WHERE id > $3 ORDER BY id OFFSET $4 LIMIT $5)"
     );
@@ -93,8 +134,9 @@ pub(super) fn list(
             (&caller.as_ref().map(|rows| rows.session.identity().as_slice()), Type::BYTEA),
         ],
     )?;
-    let (callers, listed): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.get(8));
-    let mut users: Vec<User> = listed.into_iter().map(user).collect();
+    let (callers, listed): (Vec<&Row>, Vec<&Row>) =
+        rows.iter().partition(|row| row.get(COLUMNS + 2));
+    let mut users = listed.into_iter().map(user).collect::<Result<Vec<User>>>()?;
     // SQL promises an order inside the page's parentheses, not outside them.
     users.sort_unstable_by_key(|user| user.id.get());
     let size = usize::try_from(page.size()).unwrap_or(usize::MAX);
@@ -111,7 +153,7 @@ pub(super) fn find(
 ) -> Result<(Option<CallerStanding>, Option<User>)> {
     let sql = concat!(
         "SELECT ",
-        user!(),
+        columns!(),
         ", token_version, ",
         live!("$3", "$4"),
         " FROM gatepost.users u WHERE id IN ($1, $2)"
@@ -126,17 +168,23 @@ pub(super) fn find(
         ],
     )?;
     let of = |id: i64| rows.iter().find(|row| row.get::<_, i64>(0) == id);
-    Ok((caller.and_then(|rows| of(rows.user)).map(standing_of), of(id.get()).map(user)))
+    let standing = caller.and_then(|rows| of(rows.user)).map(standing_of);
+    Ok((standing, of(id.get()).map(user).transpose()?))
 }
 
 /// The standing in a row that begins with the columns of [`user`].
 fn standing_of(row: &Row) -> CallerStanding {
-    CallerStanding { admin: row.get(2), token_version: row.get(6), live: row.get(7) }
+    CallerStanding {
+        admin: row.get(2),
+        token_version: row.get(COLUMNS),
+        live: row.get(COLUMNS + 1),
+    }
 }
 
 pub(super) fn find_by_login(conn: &mut Client, login: &Login) -> Result<Option<User>> {
-    let sql = concat!("SELECT ", user!(), " FROM gatepost.users WHERE login_canonical = $1");
-    Ok(conn.query_typed_opt(sql, &[(&login.canonical(), Type::TEXT)])?.as_ref().map(user))
+    let sql = concat!("SELECT ", columns!(), " FROM gatepost.users WHERE login_canonical = $1");
+    let row = conn.query_typed_opt(sql, &[(&login.canonical(), Type::TEXT)])?;
+    row.as_ref().map(user).transpose()
 }
 
 /// The stored hash of a user's password.
@@ -190,6 +238,17 @@ pub(super) struct ChangedColumns {
     pub(super) hash: Option<String>,
     pub(super) locked: Option<bool>,
     pub(super) expires_at: Option<Option<Timestamp>>,
+    pub(super) roles: Option<Names>,
+    pub(super) groups: Option<Names>,
+    pub(super) attributes: Option<Attributes>,
+}
+
+/// A user's attributes. The row is held until the transaction ends.
+pub(super) fn lock_attributes(tx: &mut Transaction<'_>, id: UserId) -> Result<Option<Attributes>> {
+    let sql = "SELECT public_attributes, private_attributes FROM gatepost.users
+               WHERE id = $1 FOR UPDATE";
+    let row = tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?;
+    row.map(|row| Attributes::stored(row.get(0), row.get(1))).transpose()
 }
 
 /// Changes a user. A new password and a lock each end the access tokens issued before, for good:
@@ -205,10 +264,15 @@ pub(super) fn change(
              token_version = token_version
                  + CASE WHEN $2 IS NOT NULL OR ($3 AND NOT locked) THEN 1 ELSE 0 END,
              locked = coalesce($3, locked),
-             expires_at = CASE WHEN $4 THEN $5 ELSE expires_at END
+             expires_at = CASE WHEN $4 THEN $5 ELSE expires_at END,
+             roles = coalesce($6, roles),
+             groups = coalesce($7, groups),
+             public_attributes = CASE WHEN $8 THEN $9 ELSE public_attributes END,
+             private_attributes = CASE WHEN $8 THEN $10 ELSE private_attributes END
          WHERE id = $1 RETURNING ",
-        user!()
+        columns!()
     );
+    let [public, private] = change.attributes.as_ref().map(Attributes::columns).unwrap_or_default();
     let expires_at = change.expires_at.flatten().map(Timestamp::parameter);
     let row = tx.query_typed_opt(
         sql,
@@ -218,18 +282,28 @@ pub(super) fn change(
             (&change.locked, Type::BOOL),
             (&change.expires_at.is_some(), Type::BOOL),
             (&expires_at, Type::TIMESTAMPTZ),
+            (&change.roles.as_ref().map(Names::as_slice), Type::TEXT_ARRAY),
+            (&change.groups.as_ref().map(Names::as_slice), Type::TEXT_ARRAY),
+            (&change.attributes.is_some(), Type::BOOL),
+            (&public, Type::TEXT),
+            (&private, Type::TEXT),
         ],
     )?;
-    Ok(row.as_ref().map(user))
+    let Some(user) = row.as_ref().map(user).transpose()? else { return Ok(None) };
+    if change.roles.is_some() || change.groups.is_some() {
+        index_memberships(tx, &user)?;
+    }
+    Ok(Some(user))
 }
 
 pub(super) fn set_admin(tx: &mut Transaction<'_>, id: UserId, admin: bool) -> Result<Option<User>> {
-    let sql = concat!("UPDATE gatepost.users SET admin = $2 WHERE id = $1 RETURNING ", user!());
+    let sql = concat!("UPDATE gatepost.users SET admin = $2 WHERE id = $1 RETURNING ", columns!());
     let row = tx.query_typed_opt(sql, &[(&id.get(), Type::INT8), (&admin, Type::BOOL)])?;
-    Ok(row.as_ref().map(user))
+    row.as_ref().map(user).transpose()
 }
 
 pub(super) fn delete(tx: &mut Transaction<'_>, id: UserId) -> Result<Option<User>> {
-    let sql = concat!("DELETE FROM gatepost.users WHERE id = $1 RETURNING ", user!());
-    Ok(tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?.as_ref().map(user))
+    let sql = concat!("DELETE FROM gatepost.users WHERE id = $1 RETURNING ", columns!());
+    let row = tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?;
+    row.as_ref().map(user).transpose()
 }

@@ -1,6 +1,7 @@
 //! A user as this slice shows it.
 
-use crate::domain::{Timestamp, UserId};
+use crate::access::Caller;
+use crate::domain::{Attributes, Names, Timestamp, UserId};
 use serde::Serialize;
 
 /// A user as the API shows it.
@@ -21,4 +22,67 @@ pub struct User {
     /// When the account expires. Shown if there is such a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// The user's roles. They give no right here. Shown if there are any.
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    pub roles: Names,
+    /// The groups that the user is in. They give no right here. Shown if there are any.
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    pub groups: Names,
+    /// What the application keeps about the user. Shown if there is anything.
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    pub attributes: Attributes,
+}
+
+impl User {
+    /// Whether this caller sees it as that very user and not as an admin.
+    pub(super) fn is_seen_by_itself(&self, caller: &Caller) -> bool {
+        let own = matches!(caller, Caller::Bearer(claims) if claims.user_id == self.id.get());
+        own && !self.admin
+    }
+
+    /// The user as this caller, who may see it, does: only admins and programs see the private
+    /// attributes.
+    pub(super) fn seen_by(mut self, caller: &Caller) -> Self {
+        if self.is_seen_by_itself(caller) {
+            self.attributes = self.attributes.for_the_user();
+        }
+        self
+    }
+}
+
+/// What a new user is, beside login and password.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct NewUser {
+    /// Whether the user is an admin.
+    pub admin: bool,
+    /// The user's roles.
+    pub roles: Names,
+    /// The groups that the user is in.
+    pub groups: Names,
+    /// What the application keeps about the user.
+    pub attributes: Attributes,
+}
+
+impl NewUser {
+    /// What the audit log says about it.
+    pub(super) fn detail(&self) -> Option<String> {
+        let parts = [
+            self.admin.then(|| "admin".to_owned()),
+            (!self.roles.is_empty()).then(|| described("roles", &self.roles)),
+            (!self.groups.is_empty()).then(|| described("groups", &self.groups)),
+            (!self.attributes.is_empty()).then(|| ATTRIBUTES.to_owned()),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
+
+/// What the audit log says about attributes. What they are is the application's secret.
+pub(super) const ATTRIBUTES: &str = "attributes";
+
+/// What the audit log says about roles or groups.
+pub(super) fn described(what: &str, names: &Names) -> String {
+    let all = if names.is_empty() { "none".to_owned() } else { names.as_slice().join(" ") };
+    format!("{what}: {all}")
 }

@@ -368,7 +368,7 @@ fn sessions_keys_and_who_acts_by_a_key_are_in_it() {
     problem(refresh(&tokens["refresh_token"]), 400, "invalid_grant");
     let token = server.token("alice");
     server.request(reqwest::Method::POST, "/logout").bearer_auth(&token).send().unwrap();
-    gatepost::signing_keys::rotate(app).unwrap();
+    gatepost::signing_keys::rotate(app, &gatepost::Caller::Trusted).unwrap();
     let sql = "SELECT concat_ws(' ', actor, actor_id, action, user_id, detail) FROM gatepost.audit
                WHERE action NOT IN ('register', 'log_in') ORDER BY id";
     let rows: Vec<String> =

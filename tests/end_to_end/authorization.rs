@@ -15,8 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The statuses in protected mode with registration for admins. `list` is `GET /users`, `end` is
 /// `DELETE /session`; `show` to `delete`, `sessions`, `end` and `lock` are about one user: a plain one, or
-/// an admin. `self` is that user.
-const TABLE: [&str; 3] = [
+/// an admin. `self` is that user. `keys` to `end-key` are the calls about API keys, `signing` and `rotate` those
+/// about signing keys.
+const TABLE: [&str; 4] = [
     "
     who             list  show  patch  delete  show-admin  patch-admin  delete-admin  register
     nobody          401   401   401    401     401         401          401           401
@@ -70,6 +71,24 @@ const TABLE: [&str; 3] = [
     misspelt-key    401   401
     foreign-prefix  401   401
     oauth-client    401   401
+",
+    "
+    who             roles  roles-admin  export  export-admin  keys  make-key  end-key  signing  rotate
+    nobody          401    401          401     401           401   401       401      401      401
+    nonsense        401    401          401     401           401   401       401      401      401
+    stranger        403    403          403     403           403   403       403      403      403
+    self            403    -            200     -             403   403       403      403      403
+    admin           200    200          200     200           200   201       200      200      200
+    users:read      403    403          200     200           403   403       403      403      403
+    users:write     200    403          403     403           403   403       403      403      403
+    register        403    403          403     403           403   403       403      403      403
+    introspect      403    403          403     403           403   403       403      403      403
+    all-scopes      200    403          200     200           403   403       403      403      403
+    revoked-key     401    401          401     401           401   401       401      401      401
+    unknown-key     401    401          401     401           401   401       401      401      401
+    misspelt-key    401    401          401     401           401   401       401      401      401
+    foreign-prefix  401    401          401     401           401   401       401      401      401
+    oauth-client    401    401          401     401           401   401       401      401      401
 ",
 ];
 
@@ -152,6 +171,18 @@ fn call(server: &TestServer, who: &str, what: &str) -> Response {
             .json(&json!({"id": id, "password": "another password"})),
         "lock" => server.request(Method::PATCH, "/user").json(&json!({"id": id, "locked": true})),
         "delete" => server.request(Method::DELETE, &target),
+        "roles" => server.request(Method::PATCH, "/user").json(&json!({"id": id, "roles": ["a"]})),
+        "export" => server.request(Method::GET, &format!("/user/export?id={id}")),
+        "keys" => server.request(Method::GET, "/api-keys"),
+        "make-key" => server
+            .request(Method::POST, "/api-keys")
+            .json(&json!({"name": unique("made"), "scopes": ["users:read"]})),
+        "end-key" => {
+            let (name, _) = key(server, "users:read");
+            server.request(Method::DELETE, &format!("/api-key?name={}", name.as_str()))
+        }
+        "signing" => server.request(Method::GET, "/signing-keys"),
+        "rotate" => server.request(Method::POST, "/signing-keys"),
         "register" => server
             .request(Method::POST, "/user")
             .json(&json!({"login": unique("new"), "password": PASSWORD})),
@@ -190,8 +221,13 @@ fn check_denial(response: Response, who: &str, what: &str) {
             // With every scope there is none to be named.
             let key = !matches!(who, "stranger" | "self" | "all-scopes");
             let spared = who == "users:write"
-                && matches!(what, "patch-admin" | "delete-admin" | "end-admin" | "lock-admin");
-            assert_eq!(lacks, key && !spared, "{who} {what}");
+                && matches!(
+                    what,
+                    "patch-admin" | "delete-admin" | "end-admin" | "lock-admin" | "roles-admin"
+                );
+            // No scope gives the right to make rights.
+            let of_admins = matches!(what, "keys" | "make-key" | "end-key" | "signing" | "rotate");
+            assert_eq!(lacks, key && !spared && !of_admins, "{who} {what}");
         }
         _ => (),
     }
@@ -210,7 +246,7 @@ fn who_may_do_what_in_which_mode() {
             assert_eq!(row.len(), calls.len(), "{row:?}");
             let who = row[0];
             for (what, cell) in calls.iter().zip(&row).skip(1).filter(|(_, cell)| **cell != "-") {
-                let done = if *what == "register" { 201 } else { 200 };
+                let done = if matches!(*what, "register" | "make-key") { 201 } else { 200 };
                 let expected = cell.parse().unwrap();
                 let to_anyone = if *what == "register" { 201 } else { expected };
                 for (mode, server, expected) in [
@@ -226,5 +262,5 @@ fn who_may_do_what_in_which_mode() {
             }
         }
     }
-    assert_eq!(cells, 3 * (15 * 17 - 6));
+    assert_eq!(cells, 3 * (15 * 26 - 8));
 }

@@ -100,8 +100,8 @@ fn completions_are_those_of_the_package_and_the_shells_take_them() {
         assert_eq!(printed, std::fs::read_to_string(path).unwrap());
         assert!(printed.contains("set-password"), "{shell}");
     }
-    let ask = "source <(\"$0\" completions bash); COMP_WORDS=(gatepost user se); COMP_CWORD=2; \
-               _gatepost gatepost se user; echo \"${COMPREPLY[@]}\"";
+    let ask = "source <(\"$0\" completions bash); COMP_WORDS=(gatepost user set-p); COMP_CWORD=2; \
+               _gatepost gatepost set-p user; echo \"${COMPREPLY[@]}\"";
     let mut bash = Command::new("bash");
     bash.args(["-c", ask, env!("CARGO_BIN_EXE_gatepost")]);
     assert_eq!(success(&run(&mut bash, "")), "set-password\n");

@@ -5,7 +5,7 @@ use crate::support::{PASSWORD, TestServer, problem};
 use crate::transfer::{counts, export, hashes, import, program};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use gatepost::transfer;
+use gatepost::transfer::{self, Ids};
 use std::num::NonZeroU32;
 
 /// Of [`PASSWORD`], cheap.
@@ -66,14 +66,16 @@ fn a_file_in_another_encoding_is_refused_with_one_message_that_names_it() {
         (compressed(b"\xfd7zXZ\0"), "xz"),
         (compressed(b"BZh91AY&SY"), "bzip2"),
     ] {
-        let imported = transfer::import(server.app(), &bytes[..], |event| panic!("{event:?}"));
+        let imported =
+            transfer::import(server.app(), &bytes[..], Ids::Kept, |event| panic!("{event:?}"));
         let refused = imported.unwrap_err().to_string();
         assert!(refused.contains(name) && refused.contains("UTF-8"), "{name}: {refused}");
-        let surveyed = transfer::survey(server.app(), &bytes[..], |event| panic!("{event:?}"));
+        let surveyed =
+            transfer::survey(server.app(), &bytes[..], Ids::Kept, |event| panic!("{event:?}"));
         assert_eq!(surveyed.unwrap_err().to_string(), refused);
         // Where the first read gives a byte alone, as a pipe may.
         let slow = std::io::BufReader::with_capacity(1, &bytes[..]);
-        let imported = transfer::import(server.app(), slow, |event| panic!("{event:?}"));
+        let imported = transfer::import(server.app(), slow, Ids::Kept, |event| panic!("{event:?}"));
         assert_eq!(imported.unwrap_err().to_string(), refused);
     }
     assert!(hashes(&server).is_empty());

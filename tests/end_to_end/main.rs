@@ -4,6 +4,7 @@
 
 mod access;
 mod accounts;
+mod administration;
 mod answers;
 mod api_keys;
 mod audit;
@@ -19,6 +20,7 @@ mod database;
 mod doctor;
 mod documents;
 mod embedding;
+mod filters;
 mod front_door;
 mod frozen_forms;
 mod history;
@@ -43,6 +45,7 @@ mod printing;
 mod private;
 mod restore;
 mod revocations;
+mod roles;
 mod secrecy;
 mod selftest;
 mod sessions;

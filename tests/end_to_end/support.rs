@@ -67,6 +67,8 @@ pub(crate) fn config(database: &str) -> Config {
     config.passwords.iterations = 1_000;
     let url = conninfo(&CLUSTER, "gatepost_app", APP_PASSWORD, database);
     config.database.url = Some(Secret::new(url));
+    let owner = conninfo(&CLUSTER, "gatepost_owner", OWNER_PASSWORD, database);
+    config.database.owner_url = Some(Secret::new(owner));
     config
 }
 

@@ -216,7 +216,7 @@ fn a_row_with_a_time_out_of_range_takes_no_other_down_and_is_logged_with_its_id(
     let list = server.client.get(server.url("/revocations")).send().unwrap();
     assert_eq!(list.status(), 200, "{}", list.text().unwrap());
     server.app().reload_keys().unwrap();
-    assert_eq!(gatepost::signing_keys::list(server.app()).unwrap().len(), 1);
+    assert_eq!(gatepost::signing_keys::list(server.app(), &Caller::Trusted).unwrap().len(), 1);
     gatepost::api_keys::list(server.app(), &Caller::Trusted).unwrap();
     assert!(
         gatepost::introspection::introspect(server.app(), &Caller::Trusted, &other.refresh)

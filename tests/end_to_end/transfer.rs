@@ -2,7 +2,8 @@
 
 use crate::support::program::{Home, failure, run, success};
 use crate::support::{APP_PASSWORD, CLUSTER, PASSWORD, TestServer, conninfo, problem};
-use gatepost::transfer::{self, ImportEvent, Imported};
+use gatepost::transfer::{self, Ids, ImportEvent, Imported};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::Command;
 
@@ -14,12 +15,20 @@ const HASH: &str = "$2b$04$kLHVlmjw5QSN3KzeuPzR8evy4GpDLVNIUzxBi.Mb1afWVTgSgJppG
 
 /// Imports, and returns the outcome with what was said about lines.
 pub(crate) fn import(server: &TestServer, text: &str) -> (Imported, Vec<String>) {
+    import_with(server, text, Ids::Kept).unwrap()
+}
+
+fn import_with(
+    server: &TestServer,
+    text: &str,
+    ids: Ids,
+) -> gatepost::Result<(Imported, Vec<String>)> {
     let mut said = Vec::new();
-    let done = transfer::import(server.app(), text.as_bytes(), |event| match event {
+    let done = transfer::import(server.app(), text.as_bytes(), ids, |event| match event {
         ImportEvent::Refused(fault) | ImportEvent::Changed(fault) => said.push(fault.to_string()),
         _ => (),
     });
-    (done.unwrap(), said)
+    done.map(|done| (done, said))
 }
 
 pub(crate) fn export(server: &TestServer) -> String {
@@ -73,20 +82,159 @@ fn users_of_a_flask_service_log_in_with_their_passwords_and_get_hashes_of_ours()
 #[test]
 fn export_import_export_is_the_identity() {
     let server = TestServer::start();
-    server.register_admin("Root");
+    let root = server.register_admin("Root");
     server.register("Ａｌｉｃｅ");
+    let gone = server.register("gone");
     import(&server, FLASK);
+    // What a user can be, and what changes the row behind it.
+    let token = server.token("root");
+    let everything: Vec<String> = (0..64).map(|n| format!("role-{n:02}")).collect();
+    let text = "\u{0}\u{1f}\"\\\u{200b}é漢😀";
+    let change = json!({
+        "id": 2, "password": "staple and battery", "locked": true,
+        "expires_at": "2030-01-02T03:04:05Z", "roles": everything, "groups": ["staff"],
+        "attributes": {
+            "public": {text: text, "plan": "pro", "nested": [{"null": null}, [[[1]]]]},
+            "private": {"numbers": [0, -1, 1.5, 3.0, 1e300, 5e-324, 0.1, 2.2250738585072014e-308,
+                                    1.0715660391465e-309, u64::MAX, i64::MIN],
+                        "long": "x".repeat(3_000)},
+        },
+    });
+    assert_eq!(server.patch(&change, &token).status(), 200);
+    assert_eq!(server.patch(&json!({"id": root, "roles": ["owner"]}), &token).status(), 200);
+    assert_eq!(server.delete(&format!("/user?id={gone}"), &token).status(), 200);
     let sql = "UPDATE gatepost.users SET locked = true, expires_at = '2030-01-02 03:04:05.678901Z'
                WHERE login = 'Søren'";
     server.sql().execute(sql, &[]).unwrap();
     let first = export(&server);
     assert_eq!(first.lines().count(), 6, "the Flask service's alice came second");
     assert!(first.contains(r#""locked":true,"expires_at":"2030-01-02T03:04:05.678901Z""#));
+    assert!(
+        first.contains(
+            r#""token_version":2,"locked":true,"expires_at":"2030-01-02T03:04:05.000000Z""#
+        )
+    );
+    assert!(!first.contains('\u{200b}'), "something invisible");
+
     let other = TestServer::start();
     let (done, said) = import(&other, &first);
     assert_eq!((counts(&done), said), ([6, 6, 0, 0, 0], vec![]));
     assert_eq!(export(&other), first);
-    assert_eq!(other.log_in("alice", PASSWORD).status(), 200);
+    let token = other.token("root");
+    assert_eq!(other.get(&format!("/user?id={root}"), &token).status(), 200, "ids are kept");
+    let listed: Value = other.get("/users?role=role-63", &token).json().unwrap();
+    assert_eq!(listed["users"][0]["id"], 2, "imported roles are listed");
+    let last = first.lines().last().unwrap();
+    let last = serde_json::from_str::<Value>(last).unwrap()["id"].as_i64().unwrap();
+    assert_eq!(other.register("next"), last + 1);
+}
+
+#[test]
+fn ids_are_kept_only_where_there_is_nobody_and_else_made_anew() {
+    let server = TestServer::start();
+    for n in 0..3 {
+        server.register(&format!("user{n}"));
+    }
+    let exported = export(&server).replace("\"id\":3,", "\"id\":3000,");
+    let other = TestServer::start();
+    other.register("somebody");
+    let refused = import_with(&other, &exported, Ids::Kept).unwrap_err().to_string();
+    assert!(refused.contains("--renumber"), "{refused}");
+    let dry = transfer::survey(other.app(), exported.as_bytes(), Ids::Kept, |_| ());
+    assert_eq!(dry.unwrap_err().to_string(), refused);
+    assert_eq!(export(&other).lines().count(), 1);
+
+    let (done, said) = import_with(&other, &exported, Ids::Renumbered).unwrap();
+    assert_eq!((counts(&done), said), ([3, 3, 0, 0, 0], vec![]));
+    let ids = |server: &TestServer| -> Vec<i64> {
+        let rows = server.sql().query("SELECT id FROM gatepost.users ORDER BY id", &[]).unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    };
+    assert_eq!(ids(&other), [1, 2, 3, 4]);
+    let (done, _) = import_with(&other, &exported, Ids::Renumbered).unwrap();
+    assert_eq!(counts(&done), [3, 0, 3, 0, 0], "run again");
+
+    let empty = TestServer::start();
+    let dry = transfer::survey(empty.app(), exported.as_bytes(), Ids::Kept, |_| ()).unwrap();
+    let (done, _) = import(&empty, &exported);
+    assert_eq!((counts(&dry.outcome), counts(&done)), ([3, 3, 0, 0, 0], [3, 3, 0, 0, 0]));
+    assert_eq!(ids(&empty), [1, 2, 3000]);
+    assert_eq!(empty.register("next"), 3001);
+}
+
+#[test]
+fn ids_ascend_on_all_lines_or_are_on_none() {
+    let server = TestServer::start();
+    let line = |id: &str, login: &str| {
+        format!("{{{id}\"login\":\"{login}\",\"password_hash\":\"{HASH}\"}}\n")
+    };
+    let text = [
+        line("\"id\":0,", "zero"),
+        line("\"id\":5,", "five"),
+        line("\"id\":5,", "same"),
+        line("\"id\":4,", "before"),
+        line("", "none"),
+        line("\"id\":\"7\",", "text"),
+        line("\"id\":9007199254740992,", "large"),
+        line("\"id\":8,", "FIVE"),
+        line("\"id\":9,", "nine"),
+    ]
+    .concat();
+    let expected = [
+        "1: id: must be a whole number from 1 to 9007199254740991",
+        "3: login \"same\": id: must be greater than 5, the one before",
+        "4: login \"before\": id: must be greater than 5, the one before",
+        "5: login \"none\": id: is missing, and the lines before have one",
+        "6: id: must be a whole number from 1 to 9007199254740991",
+        "7: id: must be a whole number from 1 to 9007199254740991",
+        "8: login \"FIVE\": this login, once normalised, belongs to another user",
+    ];
+    let (done, said) = import(&server, &text);
+    assert_eq!((counts(&done), said), ([9, 2, 0, 0, 7], expected.map(str::to_owned).to_vec()));
+    assert_eq!(server.register("next"), 10);
+
+    let other = TestServer::start();
+    let text = line("", "first") + &line("\"id\":1,", "second");
+    let (done, said) = import(&other, &text);
+    assert_eq!(counts(&done), [2, 1, 0, 0, 1]);
+    assert_eq!(said, ["2: login \"second\": id: the lines before have none"]);
+}
+
+#[test]
+fn an_import_with_ids_that_cannot_be_finished_leaves_nothing() {
+    struct Broken<'a>(&'a [u8]);
+    impl std::io::Read for Broken<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 => Err(std::io::Error::other("the disk is gone")),
+                count => Ok(count),
+            }
+        }
+    }
+    let server = TestServer::start();
+    let line =
+        |n: usize| format!("{{\"id\":{n},\"login\":\"user{n}\",\"password_hash\":\"{HASH}\"}}\n");
+    let text: String = (1..=2_500).map(line).collect();
+    let source = std::io::BufReader::new(Broken(text.as_bytes()));
+    let failed = transfer::import(server.app(), source, Ids::Kept, |_| ()).unwrap_err();
+    assert!(failed.to_string().contains("the disk is gone"), "{failed}");
+    assert_eq!(export(&server), "");
+    let (done, _) = import(&server, &text);
+    assert_eq!(counts(&done), [2_500, 2_500, 0, 0, 0]);
+}
+
+#[test]
+fn ids_are_kept_by_the_owner_alone() {
+    let server = TestServer::with(|config| config.database.owner_url = None);
+    let line = format!("{{\"id\":7,\"login\":\"a\",\"password_hash\":\"{HASH}\"}}\n");
+    for refused in [
+        import_with(&server, &line, Ids::Kept).map(drop),
+        transfer::survey(server.app(), line.as_bytes(), Ids::Kept, |_| ()).map(drop),
+    ] {
+        assert!(refused.unwrap_err().to_string().starts_with("database.owner_url: is not set"));
+    }
+    let (done, _) = import_with(&server, &line, Ids::Renumbered).unwrap();
+    assert_eq!(counts(&done), [1, 1, 0, 0, 0]);
 }
 
 #[test]
@@ -153,7 +301,7 @@ fn a_login_of_somebody_else_is_refused_whether_in_the_database_or_the_file() {
     .concat();
     let before = hashes(&server);
     let mut dry = Vec::new();
-    let survey = transfer::survey(server.app(), text.as_bytes(), |event| {
+    let survey = transfer::survey(server.app(), text.as_bytes(), Ids::Kept, |event| {
         if let ImportEvent::Refused(fault) = event {
             dry.push(fault.line);
         }
@@ -186,7 +334,7 @@ fn what_cannot_be_taken_is_named_with_line_and_cause_and_never_with_a_hash() {
          {}\n\
          {{\"login\":\"i\",\"password_hash\":\"$pbkdf2-sha256$i=5,l=32,keyid=AAECAwQF$BwcHBwcHBwcHBwcHBwcHBw$CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk\"}}\n\
          {{\"login\":\"z\",\"password_hash\":\"{HASH}\"}}",
-        "x".repeat(40_000)
+        "x".repeat(70_000)
     );
     let (done, said) = import(&server, &text);
     assert_eq!(counts(&done), [11, 1, 0, 0, 10]);
@@ -247,7 +395,9 @@ fn the_commands_import_survey_and_export() {
     let text = success(&with(&["user", "import", "users.ndjson"], ""));
     assert!(text.starts_with("5 lines: 5 imported, 0 there already"), "{text}");
     let exported = success(&with(&["user", "export"], ""));
-    let text = success(&with(&["user", "import", "-"], &exported));
+    let text = failure(&with(&["user", "import", "-"], &exported), 1);
+    assert!(text.starts_with("gatepost: -: has ids, which can be kept only where"), "{text}");
+    let text = success(&with(&["user", "import", "--renumber", "-"], &exported));
     assert!(text.starts_with("5 lines: 0 imported, 5 there already"), "{text}");
     let output = with(&["user", "import", "-"], "{\"login\":\"x\"}\n");
     assert_eq!(output.status.code(), Some(1));

@@ -16,7 +16,7 @@ fn private_keys_lie_encrypted_in_the_database_and_the_encryption_key_can_be_chan
     let database = new_database();
     let start = |key, previous| Service::start(encrypted(&database, key, previous));
     let names = |service: &Service| -> BTreeSet<Option<String>> {
-        drop(gatepost::signing_keys::list(service.app()).unwrap());
+        drop(gatepost::signing_keys::list(service.app(), &gatepost::Caller::Trusted).unwrap());
         let mut sql = CLUSTER.admin(&database).connect(postgres::NoTls).unwrap();
         let rows = "SELECT sealed_with FROM gatepost.signing_keys
                     UNION ALL SELECT sealed_with FROM gatepost.refresh_keys";
@@ -31,7 +31,9 @@ fn private_keys_lie_encrypted_in_the_database_and_the_encryption_key_can_be_chan
     let Err(Error::Startup(text)) = start(Some(SECRET), None) else { panic!("started") };
     assert!(text.contains("gatepost signing-key reencrypt"), "{text}");
     let repair = App::open_for_repair(encrypted(&database, Some(SECRET), None)).unwrap();
-    let kid = gatepost::signing_keys::list(server.app()).unwrap()[0].kid.clone();
+    let kid = gatepost::signing_keys::list(server.app(), &gatepost::Caller::Trusted).unwrap()[0]
+        .kid
+        .clone();
     let done = ["root secret".to_owned(), format!("signing key {kid}"), "refresh key 1".to_owned()];
     assert_eq!(gatepost::signing_keys::reencrypt(&repair).unwrap(), done);
     assert_eq!(gatepost::signing_keys::reencrypt(&repair), Ok(vec![]));

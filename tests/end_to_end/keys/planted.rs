@@ -182,7 +182,7 @@ fn a_key_whose_row_says_something_else_than_was_written_is_not_used() {
         let change = format!("UPDATE gatepost.signing_keys SET {change}");
         place.as_the_service().execute(&change, &[]).unwrap();
         let restarted = place.open().unwrap();
-        let keys = gatepost::signing_keys::list(&restarted).unwrap();
+        let keys = gatepost::signing_keys::list(&restarted, &gatepost::Caller::Trusted).unwrap();
         assert_eq!(keys.len(), 2, "{change}");
         place.server.app().reload_keys().unwrap();
         let now = place.kids();
@@ -306,12 +306,20 @@ fn a_malformed_row_stops_nothing_and_the_cure_removes_it() {
             let shown = place.server.get(&format!("/user?id={id}"), &token);
             assert_eq!(shown.status(), 200, "{what}");
             let app = place.open().unwrap_or_else(|error| panic!("{what}: {error}"));
-            assert_eq!(gatepost::signing_keys::list(&app).unwrap().len(), 2, "{what}");
+            assert_eq!(
+                gatepost::signing_keys::list(&app, &gatepost::Caller::Trusted).unwrap().len(),
+                2,
+                "{what}"
+            );
             audit::head(&app).unwrap();
             assert_eq!(audit::verify(&app, None).unwrap().findings, [""; 0], "{what}");
-            gatepost::signing_keys::rotate(&app).unwrap();
+            gatepost::signing_keys::rotate(&app, &gatepost::Caller::Trusted).unwrap();
             let new = gatepost::signing_keys::replace(&app).unwrap();
-            assert_eq!(gatepost::signing_keys::list(&app).unwrap(), [new], "{what}");
+            assert_eq!(
+                gatepost::signing_keys::list(&app, &gatepost::Caller::Trusted).unwrap(),
+                [new],
+                "{what}"
+            );
         }
     }
 }
@@ -505,10 +513,10 @@ fn retired_keys_are_vouched_for_and_outlive_a_change_of_the_encryption_key() {
     let mut config = encrypted(place.database(), Some(SECRET), None);
     config.tokens.key_publication = Duration::from_secs(1);
     let app = App::open(config).unwrap();
-    gatepost::signing_keys::rotate(&app).unwrap();
+    gatepost::signing_keys::rotate(&app, &gatepost::Caller::Trusted).unwrap();
     std::thread::sleep(Duration::from_millis(1_200));
     app.reload_keys().unwrap();
-    let keys = gatepost::signing_keys::list(&app).unwrap();
+    let keys = gatepost::signing_keys::list(&app, &gatepost::Caller::Trusted).unwrap();
     let erased: Vec<bool> =
         keys.iter().map(|key| key.private == gatepost::signing_keys::PrivateHalf::Erased).collect();
     assert_eq!(erased, [true, false]);

@@ -41,7 +41,10 @@ fn the_secret_of_hs256_is_never_published() {
     assert_eq!(header(&server.token("alice"))["alg"], "HS256");
     let url = server.url("/.well-known/jwks.json");
     assert_eq!(client().get(url).send().unwrap().text().unwrap(), "{\"keys\":[]}\n");
-    assert!(matches!(gatepost::signing_keys::rotate(server.app()), Err(Error::Configuration(_))));
+    assert!(matches!(
+        gatepost::signing_keys::rotate(server.app(), &gatepost::Caller::Trusted),
+        Err(Error::Configuration(_))
+    ));
 }
 
 #[test]
@@ -123,7 +126,7 @@ fn pyjwt_verifies_tokens_before_during_and_after_a_rotation_on_two_instances() {
             }
         };
         check();
-        gatepost::signing_keys::rotate(pair.second.app()).unwrap();
+        gatepost::signing_keys::rotate(pair.second.app(), &gatepost::Caller::Trusted).unwrap();
         pair.read_again();
         check();
         pair.let_pass(3_600);

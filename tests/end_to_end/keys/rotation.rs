@@ -32,10 +32,10 @@ fn tokens_verify_before_during_and_after_a_rotation_on_two_instances() {
     let before = issue();
     check(&before, "before");
 
-    let next = gatepost::signing_keys::rotate(pair.first.app()).unwrap();
+    let next = gatepost::signing_keys::rotate(pair.first.app(), &Caller::Trusted).unwrap();
     assert_eq!(next.state, SigningKeyState::Next);
     // Asked again, it is the same that comes next.
-    assert_eq!(gatepost::signing_keys::rotate(pair.second.app()).unwrap(), next);
+    assert_eq!(gatepost::signing_keys::rotate(pair.second.app(), &Caller::Trusted).unwrap(), next);
     pair.read_again();
     let during = issue();
     assert_eq!(kids(&during), kids(&before), "a key signs that is only published");
@@ -47,7 +47,7 @@ fn tokens_verify_before_during_and_after_a_rotation_on_two_instances() {
     assert_eq!(kids(&after), BTreeSet::from([next.kid.clone()]));
     check(&before, "the old ones after");
     check(&after, "after");
-    let keys = gatepost::signing_keys::list(pair.first.app()).unwrap();
+    let keys = gatepost::signing_keys::list(pair.first.app(), &Caller::Trusted).unwrap();
     let seen: Vec<_> = keys.iter().map(|key| (key.state, key.private)).collect();
     let erased = (SigningKeyState::Old, PrivateHalf::Erased);
     assert_eq!(seen, [erased, (SigningKeyState::Signing, PrivateHalf::Plain)]);
@@ -68,7 +68,7 @@ fn keys_rotate_by_themselves_and_sessions_outlive_it() {
     let mut tokens = pair.first.tokens("alice");
     let first = header(&tokens.access)["kid"].clone();
     pair.let_pass(90 * 86_400 - 3_600);
-    let keys = gatepost::signing_keys::list(pair.first.app()).unwrap();
+    let keys = gatepost::signing_keys::list(pair.first.app(), &Caller::Trusted).unwrap();
     let states: Vec<SigningKeyState> = keys.iter().map(|key| key.state).collect();
     assert_eq!(states, [SigningKeyState::Signing, SigningKeyState::Next]);
     pair.let_pass(3_600);
@@ -116,7 +116,7 @@ fn tokens_issued_while_keys_rotate_are_all_good() {
             })
         };
         let threads = [issue("first"), issue("second")];
-        while gatepost::signing_keys::list(pair.first.app()).unwrap().len() < 4 {
+        while gatepost::signing_keys::list(pair.first.app(), &Caller::Trusted).unwrap().len() < 4 {
             std::thread::sleep(Duration::from_millis(50));
         }
         over.store(true, Ordering::Relaxed);
@@ -179,7 +179,7 @@ fn instances_of_different_algorithms_understand_each_other() {
             assert_eq!(server.get(&format!("/user?id={id}"), token).status(), 200);
         }
     }
-    assert_eq!(gatepost::signing_keys::list(pair.first.app()).unwrap().len(), 2);
+    assert_eq!(gatepost::signing_keys::list(pair.first.app(), &Caller::Trusted).unwrap().len(), 2);
 }
 
 #[test]
@@ -193,8 +193,11 @@ fn a_program_that_embeds_the_operations_alone_rotates_as_well() {
     sql.execute(past, &[]).unwrap();
     std::thread::sleep(Duration::from_millis(2_100));
     assert!(matches!(Caller::bearer(&app, "a.b.c"), Err(Error::TokenInvalid)));
-    let states: Vec<SigningKeyState> =
-        gatepost::signing_keys::list(&app).unwrap().iter().map(|key| key.state).collect();
+    let states: Vec<SigningKeyState> = gatepost::signing_keys::list(&app, &Caller::Trusted)
+        .unwrap()
+        .iter()
+        .map(|key| key.state)
+        .collect();
     assert_eq!(states, [SigningKeyState::Signing, SigningKeyState::Next]);
 }
 
@@ -206,16 +209,20 @@ fn a_rotation_after_the_clock_was_years_ahead_makes_a_key_that_signs_soon() {
     pair.let_pass(-2 * 365 * 86_400);
     let app = pair.first.app();
     let listed = || -> Vec<SigningKeyState> {
-        gatepost::signing_keys::list(app).unwrap().iter().map(|key| key.state).collect()
+        gatepost::signing_keys::list(app, &Caller::Trusted)
+            .unwrap()
+            .iter()
+            .map(|key| key.state)
+            .collect()
     };
     assert_eq!(listed(), [SigningKeyState::Signing], "it signs, since no other can");
-    let far = gatepost::signing_keys::list(app).unwrap().remove(0);
+    let far = gatepost::signing_keys::list(app, &Caller::Trusted).unwrap().remove(0);
     let before = pair.first.token("alice");
     assert_eq!(header(&before)["kid"], far.kid);
-    let next = gatepost::signing_keys::rotate(app).unwrap();
+    let next = gatepost::signing_keys::rotate(app, &Caller::Trusted).unwrap();
     assert!(next.kid != far.kid && next.state == SigningKeyState::Next, "{next:?}");
     assert_ne!(next.signs_from, far.signs_from);
-    assert_eq!(gatepost::signing_keys::rotate(app).unwrap(), next);
+    assert_eq!(gatepost::signing_keys::rotate(app, &Caller::Trusted).unwrap(), next);
     assert_eq!(listed(), [SigningKeyState::Signing, SigningKeyState::Next]);
     pair.let_pass(3_600);
     let token = pair.first.token("alice");

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-const WORDS_WITHOUT_EFFECT: [&str; 5] =
-    ["description", "default", "format", "required", "properties"];
+const WORDS_WITHOUT_EFFECT: [&str; 6] =
+    ["description", "default", "format", "pattern", "required", "properties"];
 
 pub(super) struct Shapes<'a>(pub(super) &'a Value);
 
@@ -29,6 +29,12 @@ impl<'a> Shapes<'a> {
                 "enum" => rule.as_array().unwrap().contains(value),
                 "minimum" => value.as_i64() >= rule.as_i64(),
                 "maximum" => value.as_i64() <= rule.as_i64(),
+                "minLength" => {
+                    value.as_str().unwrap().chars().count() as u64 >= rule.as_u64().unwrap()
+                }
+                "maxLength" => {
+                    value.as_str().unwrap().chars().count() as u64 <= rule.as_u64().unwrap()
+                }
                 "maxItems" => value.as_array().unwrap().len() <= rule.as_u64().unwrap() as usize,
                 "items" => {
                     for item in value.as_array().into_iter().flatten() {
