@@ -15,6 +15,7 @@ mod values;
 mod access;
 mod audit;
 mod checks;
+mod claims;
 pub(crate) mod conninfo;
 mod database;
 mod host_name;
@@ -40,6 +41,8 @@ mod web_origin;
 
 pub use access::{Access, AccessMode, Registration};
 pub use audit::{Audit, AuditTuning};
+pub use claims::ClaimTemplates;
+pub(crate) use claims::{Source, Template};
 pub use database::{Database, DatabaseTuning};
 pub use host_name::{HostName, NotAHostName};
 pub use limits::{Limits, LimitsTuning};

@@ -14,11 +14,14 @@ use crate::access::key::{self, PresentedApiKey};
 use crate::access::{Actor, Caller, Right, Scopes, authorize};
 use crate::app::App;
 use crate::audit::{Writer, set_back};
+use crate::config::Tokens;
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::sessions;
 use crate::tokens::refresh::RefreshTicket;
-use crate::tokens::{AccessClaims, Audience, Claims, ClientClaims, SessionRef};
+use crate::tokens::{
+    AboutUser, AccessClaims, Audience, Claims, ClientClaims, ExtraClaims, SessionRef,
+};
 use serde::Serialize;
 use store::TokenRow;
 
@@ -69,6 +72,9 @@ pub struct TokenUser {
     pub admin: bool,
     /// The session, as the claim has it.
     pub sid: SessionRef,
+    /// The claims of `tokens.claims` as a token would have them now.
+    #[serde(flatten)]
+    pub claims: ExtraClaims,
 }
 
 /// A token of a session, that is ours by its signature. The database knows whether it is still
@@ -131,7 +137,16 @@ impl OfSession {
         ahead.then(|| sessions::sign_of(row.session, ticket.counter, row.counter))
     }
 
-    fn describe(self, row: TokenRow, issuer: &str) -> Introspection {
+    fn describe(self, row: TokenRow, settings: &Tokens) -> Result<Introspection> {
+        let about = AboutUser {
+            id: row.user_id.get(),
+            login: &row.login,
+            roles: &row.roles,
+            groups: &row.groups,
+            attributes: row.attributes.public(),
+        };
+        let claims = ExtraClaims::of(&settings.claims, &about)
+            .map_err(|error| Error::Internal(format!("user {}: {error}", about.id)))?;
         let (iat, exp, token_type, access) = match self {
             Self::Access(claims) => (claims.iat, claims.exp, "Bearer", Some(claims)),
             Self::Refresh(_) => (row.last_used_at, row.expires_at, "refresh_token", None),
@@ -144,11 +159,12 @@ impl OfSession {
             username: row.login,
             admin: row.admin,
             sid: row.session,
+            claims,
         };
-        Introspection {
+        Ok(Introspection {
             sub: row.user_id.get().to_string(),
             user: Some(user),
-            iss: issuer.to_owned(),
+            iss: settings.issuer.clone(),
             iat,
             exp,
             token_type,
@@ -157,7 +173,7 @@ impl OfSession {
             client_id,
             auth_time,
             scope: None,
-        }
+        })
     }
 }
 
@@ -211,7 +227,7 @@ fn of_session(app: &App, caller: &Caller, token: OfSession) -> Result<Option<Int
         set_back::notice(app, &sign);
     }
     let good = row.filter(|row| row.active && token.is_good(row));
-    Ok(good.map(|row| token.describe(row, &app.config().tokens.issuer)))
+    good.map(|row| token.describe(row, &app.config().tokens)).transpose()
 }
 
 /// Revokes a token by ending its session. For an invalid one, nothing is left to do.

@@ -5,6 +5,7 @@
 mod audience;
 mod claims;
 pub(crate) mod encryption;
+mod extra;
 pub(crate) mod key;
 mod provider;
 pub(crate) mod refresh;
@@ -18,7 +19,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub(crate) use claims::AccessClaims;
 pub use claims::{Claims, ClientClaims};
-use claims::{Payload, key_named_in};
+use claims::{Payload, WithExtra, key_named_in};
+pub(crate) use extra::AboutUser;
+pub use extra::ExtraClaims;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use key::{Jwk, Key};
 use serde::Serialize;
@@ -45,6 +48,8 @@ pub(crate) struct Grant<'a> {
     /// How long the session lasts unless it is used.
     pub(crate) left: Duration,
     pub(crate) audience: &'a Audience,
+    /// The claims of `tokens.claims`.
+    pub(crate) extra: &'a ExtraClaims,
 }
 
 /// The media type of access tokens (RFC 9068, 2.1), without `application/`.
@@ -163,7 +168,7 @@ impl Keys {
     /// # Errors
     /// [`Error::Internal`] when it cannot be signed, which would be a bug.
     pub(crate) fn issue(&self, grant: Grant<'_>) -> Result<Issued> {
-        let Grant { subject, session, auth_time, left, audience } = grant;
+        let Grant { subject, session, auth_time, left, audience, extra } = grant;
         let lifetime = self.lifetime.min(left);
         let now = now();
         let jti: [u8; 16] = rand::random();
@@ -181,7 +186,12 @@ impl Keys {
             admin: subject.admin,
             token_version: subject.token_version,
         };
-        Ok(Issued { access_token: self.sign(ACCESS_TOKEN, &claims)?, lifetime })
+        let access_token = if extra.is_empty() {
+            self.sign(ACCESS_TOKEN, &claims)?
+        } else {
+            self.sign(ACCESS_TOKEN, &WithExtra { claims: &claims, extra })?
+        };
+        Ok(Issued { access_token, lifetime })
     }
 
     /// Issues an access token for an API key of this name: a program's own, which no session stands

@@ -142,6 +142,7 @@ pub fn create(
         let actor = authorize_change(tx, caller, first)?;
         authorize_change(tx, caller, also)?;
         let user = store::insert(tx, login, &hash, new)?;
+        user.extra_claims(&app.config().tokens.claims)?;
         let event = Event::new(Action::Register, Some(user.id));
         let event = detail.as_deref().map_or(event, |detail| event.with_detail(detail));
         audit.record(tx, actor, &event)?;

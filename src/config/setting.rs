@@ -16,6 +16,7 @@ pub(super) struct Setting {
     pub(super) key: &'static str,
     pub(super) secret: bool,
     pub(super) list: bool,
+    pub(super) table: bool,
     #[cfg(test)]
     pub(super) reference: Reference,
 }
@@ -56,6 +57,11 @@ pub(super) const fn is_secret<In, T: Value>(_: fn(&In) -> &T) -> bool {
 /// Whether this field holds several values.
 pub(super) const fn is_list<In, T: Value>(_: fn(&In) -> &T) -> bool {
     T::LIST
+}
+
+/// Whether this field is a table.
+pub(super) const fn is_table<In, T: Value>(_: fn(&In) -> &T) -> bool {
+    T::TABLE
 }
 
 /// What kind of value this field takes.
@@ -176,12 +182,13 @@ macro_rules! section {
             pub(super) const SETTINGS: &[$crate::config::setting::Setting] = {
                 #[cfg(test)]
                 use $crate::config::setting::{Reference, form};
-                use $crate::config::setting::{Setting, is_list, is_secret};
+                use $crate::config::setting::{Setting, is_list, is_secret, is_table};
                 &[$(Setting {
                     section: stringify!($section),
                     key: stringify!($key),
                     secret: is_secret(|section: &Self| &section.$key),
                     list: is_list(|section: &Self| &section.$key),
+                    table: is_table(|section: &Self| &section.$key),
                     #[cfg(test)]
                     reference: Reference {
                         lines: &[$($line),+],

@@ -1,5 +1,6 @@
 //! `[tokens]` and `[encryption]`: the JWTs, and the keys that sign them.
 
+use super::claims::ClaimTemplates;
 use crate::secret::Secret;
 use std::time::Duration;
 
@@ -22,6 +23,15 @@ section! {
         /// The claim `client_id` in tokens of users who log in here (RFC 9068, 2.2). No API key can
         /// have this name.
         client_id: String = "gatepost";
+
+        /// What tokens of users say beside the standard claims: an object in the shape that the claims
+        /// will have, in TOML a table `[tokens.claims]`, in the environment JSON.
+        ///
+        /// A string that begins with `$` is something of the user: `$user_id`, `$login`, `$roles`,
+        /// `$groups`, `$attributes.public` or `$attributes.public.NAME`. So
+        /// `{"roles": "$roles", "groups": "$groups"}` switches these two on. Tokens travel with each
+        /// request: 4,096 bytes are the most.
+        claims: ClaimTemplates = "";
 
         /// With `EdDSA` or `ES256`, keys are generated, kept in the database, rotated and
         /// published. With `HS256`, the secret is yours and never published.

@@ -1,5 +1,6 @@
 //! The form of a setting's value, in a file and in the environment alike.
 
+use super::claims::ClaimTemplates;
 use super::host_name::HostName;
 use super::log_levels::LogLevels;
 use super::net::{Cidr, ForwardedHeader, Listen};
@@ -18,6 +19,9 @@ pub(super) trait Value: Sized {
 
     /// Whether it holds several values, which may be written as an array.
     const LIST: bool = false;
+
+    /// Whether it is a table, written as JSON where TOML is not at hand.
+    const TABLE: bool = false;
 
     /// What kind of value it is, for the reference.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the reference, which a test makes"))]
@@ -47,6 +51,19 @@ fn array(text: &str) -> Option<Vec<String>> {
     let value = DeValue::parse(text).ok()?;
     let items = value.get_ref().as_array()?.iter();
     items.map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
+}
+
+impl Value for ClaimTemplates {
+    const FORM: &'static str = "a table of claims";
+    const TABLE: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+
+    fn show(&self) -> String {
+        self.text()
+    }
 }
 
 impl Value for Listen {

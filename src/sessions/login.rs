@@ -121,11 +121,12 @@ fn open(
         let user = opened.subject.user_id;
         store::end_oldest(tx, user, settings.per_user, app.config().tokens.access_ttl)?;
         also(tx, UserId::stored(user))?;
-        Ok(opened)
+        let extra = store::extra_claims(tx, &app.config().tokens.claims, user)?;
+        Ok((opened, extra))
     })?;
     metrics::SESSIONS_OPENED.add(1);
     let left = settings.idle_timeout.min(settings.lifetime);
-    let store::Opened { subject, session, auth_time } = opened;
-    let grant = Grant { subject, session, auth_time, left, audience };
+    let (store::Opened { subject, session, auth_time }, extra) = opened;
+    let grant = Grant { subject, session, auth_time, left, audience, extra: &extra };
     issue(app, grant, key.token(session, 0)?)
 }

@@ -18,13 +18,15 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::metrics;
 use crate::tokens::refresh::{RefreshKey, RefreshTicket, Unverified};
-use crate::tokens::{Audience, Grant, SessionRef};
+use crate::tokens::{Audience, ExtraClaims, Grant, SessionRef};
+use postgres::Transaction;
 use store::{Counting, Refreshed};
 
 /// How a refresh ended inside its transaction, which must be committed in every case.
 enum RefreshOutcome {
-    /// The session goes on. The last value is the number of its token now or a moment ago.
-    Goes(Refreshed, i64),
+    /// The session goes on, with these claims of `tokens.claims`. The number is that of its token now
+    /// or a moment ago.
+    Goes(Refreshed, i64, ExtraClaims),
     /// There is no such session, or it has ended.
     Over,
     /// A retired token was used again, so the session was ended.
@@ -35,8 +37,16 @@ enum RefreshOutcome {
 
 impl RefreshOutcome {
     /// Nothing is issued for an account that is locked or expired.
-    fn of(issued: Option<Refreshed>, counter: i64) -> Self {
-        issued.map_or(Self::Over, |issued| Self::Goes(issued, counter))
+    fn of(
+        tx: &mut Transaction<'_>,
+        app: &App,
+        issued: Option<Refreshed>,
+        counter: i64,
+    ) -> Result<Self> {
+        let Some(issued) = issued else { return Ok(Self::Over) };
+        let templates = &app.config().tokens.claims;
+        let extra = store::extra_claims(tx, templates, issued.subject.user_id)?;
+        Ok(Self::Goes(issued, counter, extra))
     }
 }
 
@@ -59,11 +69,12 @@ pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
 pub fn refresh_for(app: &App, refresh_token: &str, audience: &Audience) -> Result<LoggedIn> {
     let (key, ticket) = read(app, refresh_token)?;
     match decide(app, ticket)? {
-        RefreshOutcome::Goes(Refreshed { subject, left, auth_time }, counter) => {
+        RefreshOutcome::Goes(Refreshed { subject, left, auth_time }, counter, extra) => {
             metrics::SESSIONS_REFRESHED.add(1);
             let session = ticket.session;
             let token = key.token(session, counter)?;
-            issue(app, Grant { subject, session, auth_time, left, audience }, token)
+            let extra = &extra;
+            issue(app, Grant { subject, session, auth_time, left, audience, extra }, token)
         }
         RefreshOutcome::Over => Err(Error::InvalidGrant),
         RefreshOutcome::SetBack(sign) => {
@@ -131,11 +142,11 @@ fn decide(app: &App, ticket: RefreshTicket) -> Result<RefreshOutcome> {
                 session.retired.add(now, grace);
                 let id = ticket.session.id();
                 let issued = store::advance(tx, id, &session.retired, settings, counting)?;
-                Ok(RefreshOutcome::of(issued, good + 1))
+                RefreshOutcome::of(tx, app, issued, good + 1)
             }
             Deserves::SameSuccessor => {
                 let issued = store::count_refresh(tx, ticket.session.id(), counting)?;
-                Ok(RefreshOutcome::of(issued, ticket.counter + 1))
+                RefreshOutcome::of(tx, app, issued, ticket.counter + 1)
             }
             Deserves::TheEnd => {
                 end_in(tx, app, ticket.session)?;

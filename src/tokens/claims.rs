@@ -2,6 +2,7 @@
 //! their fields, which have no order.
 
 use super::audience::Audience;
+use super::extra::ExtraClaims;
 use super::session_ref::SessionRef;
 use crate::by_name::by_name;
 use base64::Engine;
@@ -37,6 +38,15 @@ pub struct Claims {
     /// The user's token version when it was issued. A password change raises the row's version, and
     /// tokens of earlier versions are refused.
     pub token_version: i64,
+}
+
+/// The claims of a token with those that an operator adds, which have other names.
+#[derive(Serialize)]
+pub(super) struct WithExtra<'a> {
+    #[serde(flatten)]
+    pub(super) claims: &'a Claims,
+    #[serde(flatten)]
+    pub(super) extra: &'a ExtraClaims,
 }
 
 /// The claims of an access token that was issued for an API key (RFC 6749, 4.4).

@@ -6,6 +6,8 @@ use jsonwebtoken::EncodingKey;
 
 const ALICE: Subject = Subject { user_id: 1, admin: false, token_version: 1 };
 
+static NO_EXTRA: std::sync::LazyLock<ExtraClaims> = std::sync::LazyLock::new(ExtraClaims::default);
+
 fn settings(algorithm: config::Algorithm) -> config::Tokens {
     let mut settings = config::Config::new(config::Profile::Testing).tokens;
     settings.algorithm = algorithm;
@@ -49,8 +51,14 @@ fn session() -> SessionRef {
 }
 
 fn issued(keys: &Keys, audience: &Audience, left: Duration) -> Issued {
-    let grant =
-        Grant { subject: ALICE, session: session(), auth_time: 1_700_000_000, left, audience };
+    let grant = Grant {
+        subject: ALICE,
+        session: session(),
+        auth_time: 1_700_000_000,
+        left,
+        audience,
+        extra: &NO_EXTRA,
+    };
     keys.issue(grant).unwrap()
 }
 

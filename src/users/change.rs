@@ -109,6 +109,7 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
     let detail = change.detail();
     let closes = change.closes();
     let patch = change.attributes;
+    let is_about_claims = patch.is_some() || change.roles.is_some() || change.groups.is_some();
     let mut change = store::ChangedColumns {
         hash: change.password.map(|new| app.hash(new)).transpose()?.map(|hash| hash.to_string()),
         locked: change.locked,
@@ -124,11 +125,23 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
         if let (Some(admins), Some(from)) = (&admins, closes) {
             admins.can_spare(id, from.map(Timestamp::time))?;
         }
-        if let Some(patch) = patch {
-            let attributes = store::lock_attributes(tx, id)?.ok_or(Error::NoSuchUser)?;
-            change.attributes = Some(patch.applied_to(&attributes)?);
+        let before = match is_about_claims {
+            true => Some(store::lock(tx, id)?.ok_or(Error::NoSuchUser)?),
+            false => None,
+        };
+        if let (Some(patch), Some(before)) = (patch, &before) {
+            change.attributes = Some(patch.applied_to(&before.attributes)?);
         }
         let user = store::change(tx, id, &change)?.ok_or(Error::NoSuchUser)?;
+        if let Some(before) = before {
+            let templates = &app.config().tokens.claims;
+            let now = user.extra_claims(templates)?;
+            if before.extra_claims(templates).is_ok_and(|before| before != now) {
+                // The user's tokens claim what is no longer so, and a refresh gives true ones.
+                store::raise_token_version(tx, id)?;
+                sessions::revoke_tokens(tx, id)?;
+            }
+        }
         admins.map_or(Ok(()), |admins| admins.knew(&user))?;
         if let Some(kept) = kept {
             sessions::end_all(tx, app, id, kept)?;

@@ -243,12 +243,11 @@ pub(super) struct ChangedColumns {
     pub(super) attributes: Option<Attributes>,
 }
 
-/// A user's attributes. The row is held until the transaction ends.
-pub(super) fn lock_attributes(tx: &mut Transaction<'_>, id: UserId) -> Result<Option<Attributes>> {
-    let sql = "SELECT public_attributes, private_attributes FROM gatepost.users
-               WHERE id = $1 FOR UPDATE";
+/// A user whose row is held until the transaction ends.
+pub(super) fn lock(tx: &mut Transaction<'_>, id: UserId) -> Result<Option<User>> {
+    let sql = concat!("SELECT ", columns!(), " FROM gatepost.users WHERE id = $1 FOR UPDATE");
     let row = tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?;
-    row.map(|row| Attributes::stored(row.get(0), row.get(1))).transpose()
+    row.as_ref().map(user).transpose()
 }
 
 /// Changes a user. A new password and a lock each end the access tokens issued before, for good:
@@ -294,6 +293,13 @@ pub(super) fn change(
         index_memberships(tx, &user)?;
     }
     Ok(Some(user))
+}
+
+/// Ends the access tokens that a user has, of sessions that go on.
+pub(super) fn raise_token_version(tx: &mut Transaction<'_>, id: UserId) -> Result<()> {
+    let sql = "UPDATE gatepost.users SET token_version = token_version + 1 WHERE id = $1";
+    tx.execute_typed(sql, &[(&id.get(), Type::INT8)])?;
+    Ok(())
 }
 
 pub(super) fn set_admin(tx: &mut Transaction<'_>, id: UserId, admin: bool) -> Result<Option<User>> {

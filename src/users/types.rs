@@ -1,7 +1,10 @@
 //! A user as this slice shows it.
 
 use crate::access::Caller;
+use crate::config::ClaimTemplates;
 use crate::domain::{Attributes, Names, Timestamp, UserId};
+use crate::error::Result;
+use crate::tokens::{AboutUser, ExtraClaims};
 use serde::Serialize;
 
 /// A user as the API shows it.
@@ -34,6 +37,21 @@ pub struct User {
 }
 
 impl User {
+    /// The claims of `tokens.claims` in tokens of this user.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) when they are too large.
+    pub(super) fn extra_claims(&self, templates: &ClaimTemplates) -> Result<ExtraClaims> {
+        let about = AboutUser {
+            id: self.id.get(),
+            login: &self.login,
+            roles: self.roles.as_slice(),
+            groups: self.groups.as_slice(),
+            attributes: self.attributes.public(),
+        };
+        ExtraClaims::of(templates, &about)
+    }
+
     /// Whether this caller sees it as that very user and not as an admin.
     pub(super) fn is_seen_by_itself(&self, caller: &Caller) -> bool {
         let own = matches!(caller, Caller::Bearer(claims) if claims.user_id == self.id.get());

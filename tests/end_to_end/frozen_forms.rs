@@ -381,6 +381,7 @@ audit.keep = 365d
 tokens.issuer = "gatepost"
 tokens.audience = (none)
 tokens.client_id = "gatepost"
+tokens.claims = (none)
 tokens.algorithm = "EdDSA"
 tokens.access_ttl = 15m
 tokens.hs256_secret = (none)

@@ -15,6 +15,7 @@ mod check_config;
 mod command_line;
 mod commands;
 mod contract;
+mod custom_claims;
 mod data_directory;
 mod database;
 mod doctor;

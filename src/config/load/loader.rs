@@ -4,6 +4,7 @@
 
 use super::loaded::{Loaded, Origin};
 use super::variables::{CONFIG_VARIABLE, PREFIX, is_of_platform};
+use crate::config::claims;
 use crate::config::profile::Profile;
 use crate::config::retired;
 use crate::config::sections::{Config, table};
@@ -70,7 +71,14 @@ impl Loader {
     fn section(&mut self, name: &str, text: &str, section: &str, keys: &DeTable<'_>) {
         for (key, value) in keys {
             let origin = Origin::File(name.to_owned(), line_of(text, key.span().start));
-            match plain(value.get_ref(), self.is_list(section, key.get_ref())) {
+            let value_of = |setting: Option<&Setting>| match value.get_ref() {
+                table @ DeValue::Table(_) if setting.is_some_and(|setting| setting.table) => {
+                    claims::json(table).map(|json| json.to_string())
+                }
+                // For an unknown setting an array is accepted, so that the fault is its name.
+                other => plain(other, setting.is_none_or(|setting| setting.list)),
+            };
+            match value_of(setting(section, key.get_ref())) {
                 Some(value) => self.set(section, key.get_ref(), &value, origin),
                 None => self.faults.push(format!(
                     "{origin}: {section}.{}: a value of type {} does not fit here",
@@ -135,13 +143,6 @@ impl Loader {
         }
     }
 
-    /// Whether an array is accepted here. For an unknown setting it is, so that the fault is its
-    /// name.
-    fn is_list(&self, section: &str, key: &str) -> bool {
-        let of_name = |setting: &&Setting| setting.section == section && setting.key == key;
-        table().find(of_name).is_none_or(|setting| setting.list)
-    }
-
     fn knows_section(&self, section: &str) -> bool {
         table().any(|setting| setting.section == section)
     }
@@ -160,6 +161,10 @@ impl Loader {
         let names: Vec<&str> = of_section.map(|setting| setting.key).collect();
         format!("[{section}] has {}", names.join(", "))
     }
+}
+
+fn setting(section: &str, key: &str) -> Option<&'static Setting> {
+    table().find(|setting| setting.section == section && setting.key == key)
 }
 
 /// Whether two places are in one layer, where the later must not silently win.
