@@ -29,7 +29,7 @@ pub struct SigningKey {
     /// Its name, which is in the header of each token that it signed. For an unusable key it may be
     /// any text of limited length.
     pub kid: String,
-    /// `EdDSA` or `ES256`; for an unusable key, any text.
+    /// `EdDSA`, `ES256`, `RS256` or `RS256-3072`; for an unusable key, any text.
     pub algorithm: String,
     /// What it does now.
     pub state: SigningKeyState,

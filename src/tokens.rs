@@ -9,6 +9,7 @@ mod extra;
 pub(crate) mod key;
 mod provider;
 pub(crate) mod refresh;
+mod rsa;
 mod session_ref;
 mod verified;
 
@@ -23,7 +24,7 @@ use claims::{Payload, WithExtra, key_named_in};
 pub(crate) use extra::AboutUser;
 pub use extra::ExtraClaims;
 use jsonwebtoken::{Algorithm, Header, Validation};
-use key::{Jwk, Key};
+use key::{Jwk, Key, SigningHalf};
 use serde::Serialize;
 pub(crate) use session_ref::IDENTITY_BYTES;
 pub use session_ref::{NotASession, SessionRef};
@@ -113,6 +114,7 @@ impl Keys {
             own: match settings.algorithm {
                 config::Algorithm::EdDsa => Algorithm::EdDSA,
                 config::Algorithm::Es256 => Algorithm::ES256,
+                config::Algorithm::Rs256 | config::Algorithm::Rs256Bits3072 => Algorithm::RS256,
                 config::Algorithm::Hs256 => Algorithm::HS256,
             },
             keys,
@@ -289,7 +291,20 @@ fn sign(key: &Key, typ: &str, claims: &impl Serialize) -> Result<String> {
     let mut header = Header::new(key.algorithm);
     header.typ = Some(typ.to_owned());
     header.kid = Some(key.kid.clone());
-    jsonwebtoken::encode(&header, claims, signs).map_err(|e| fault(&e))
+    match signs {
+        SigningHalf::Of(key) => jsonwebtoken::encode(&header, claims, key).map_err(|e| fault(&e)),
+        // Taking such a key out of its bytes costs as much as signing with it, so it is kept, which the
+        // library cannot.
+        SigningHalf::Rsa(pair) => {
+            let part = |value: serde_json::Result<Vec<u8>>| {
+                value.map(|json| URL_SAFE_NO_PAD.encode(json)).map_err(|e| fault(&e))
+            };
+            let (header, claims) = (serde_json::to_vec(&header), serde_json::to_vec(claims));
+            let message = format!("{}.{}", part(header)?, part(claims)?);
+            let signature = rsa::sign(pair, message.as_bytes())?;
+            Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        }
+    }
 }
 
 /// Seconds since 1970-01-01 UTC; 0 before.

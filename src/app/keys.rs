@@ -14,6 +14,7 @@ pub(crate) mod new;
 pub(crate) mod plan;
 pub(crate) mod refused;
 pub(crate) mod store;
+mod workshop;
 
 use crate::config::{Algorithm, Config};
 use crate::db::{self, Database};
@@ -24,9 +25,10 @@ use crate::tokens::refresh::RefreshKey;
 use crate::tokens::{Clock, Keys, Scheduled};
 use judge::{Floor, Judged};
 use new::NewKey;
-use plan::{Plan, SigningRow};
+use plan::{Plan, SigningRow, Turn};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+use workshop::Workshop;
 
 /// Least time between two readings because of an unknown key, which anyone may name.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -75,6 +77,7 @@ impl LoadedKeys {
 /// Holds the keys of the last reading.
 pub(super) struct KeyCache {
     encryption: EncryptionKeys,
+    workshop: Workshop,
     loaded: RwLock<Option<LoadedKeys>>,
     /// When they were asked for last; locked while they are being read.
     asked: Mutex<Option<Instant>>,
@@ -83,13 +86,16 @@ pub(super) struct KeyCache {
 }
 
 impl KeyCache {
+    /// No keys yet. If it `waits`, it makes RSA keys while others wait, and else meanwhile.
+    ///
     /// # Errors
     /// [`Error::Internal`], which would be a bug.
-    pub(super) fn new(config: &Config) -> Result<Self> {
+    pub(super) fn new(config: &Config, waits: bool) -> Result<Self> {
         let secrets = [&config.encryption.key, &config.encryption.previous_key];
         let encryption = EncryptionKeys::new(secrets.into_iter().flatten())?;
         Ok(Self {
             encryption,
+            workshop: Workshop::new(waits),
             loaded: RwLock::new(None),
             asked: Mutex::new(None),
             said: Mutex::new(None),
@@ -109,10 +115,11 @@ impl KeyCache {
     ///
     /// # Errors
     /// Database errors; [`Error::Startup`] when stored keys are encrypted with an
-    /// encryption key that we do not have, or not protected by the one that we have.
+    /// encryption key that we do not have, or not protected by the one that we have;
+    /// [`Error::Overloaded`] while the first key is being made.
     pub(super) fn load(&self, database: &Database, config: &Config) -> Result<LoadedKeys> {
         let before = self.get();
-        let (loaded, complaint) = load(database, config, &self.encryption, before.as_ref())?;
+        let (loaded, complaint) = self.read_and_tend(database, config, before.as_ref())?;
         self.say(complaint.as_deref(), |complaint| {
             format!(
                 "ignored in the database: {complaint}; `gatepost signing-key list` shows them, `gatepost \
@@ -180,43 +187,64 @@ pub(crate) fn read(
     Ok((found, judged))
 }
 
-/// Reads the keys, after doing what is due. Also returns what to log about rows that do not count.
-fn load(
-    database: &Database,
-    config: &Config,
-    encryption: &EncryptionKeys,
-    before: Option<&LoadedKeys>,
-) -> Result<(LoadedKeys, Option<String>)> {
-    let floor = before.map(|loaded| loaded.floor).unwrap_or_default();
-    for _ in 0..ATTEMPTS {
-        let at = Instant::now();
-        let (found, judged) = read(database, encryption, floor)?;
-        judged.stand(encryption)?;
-        let plan = Plan::of(&judged.rows, config);
-        if plan.is_empty() && judged.floor_stands {
-            if before.is_none() && judged.are_encrypted_otherwise(&found, encryption) {
-                log::warn!(
-                    "keys in the database are still encrypted with encryption.previous_key; \
-                     run `gatepost signing-key reencrypt`"
-                );
+impl KeyCache {
+    /// Reads the keys, after doing what is due. Also returns what to log about rows that do not count.
+    fn read_and_tend(
+        &self,
+        database: &Database,
+        config: &Config,
+        before: Option<&LoadedKeys>,
+    ) -> Result<(LoadedKeys, Option<String>)> {
+        let encryption = &self.encryption;
+        let floor = before.map(|loaded| loaded.floor).unwrap_or_default();
+        for _ in 0..ATTEMPTS {
+            let at = Instant::now();
+            let (found, judged) = read(database, encryption, floor)?;
+            judged.stand(encryption)?;
+            let mut plan = Plan::of(&judged.rows, config);
+            let signing = match plan.signing {
+                None => None,
+                Some(turn) => self.new_key(config.tokens.algorithm, turn)?,
+            };
+            if signing.is_none() && plan.signing.take().is_some() {
+                let able = judged.rows.signing.iter().any(|row| row.signs);
+                able.then_some(()).ok_or(Error::Overloaded(FIRST_KEY))?;
             }
-            let complaint = judged.complaint();
-            return Ok((build(judged, at, config, before)?, complaint));
+            if plan.is_empty() && judged.floor_stands {
+                if before.is_none() && judged.are_encrypted_otherwise(&found, encryption) {
+                    log::warn!(
+                        "keys in the database are still encrypted with encryption.previous_key; \
+                     run `gatepost signing-key reencrypt`"
+                    );
+                }
+                let complaint = judged.complaint();
+                return Ok((build(judged, at, config, before)?, complaint));
+            }
+            carry_out(database, encryption, &judged, &plan, signing.as_ref())?;
         }
-        carry_out(database, config, encryption, &judged, &plan)?;
+        Err(Error::Internal("other instances keep changing the keys".to_owned()))
     }
-    Err(Error::Internal("other instances keep changing the keys".to_owned()))
+
+    /// A signing key for this turn; `None` while it is being made.
+    fn new_key(&self, algorithm: Algorithm, turn: Turn) -> Result<Option<NewKey>> {
+        let private = self.workshop.private_half(algorithm)?;
+        let new = private
+            .map(|private| NewKey::signing_with(algorithm, &private, &self.encryption, turn));
+        new.transpose()
+    }
 }
+
+/// What to answer while there is no key yet.
+const FIRST_KEY: &str = "the first signing key is being made, which takes some seconds";
 
 fn carry_out(
     database: &Database,
-    config: &Config,
     encryption: &EncryptionKeys,
     judged: &Judged,
     plan: &Plan,
+    signing: Option<&NewKey>,
 ) -> Result<()> {
     // Made outside the transaction, which may run more than once.
-    let signing = plan.signing.map(|turn| NewKey::signing(config, encryption, turn)).transpose()?;
     let refresh = plan.refresh.map(|turn| NewKey::refresh(encryption, turn)).transpose()?;
     let floor = judged.floor.stored(encryption).filter(|_| !judged.floor_stands);
     let erased = judged.rows.signing.iter().filter(|row| plan.erased.contains(&row.generation));
@@ -226,7 +254,7 @@ fn carry_out(
         if let Some(floor) = &floor {
             store::insert_floor(tx, floor)?;
         }
-        if let Some(new) = &signing {
+        if let Some(new) = signing {
             store::insert_signing_key(tx, new)?;
         }
         if let Some(new) = &refresh {

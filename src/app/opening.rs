@@ -37,6 +37,7 @@ impl App {
                 log::log!(db::level(&error), "the database does not answer; trying again: {error}");
             }
             Err(error @ Error::ReadOnly(_)) => log::warn!("{error}; still trying"),
+            Err(error @ Error::Overloaded(_)) => log::info!("{error}"),
             outcome => outcome?,
         }
         Ok(app)
@@ -90,7 +91,7 @@ impl App {
             hasher: Hasher::new(&config.passwords, threads, callers, Arc::clone(&activity))?,
             policy: Policy::open(&config.passwords)?,
             activity,
-            key_cache: KeyCache::new(&config)?,
+            key_cache: KeyCache::new(&config, sharing == Sharing::Shared)?,
             root: OnceLock::new(),
             counted: AtomicU32::new(0),
             journal: journal::Journal::new(),

@@ -33,10 +33,11 @@ section! {
         /// request: 4,096 bytes are the most.
         claims: ClaimTemplates = "";
 
-        /// With `EdDSA` or `ES256`, keys are generated, kept in the database, rotated and
-        /// published. With `HS256`, the secret is yours and never published.
+        /// With `EdDSA`, `ES256`, `RS256` or `RS256-3072`, keys are generated, kept in the database,
+        /// rotated and published. With `HS256`, the secret is yours and never published.
         ///
-        /// EdDSA is the fastest to sign. ES256 is for services that do not support Ed25519.
+        /// EdDSA is the fastest to sign and has the shortest tokens. ES256 is for services that do not
+        /// support Ed25519, and RS256, with keys of 2,048 or 3,072 bits, for those that expect RSA.
         algorithm: Algorithm = "EdDSA";
 
         /// How long an access token is valid.
@@ -97,19 +98,36 @@ pub enum Algorithm {
     EdDsa,
     /// ECDSA with P-256 and SHA-256 (RFC 7518, 3.4).
     Es256,
+    /// RSA with PKCS #1 v1.5 and SHA-256 (RFC 7518, 3.3), with keys of 2,048 bits.
+    Rs256,
+    /// The same with keys of 3,072 bits.
+    Rs256Bits3072,
     /// HMAC with SHA-256 (RFC 7518, 3.2).
     Hs256,
 }
 
 impl Algorithm {
-    const ALL: [Self; 3] = [Self::EdDsa, Self::Es256, Self::Hs256];
+    const ALL: [Self; 5] =
+        [Self::EdDsa, Self::Es256, Self::Rs256, Self::Rs256Bits3072, Self::Hs256];
 
-    /// Its name in a token's header (RFC 7518, 3.1; RFC 8037, 3.1).
+    /// Its name, as settings and rows of keys have it: the one in a token's header (RFC 7518, 3.1; RFC
+    /// 8037, 3.1), with the size of the key where there are two.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::EdDsa => "EdDSA",
             Self::Es256 => "ES256",
+            Self::Rs256 => "RS256",
+            Self::Rs256Bits3072 => "RS256-3072",
             Self::Hs256 => "HS256",
+        }
+    }
+
+    /// The size of its keys in bits, if it is RSA.
+    pub(crate) fn rsa_bits(self) -> Option<usize> {
+        match self {
+            Self::Rs256 => Some(2_048),
+            Self::Rs256Bits3072 => Some(3_072),
+            Self::EdDsa | Self::Es256 | Self::Hs256 => None,
         }
     }
 
@@ -122,5 +140,7 @@ impl Algorithm {
 words!(Algorithm {
     "EdDSA" => Algorithm::EdDsa,
     "ES256" => Algorithm::Es256,
+    "RS256" => Algorithm::Rs256,
+    "RS256-3072" => Algorithm::Rs256Bits3072,
     "HS256" => Algorithm::Hs256,
 });

@@ -1,5 +1,6 @@
 //! One signing key: what signs, what verifies, and what is published.
 
+use super::rsa;
 use crate::config;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -10,6 +11,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use p256::ecdsa::{SigningKey as P256, VerifyingKey as P256Public};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Bytes of a private key, of Ed25519 and of P-256 alike.
@@ -20,23 +22,39 @@ const PRIVATE_BYTES: usize = 32;
 pub(crate) struct Key {
     pub(super) kid: String,
     pub(super) algorithm: Algorithm,
-    pub(super) signs: Option<EncodingKey>,
+    pub(super) signs: Option<SigningHalf>,
     pub(super) verifies: DecodingKey,
     /// None for a shared secret.
     public: Option<Vec<u8>>,
 }
 
-/// A public key as RFC 7517 writes it; RFC 8037 for Ed25519, RFC 7518, 6.2 for P-256.
+/// What signs.
+#[derive(Clone)]
+pub(super) enum SigningHalf {
+    Of(EncodingKey),
+    Rsa(Arc<ring::rsa::KeyPair>),
+}
+
+/// A public key as RFC 7517 writes it.
 #[derive(Serialize)]
 pub(crate) struct Jwk {
-    kty: &'static str,
-    crv: &'static str,
-    x: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    y: Option<String>,
+    #[serde(flatten)]
+    numbers: Numbers,
     kid: String,
     alg: &'static str,
     r#use: &'static str,
+}
+
+/// What its numbers are: RFC 8037, 2 for Ed25519, RFC 7518, 6.2 for P-256 and 6.3 for RSA.
+#[derive(Serialize)]
+#[serde(tag = "kty")]
+enum Numbers {
+    #[serde(rename = "OKP")]
+    Ed25519 { crv: &'static str, x: String },
+    #[serde(rename = "EC")]
+    P256 { crv: &'static str, x: String, y: String },
+    #[serde(rename = "RSA")]
+    Rsa { n: String, e: String },
 }
 
 /// A new private key of this algorithm.
@@ -53,6 +71,9 @@ pub(crate) fn generate(algorithm: config::Algorithm) -> Result<Zeroizing<Vec<u8>
                 return Ok(private);
             }
         },
+        config::Algorithm::Rs256 | config::Algorithm::Rs256Bits3072 => {
+            rsa::generate(algorithm.rsa_bits().unwrap_or_default())
+        }
         config::Algorithm::Hs256 => {
             Err(Error::Internal("an HS256 secret is not generated".to_owned()))
         }
@@ -69,22 +90,26 @@ impl Key {
     /// # Errors
     /// [`Error::Internal`] for bytes that are no private key of this algorithm.
     pub(crate) fn private(algorithm: config::Algorithm, private: &[u8]) -> Result<Self> {
-        let public = match algorithm {
+        let (public, signs) = match algorithm {
             config::Algorithm::EdDsa => {
                 let bytes = private.try_into().map_err(|_| malformed(algorithm))?;
-                Ed25519::from_bytes(bytes).verifying_key().to_bytes().to_vec()
+                let public = Ed25519::from_bytes(bytes).verifying_key().to_bytes().to_vec();
+                (public, SigningHalf::Of(EncodingKey::from_ed_der(private)))
             }
             config::Algorithm::Es256 => {
                 let key = P256::from_slice(private).map_err(|_| malformed(algorithm))?;
-                key.verifying_key().to_sec1_point(false).as_bytes().to_vec()
+                let public = key.verifying_key().to_sec1_point(false).as_bytes().to_vec();
+                (public, SigningHalf::Of(EncodingKey::from_ec_der(private)))
+            }
+            config::Algorithm::Rs256 | config::Algorithm::Rs256Bits3072 => {
+                let pair = rsa::pair(private, algorithm.rsa_bits().unwrap_or_default());
+                let pair = pair.ok_or_else(|| malformed(algorithm))?;
+                (rsa::public_half(&pair), SigningHalf::Rsa(Arc::new(pair)))
             }
             config::Algorithm::Hs256 => return Err(malformed(algorithm)),
         };
         let mut key = Self::public(algorithm, &public)?;
-        key.signs = Some(match algorithm {
-            config::Algorithm::Es256 => EncodingKey::from_ec_der(private),
-            _ => EncodingKey::from_ed_der(private),
-        });
+        key.signs = Some(signs);
         Ok(key)
     }
 
@@ -93,7 +118,7 @@ impl Key {
     /// # Errors
     /// [`Error::Internal`] for bytes that cannot be a public key of this algorithm.
     pub(crate) fn public(algorithm: config::Algorithm, public: &[u8]) -> Result<Self> {
-        let is_point = match algorithm {
+        let is_one = match algorithm {
             config::Algorithm::EdDsa => {
                 public.try_into().is_ok_and(|bytes| Ed25519Public::from_bytes(bytes).is_ok())
             }
@@ -101,13 +126,19 @@ impl Key {
             config::Algorithm::Es256 => {
                 public.len() == 65 && P256Public::from_sec1_bytes(public).is_ok()
             }
+            config::Algorithm::Rs256 | config::Algorithm::Rs256Bits3072 => {
+                rsa::numbers(public, algorithm.rsa_bits().unwrap_or_default()).is_some()
+            }
             config::Algorithm::Hs256 => false,
         };
-        if !is_point {
+        if !is_one {
             return Err(malformed(algorithm));
         }
         let (signature, verifies) = match algorithm {
             config::Algorithm::Es256 => (Algorithm::ES256, DecodingKey::from_ec_der(public)),
+            config::Algorithm::Rs256 | config::Algorithm::Rs256Bits3072 => {
+                (Algorithm::RS256, DecodingKey::from_rsa_der(public))
+            }
             _ => (Algorithm::EdDSA, DecodingKey::from_ed_der(public)),
         };
         Ok(Self {
@@ -125,7 +156,7 @@ impl Key {
         Self {
             kid: "hs256".to_owned(),
             algorithm: Algorithm::HS256,
-            signs: Some(EncodingKey::from_secret(bytes)),
+            signs: Some(SigningHalf::Of(EncodingKey::from_secret(bytes))),
             verifies: DecodingKey::from_secret(bytes),
             public: None,
         }
@@ -144,18 +175,19 @@ impl Key {
     pub(crate) fn jwk(&self) -> Option<Jwk> {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let public = self.public.as_deref()?;
-        let (kty, crv, alg, x, y) = match self.algorithm {
-            Algorithm::EdDSA => ("OKP", "Ed25519", "EdDSA", encode(public), None),
+        let (alg, numbers) = match self.algorithm {
+            Algorithm::EdDSA => ("EdDSA", Numbers::Ed25519 { crv: "Ed25519", x: encode(public) }),
+            Algorithm::RS256 => {
+                let (n, e) = rsa::numbers_of(public)?;
+                ("RS256", Numbers::Rsa { n: encode(&n), e: encode(&e) })
+            }
             // After the byte that says that both coordinates follow.
-            _ => (
-                "EC",
-                "P-256",
-                "ES256",
-                encode(public.get(1..33)?),
-                Some(encode(public.get(33..)?)),
-            ),
+            _ => {
+                let (x, y) = (encode(public.get(1..33)?), encode(public.get(33..)?));
+                ("ES256", Numbers::P256 { crv: "P-256", x, y })
+            }
         };
-        Some(Jwk { kty, crv, x, y, kid: self.kid.clone(), alg, r#use: "sig" })
+        Some(Jwk { numbers, kid: self.kid.clone(), alg, r#use: "sig" })
     }
 }
 

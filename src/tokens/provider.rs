@@ -1,11 +1,13 @@
-//! The cryptography that `jsonwebtoken` is given: Ed25519, P-256 and HMAC-SHA256, and nothing else.
+//! The cryptography that `jsonwebtoken` is given: Ed25519, P-256, HMAC-SHA256 and the verifying half
+//! of RSA, and nothing else.
 //!
 //! The library panics at run time without exactly one provider. Of the two it brings,
-//! `rust_crypto` carries the `rsa` crate (RUSTSEC-2023-0071, no fixed release) and a second
-//! generation of every hash crate in our tree, and `aws_lc_rs` a C library with its build tools.
+//! `rust_crypto` signs with an `rsa` crate of before constant-time arithmetic (RUSTSEC-2023-0071) and
+//! carries a second generation of every hash crate in our tree, and `aws_lc_rs` a C library with its build tools.
 //! This one uses crates that are here anyway, for passwords and for PostgreSQL, and
 //! `ed25519-dalek` and `p256`, which share them.
 
+use super::rsa;
 use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
@@ -22,7 +24,7 @@ static PROVIDER: CryptoProvider = CryptoProvider {
 };
 
 /// Installs the provider, once in a process. If a program that embeds us has installed its own for
-/// the same library, that one stays, and must know EdDSA, ES256 and HS256.
+/// the same library, that one stays, and must know EdDSA, ES256, RS256 and HS256.
 pub(super) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -59,6 +61,7 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
             let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(bytes);
             Ok(Box::new(Es256Verifier(key.map_err(|_| ErrorKind::InvalidEcdsaKey)?)))
         }
+        (Algorithm::RS256, AlgorithmFamily::Rsa) => Ok(Box::new(Rs256Verifier(bytes.to_vec()))),
         (Algorithm::HS256, AlgorithmFamily::Hmac) => Ok(Box::new(hs256(bytes)?)),
         _ => Err(ErrorKind::InvalidAlgorithm.into()),
     }
@@ -124,6 +127,22 @@ impl Verifier<Vec<u8>> for Es256Verifier {
 impl JwtVerifier for Es256Verifier {
     fn algorithm(&self) -> Algorithm {
         Algorithm::ES256
+    }
+}
+
+/// The public key, as `rsa` has it.
+struct Rs256Verifier(Vec<u8>);
+
+impl Verifier<Vec<u8>> for Rs256Verifier {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
+        let verifies = rsa::verifies(&self.0, message, signature);
+        verifies.then_some(()).ok_or_else(Error::new)
+    }
+}
+
+impl JwtVerifier for Rs256Verifier {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::RS256
     }
 }
 

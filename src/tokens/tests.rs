@@ -33,6 +33,16 @@ fn p256(byte: u8) -> Key {
     Key::private(config::Algorithm::Es256, &[byte; 32]).unwrap()
 }
 
+/// Two keys of RSA, since making one takes a while.
+static RSA: std::sync::LazyLock<[Key; 2]> = std::sync::LazyLock::new(|| {
+    [config::Algorithm::Rs256, config::Algorithm::Rs256Bits3072]
+        .map(|algorithm| Key::private(algorithm, &key::generate(algorithm).unwrap()).unwrap())
+});
+
+fn rs256(at: usize) -> Keys {
+    with(&settings(config::Algorithm::Rs256), vec![(RSA[at].clone(), 0)])
+}
+
 fn keys(byte: u8) -> Keys {
     with(&settings(config::Algorithm::EdDsa), vec![(ed25519(byte), 0)])
 }
@@ -84,14 +94,20 @@ fn forge(key: &Key, header: &serde_json::Value, claims: &serde_json::Value) -> S
     provider::install();
     let encode = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let message = format!("{}.{}", encode(header), encode(claims));
-    let signs = key.signs.as_ref().unwrap();
-    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), signs, key.algorithm).unwrap();
+    let signature = match key.signs.as_ref().unwrap() {
+        SigningHalf::Of(signs) => {
+            jsonwebtoken::crypto::sign(message.as_bytes(), signs, key.algorithm).unwrap()
+        }
+        SigningHalf::Rsa(pair) => {
+            URL_SAFE_NO_PAD.encode(rsa::sign(pair, message.as_bytes()).unwrap())
+        }
+    };
     format!("{message}.{signature}")
 }
 
 #[test]
 fn a_token_says_what_was_issued() {
-    for keys in [keys(1), es256(1), hs256("0123456789abcdef0123456789abcdef")] {
+    for keys in [keys(1), es256(1), rs256(0), rs256(1), hs256("0123456789abcdef0123456789abcdef")] {
         let claims = of_user(keys.verify(&issue(&keys)).unwrap());
         assert_eq!((claims.user_id, claims.sub.as_str()), (1, "1"));
         assert_eq!((claims.exp - claims.iat, claims.iss.as_str()), (60, "gatepost"));
@@ -145,6 +161,7 @@ fn a_token_does_not_outlive_its_session() {
 fn a_token_of_another_key_secret_or_issuer_is_refused() {
     assert!(keys(1).verify(&issue(&keys(2))).is_err());
     assert!(es256(1).verify(&issue(&es256(2))).is_err());
+    assert!(rs256(0).verify(&issue(&rs256(1))).is_err());
     let ours = hs256("0123456789abcdef0123456789abcdef");
     let theirs = hs256("0123456789abcdef0123456789abcdeF");
     assert!(ours.verify(&issue(&theirs)).is_err());
@@ -234,10 +251,14 @@ fn a_missing_or_misshapen_claim_is_refused() {
 fn the_algorithm_and_the_key_are_pinned() {
     let good = serde_json::to_value(claims()).unwrap();
     let kid = ed25519(1).kid;
-    let both = with(&settings(config::Algorithm::EdDsa), vec![(ed25519(1), 0), (p256(1), 0)]);
+    let both = with(
+        &settings(config::Algorithm::EdDsa),
+        vec![(ed25519(1), 0), (p256(1), 0), (RSA[0].clone(), 0)],
+    );
     // The public key as an HMAC secret: the classic confusion.
     let mut confused = ed25519(1);
-    confused.signs = Some(EncodingKey::from_secret(ed25519(1).public_bytes().unwrap()));
+    let secret = EncodingKey::from_secret(ed25519(1).public_bytes().unwrap());
+    confused.signs = Some(SigningHalf::Of(secret));
     confused.algorithm = Algorithm::HS256;
     let header = serde_json::json!({"typ": "at+jwt", "alg": "HS256", "kid": kid});
     assert!(keys(1).verify(&forge(&confused, &header, &good)).is_err());
@@ -247,6 +268,11 @@ fn the_algorithm_and_the_key_are_pinned() {
         (ed25519(1), p256(1).kid, "EdDSA"),
         (p256(1), ed25519(1).kid, "EdDSA"),
         (ed25519(1), p256(1).kid, "ES256"),
+        (RSA[0].clone(), ed25519(1).kid, "RS256"),
+        (ed25519(1), RSA[0].kid.clone(), "EdDSA"),
+        (RSA[1].clone(), RSA[0].kid.clone(), "RS256"),
+        (RSA[0].clone(), RSA[0].kid.clone(), "PS256"),
+        (RSA[0].clone(), RSA[0].kid.clone(), "RS512"),
     ] {
         let header = serde_json::json!({"typ": "at+jwt", "alg": alg, "kid": kid});
         assert!(both.verify(&forge(&key, &header, &good)).is_err(), "{key:?} {header}");
@@ -266,7 +292,7 @@ fn the_algorithm_and_the_key_are_pinned() {
 
 #[test]
 fn no_part_of_a_token_can_be_changed() {
-    for keys in [keys(1), es256(1)] {
+    for keys in [keys(1), es256(1), rs256(0)] {
         let token = issue(&keys);
         for position in 0..token.len() {
             let mut bytes = token.clone().into_bytes();

@@ -4,8 +4,8 @@
 #     cargo build && tests/clients/run.sh
 #
 # Installs them into a temporary directory from the registries of their languages. Needs a network,
-# python3 with venv, npm, go, and mvn with java; what is missing is left out and named. Takes two
-# minutes. It was last run on 2026-11-26; the table is in docs/verifying.md.
+# python3 with venv, npm, go, and mvn with java; what is missing is left out and named. Takes three
+# minutes. It was last run on 2026-11-27; the table is in docs/verifying.md.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 program=${GATEPOST:-$here/../../target/debug/gatepost}
@@ -38,15 +38,24 @@ if has mvn; then
     ls java
 fi
 
+# What each library says of $TOKEN.
+ask() {
+    # authlib refuses an issuer without TLS otherwise.
+    if [ -d py ]; then AUTHLIB_INSECURE_TRANSPORT=1 py/bin/python -W ignore "$here/clients.py"; fi
+    if [ -d node ]; then (cd node && node "$here/clients.mjs"); fi
+    if [ -x go-clients ]; then ./go-clients; fi
+    if [ -d java ]; then java -cp "java/*" "$here/java/Clients.java"; fi
+}
+
 port=18055
-for algorithm in EdDSA ES256; do
-    export APP_SETTINGS=testing GATEPOST_SERVER_LISTEN=127.0.0.1:$port ISSUER=http://127.0.0.1:$port \
-        GATEPOST_DATABASE_DATA_DIR="$dir/$algorithm" GATEPOST_TOKENS_ALGORITHM=$algorithm
-    export GATEPOST_TOKENS_ISSUER=$ISSUER AUDIENCE=https://api.example.com ALGORITHM=$algorithm
-    export GATEPOST_TOKENS_AUDIENCE=$AUDIENCE
+export ISSUER=http://127.0.0.1:$port AUDIENCE=https://api.example.com
+for algorithm in EdDSA ES256 RS256 RS256-3072; do
+    export APP_SETTINGS=testing GATEPOST_SERVER_LISTEN=127.0.0.1:$port GATEPOST_TOKENS_ISSUER=$ISSUER \
+        GATEPOST_DATABASE_DATA_DIR="$dir/$algorithm" GATEPOST_TOKENS_ALGORITHM=$algorithm \
+        GATEPOST_TOKENS_AUDIENCE=$AUDIENCE ALGORITHM=${algorithm%-*}
     "$program" serve >"$algorithm.out" 2>"$algorithm.log" &
     service=$!
-    until grep -q '^listening' "$algorithm.out"; do
+    until grep -q '^listening' "$algorithm.out" && curl -sf -o /dev/null "$ISSUER/readyz"; do
         kill -0 $service || { cat "$algorithm.log" >&2; exit 1; }
         sleep 0.1
     done
@@ -57,12 +66,25 @@ for algorithm in EdDSA ES256; do
     export TOKEN
     echo
     echo "== $algorithm, ${#TOKEN} bytes"
-    # authlib refuses an issuer without TLS otherwise.
-    if [ -d py ]; then AUTHLIB_INSECURE_TRANSPORT=1 py/bin/python -W ignore "$here/clients.py"; fi
-    if [ -d node ]; then (cd node && node "$here/clients.mjs"); fi
-    if [ -x go-clients ]; then ./go-clients; fi
-    if [ -d java ]; then java -cp "java/*" "$here/java/Clients.java"; fi
+    ask
+    TOKEN=$(curl -sf "$ISSUER/revocations")
+    if taken=$(ask | grep -v '^openid-client' | grep '	ok$'); then
+        echo "the list of revocations passes for a token: $taken"
+        exit 1
+    fi
+    echo "the list of revocations: passes nowhere for a token"
     kill $service
     wait $service || true
     service=
 done
+
+if [ -d py ]; then
+    export ALGORITHM=Ed25519
+    py/bin/python "$here/ed25519.py" >ed25519.out &
+    service=$!
+    until [ -s ed25519.out ]; do kill -0 $service; sleep 0.1; done
+    TOKEN=$(cat ed25519.out)
+    echo
+    echo "== Ed25519 in place of EdDSA (RFC 9864), which Gatepost does not write"
+    ask
+fi

@@ -5,12 +5,16 @@ mod encryption;
 mod planted;
 mod publishing;
 mod rotation;
+mod rsa;
 
 use crate::support::{TestServer, client, config};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatepost::{Config, Service};
-use ring::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey};
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+    UnparsedPublicKey,
+};
 use serde_json::{Value, json};
 
 pub(crate) const SECRET: &str = "an encryption key of 32 bytes and more";
@@ -35,7 +39,12 @@ pub(crate) fn verifies(token: &str, keys: &[Value]) -> bool {
     let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
     let part = |name: &str| decode(key[name].as_str().unwrap());
     let signature = decode(signature);
-    let verified = match (key["kty"].as_str().unwrap(), key["crv"].as_str().unwrap()) {
+    let verified = match (key["kty"].as_str().unwrap(), key["crv"].as_str().unwrap_or_default()) {
+        ("RSA", "") => RsaPublicKeyComponents { n: part("n"), e: part("e") }.verify(
+            &RSA_PKCS1_2048_8192_SHA256,
+            message.as_bytes(),
+            &signature,
+        ),
         ("OKP", "Ed25519") => {
             UnparsedPublicKey::new(&ED25519, part("x")).verify(message.as_bytes(), &signature)
         }

@@ -99,7 +99,14 @@ impl TestServer {
 
     /// A service on a database that others use too.
     pub(crate) fn on(database: &str) -> Self {
-        let service = Service::start(config(database)).unwrap();
+        Self::on_with(database, |_| ())
+    }
+
+    /// The same with settings that are changed first.
+    pub(crate) fn on_with(database: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = config(database);
+        change(&mut config);
+        let service = Service::start(config).unwrap();
         Self { service, database: database.to_owned(), client: client() }
     }
 

@@ -21,14 +21,24 @@ pub(crate) struct NewKey {
 }
 
 impl NewKey {
+    /// A signing key with a new private half, which takes some seconds for RSA.
     pub(crate) fn signing(
         config: &Config,
         encryption: &EncryptionKeys,
         turn: Turn,
     ) -> Result<Self> {
         let algorithm = config.tokens.algorithm;
-        let private = generate(algorithm)?;
-        let key = Key::private(algorithm, &private)?;
+        Self::signing_with(algorithm, &generate(algorithm)?, encryption, turn)
+    }
+
+    /// A signing key with this private half.
+    pub(crate) fn signing_with(
+        algorithm: Algorithm,
+        private: &[u8],
+        encryption: &EncryptionKeys,
+        turn: Turn,
+    ) -> Result<Self> {
+        let key = Key::private(algorithm, private)?;
         let public = key.public_bytes().unwrap_or_default();
         let name = (turn.generation, key.kid());
         let code = codes::signing(name, algorithm.name(), public, turn.from, true);
@@ -38,7 +48,7 @@ impl NewKey {
             algorithm,
             kid: key.kid().to_owned(),
             public: public.to_vec(),
-            encrypted: encryption.encrypt(&signing_place(key.kid()), &private)?,
+            encrypted: encryption.encrypt(&signing_place(key.kid()), private)?,
             mac: encryption.vouch(&code),
         })
     }

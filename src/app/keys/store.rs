@@ -94,8 +94,8 @@ pub(crate) fn read(conn: &mut Client) -> Result<FoundKeys> {
     let sql = "SELECT (extract(epoch FROM now()) * 1000)::BIGINT";
     let now = conn.query_typed_one(sql, &[])?.get(0);
     let sql = "SELECT generation, left(kid, 100), left(algorithm, 20),
-                      substring(private_key FROM 1 FOR 200), left(sealed_with, 100),
-                      substring(public_key FROM 1 FOR 200), signs_from,
+                      substring(private_key FROM 1 FOR 3000), left(sealed_with, 100),
+                      substring(public_key FROM 1 FOR 600), signs_from,
                       substring(mac FROM 1 FOR 200)
                FROM gatepost.signing_keys ORDER BY generation";
     let signing = |row: &Row| FoundSigningKey {
