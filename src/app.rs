@@ -8,6 +8,7 @@ pub(crate) mod keyed;
 pub(crate) mod keys;
 mod opening;
 pub(crate) mod set_back;
+pub(crate) mod statuses;
 
 use crate::activity::{Activity, Answering};
 use crate::config::Config;
@@ -39,6 +40,7 @@ pub struct App {
     journal: journal::Journal,
     set_back: set_back::SetBack,
     board: board::Board,
+    statuses: statuses::Statuses,
     managed: Mutex<Option<Managed>>,
     /// Whether the role of `database.url` was checked and is acceptable.
     role_judged: AtomicBool,
@@ -187,6 +189,11 @@ impl App {
     /// What this instance remembers of the list of revocations.
     pub(crate) fn board(&self) -> &board::Board {
         &self.board
+    }
+
+    /// The Token Status Lists that this instance made a moment ago.
+    pub(crate) fn statuses(&self) -> &statuses::Statuses {
+        &self.statuses
     }
 
     /// What keys are encrypted with in the database.

@@ -62,6 +62,8 @@ pub enum Error {
     NoSuchUser,
     /// No active session has this id.
     NoSuchSession,
+    /// No session has ever had a number in the Token Status List that was asked for.
+    NoSuchStatusList,
     /// Another API key has this name and is not revoked.
     ApiKeyNameTaken,
     /// No API key has this name or id, or it is revoked.
@@ -159,6 +161,7 @@ impl fmt::Display for Error {
             ),
             Self::NoSuchUser => f.write_str("no such user"),
             Self::NoSuchSession => f.write_str("no such session"),
+            Self::NoSuchStatusList => f.write_str("no such status list"),
             Self::ApiKeyNameTaken => f.write_str("another API key has this name; revoke it first"),
             Self::NoSuchApiKey => f.write_str("no such API key, or it has been revoked"),
             Self::Unavailable(cause) => write!(f, "the database is not available: {cause}"),

@@ -22,6 +22,7 @@
 
 pub(crate) mod api;
 mod pages;
+mod status_list;
 mod store;
 mod types;
 

@@ -38,6 +38,7 @@ fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
         ("POST", "/introspect") => (Ordinary, introspection::api::introspect),
         ("POST", "/revoke") => (Ordinary, introspection::api::revoke),
         ("GET", "/revocations") => (Ordinary, revocations::api::list),
+        ("GET", "/status-list") => (Ordinary, revocations::api::status_list),
         ("GET", signing_keys::api::JWKS) => (Ordinary, signing_keys::api::jwks),
         ("GET", "/.well-known/oauth-authorization-server") => {
             (Ordinary, signing_keys::api::metadata)
@@ -84,7 +85,7 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
 }
 
 /// The paths that are counted apart, each under its place here.
-pub(crate) const LABELS: [&str; 21] = [
+pub(crate) const LABELS: [&str; 22] = [
     "/",
     "/token",
     "/logout",
@@ -106,6 +107,7 @@ pub(crate) const LABELS: [&str; 21] = [
     "/api-keys",
     "/api-key",
     "/signing-keys",
+    "/status-list",
 ];
 
 /// The place of a path that exists.

@@ -11,6 +11,7 @@ mod provider;
 pub(crate) mod refresh;
 mod rsa;
 mod session_ref;
+mod status;
 mod verified;
 
 use crate::config;
@@ -28,6 +29,8 @@ use key::{Jwk, Key, SigningHalf};
 use serde::Serialize;
 pub(crate) use session_ref::IDENTITY_BYTES;
 pub use session_ref::{NotASession, SessionRef};
+use status::Status;
+pub(crate) use status::{SESSIONS as STATUS_SESSIONS, StatusBits, path as status_path};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use verified::VerifiedTokens;
 
@@ -91,6 +94,8 @@ pub(crate) struct Keys {
     issuer: String,
     client_id: String,
     lifetime: Duration,
+    /// Whether tokens name their place in the Token Status List.
+    status_list: bool,
     /// The configured algorithm.
     own: Algorithm,
     keys: Vec<Scheduled>,
@@ -111,6 +116,7 @@ impl Keys {
             issuer: settings.issuer.clone(),
             client_id: settings.client_id.clone(),
             lifetime: settings.access_ttl,
+            status_list: settings.status_list,
             own: match settings.algorithm {
                 config::Algorithm::EdDsa => Algorithm::EdDSA,
                 config::Algorithm::Es256 => Algorithm::ES256,
@@ -188,10 +194,13 @@ impl Keys {
             admin: subject.admin,
             token_version: subject.token_version,
         };
-        let access_token = if extra.is_empty() {
+        let Subject { token_version, admin, .. } = subject;
+        let status =
+            self.status_list.then(|| Status::of(&self.issuer, session.id(), token_version, admin));
+        let access_token = if extra.is_empty() && status.is_none() {
             self.sign(ACCESS_TOKEN, &claims)?
         } else {
-            self.sign(ACCESS_TOKEN, &WithExtra { claims: &claims, extra })?
+            self.sign(ACCESS_TOKEN, &WithExtra { claims: &claims, extra, status })?
         };
         Ok(Issued { access_token, lifetime })
     }

@@ -1,7 +1,7 @@
 //! Opening an [`App`], and checking the database that it finds: schema and role.
 
 use super::keys::KeyCache;
-use super::{App, Sharing, board, journal, set_back};
+use super::{App, Sharing, board, journal, set_back, statuses};
 use crate::activity::Activity;
 use crate::config::{Config, Profile};
 use crate::db::managed::Managed;
@@ -97,6 +97,7 @@ impl App {
             journal: journal::Journal::new(),
             set_back: set_back::SetBack::default(),
             board: board::Board::default(),
+            statuses: statuses::Statuses::default(),
             managed: Mutex::new(managed),
             config,
         })

@@ -151,6 +151,11 @@ impl Config {
                  character, so choose it once",
             ),
             (
+                self.tokens.status_list && !is_issuer_url(&self.tokens.issuer),
+                "tokens.status_list: needs a tokens.issuer that is a URL, since tokens say where the \
+                 list is",
+            ),
+            (
                 self.tokens.audience.iter().any(|name| !is_claim(name)),
                 "tokens.audience: each name is 1 to 255 characters without white space",
             ),
@@ -282,6 +287,17 @@ mod tests {
             c.tokens.issuer = "https://auth.example.com".to_owned();
         });
         assert_eq!(private, "");
+    }
+
+    #[test]
+    fn a_token_says_where_its_status_list_is() {
+        for (issuer, is_fault) in [("gatepost", true), ("http://localhost:8080", false)] {
+            let text = faults(|c| {
+                c.tokens.issuer = issuer.to_owned();
+                c.tokens.status_list = true;
+            });
+            assert_eq!(text.contains("tokens.status_list"), is_fault, "{issuer}: {text}");
+        }
     }
 
     #[test]

@@ -33,6 +33,13 @@ section! {
         /// request: 4,096 bytes are the most.
         claims: ClaimTemplates = "";
 
+        /// Whether tokens of users have the claim `status`, their place in the Token Status List at
+        /// `/status-list` (draft-ietf-oauth-status-list).
+        ///
+        /// It is for services whose library knows such lists, and makes each token some 120 bytes
+        /// longer. `tokens.issuer` must be a URL then.
+        status_list: bool = "false";
+
         /// With `EdDSA`, `ES256`, `RS256` or `RS256-3072`, keys are generated, kept in the database,
         /// rotated and published. With `HS256`, the secret is yours and never published.
         ///

@@ -148,9 +148,10 @@ impl Response {
             }
             Error::ForbiddenOrigin => (FORBIDDEN, "forbidden_origin"),
             Error::LastAdmin => (FORBIDDEN, "last_admin"),
-            Error::NoSuchUser | Error::NoSuchSession | Error::NoSuchApiKey => {
-                (NOT_FOUND, "not_found")
-            }
+            Error::NoSuchUser
+            | Error::NoSuchSession
+            | Error::NoSuchApiKey
+            | Error::NoSuchStatusList => (NOT_FOUND, "not_found"),
             Error::ApiKeyNameTaken => (BAD_REQUEST, "name_taken"),
             Error::Overloaded(_) => (OVERLOADED, "overloaded"),
             Error::Unavailable(_)

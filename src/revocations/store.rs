@@ -136,6 +136,40 @@ pub(super) fn positions(
     Ok((entries, oldest))
 }
 
+/// A session, and what its tokens may still claim if it goes on.
+pub(super) type RevokedSession = (i64, Option<StillGood>);
+
+/// The sessions of a range that were revoked so lately that tokens of theirs may be in use. `None` if no session ever had a number in the range.
+pub(super) fn statuses(
+    conn: &mut Client,
+    first: i64,
+    end: i64,
+    keep: Duration,
+) -> Result<Option<Vec<RevokedSession>>> {
+    let sql =
+        "SELECT NULL::BIGINT, last_value >= $1, 0::BIGINT, false FROM gatepost.sessions_id_seq
+               UNION ALL
+               (SELECT s.id, s.ended_at IS NULL AND u.id IS NOT NULL,
+                       coalesce(u.token_version, 0), coalesce(u.admin, false)
+                FROM gatepost.sessions s LEFT JOIN gatepost.users u ON u.id = s.user_id
+                WHERE s.id >= $1 AND s.id < $2
+                AND s.revoked_at > now() - $3 * interval '1 millisecond')";
+    let rows = conn.query_typed(
+        sql,
+        &[(&first, Type::INT8), (&end, Type::INT8), (&number(keep.as_millis()), Type::INT8)],
+    )?;
+    let mut exists = false;
+    let mut revoked = Vec::new();
+    for row in &rows {
+        let still = StillGood { token_version: row.get(2), admin: row.get(3) };
+        match row.get::<_, Option<i64>>(0) {
+            Some(session) => revoked.push((session, row.get::<_, bool>(1).then_some(still))),
+            None => exists = row.get(1),
+        }
+    }
+    Ok(exists.then_some(revoked))
+}
+
 fn number(n: u128) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }

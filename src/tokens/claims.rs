@@ -4,6 +4,7 @@
 use super::audience::Audience;
 use super::extra::ExtraClaims;
 use super::session_ref::SessionRef;
+use super::status::Status;
 use crate::by_name::by_name;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -40,13 +41,15 @@ pub struct Claims {
     pub token_version: i64,
 }
 
-/// The claims of a token with those that an operator adds, which have other names.
+/// The claims of a token with those that settings add, which have other names.
 #[derive(Serialize)]
 pub(super) struct WithExtra<'a> {
     #[serde(flatten)]
     pub(super) claims: &'a Claims,
     #[serde(flatten)]
     pub(super) extra: &'a ExtraClaims,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) status: Option<Status>,
 }
 
 /// The claims of an access token that was issued for an API key (RFC 6749, 4.4).

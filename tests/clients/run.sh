@@ -23,7 +23,8 @@ if has python3; then
 fi
 if has npm; then
     mkdir node
-    (cd node && npm init -y && npm install jose jsonwebtoken jwks-rsa express express-oauth2-jwt-bearer openid-client) \
+    (cd node && npm init -y && npm install jose jsonwebtoken jwks-rsa express express-oauth2-jwt-bearer openid-client \
+        @sd-jwt/jwt-status-list) \
         >/dev/null 2>&1
     (cd node && npm ls --depth 0 | tail -n +2)
 fi
@@ -48,21 +49,34 @@ ask() {
 }
 
 port=18055
-export ISSUER=http://127.0.0.1:$port AUDIENCE=https://api.example.com
-for algorithm in EdDSA ES256 RS256 RS256-3072; do
-    export APP_SETTINGS=testing GATEPOST_SERVER_LISTEN=127.0.0.1:$port GATEPOST_TOKENS_ISSUER=$ISSUER \
-        GATEPOST_DATABASE_DATA_DIR="$dir/$algorithm" GATEPOST_TOKENS_ALGORITHM=$algorithm \
-        GATEPOST_TOKENS_AUDIENCE=$AUDIENCE ALGORITHM=${algorithm%-*}
-    "$program" serve >"$algorithm.out" 2>"$algorithm.log" &
+json='Content-Type: application/json'
+alice='{"login":"alice","password":"correct horse battery"}'
+log_in() { curl -sf "$ISSUER/" -H "$json" -d "$alice" | sed 's/.*"access_token":"\([^"]*\).*/\1/'; }
+
+# Starts the program with this algorithm, and registers alice.
+start() {
+    export GATEPOST_DATABASE_DATA_DIR="$dir/$1" GATEPOST_TOKENS_ALGORITHM=$1 ALGORITHM=${1%-*}
+    "$program" serve >"$1.out" 2>"$1.log" &
     service=$!
-    until grep -q '^listening' "$algorithm.out" && curl -sf -o /dev/null "$ISSUER/readyz"; do
-        kill -0 $service || { cat "$algorithm.log" >&2; exit 1; }
+    until grep -q '^listening' "$1.out" && curl -sf -o /dev/null "$ISSUER/readyz"; do
+        kill -0 $service || { cat "$1.log" >&2; exit 1; }
         sleep 0.1
     done
-    json='Content-Type: application/json'
-    alice='{"login":"alice","password":"correct horse battery"}'
-    curl -sf -o /dev/null "$ISSUER/user" -H "$json" -d "$alice"
-    TOKEN=$(curl -sf "$ISSUER/" -H "$json" -d "$alice" | sed 's/.*"access_token":"\([^"]*\).*/\1/')
+    curl -s -o /dev/null "$ISSUER/user" -H "$json" -d "$alice"
+}
+
+stop() {
+    kill $service
+    wait $service || true
+    service=
+}
+
+export ISSUER=http://127.0.0.1:$port AUDIENCE=https://api.example.com
+export APP_SETTINGS=testing GATEPOST_SERVER_LISTEN=127.0.0.1:$port GATEPOST_TOKENS_ISSUER=$ISSUER \
+    GATEPOST_TOKENS_AUDIENCE=$AUDIENCE
+for algorithm in EdDSA ES256 RS256 RS256-3072; do
+    start $algorithm
+    TOKEN=$(log_in)
     export TOKEN
     echo
     echo "== $algorithm, ${#TOKEN} bytes"
@@ -73,10 +87,22 @@ for algorithm in EdDSA ES256 RS256 RS256-3072; do
         exit 1
     fi
     echo "the list of revocations: passes nowhere for a token"
-    kill $service
-    wait $service || true
-    service=
+    stop
 done
+
+if [ -d node ]; then
+    export GATEPOST_TOKENS_STATUS_LIST=true
+    start ES256
+    over=$(log_in)
+    good=$(log_in)
+    curl -sf -o /dev/null -X POST "$ISSUER/logout" -H "Authorization: Bearer $over"
+    # A list is made once a second.
+    sleep 2
+    echo
+    echo "== the Token Status List, ${#good} bytes with the place"
+    (cd node && node "$here/status_list.mjs" "$over" "$good")
+    stop
+fi
 
 if [ -d py ]; then
     export ALGORITHM=Ed25519

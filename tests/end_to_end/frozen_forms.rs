@@ -184,7 +184,8 @@ fn a_problem_document() {
 /// The names of the calls, from which generators of clients make the names of functions.
 const OPERATIONS: &str = "changeUser createApiKey deleteUser endSession exportUser introspect listApiKeys \
     listAudit listKeys listRevocations listSessions listSigningKeys listUsers live logIn logOut ready \
-    refresh register revoke revokeApiKey rotateSigningKeys showDocs showMetadata showOpenApi showUser";
+    refresh register revoke revokeApiKey rotateSigningKeys showDocs showMetadata showOpenApi showStatusList \
+    showUser";
 
 #[test]
 fn the_description_of_the_api() {
@@ -382,6 +383,7 @@ tokens.issuer = "gatepost"
 tokens.audience = (none)
 tokens.client_id = "gatepost"
 tokens.claims = (none)
+tokens.status_list = false
 tokens.algorithm = "EdDSA"
 tokens.access_ttl = 15m
 tokens.hs256_secret = (none)

@@ -53,6 +53,7 @@ mod sessions;
 mod set_up;
 mod sources;
 mod starting;
+mod status_list;
 mod support;
 mod surviving;
 mod systemd;
