@@ -53,7 +53,10 @@ impl Managed {
     /// # Errors
     /// [`Error::Startup`].
     pub(crate) fn check(dir: &Path) -> Result<()> {
-        directory::check(dir, cluster::os_user()?)
+        let user = cluster::os_user()?;
+        directory::check(dir, user)?;
+        // What another process is making, or uses, is not to be judged from outside.
+        if is_locked(dir) { Ok(()) } else { directory::check_inside(dir, user) }
     }
 
     /// Starts the server in `dir`, making the directory and the cluster when they are not there,
@@ -113,6 +116,7 @@ impl Managed {
             Ok(lock) => lock,
             Err(holder) => return Ok(Err(holder)),
         };
+        directory::prepare_inside(dir, user)?;
         let cluster = dir.join("cluster");
         let run = dir.join("run");
         let binaries = binaries::find(&cluster, user)?;
@@ -172,6 +176,12 @@ fn role(run: &Path, role: &str, database: &str) -> postgres::Config {
     let mut config = postgres::Config::new();
     config.host_path(run).user(role).dbname(database);
     config
+}
+
+/// Whether a process has the directory locked. Changes nothing.
+fn is_locked(dir: &Path) -> bool {
+    let lock = plain_file::open(&dir.join("lock"), File::options().read(true), None);
+    lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Locks the directory, or names the process that has it.

@@ -106,6 +106,26 @@ fn of_two_that_start_at_once_one_is_told_clearly() {
 }
 
 #[test]
+fn what_another_process_is_making_is_not_judged() {
+    let home = Home::new();
+    let running = home.serve();
+    // As it is for a moment when two start at once: the directory is there, and not given away yet.
+    let run_dir = home.data_dir().join("run");
+    let meta = std::fs::metadata(&run_dir).unwrap();
+    let owner = (meta.uid(), meta.gid());
+    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    if is_root {
+        std::os::unix::fs::chown(&run_dir, Some(0), Some(0)).unwrap();
+    }
+    let text = failure(&home.run(&["serve"], ""), 1);
+    assert!(text.contains("is in use by process"), "{text}");
+    if is_root {
+        std::os::unix::fs::chown(&run_dir, Some(owner.0), Some(owner.1)).unwrap();
+    }
+    drop(running);
+}
+
+#[test]
 fn half_a_cluster_is_not_taken_for_one() {
     let home = Home::new();
     std::fs::create_dir_all(home.data_dir().join("cluster.new.1/base")).unwrap();

@@ -16,8 +16,7 @@ pub(super) const VERSION_FILE: &str = "PG_VERSION";
 /// Longest path of a Unix socket in bytes, without the final NUL (`sun_path`, unix(7)).
 const SOCKET_PATH: usize = 107;
 
-/// Checks the name of the data directory and, if it exists, the directory and its content. Changes
-/// nothing.
+/// Checks the name of the data directory and, if it exists, the directory. Changes nothing.
 ///
 /// # Errors
 /// As [`prepare`].
@@ -26,8 +25,7 @@ pub(super) fn check(dir: &Path, user: Option<OsUser>) -> Result<()> {
     if let Ok(meta) = dir.metadata() {
         check_ours(dir, &meta)?;
     }
-    user.map_or(Ok(()), |user| reachable(dir, user))?;
-    check_inside(dir, user)
+    user.map_or(Ok(()), |user| reachable(dir, user))
 }
 
 /// Checks that the server can use the path, for its socket and in its own files, and that no link
@@ -51,7 +49,10 @@ fn check_name(dir: &Path) -> Result<()> {
 }
 
 /// Checks that the server can use the present content of the data directory.
-fn check_inside(dir: &Path, user: Option<OsUser>) -> Result<()> {
+///
+/// # Errors
+/// As [`prepare`].
+pub(super) fn check_inside(dir: &Path, user: Option<OsUser>) -> Result<()> {
     let (run, cluster) = (dir.join("run"), dir.join("cluster"));
     check_owner(&run, &run, user)?;
     match cluster.metadata() {
@@ -61,7 +62,8 @@ fn check_inside(dir: &Path, user: Option<OsUser>) -> Result<()> {
     }
 }
 
-/// Makes the data directory, and the one for the socket in it.
+/// Makes the data directory. What is in it is left to [`prepare_inside`], once it is locked: another
+/// process that starts now may be in the middle of making that.
 ///
 /// As root the data directory stays root's, so that the server's OS user cannot put a link where
 /// root then writes; only `cluster` and `run` in it are given away. An existing directory is used
@@ -85,8 +87,18 @@ pub(super) fn prepare(dir: &Path, user: Option<OsUser>) -> Result<()> {
         Err(e) => return Err(fault(e)),
     }
     warn_of_parent(dir);
-    user.map_or(Ok(()), |user| reachable(dir, user))?;
-    make_private(&dir.join("run"), user).map_err(fault)?;
+    user.map_or(Ok(()), |user| reachable(dir, user))
+}
+
+/// Makes the directory for the socket in the data directory, which is locked, and checks what else is
+/// there.
+///
+/// # Errors
+/// As [`prepare`].
+pub(super) fn prepare_inside(dir: &Path, user: Option<OsUser>) -> Result<()> {
+    let run = dir.join("run");
+    let fault = |e: std::io::Error| Error::startup(format!("{}: {e}", run.display()));
+    make_private(&run, user).map_err(fault)?;
     check_inside(dir, user)
 }
 
