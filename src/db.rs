@@ -62,6 +62,11 @@ thread_local! {
     static HOLDING: Cell<bool> = const { Cell::new(false) };
 }
 
+/// How often work begins again on another connection because the one that it had was lost. The first
+/// loss gives up the whole pool, so the next connection is a new one; that may still have led to a
+/// server that was on its way down.
+const RENEWALS: u32 = 2;
+
 /// A pool of connections to one PostgreSQL.
 #[derive(Debug)]
 pub(crate) struct Database {
@@ -127,8 +132,11 @@ impl Database {
         loop {
             let mut connection = self.connection()?;
             match work(&mut connection) {
-                Err(error) if is_spent(&error) && stale < self.pool.max_size() => {
-                    connection.set_lost();
+                Err(error) if is_spent(&error) => {
+                    self.give_up(&mut connection);
+                    if stale == RENEWALS {
+                        return Err(error);
+                    }
                     stale += 1;
                 }
                 outcome => return outcome,
@@ -166,9 +174,9 @@ impl Database {
             let (begun, outcome) = run(&mut connection, work);
             let lost = outcome.as_ref().is_err_and(is_spent);
             if lost {
-                connection.set_lost();
+                self.give_up(&mut connection);
             }
-            if begun || !lost || stale == self.pool.max_size() {
+            if begun || !lost || stale == RENEWALS {
                 return outcome;
             }
             // The connection went stale in the pool. Nothing was done on it.
@@ -187,7 +195,7 @@ impl Database {
                 let sql = "SELECT current_setting('transaction_read_only') = 'on'";
                 let read_only: bool = conn.query_typed_one(sql, &[])?.get(0);
                 if read_only {
-                    conn.set_lost();
+                    self.give_up(conn);
                 }
                 Ok(read_only)
             })
@@ -197,6 +205,12 @@ impl Database {
             return Err(Error::ReadOnly(text.to_owned()));
         }
         Ok(())
+    }
+
+    /// Gives up a connection that was lost in use, and all that are as old.
+    fn give_up(&self, connection: &mut Connection) {
+        connection.set_lost();
+        self.watch.lost_in_use(connection.era());
     }
 
     fn connection(&self) -> Result<Held> {

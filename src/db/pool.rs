@@ -8,6 +8,7 @@ use r2d2::ManageConnection;
 use r2d2_postgres::PostgresConnectionManager;
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ pub(crate) struct Connection {
     client: Client,
     used: Instant,
     lost: bool,
+    /// The era in which it was opened, as [`Watch`] counts them.
+    era: u64,
     /// By their SQL, which is in this program's text; none where preparing is not allowed.
     prepared: Option<HashMap<&'static str, Statement>>,
 }
@@ -32,6 +35,11 @@ impl Connection {
     /// Notes that a statement found the connection lost. The driver itself may notice only later.
     pub(super) fn set_lost(&mut self) {
         self.lost = true;
+    }
+
+    /// The era in which it was opened.
+    pub(super) fn era(&self) -> u64 {
+        self.era
     }
 
     /// Runs a frequent statement. Where allowed, it is prepared on this connection, which saves the
@@ -85,6 +93,8 @@ pub(super) enum Fault {
     Opening(postgres::Error),
     /// It was closed while idle.
     Idle(postgres::Error),
+    /// Another one from its time was lost, and its server may be no more what it was.
+    Outlived,
 }
 
 impl std::error::Error for Fault {}
@@ -97,6 +107,7 @@ impl std::fmt::Display for Fault {
             Self::Idle(error) => {
                 write!(f, "an idle connection was lost: {}", super::fault::describe(error))
             }
+            Self::Outlived => f.write_str("another connection from that time was lost"),
         }
     }
 }
@@ -115,17 +126,21 @@ impl ManageConnection for Manager {
 
     fn connect(&self) -> Result<Connection, Fault> {
         let prepared = self.prepare.then(HashMap::new);
+        // Asked for first: what is lost meanwhile may be lost to this one too.
+        let era = self.watch.era();
         let opened = self.connect.connect().map_err(Fault::Opening);
         match &opened {
             Ok(_) => self.watch.found(),
             Err(fault) => self.watch.lost(&fault.to_string()),
         }
         let client = opened?;
-        Ok(Connection { client, used: Instant::now(), lost: false, prepared })
+        Ok(Connection { client, used: Instant::now(), lost: false, era, prepared })
     }
 
     fn is_valid(&self, connection: &mut Connection) -> Result<(), Fault> {
-        if connection.used.elapsed() < TRUSTED_FOR {
+        if connection.era != self.watch.era() {
+            Err(Fault::Outlived)
+        } else if connection.used.elapsed() < TRUSTED_FOR {
             Ok(())
         } else {
             self.connect.is_valid(connection).map_err(Fault::Idle)
@@ -133,7 +148,7 @@ impl ManageConnection for Manager {
     }
 
     fn has_broken(&self, connection: &mut Connection) -> bool {
-        connection.lost || connection.client.is_closed()
+        connection.lost || connection.era != self.watch.era() || connection.client.is_closed()
     }
 }
 
@@ -161,7 +176,12 @@ pub(super) fn build(
 /// Whether the server can be reached. A change is logged once, and not at every attempt: the pool
 /// tries again several times a second.
 #[derive(Debug, Default)]
-pub(super) struct Watch(Mutex<State>);
+pub(super) struct Watch {
+    state: Mutex<State>,
+    /// Counts up when a connection is lost in use. All that were opened before are given up then: after
+    /// a failover they lead to the former primary, and each would cost a request to find out.
+    era: AtomicU64,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -173,7 +193,20 @@ struct State {
 
 impl Watch {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn era(&self) -> u64 {
+        self.era.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a connection of this era was lost in use. Of several, the first begins the next era.
+    pub(super) fn lost_in_use(&self, era: u64) {
+        let next = era.wrapping_add(1);
+        let begun = self.era.compare_exchange(era, next, Ordering::Relaxed, Ordering::Relaxed);
+        if begun.is_ok() {
+            log::debug!("a database connection was lost in use; the others are opened anew");
+        }
     }
 
     pub(super) fn close(&self) {
@@ -217,7 +250,7 @@ struct Log;
 impl r2d2::HandleError<Fault> for Log {
     fn handle_error(&self, fault: Fault) {
         match fault {
-            Fault::Idle(_) => log::debug!("{fault}"),
+            Fault::Idle(_) | Fault::Outlived => log::debug!("{fault}"),
             Fault::Opening(_) => log::debug!("cannot open a database connection: {fault}"),
         }
     }

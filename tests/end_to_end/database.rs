@@ -11,6 +11,7 @@ use gatepost_test_support::Cluster;
 use postgres::NoTls;
 use reqwest::Method;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 fn on(cluster: &Cluster) -> Config {
@@ -77,6 +78,45 @@ fn connections_that_the_server_closed_do_not_cost_a_request() {
         let body = json!({"login": "bob", "password": PASSWORD});
         let response = server.post("/user", &body);
         assert!(matches!(response.status().as_u16(), 201 | 400), "{response:?}");
+    }
+}
+
+#[test]
+fn one_connection_that_is_lost_gives_up_all_that_are_as_old() {
+    let server = TestServer::start();
+    let id = server.register("alice");
+    let token = server.token("alice");
+    // So many at once that the pool has several.
+    let burst = || {
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..10 {
+                        let answer = server.get(&format!("/user?id={id}"), &token);
+                        assert_eq!(answer.status(), 200);
+                    }
+                });
+            }
+        });
+    };
+    let pids = || -> BTreeSet<i32> {
+        let sql = "SELECT pid FROM pg_stat_activity
+                   WHERE usename = 'gatepost_app' AND datname = current_database()";
+        server.sql().query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+    };
+    let begin = Instant::now();
+    while pids().len() < 2 {
+        burst();
+        assert!(begin.elapsed() < Duration::from_secs(30), "the pool has one connection");
+    }
+    let before = pids();
+    let sql = "SELECT pg_terminate_backend($1)";
+    server.sql().query(sql, &[before.first().unwrap()]).unwrap();
+    // As soon as a request has met the lost one, nothing leads to the server of before.
+    let begin = Instant::now();
+    while !pids().is_disjoint(&before) {
+        burst();
+        assert!(begin.elapsed() < Duration::from_secs(30), "some are still those of before");
     }
 }
 
