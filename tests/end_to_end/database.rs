@@ -12,6 +12,7 @@ use postgres::NoTls;
 use reqwest::Method;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 fn on(cluster: &Cluster) -> Config {
@@ -118,6 +119,65 @@ fn one_connection_that_is_lost_gives_up_all_that_are_as_old() {
         burst();
         assert!(begin.elapsed() < Duration::from_secs(30), "some are still those of before");
     }
+}
+
+#[test]
+fn a_standby_that_is_promoted_is_found_and_has_all_that_was_acknowledged() {
+    let mut primary = Cluster::start_durable();
+    bootstrap(&primary);
+    let standby = primary.standby();
+    let mut config = config("unused");
+    let (one, two) = (primary.dir().display(), standby.dir().display());
+    let url = format!(
+        "host={one},{two} user=gatepost_app password='{}' dbname=gatepost \
+         target_session_attrs=read-write",
+        APP_PASSWORD.replace('\'', "\\'")
+    );
+    config.database.url = Some(Secret::new(url));
+    let service = Service::start(config).unwrap();
+    let base = format!("http://{}", service.addr());
+    let register = |login: &str| {
+        let body = json!({"login": login, "password": PASSWORD});
+        client().post(format!("{base}/user")).json(&body).send().unwrap().status().as_u16()
+    };
+    // People register until the primary dies under them.
+    let stopping = AtomicBool::new(false);
+    let acknowledged = std::thread::scope(|scope| {
+        let registering: Vec<_> = (0..4)
+            .map(|thread| {
+                let (register, stopping) = (&register, &stopping);
+                scope.spawn(move || {
+                    let mut done = Vec::new();
+                    for n in 0.. {
+                        let login = format!("user-{thread}-{n}");
+                        match register(&login) {
+                            201 => done.push(login),
+                            status => assert_eq!(status, 503, "{login}"),
+                        }
+                        if stopping.load(Ordering::Relaxed) {
+                            break;
+                        }
+                    }
+                    done
+                })
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(500));
+        primary.kill();
+        standby.promote();
+        let promoted = Instant::now();
+        while register(&format!("after-{}", promoted.elapsed().as_nanos())) != 201 {
+            assert!(promoted.elapsed() < Duration::from_secs(30), "the new primary is not found");
+        }
+        println!("{} ms from promotion to a write", promoted.elapsed().as_millis());
+        stopping.store(true, Ordering::Relaxed);
+        registering.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    let mut admin = standby.admin("gatepost").connect(NoTls).unwrap();
+    let rows = admin.query("SELECT login FROM gatepost.users", &[]).unwrap();
+    let there: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
+    let lost: Vec<&String> = acknowledged.iter().filter(|login| !there.contains(*login)).collect();
+    assert!(acknowledged.len() > 4 && lost.is_empty(), "{lost:?} of {}", acknowledged.len());
 }
 
 /// Makes the next registrations fail with an SQLSTATE, as often as the sequence says.

@@ -58,11 +58,63 @@ impl Cluster {
             .output()
             .unwrap();
         assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
-        let hba = "local all postgres trust\nlocal all all scram-sha-256\n\
+        let hba = "local all,replication postgres trust\nlocal all all scram-sha-256\n\
                    host all all 127.0.0.1/32 scram-sha-256\n";
         std::fs::write(cluster.dir.join("data/pg_hba.conf"), hba).unwrap();
         cluster.run();
         cluster
+    }
+
+    /// A standby that follows this one, and has what it acknowledges.
+    pub fn standby(&self) -> Self {
+        let dir = tempfile::Builder::new().prefix("gatepost-test-").tempdir().unwrap().keep();
+        std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o700)).unwrap();
+        if let Some((uid, gid)) = os_user() {
+            chown(&dir, Some(uid), Some(gid)).unwrap();
+        }
+        let (bin, durable) = (self.bin.clone(), self.durable);
+        let mut standby = Self { bin, dir, port: 0, durable, running: None };
+        let copied = standby
+            .command("pg_basebackup")
+            .args(["-U", "postgres", "-R", "-X", "stream", "-c", "fast", "-h"])
+            .arg(&self.dir)
+            .args(["-p", &self.socket_port().to_string(), "-D"])
+            .arg(standby.dir.join("data"))
+            .output()
+            .unwrap();
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        standby.run();
+        let mut admin = self.admin("postgres").connect(postgres::NoTls).unwrap();
+        admin.batch_execute("ALTER SYSTEM SET synchronous_standby_names = '*'").unwrap();
+        admin.batch_execute("SELECT pg_reload_conf()").unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let sql = "SELECT FROM pg_stat_replication WHERE sync_state = 'sync'";
+        while admin.query(sql, &[]).unwrap().is_empty() {
+            assert!(Instant::now() < deadline, "the standby does not follow");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        standby
+    }
+
+    /// Makes a standby the primary.
+    pub fn promote(&self) {
+        let mut admin = self.admin("postgres").connect(postgres::NoTls).unwrap();
+        // It copied the setting, and has no standby of its own to wait for.
+        admin.batch_execute("ALTER SYSTEM RESET synchronous_standby_names").unwrap();
+        admin.batch_execute("SELECT pg_reload_conf()").unwrap();
+        let promoted: bool = admin.query_one("SELECT pg_promote()", &[]).unwrap().get(0);
+        assert!(promoted, "the standby is not promoted");
+    }
+
+    /// Kills all processes of the server at once, as a power cut does.
+    pub fn kill(&mut self) {
+        if let Some((mut server, mut watchdog)) = self.running.take() {
+            let group = format!("-{}", server.id());
+            assert!(Command::new("kill").args(["-9", "--", &group]).status().unwrap().success());
+            server.wait().unwrap();
+            watchdog.kill().unwrap();
+            watchdog.wait().unwrap();
+        }
     }
 
     /// Starts the server again after [`stop`](Self::stop).
