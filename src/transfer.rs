@@ -8,14 +8,16 @@
 //! run again: users that exist as their lines say are skipped, and no existing user is ever
 //! changed.
 
+mod batches;
 mod export;
 mod import;
 mod line;
 mod store;
 mod survey;
 
+pub use batches::Ids;
 pub use export::{count, export};
-pub use import::{Ids, ImportEvent, Imported, import};
+pub use import::{ImportEvent, Imported, import};
 pub use line::LineFault;
 #[cfg(feature = "internals")]
 pub(crate) use line::again;

@@ -1,12 +1,14 @@
 //! `gatepost user …`: works beside a running service, and without one.
 
+mod filters;
 mod transfer;
 
 use super::ask::{self, ask, read_line};
 use super::records::{Form, Records};
 use super::{Context, Failure, Outcome};
 use clap::Subcommand;
-use gatepost::domain::{AttributesPatch, Login, LoginPrefix, Name, Names, Page, Timestamp};
+use filters::Filters;
+use gatepost::domain::{AttributesPatch, Login, Names, Page, Timestamp};
 use gatepost::passwords::Password;
 use gatepost::transfer::Ids;
 use gatepost::users::{self, Change, Filter, NewUser, User};
@@ -126,48 +128,6 @@ pub(super) struct SetNames {
     names: Vec<String>,
     #[command(flatten)]
     form: Form,
-}
-
-#[derive(clap::Args)]
-pub(super) struct Filters {
-    /// Only users whose logins begin like this, in any spelling
-    #[arg(long, value_name = "TEXT")]
-    login_prefix: Option<String>,
-    /// Only users who have this role
-    #[arg(long)]
-    role: Option<String>,
-    /// Only users who are in this group
-    #[arg(long)]
-    group: Option<String>,
-    /// Only users who are locked (true) or who are not (false)
-    #[arg(long, value_name = "true|false")]
-    locked: Option<bool>,
-    /// Only users who registered at this time or later, such as 2027-01-31T18:00:00Z
-    #[arg(long, value_name = "TIME")]
-    created_after: Option<String>,
-    /// Only users who registered before this time
-    #[arg(long, value_name = "TIME")]
-    created_before: Option<String>,
-}
-
-impl Filters {
-    fn parse(&self) -> Result<Filter, Failure> {
-        let time = |text: &Option<String>| {
-            text.as_deref().map(Timestamp::parse).transpose().map_err(|fault| time_fault(&fault))
-        };
-        let mut filter = Filter::default();
-        filter.login_prefix = self.login_prefix.as_deref().map(LoginPrefix::parse).transpose()?;
-        filter.role = self.role.as_deref().map(|name| Name::parse("role", name)).transpose()?;
-        filter.group = self.group.as_deref().map(|name| Name::parse("group", name)).transpose()?;
-        filter.locked = self.locked;
-        filter.created_after = time(&self.created_after)?;
-        filter.created_before = time(&self.created_before)?;
-        Ok(filter)
-    }
-}
-
-fn time_fault(fault: &str) -> Failure {
-    Failure::Usage(format!("the time {fault}"))
 }
 
 pub(super) fn command(context: &Context, command: &Command) -> Outcome {

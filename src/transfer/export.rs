@@ -1,6 +1,6 @@
 //! Exporting: every user as a line that an import reads.
 
-use super::import::BATCH;
+use super::batches::BATCH;
 use super::{line, store};
 use crate::access::Actor;
 use crate::app::App;

@@ -1,7 +1,8 @@
 //! A dry run of an import: what it would do, and what the first logins would cost. It changes
 //! nothing.
 
-use super::import::{Batches, Comparison, Ids, ImportEvent, Imported, TAKEN, compare, not_empty};
+use super::batches::{Batches, Ids};
+use super::import::{Comparison, ImportEvent, Imported, TAKEN, compare, not_empty};
 use super::line::{IncomingUser, LineFault};
 use super::store;
 use crate::app::App;

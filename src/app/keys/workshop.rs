@@ -47,23 +47,33 @@ impl Workshop {
             Bench::Empty | Bench::Done(..) => (),
         }
         log::info!("a signing key for {} is being made", algorithm.name());
-        let place = Arc::clone(&self.bench);
-        let work = move || {
-            let made = generate(algorithm);
-            let mut bench = place.lock().unwrap_or_else(PoisonError::into_inner);
-            *bench = match made {
-                Ok(private) => Bench::Done(algorithm, private),
-                Err(error) => {
-                    log::error!("{error}");
-                    Bench::Empty
-                }
-            };
+        let at_work = AtWork(Arc::clone(&self.bench));
+        let work = move || match generate(algorithm) {
+            Ok(private) => at_work.leave(Bench::Done(algorithm, private)),
+            Err(error) => log::error!("{error}"),
         };
-        if let Err(error) = threads::start("signing key", work) {
-            *bench = Bench::Empty;
-            return Err(error);
-        }
+        // Not under the lock: if there is no thread, what was to run on it is dropped here.
+        drop(bench);
+        threads::start("signing key", work)?;
         Ok(None)
+    }
+}
+
+/// A thread that is making a key. If it ends without one, another may begin.
+struct AtWork(Arc<Mutex<Bench>>);
+
+impl AtWork {
+    fn leave(&self, with: Bench) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = with;
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        let mut bench = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*bench, Bench::Busy) {
+            *bench = Bench::Empty;
+        }
     }
 }
 
@@ -89,6 +99,20 @@ mod tests {
         assert!(workshop.private_half(Algorithm::Rs256).unwrap().is_none());
         // One that takes no time is there at once.
         assert!(workshop.private_half(Algorithm::EdDsa).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_thread_that_dies_does_not_keep_others_from_trying() {
+        let workshop = Workshop::new(false);
+        *workshop.bench.lock().unwrap() = Bench::Busy;
+        assert!(workshop.private_half(Algorithm::Rs256).unwrap().is_none());
+        let bench = Arc::clone(&workshop.bench);
+        let died = std::thread::spawn(move || {
+            let _at_work = AtWork(bench);
+            panic!("on purpose");
+        });
+        assert!(died.join().is_err());
+        assert!(matches!(*workshop.bench.lock().unwrap(), Bench::Empty));
     }
 
     #[test]
