@@ -19,9 +19,7 @@ use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::sessions;
 use crate::tokens::refresh::RefreshTicket;
-use crate::tokens::{
-    AboutUser, AccessClaims, Audience, Claims, ClientClaims, ExtraClaims, SessionRef,
-};
+use crate::tokens::{AccessClaims, Audience, Claims, ClientClaims, ExtraClaims, SessionRef};
 use serde::Serialize;
 use store::TokenRow;
 
@@ -137,16 +135,7 @@ impl OfSession {
         ahead.then(|| sessions::sign_of(row.session, ticket.counter, row.counter))
     }
 
-    fn describe(self, row: TokenRow, settings: &Tokens) -> Result<Introspection> {
-        let about = AboutUser {
-            id: row.user_id.get(),
-            login: &row.login,
-            roles: &row.roles,
-            groups: &row.groups,
-            attributes: row.attributes.public(),
-        };
-        let claims = ExtraClaims::of(&settings.claims, &about)
-            .map_err(|error| Error::Internal(format!("user {}: {error}", about.id)))?;
+    fn describe(self, row: TokenRow, claims: ExtraClaims, issuer: &str) -> Introspection {
         let (iat, exp, token_type, access) = match self {
             Self::Access(claims) => (claims.iat, claims.exp, "Bearer", Some(claims)),
             Self::Refresh(_) => (row.last_used_at, row.expires_at, "refresh_token", None),
@@ -161,10 +150,10 @@ impl OfSession {
             sid: row.session,
             claims,
         };
-        Ok(Introspection {
+        Introspection {
             sub: row.user_id.get().to_string(),
             user: Some(user),
-            iss: settings.issuer.clone(),
+            iss: issuer.to_owned(),
             iat,
             exp,
             token_type,
@@ -173,7 +162,7 @@ impl OfSession {
             client_id,
             auth_time,
             scope: None,
-        })
+        }
     }
 }
 
@@ -227,7 +216,12 @@ fn of_session(app: &App, caller: &Caller, token: OfSession) -> Result<Option<Int
         set_back::notice(app, &sign);
     }
     let good = row.filter(|row| row.active && token.is_good(row));
-    good.map(|row| token.describe(row, &app.config().tokens)).transpose()
+    let Some(row) = good else { return Ok(None) };
+    let Tokens { claims, issuer, .. } = &app.config().tokens;
+    let id = row.user_id.get();
+    let claims =
+        app.database()?.with_connection(|conn| sessions::extra_claims(&mut **conn, claims, id))?;
+    Ok(Some(token.describe(row, claims, issuer)))
 }
 
 /// Revokes a token by ending its session. For an invalid one, nothing is left to do.

@@ -24,6 +24,7 @@ pub(crate) use ending::{end_all, end_in, end_of_earlier_keys, record_end, revoke
 pub use login::{log_in, log_in_from};
 pub use refresh::{refresh, refresh_for};
 pub(crate) use refresh::{sign_of, ticket};
+pub(crate) use store::extra_claims;
 pub use sweep::sweep;
 pub(crate) use sweep::sweep_some;
 pub(crate) use tokens::tokens_linger;

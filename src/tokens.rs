@@ -30,7 +30,7 @@ use serde::Serialize;
 pub(crate) use session_ref::IDENTITY_BYTES;
 pub use session_ref::{NotASession, SessionRef};
 use status::Status;
-pub(crate) use status::{SESSIONS as STATUS_SESSIONS, StatusBits, path as status_path};
+pub(crate) use status::{SESSIONS as STATUS_SESSIONS, StatusBits, uri as status_uri};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use verified::VerifiedTokens;
 

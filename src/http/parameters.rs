@@ -184,14 +184,15 @@ impl Parameters {
     /// [`Error::InvalidRequest`] when it is anything else.
     pub(crate) fn optional_texts(&mut self, name: &str) -> Result<Option<Vec<String>>> {
         let Some(given) = self.take(name) else { return Ok(None) };
-        let Given::Json(Value::Array(values)) = given else {
-            return Err(Error::parameter(name, "must be an array of strings"));
-        };
         let text = |value| match value {
-            Value::String(text) => Ok(text),
-            _ => Err(Error::parameter(name, "must be an array of strings")),
+            Value::String(text) => Some(text),
+            _ => None,
         };
-        values.into_iter().map(text).collect::<Result<_>>().map(Some)
+        let texts = match given {
+            Given::Json(Value::Array(values)) => values.into_iter().map(text).collect(),
+            _ => None,
+        };
+        texts.map(Some).ok_or_else(|| Error::parameter(name, "must be an array of strings"))
     }
 
     /// Any JSON, which may be absent.

@@ -1,7 +1,7 @@
 //! The SQL of introspection.
 
 use crate::access::standing::{active, session_lives};
-use crate::domain::{Attributes, UserId};
+use crate::domain::UserId;
 use crate::error::Result;
 use crate::moment::Moment;
 use crate::tokens::SessionRef;
@@ -22,9 +22,6 @@ pub(super) struct TokenRow {
     pub(super) token_version: i64,
     /// Whether the account is neither locked nor expired.
     pub(super) active: bool,
-    pub(super) roles: Vec<String>,
-    pub(super) groups: Vec<String>,
-    pub(super) attributes: Attributes,
 }
 
 /// A macro, since the statements are constants.
@@ -34,8 +31,7 @@ macro_rules! find {
             "SELECT s.key_generation, s.counter, s.last_used_at, s.expires_at,
                     u.id, u.login, u.admin, u.token_version, ",
             active!(),
-            ", u.roles, u.groups, u.public_attributes
-             FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
+            " FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
              WHERE s.id = $1 AND s.identity = $2 AND ",
             session_lives!("s"),
             $lock
@@ -63,8 +59,7 @@ fn found(
     let row = conn.query_typed_opt(sql, &[(&id, Type::INT8), (&identity, Type::BYTEA)])?;
     let seconds =
         |moment: Moment| u64::try_from(moment.micros(("session", id)) / 1_000_000).unwrap_or(0);
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(TokenRow {
+    Ok(row.map(|row| TokenRow {
         session,
         key_generation: row.get(0),
         counter: row.get(1),
@@ -75,8 +70,5 @@ fn found(
         admin: row.get(6),
         token_version: row.get(7),
         active: row.get(8),
-        roles: row.get(9),
-        groups: row.get(10),
-        attributes: Attributes::stored(row.get(11), None)?,
     }))
 }

@@ -1,7 +1,8 @@
-//! The list of revocations over HTTP.
+//! The list of revocations over HTTP, in both its forms.
 
 use super::{Cursor, pages, status_list};
 use crate::app::App;
+use crate::app::board::Part;
 use crate::error::Result;
 use crate::http::{Request, Response};
 
@@ -14,12 +15,7 @@ pub(crate) fn status_list(app: &App, request: &Request) -> Result<Response> {
     let list = parameters.number("id", 0)?;
     parameters.end()?;
     let part = status_list::part(app, list)?;
-    let response = if request.has_already(&part.etag) {
-        Response::not_modified()
-    } else {
-        Response::text("application/statuslist+jwt", part.body.clone())
-    };
-    Ok(response.header("ETag", part.etag.clone()).header("Cache-Control", CACHE_CONTROL).polled())
+    Ok(answer(request, "application/statuslist+jwt", &part))
 }
 
 /// `GET /revocations`
@@ -29,11 +25,15 @@ pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     let after = parameters.optional_number("after", 0)?.unwrap_or(0);
     parameters.end()?;
     let part = pages::part(app, Cursor::parse(since, after)?)?;
-    // Services that verify tokens by themselves ask every second or so.
+    Ok(answer(request, "application/jwt", &part))
+}
+
+/// Services that verify tokens by themselves ask every second or so.
+fn answer(request: &Request, kind: &'static str, part: &Part) -> Response {
     let response = if request.has_already(&part.etag) {
         Response::not_modified()
     } else {
-        Response::text("application/jwt", part.body.clone())
+        Response::text(kind, part.body.clone())
     };
-    Ok(response.header("ETag", part.etag.clone()).header("Cache-Control", CACHE_CONTROL).polled())
+    response.header("ETag", part.etag.clone()).header("Cache-Control", CACHE_CONTROL).polled()
 }

@@ -5,8 +5,10 @@ use crate::app::App;
 use crate::app::board::Part;
 use crate::error::Result;
 use crate::sessions;
+use crate::tokens::Keys;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,16 +43,24 @@ fn make(app: &App, from: Cursor) -> Result<Arc<Part>> {
     if let Some(end) = end {
         board.divide(end.into());
     }
-    // Weak, and over what is signed, since not every algorithm signs the same content the same way
-    // twice.
-    let hash = Sha256::digest(serde_json::to_vec(&list).unwrap_or_default());
-    let part = Arc::new(Part {
-        body: keys.sign(TYPE, &list)?,
-        etag: format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..16])),
-        kid: keys.signer()?.kid().to_owned(),
-    });
+    let part = Arc::new(signed(&keys, TYPE, &list)?);
     board.keep(start, begun, &part);
     Ok(part)
+}
+
+/// A list of this type, signed.
+///
+/// # Errors
+/// [`Error::Internal`](crate::Error::Internal) when it cannot be signed, which would be a bug.
+pub(super) fn signed(keys: &Keys, typ: &str, list: &impl Serialize) -> Result<Part> {
+    // Weak, and over what is signed, since not every algorithm signs the same content the same way
+    // twice.
+    let hash = Sha256::digest(serde_json::to_vec(list).unwrap_or_default());
+    Ok(Part {
+        body: keys.sign(typ, list)?,
+        etag: format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..16])),
+        kid: keys.signer()?.kid().to_owned(),
+    })
 }
 
 /// Finds out where the last entries are.

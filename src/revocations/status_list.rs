@@ -2,16 +2,14 @@
 //! services whose library knows that form. What it says of a token, and what it cannot, is in
 //! `tokens::status`.
 
+use super::pages::signed;
 use super::store;
 use crate::app::App;
 use crate::app::board::Part;
 use crate::error::{Error, Result};
 use crate::sessions;
-use crate::tokens::{self, STATUS_SESSIONS, StatusBits, status_path};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::tokens::{self, STATUS_SESSIONS, StatusBits, status_uri};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// The type in the JWT's header (draft, "Status List Token in JWT Format").
@@ -60,19 +58,13 @@ fn make(app: &App, list: i64) -> Result<Option<Part>> {
         bits.revoke(session, goes_on);
     }
     let iat = tokens::now() / super::DATED * super::DATED;
-    let issuer = app.config().tokens.issuer.trim_end_matches('/');
     let list = StatusList {
-        sub: format!("{issuer}{}", status_path(list)),
+        sub: status_uri(&app.config().tokens.issuer, list),
         iat,
         exp: iat + super::VALID,
         ttl: TTL,
         status_list: Bits { bits: 1, lst: bits.compressed() },
     };
     let keys = app.keys()?;
-    let hash = Sha256::digest(serde_json::to_vec(&list).unwrap_or_default());
-    Ok(Some(Part {
-        body: keys.sign(TYPE, &list)?,
-        etag: format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..16])),
-        kid: keys.signer()?.kid().to_owned(),
-    }))
+    signed(&keys, TYPE, &list).map(Some)
 }

@@ -139,7 +139,8 @@ pub(super) fn positions(
 /// A session, and what its tokens may still claim if it goes on.
 pub(super) type RevokedSession = (i64, Option<StillGood>);
 
-/// The sessions of a range that were revoked so lately that tokens of theirs may be in use. `None` if no session ever had a number in the range.
+/// The sessions of a range that were revoked so lately that tokens of theirs may be in use. `None` if
+/// no session ever had a number in the range.
 pub(super) fn statuses(
     conn: &mut Client,
     first: i64,

@@ -13,7 +13,7 @@ mod refreshing;
 pub(super) use ending::{
     SWEPT_AT_ONCE, end, end_all, end_oldest, end_some, owner, revoke_tokens, sweep,
 };
-pub(super) use extra::extra_claims;
+pub(crate) use extra::extra_claims;
 pub(super) use listing::list;
 pub(super) use opening::{Credentials, Opened, credentials, open, replace_hash};
 pub(super) use refreshing::{Counting, Refreshed, advance, count_refresh, is_unheard_of, lock};

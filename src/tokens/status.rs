@@ -19,9 +19,9 @@ pub(crate) const SESSIONS: i64 = 16_384;
 /// Bits of a session, which are one byte.
 const PLACES: i64 = 8;
 
-/// The path of the list with a number, below the issuer.
-pub(crate) fn path(list: i64) -> String {
-    format!("/status-list?id={list}")
+/// Where the list of a number is. Tokens and the list itself must say it alike.
+pub(crate) fn uri(issuer: &str, list: i64) -> String {
+    format!("{}/status-list?id={list}", issuer.trim_end_matches('/'))
 }
 
 /// The claim `status` (draft, "Referenced Token").
@@ -41,8 +41,7 @@ impl Status {
     pub(crate) fn of(issuer: &str, session: i64, token_version: i64, admin: bool) -> Self {
         let (list, byte) = (session.div_euclid(SESSIONS), session.rem_euclid(SESSIONS));
         let idx = byte * PLACES + i64::from(place(token_version, admin));
-        let issuer = issuer.trim_end_matches('/');
-        Self { status_list: Reference { idx, uri: format!("{issuer}{}", path(list)) } }
+        Self { status_list: Reference { idx, uri: uri(issuer, list) } }
     }
 }
 

@@ -1,21 +1,15 @@
 //! `tokens.claims`: what tokens of users say beside the standard claims, and the recipes of
 //! `docs/claims.md`.
 
+use crate::keys::payload;
 use crate::support::program::{Home, run, success};
 use crate::support::{CLUSTER, TestServer, form, problem};
 use crate::transfer::import;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatepost::config::ClaimTemplates;
 use postgres::NoTls;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-
-fn payload(token: &str) -> Value {
-    let part = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
-}
 
 fn with(claims: &Value) -> TestServer {
     TestServer::with(|config| {

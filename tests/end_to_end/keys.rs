@@ -30,6 +30,11 @@ pub(crate) fn header(token: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(head).unwrap()).unwrap()
 }
 
+pub(crate) fn payload(token: &str) -> Value {
+    let part = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
 /// Whether a token verifies with the published keys, by a library that knows nothing of us.
 pub(crate) fn verifies(token: &str, keys: &[Value]) -> bool {
     let kid = &header(token)["kid"];

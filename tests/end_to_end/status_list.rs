@@ -1,6 +1,6 @@
 //! The Token Status List (draft-ietf-oauth-status-list): where a token's bit is, and what it says.
 
-use crate::keys::{header, verifies};
+use crate::keys::{header, payload, verifies};
 use crate::support::{PASSWORD, TestServer, Tokens, problem};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,11 +20,6 @@ fn site() -> TestServer {
     server.register_admin("root");
     server.register("alice");
     server
-}
-
-fn payload(token: &str) -> Value {
-    let part = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
 fn fetch(server: &TestServer, target: &str) -> String {

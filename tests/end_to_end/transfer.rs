@@ -95,7 +95,7 @@ fn export_import_export_is_the_identity() {
         "expires_at": "2030-01-02T03:04:05Z", "roles": everything, "groups": ["staff"],
         "attributes": {
             "public": {text: text, "plan": "pro", "nested": [{"null": null}, [[[1]]]]},
-            "private": {"numbers": [0, -1, 1.5, 3.0, 1e300, 5e-324, 0.1, 2.2250738585072014e-308,
+            "private": {"numbers": [0.19844004278856286, 0, -1, 1.5, 3.0, 1e300, 5e-324, 0.1, 2.2250738585072014e-308,
                                     1.0715660391465e-309, u64::MAX, i64::MIN],
                         "long": "x".repeat(3_000)},
         },

@@ -1,10 +1,10 @@
-//! The SQL of what tokens say of their user beside the standard claims.
+//! The SQL of what tokens, and introspection, say of a user beside the standard claims.
 
 use crate::config::ClaimTemplates;
 use crate::domain::Attributes;
 use crate::error::{Error, Result};
 use crate::tokens::{AboutUser, ExtraClaims};
-use postgres::Transaction;
+use postgres::GenericClient;
 use postgres::types::Type;
 
 /// The claims of `tokens.claims` for this user. If there are none, nothing is read.
@@ -13,7 +13,7 @@ use postgres::types::Type;
 /// [`Error::Internal`] when they have grown too large, which changes of users do not let happen, but
 /// an import or another setting can; database errors.
 pub(crate) fn extra_claims(
-    tx: &mut Transaction<'_>,
+    conn: &mut impl GenericClient,
     templates: &ClaimTemplates,
     user_id: i64,
 ) -> Result<ExtraClaims> {
@@ -21,7 +21,7 @@ pub(crate) fn extra_claims(
         return Ok(ExtraClaims::default());
     }
     let sql = "SELECT login, roles, groups, public_attributes FROM gatepost.users WHERE id = $1";
-    let row = tx.query_typed_one(sql, &[(&user_id, Type::INT8)])?;
+    let row = conn.query_typed_one(sql, &[(&user_id, Type::INT8)])?;
     let (roles, groups): (Vec<String>, Vec<String>) = (row.get(1), row.get(2));
     let attributes = Attributes::stored(row.get(3), None)?;
     let about = AboutUser {
@@ -32,5 +32,5 @@ pub(crate) fn extra_claims(
         attributes: attributes.public(),
     };
     ExtraClaims::of(templates, &about)
-        .map_err(|error| Error::Internal(format!("user {user_id} gets no token, since of {error}")))
+        .map_err(|error| Error::Internal(format!("user {user_id} has no claims: {error}")))
 }

@@ -45,11 +45,7 @@ impl Cluster {
     }
 
     fn start_with(port: u16, durable: bool) -> Self {
-        let dir = tempfile::Builder::new().prefix("gatepost-test-").tempdir().unwrap().keep();
-        std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o700)).unwrap();
-        if let Some((uid, gid)) = os_user() {
-            chown(&dir, Some(uid), Some(gid)).unwrap();
-        }
+        let dir = directory();
         let mut cluster = Self { bin: binaries(), dir, port, durable, running: None };
         let output = cluster
             .command("initdb")
@@ -67,11 +63,7 @@ impl Cluster {
 
     /// A standby that follows this one, and has what it acknowledges.
     pub fn standby(&self) -> Self {
-        let dir = tempfile::Builder::new().prefix("gatepost-test-").tempdir().unwrap().keep();
-        std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o700)).unwrap();
-        if let Some((uid, gid)) = os_user() {
-            chown(&dir, Some(uid), Some(gid)).unwrap();
-        }
+        let dir = directory();
         let (bin, durable) = (self.bin.clone(), self.durable);
         let mut standby = Self { bin, dir, port: 0, durable, running: None };
         let copied = standby
@@ -108,13 +100,7 @@ impl Cluster {
 
     /// Kills all processes of the server at once, as a power cut does.
     pub fn kill(&mut self) {
-        if let Some((mut server, mut watchdog)) = self.running.take() {
-            let group = format!("-{}", server.id());
-            assert!(Command::new("kill").args(["-9", "--", &group]).status().unwrap().success());
-            server.wait().unwrap();
-            watchdog.kill().unwrap();
-            watchdog.wait().unwrap();
-        }
+        self.end("-KILL", |pid| format!("-{pid}"));
     }
 
     /// Starts the server again after [`stop`](Self::stop).
@@ -153,9 +139,14 @@ impl Cluster {
 
     /// Stops the server and keeps the data.
     pub fn stop(&mut self) {
+        self.end("-INT", |pid| pid.to_string());
+    }
+
+    /// Sends a signal to the server, or to what else `whom` makes of its number, and waits.
+    fn end(&mut self, signal: &str, whom: fn(u32) -> String) {
         if let Some((mut server, mut watchdog)) = self.running.take() {
-            let pid = server.id().to_string();
-            assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+            let whom = whom(server.id());
+            assert!(Command::new("kill").args([signal, "--", &whom]).status().unwrap().success());
             server.wait().unwrap();
             watchdog.kill().unwrap();
             watchdog.wait().unwrap();
@@ -203,6 +194,16 @@ impl Drop for Cluster {
         self.stop();
         std::fs::remove_dir_all(&self.dir).unwrap();
     }
+}
+
+/// A new directory that the server can use and nobody else.
+fn directory() -> PathBuf {
+    let dir = tempfile::Builder::new().prefix("gatepost-test-").tempdir().unwrap().keep();
+    std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o700)).unwrap();
+    if let Some((uid, gid)) = os_user() {
+        chown(&dir, Some(uid), Some(gid)).unwrap();
+    }
+    dir
 }
 
 /// PostgreSQL refuses to run as root; the package's own user runs it then.
