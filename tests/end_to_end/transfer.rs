@@ -115,6 +115,8 @@ fn export_import_export_is_the_identity() {
         )
     );
     assert!(!first.contains('\u{200b}'), "something invisible");
+    // Read without care, it becomes its neighbour.
+    assert!(first.contains("0.19844004278856286"));
 
     let other = TestServer::start();
     let (done, said) = import(&other, &first);
