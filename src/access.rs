@@ -11,13 +11,13 @@ pub(crate) mod standing;
 
 use crate::app::App;
 use crate::db::Connection;
+use crate::db::{Client, Line, Transaction};
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::tokens::{AccessClaims, Claims, SessionRef};
 pub(crate) use actor::Actor;
 pub(crate) use client::ShownClient;
 use key::PresentedApiKey;
-use postgres::{Client, GenericClient, Transaction};
 pub use scope::{Scope, Scopes};
 use standing::{CallerRows, CallerStanding};
 
@@ -85,7 +85,7 @@ impl Caller {
     ///
     /// # Errors
     /// Database errors. The database is asked only for the number of an API key.
-    pub(crate) fn actor(&self, conn: &mut impl GenericClient) -> Result<Actor> {
+    pub(crate) fn actor(&self, conn: &mut Line) -> Result<Actor> {
         Ok(match self {
             Self::Trusted => Actor::Operator,
             Self::Anonymous => Actor::Anonymous,

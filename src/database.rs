@@ -1,12 +1,12 @@
 //! An operator's work on the database, beside the service: create it, and migrate its schema.
 
+use crate::config::conninfo::Conninfo;
 use crate::config::{Config, Profile};
 use crate::db::managed::Managed;
 use crate::db::migrate::SchemaStanding;
 use crate::db::{self, bootstrap, migrate, soundness};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use postgres::NoTls;
 
 /// Makes roles, database, schema and grants as a PostgreSQL superuser. Running it again changes
 /// nothing. Existing parts that are wrong are repaired where that cannot have been intended.
@@ -36,7 +36,7 @@ pub fn create_as(
 ) -> Result<Vec<String>> {
     let mut admin = admin_with_password(admin_url)?;
     if let Some(password) = admin_password {
-        admin.password(password.expose());
+        admin.driver.password(password.expose());
     }
     let mut lines = bootstrap::run(&admin)?;
     let outcomes = bootstrap::set_passwords(&admin, owner_password, app_password)?;
@@ -58,15 +58,15 @@ pub fn create_as(
 /// here; [`create`] reports it.
 pub fn needs_password(admin_url: &Secret) -> Result<bool> {
     let admin = admin_with_password(admin_url)?;
-    Ok(admin.connect(NoTls).is_err_and(|error| db::asks_for_password(&error)))
+    Ok(db::connect::patient(&admin).is_err_and(|fault| fault.asks_for_password()))
 }
 
-fn admin_with_password(url: &Secret) -> Result<postgres::Config> {
+fn admin_with_password(url: &Secret) -> Result<Conninfo> {
     let mut admin = admin_config(url)?;
-    if admin.get_password().is_none()
+    if admin.driver.get_password().is_none()
         && let Ok(password) = std::env::var("PGPASSWORD")
     {
-        admin.password(Secret::new(password).expose());
+        admin.driver.password(Secret::new(password).expose());
     }
     Ok(admin)
 }
@@ -86,7 +86,7 @@ pub fn check(config: &Config) -> Result<Vec<String>> {
         )]);
     };
     let connect = |name: &str, url: &Secret| {
-        let connect = db::connect::parse_url(name, url, &config.database)?;
+        let connect = db::connect::parse_url(name, url, config)?;
         let mut client = db::connect::try_connect(name, &connect)?;
         let sql = "SELECT session_user::text, current_database()::text";
         let row = client.query_typed_one(sql, &[])?;
@@ -95,6 +95,8 @@ pub fn check(config: &Config) -> Result<Vec<String>> {
     };
     let (mut client, line) = connect("database.url", url)?;
     let mut lines = vec![line];
+    let caution = db::connect::parse_url("database.url", url, config)?.caution();
+    lines.extend(caution.map(|text| format!("database.url: {text}")));
     soundness::check(&mut client)?;
     match db::role::excess(&mut client)? {
         Some(text) if config.profile == Profile::Production => return Err(Error::startup(text)),
@@ -118,12 +120,12 @@ pub fn check(config: &Config) -> Result<Vec<String>> {
 }
 
 /// How to connect as the superuser, with the default time limits.
-fn admin_config(url: &Secret) -> Result<postgres::Config> {
-    let settings = Config::new(Profile::Development).database;
-    let mut admin = db::connect::parse_url("--admin-url", url, &settings)?;
-    if admin.get_dbname() == Some(db::DATABASE) {
+fn admin_config(url: &Secret) -> Result<Conninfo> {
+    let config = Config::new(Profile::Development);
+    let mut admin = db::connect::parse_url("--admin-url", url, &config)?;
+    if admin.driver.get_dbname() == Some(db::DATABASE) {
         // The database itself may not exist yet; the script connects to it when it does.
-        admin.dbname("postgres");
+        admin.driver.dbname("postgres");
     }
     Ok(admin)
 }
@@ -133,7 +135,7 @@ fn admin_config(url: &Secret) -> Result<postgres::Config> {
 /// # Errors
 /// [`Error::Configuration`] for a malformed connection string.
 pub fn holds_password(url: &Secret) -> Result<bool> {
-    Ok(admin_config(url)?.get_password().is_some())
+    Ok(admin_config(url)?.driver.get_password().is_some())
 }
 
 /// The migrations that the database lacks, as number, name and SQL, the oldest first.
@@ -160,7 +162,7 @@ pub fn migrate(config: &Config) -> Result<usize> {
 /// started for it, which has then migrated itself.
 pub(crate) fn with_owner<T>(
     config: &Config,
-    work: impl FnOnce(&postgres::Config) -> Result<T>,
+    work: impl FnOnce(&Conninfo) -> Result<T>,
 ) -> Result<T> {
     if config.database.url.is_none() {
         let managed = Managed::start_or_attach(&config.data_dir()?, config.database.pool_size)?;
@@ -172,5 +174,5 @@ pub(crate) fn with_owner<T>(
                 .to_owned(),
         ]));
     };
-    work(&db::connect::parse_url("database.owner_url", url, &config.database)?)
+    work(&db::connect::parse_url("database.owner_url", url, config)?)
 }

@@ -2,9 +2,8 @@
 //!
 //! [`Database::with_connection`] runs statements that each stand alone, in one round trip each.
 //! [`Database::with_transaction`] runs a closure between BEGIN and COMMIT. A store function says in
-//! its signature which of the two it takes. Every wait has a limit but one: a server that is stopped
-//! in the middle of a statement and keeps its connection open holds the waiting thread, since the
-//! driver has no deadline.
+//! its signature which of the two it takes; one that takes a [`Line`] is right in both. Every wait has
+//! a limit, also for a server that stops in the middle of a statement and keeps its connection open.
 //!
 //! Statements are sent typed: parse, bind and execute travel together, so nothing is left on the
 //! server between two of them. Transaction mode of pgbouncer needs that. Where the configuration
@@ -19,30 +18,26 @@ pub(crate) mod migrate;
 pub(crate) mod sequences;
 pub(crate) mod soundness;
 
+mod client;
 mod fault;
+mod names;
 mod pool;
 pub(crate) mod role;
+mod tls;
 
-pub(crate) use fault::{asks_for_password, describe, violates};
+pub(crate) use client::{Client, Line, Transaction};
+pub(crate) use fault::violates;
+pub(crate) use names::{DATABASE, OWNER_ROLE};
 
 use crate::config;
+use crate::config::conninfo::Conninfo;
 use crate::error::{Error, Result};
 use crate::metrics;
 pub(crate) use pool::Connection;
 use pool::{Manager, Watch};
-use postgres::{Client, IsolationLevel, Transaction};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// The role that the service runs as: it reads and writes rows, and nothing more.
-pub(crate) const APP_ROLE: &str = "gatepost_app";
-
-/// The role that owns the schema: it runs migrations, and nothing else uses it.
-pub(crate) const OWNER_ROLE: &str = "gatepost_owner";
-
-/// The database's name, unless a connection string says otherwise.
-pub(crate) const DATABASE: &str = "gatepost";
 
 /// How the cause begins when no connection can be opened, which the pool has logged already.
 const AWAY: &str = "it is away: ";
@@ -79,10 +74,10 @@ pub(crate) struct Database {
 impl Database {
     /// Makes the pool. Nothing is connected yet: if the database is away at start, each request
     /// waits for it within its own limit.
-    pub(crate) fn open(connect: postgres::Config, settings: &config::Database) -> Self {
+    pub(crate) fn open(conninfo: Conninfo, settings: &config::Database) -> Self {
         let watch = Arc::new(Watch::default());
         Self {
-            pool: pool::build(connect, settings, Arc::clone(&watch)),
+            pool: pool::build(conninfo, settings, Arc::clone(&watch)),
             wait: settings.tuning.pool_wait,
             attempts: settings.tuning.transaction_attempts,
             watch,
@@ -121,8 +116,8 @@ impl Database {
     /// one. Two statements may see different states of the database; use
     /// [`with_transaction`](Self::with_transaction) where they must not.
     ///
-    /// When the connection turns out to be lost, the whole closure runs again on another one. So it
-    /// may write only if a second run does no harm. Two writes are of this kind: the last use of an
+    /// When the connection turns out to be lost, the whole closure runs again on another one, unless
+    /// it has waited for the server until its time was over. So it may write only if a second run does no harm. Two writes are of this kind: the last use of an
     /// API key, and the count of an attempt at the end of a wait, which at worst must wait again.
     pub(crate) fn with_connection<T>(
         &self,
@@ -134,7 +129,7 @@ impl Database {
             match work(&mut connection) {
                 Err(error) if is_spent(&error) => {
                     self.give_up(&mut connection);
-                    if stale == RENEWALS {
+                    if stale == RENEWALS || connection.is_overdue() {
                         return Err(error);
                     }
                     stale += 1;
@@ -176,7 +171,7 @@ impl Database {
             if lost {
                 self.give_up(&mut connection);
             }
-            if begun || !lost || stale == RENEWALS {
+            if begun || !lost || stale == RENEWALS || connection.is_overdue() {
                 return outcome;
             }
             // The connection went stale in the pool. Nothing was done on it.
@@ -210,7 +205,7 @@ impl Database {
     /// Gives up a connection that was lost in use, and all that are as old.
     fn give_up(&self, connection: &mut Connection) {
         connection.set_lost();
-        self.watch.lost_in_use(connection.era());
+        self.watch.lost_in_use(connection.era(), connection.is_overdue());
     }
 
     fn connection(&self) -> Result<Held> {
@@ -218,7 +213,7 @@ impl Database {
             return Err(Error::Internal("a thread asked for a second connection".to_owned()));
         }
         let begun = Instant::now();
-        let got = self.pool.get_timeout(self.wait);
+        let got = self.pool.get_timeout(self.watch.patience(self.wait));
         metrics::DATABASE_WAIT.observe(begun.elapsed());
         let connection = got.map_err(|e| {
             metrics::DATABASE_FAILURES.add(1);
@@ -240,10 +235,7 @@ fn run<T>(
     client: &mut Client,
     work: &mut impl FnMut(&mut Transaction<'_>) -> Result<T>,
 ) -> (bool, Result<T>) {
-    // Our statements rely on it: one after a lock sees everything committed until then. The server's
-    // default may be another level.
-    let level = IsolationLevel::ReadCommitted;
-    let mut transaction = match client.build_transaction().isolation_level(level).start() {
+    let mut transaction = match client.transaction() {
         Ok(transaction) => transaction,
         Err(error) => return (false, Err(error.into())),
     };
@@ -298,7 +290,7 @@ mod tests {
 
     fn count(database: &Database) -> i64 {
         let sql = "SELECT count(*) FROM t";
-        database.with_connection(|conn| Ok(conn.query_one(sql, &[])?.get(0))).unwrap()
+        database.with_connection(|conn| Ok(conn.query_typed_one(sql, &[])?.get(0))).unwrap()
     }
 
     fn insert(tx: &mut Transaction<'_>) -> Result<()> {
@@ -310,7 +302,8 @@ mod tests {
         let cluster = Cluster::start();
         let mut settings = Config::new(Profile::Testing).database;
         settings.pool_size = 1;
-        let database = Database::open(cluster.admin("postgres"), &settings);
+        let database =
+            Database::open(Conninfo::local(cluster.dir(), "postgres", "postgres"), &settings);
         database.with_connection(|conn| Ok(conn.batch_execute("CREATE TABLE t (x INT)")?)).unwrap();
 
         database.with_transaction(insert).unwrap();

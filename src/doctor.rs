@@ -15,11 +15,11 @@ mod verdict;
 
 use crate::config::Loaded;
 use crate::db;
+use crate::db::Client;
 use crate::db::managed::Managed;
 use crate::error::{Error, Result};
 use crate::health::{self, Question};
 use crate::service::Service;
-use postgres::{Client, NoTls};
 use verdict::examination;
 pub use verdict::{Examination, Fault, Verdict};
 
@@ -123,14 +123,14 @@ fn connect(loaded: &Loaded) -> Result<(Option<Managed>, Client)> {
     let config = &loaded.config;
     match &config.database.url {
         Some(url) => {
-            let connect = db::connect::parse_url("database.url", url, &config.database)?;
+            let connect = db::connect::parse_url("database.url", url, config)?;
             Ok((None, db::connect::try_connect("database.url", &connect)?))
         }
         None => {
             let managed = Managed::start_or_attach(&config.data_dir()?, config.database.pool_size)?;
             let mut connect = managed.app();
             db::connect::complete(&mut connect, &config.database);
-            let client = connect.connect(NoTls)?;
+            let client = db::connect::service(&connect)?;
             Ok((Some(managed), client))
         }
     }

@@ -95,7 +95,7 @@ pub enum Error {
 }
 
 /// The result of every operation of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An [`Error::InvalidRequest`] about one parameter: `parameter: what is wrong with it`.

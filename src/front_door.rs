@@ -42,8 +42,6 @@ mod listener;
 mod log_throttle;
 mod nonblocking;
 mod outgoing;
-#[cfg(feature = "tls")]
-mod pem_file;
 mod problem;
 mod reading;
 mod relaying;

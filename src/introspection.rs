@@ -210,7 +210,7 @@ pub fn introspect(app: &App, caller: &Caller, token: &str) -> Result<Option<Intr
 fn of_session(app: &App, caller: &Caller, token: OfSession) -> Result<Option<Introspection>> {
     let row = app.database()?.with_connection(|conn| {
         authorize(conn, caller, Right::Introspect)?;
-        store::find(&mut **conn, token.session())
+        store::find(conn, token.session())
     })?;
     if let Some(sign) = row.as_ref().and_then(|row| token.sign(row)) {
         set_back::notice(app, &sign);
@@ -220,7 +220,7 @@ fn of_session(app: &App, caller: &Caller, token: OfSession) -> Result<Option<Int
     let Tokens { claims, issuer, .. } = &app.config().tokens;
     let id = row.user_id.get();
     let claims =
-        app.database()?.with_connection(|conn| sessions::extra_claims(&mut **conn, claims, id))?;
+        app.database()?.with_connection(|conn| sessions::extra_claims(conn, claims, id))?;
     Ok(Some(token.describe(row, claims, issuer)))
 }
 

@@ -132,7 +132,7 @@
 //   room
 //   config
 //   domain, metrics, threads
-//   activity, by_name, child, client, error, lines, modes, moment, plain_file, printable, secret, shares, sorter
+//   activity, by_name, child, client, error, lines, modes, moment, pem_file, plain_file, printable, secret, shares, sorter
 //
 // Each of the slices, from `restore` to `sessions`, is `api` (HTTP), operations, `store` (SQL).
 
@@ -170,6 +170,8 @@ mod monitoring;
 mod openapi;
 mod ops;
 pub mod passwords;
+#[cfg(feature = "tls")]
+mod pem_file;
 mod plain_file;
 pub mod printable;
 pub mod restore;

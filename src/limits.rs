@@ -32,12 +32,12 @@ use crate::app::App;
 use crate::app::journal::Counted;
 use crate::client;
 use crate::db;
+use crate::db::Transaction;
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
 use crate::metrics;
 use crate::moment::millis;
 use counter::{CounterKind, counter, network};
-use postgres::Transaction;
 use std::time::Duration;
 pub(crate) use store::{Admission, Counters, admit_attempt};
 

@@ -7,11 +7,11 @@
 //! names the row, so that it takes no other row down. The types of the `time` crate would fail
 //! there, so the driver knows none of them: a column of times is read as [`Moment`].
 
-use postgres::types::{FromSql, Type, accepts};
 use std::error::Error;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
+use tokio_postgres::types::{FromSql, Type, accepts};
 
 /// 0001-01-01T00:00:00Z, in seconds since 1970.
 const FIRST: i64 = -62_135_596_800;

@@ -5,6 +5,7 @@ mod upkeep;
 use crate::app::{App, Sharing};
 use crate::audit::Sealer;
 use crate::config::{AccessMode, Config, Listen, Profile, Server as ServerSettings};
+use crate::db::connect::parse_url;
 use crate::db::managed::Managed;
 use crate::error::{Error, Result};
 pub use crate::front_door::Address;
@@ -85,8 +86,12 @@ impl Service {
         front_door::check_tls(&config.server)
             .map_err(|e| Error::startup(format!("server.tls_certificate: {e}")))?;
         Policy::open(&config.passwords)?;
-        if config.database.url.is_none() {
-            Managed::check(&config.data_dir()?)?;
+        match &config.database.url {
+            None => Managed::check(&config.data_dir()?)?,
+            Some(url) => drop(parse_url("database.url", url, config)?),
+        }
+        if let Some(url) = &config.database.owner_url {
+            parse_url("database.owner_url", url, config)?;
         }
         Ok(())
     }

@@ -1,15 +1,15 @@
 //! API keys as callers show them: their form, and the SQL that looks up what a key allows.
 
 use super::scope::Scopes;
+use crate::db::{Client, Line, Transaction};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::tokens::ClientClaims;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use postgres::types::Type;
-use postgres::{Client, GenericClient, Transaction};
 use sha2::{Digest, Sha256};
 use std::fmt;
+use tokio_postgres::types::Type;
 
 /// What every key begins with, and no JWT.
 const PREFIX: &str = "gp_";
@@ -140,7 +140,7 @@ pub(crate) fn fingerprint(hash: &[u8]) -> String {
 ///
 /// # Errors
 /// Database errors.
-pub(crate) fn id_of(conn: &mut impl GenericClient, key: &PresentedApiKey) -> Result<Option<i64>> {
+pub(crate) fn id_of(conn: &mut Line, key: &PresentedApiKey) -> Result<Option<i64>> {
     Ok(find(conn, key)?.map(|found| found.id))
 }
 
@@ -217,7 +217,7 @@ macro_rules! find {
     };
 }
 
-fn find(conn: &mut impl GenericClient, key: &PresentedApiKey) -> Result<Option<FoundApiKey>> {
+fn find(conn: &mut Line, key: &PresentedApiKey) -> Result<Option<FoundApiKey>> {
     found(conn, [find!("hash", ""), find!("name", "")], key)
 }
 
@@ -228,7 +228,7 @@ fn find_locked(tx: &mut Transaction<'_>, key: &PresentedApiKey) -> Result<Option
 }
 
 fn found(
-    conn: &mut impl GenericClient,
+    conn: &mut Line,
     [by_hash, by_name]: [&'static str; 2],
     key: &PresentedApiKey,
 ) -> Result<Option<FoundApiKey>> {
@@ -259,7 +259,7 @@ fn found(
 
 /// Records that the key was used, at most once a minute. If another request is doing so at this
 /// moment, nothing is written and nothing waits.
-fn record_use(conn: &mut impl GenericClient, found: FoundApiKey) -> Result<ActiveKey> {
+fn record_use(conn: &mut Line, found: FoundApiKey) -> Result<ActiveKey> {
     if found.unrecorded {
         let sql = concat!(
             "UPDATE gatepost.api_keys SET last_used_at = now() WHERE id =

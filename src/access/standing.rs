@@ -1,9 +1,9 @@
 //! What the rows that a token points to say about its bearer, and the SQL that reads them.
 
+use crate::db::{Line, Transaction};
 use crate::error::Result;
 use crate::tokens::{Claims, SessionRef};
-use postgres::types::Type;
-use postgres::{GenericClient, Transaction};
+use tokio_postgres::types::Type;
 
 /// The rows that a token points to: a user's, and a session's.
 #[derive(Clone, Copy, Debug)]
@@ -74,10 +74,7 @@ pub(super) fn lock(tx: &mut Transaction<'_>, ids: &[Option<i64>]) -> Result<()> 
 }
 
 /// What decides the rights of the bearer of a token that points to these rows.
-pub(super) fn read(
-    conn: &mut impl GenericClient,
-    rows: CallerRows,
-) -> Result<Option<CallerStanding>> {
+pub(super) fn read(conn: &mut Line, rows: CallerRows) -> Result<Option<CallerStanding>> {
     let sql = concat!(
         "SELECT admin, token_version, ",
         live!("$2", "$3"),

@@ -3,11 +3,12 @@
 use super::types::{ApiKey, ApiKeyName, ApiKeyRef};
 use crate::access::Scopes;
 use crate::db::violates;
+use crate::db::{Client, Transaction};
 use crate::domain::{Page, Timestamp};
 use crate::error::{Error, Result};
 use crate::moment::Moment;
-use postgres::types::Type;
-use postgres::{Client, Row, Transaction};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
 pub(super) fn insert(
     tx: &mut Transaction<'_>,

@@ -8,12 +8,12 @@
 //! has the secret too, and can try logins against the hashes.
 
 use crate::db::Database;
+use crate::db::{Line, Transaction};
 use crate::error::{Error, Result};
 use crate::tokens::encryption::{Encrypted, EncryptionKeys, NotDecrypted};
 use hmac::{Hmac, KeyInit, Mac};
-use postgres::types::Type;
-use postgres::{GenericClient, Transaction};
 use sha2::Sha256;
+use tokio_postgres::types::Type;
 use zeroize::Zeroizing;
 
 /// Bytes of a hash.
@@ -56,7 +56,7 @@ impl Root {
     /// Database errors; [`Error::Startup`] when it is encrypted with an encryption key
     /// that is not configured, or not protected by the one that is.
     pub(super) fn load(database: &Database, encryption: &EncryptionKeys) -> Result<Self> {
-        let stored = match database.with_connection(|conn| find(&mut **conn))? {
+        let stored = match database.with_connection(|conn| find(conn))? {
             Some(stored) => stored,
             None => make(database, encryption)?,
         };
@@ -101,11 +101,11 @@ pub(crate) fn broken() -> Error {
     )
 }
 
-fn find(conn: &mut impl GenericClient) -> Result<Option<Encrypted>> {
+fn find(conn: &mut Line) -> Result<Option<Encrypted>> {
     let sql = "SELECT secret, sealed_with FROM gatepost.server_secrets WHERE name = 'root'";
     let row = conn.query_typed_opt(sql, &[])?;
     // A secret that is NULL counts as one that cannot be decrypted.
-    let encrypted = |row: &postgres::Row| Encrypted {
+    let encrypted = |row: &tokio_postgres::Row| Encrypted {
         bytes: row.try_get::<_, Option<Vec<u8>>>(0).ok().flatten().unwrap_or_default(),
         with: row.try_get(1).ok().flatten(),
     };

@@ -57,7 +57,13 @@ impl App {
         config.validate()?;
         room::for_app(&config)?;
         let (mut connect, managed) = match &config.database.url {
-            Some(url) => (db::connect::parse_url("database.url", url, &config.database)?, None),
+            Some(url) => {
+                let connect = db::connect::parse_url("database.url", url, &config)?;
+                if let Some(text) = connect.caution() {
+                    log::warn!("database.url: {text}");
+                }
+                (connect, None)
+            }
             None => {
                 let dir = config.data_dir()?;
                 let connections = config.database.pool_size;

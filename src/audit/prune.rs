@@ -8,11 +8,12 @@ use super::{chain, store};
 use crate::access::Actor;
 use crate::app::App;
 use crate::database::with_owner;
+use crate::db::Client;
+use crate::db::connect::{Fault, patient};
 use crate::domain::Timestamp;
 use crate::error::{Error, Result};
-use postgres::types::Type;
-use postgres::{Client, NoTls};
 use time::OffsetDateTime;
+use tokio_postgres::types::Type;
 
 /// Seals that one transaction removes with their rows. That takes a second or so where logins never
 /// pause. Each step is a whole pruning with a row of its own, so a service that stops after any of
@@ -81,7 +82,7 @@ fn prune_while(app: &App, before: OffsetDateTime, go_on: &dyn Fn() -> bool) -> R
     }
     let audit = Writer::new(app)?;
     with_owner(app.config(), |owner| {
-        let mut client = owner.connect(NoTls).map_err(failed)?;
+        let mut client = patient(owner).map_err(failed)?;
         let mut all = 0;
         while go_on()
             && let Some(last) = due()?
@@ -130,7 +131,6 @@ fn remove(client: &mut Client, last: &Head) -> Result<Option<u64>> {
     Ok((seals > 0).then_some(removed))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
-fn failed(error: postgres::Error) -> Error {
-    Error::startup(format!("the log was not pruned: {error}"))
+fn failed(fault: impl Into<Fault>) -> Error {
+    Error::startup(format!("the log was not pruned: {}", fault.into()))
 }

@@ -84,8 +84,7 @@ pub(super) fn seal_all(app: &App, last: bool) -> Result<()> {
 /// Database errors.
 pub fn head(app: &App) -> Result<Option<Head>> {
     seal_all(app, true)?;
-    app.database()?
-        .with_connection(|conn| Ok(store::last_seal(&mut **conn)?.map(|seal| seal.head())))
+    app.database()?.with_connection(|conn| Ok(store::last_seal(conn)?.map(|seal| seal.head())))
 }
 
 /// The thread that seals. Dropping it seals what is left and ends it.

@@ -2,13 +2,13 @@
 
 use super::chain::{self, AuditRow};
 use super::head::Head;
+use crate::db::{Client, Line, Transaction};
 use crate::domain::{Timestamp, UserId};
 use crate::error::Result;
 use crate::moment::{self, Moment, Whose};
-use postgres::types::{FromSql, Type};
-use postgres::{Client, GenericClient, Transaction};
 use serde::Serialize;
 use time::OffsetDateTime;
+use tokio_postgres::types::{FromSql, Type};
 
 /// An entry as admins see it.
 #[derive(Clone, Debug, Serialize)]
@@ -51,16 +51,16 @@ impl SealRow {
 
 /// A column, or its default if it is not what it should be: someone may have planted a row or
 /// dropped a constraint. Either way the row's keyed hash does not match, and the row stops nothing.
-fn lenient<'a, T: FromSql<'a> + Default>(row: &'a postgres::Row, at: usize) -> T {
+fn lenient<'a, T: FromSql<'a> + Default>(row: &'a tokio_postgres::Row, at: usize) -> T {
     row.try_get::<_, Option<T>>(at).ok().flatten().unwrap_or_default()
 }
 
 /// As [`lenient`].
-fn time(row: &postgres::Row, at: usize, whose: Whose) -> OffsetDateTime {
+fn time(row: &tokio_postgres::Row, at: usize, whose: Whose) -> OffsetDateTime {
     lenient::<Moment>(row, at).time(whose)
 }
 
-fn seal(row: &postgres::Row) -> SealRow {
+fn seal(row: &tokio_postgres::Row) -> SealRow {
     let rows: Vec<u8> = lenient(row, 2);
     SealRow {
         number: lenient(row, 0),
@@ -118,7 +118,7 @@ pub(super) fn page(
         sql,
         &[(&before, Type::INT8), (&one_more, Type::INT8), (&about, Type::INT8)],
     )?;
-    let entry = |row: &postgres::Row| AuditEntry {
+    let entry = |row: &tokio_postgres::Row| AuditEntry {
         id: lenient(row, 0),
         at: Timestamp::stored(lenient(row, 1), ("audit row", lenient(row, 0))),
         actor: lenient(row, 2),
@@ -142,7 +142,7 @@ pub(super) fn now(tx: &mut Transaction<'_>) -> Result<OffsetDateTime> {
     Ok(now.time(("clock", 0)))
 }
 
-pub(super) fn last_seal(conn: &mut impl GenericClient) -> Result<Option<SealRow>> {
+pub(super) fn last_seal(conn: &mut Line) -> Result<Option<SealRow>> {
     let sql = "SELECT number, sealed_at, rows, last_id, mac FROM gatepost.audit_seals
                ORDER BY number DESC LIMIT 1";
     Ok(conn.query_typed_opt(sql, &[])?.as_ref().map(seal))
@@ -164,7 +164,7 @@ pub(super) fn ends(conn: &mut Client, number: i64) -> Result<(Option<Head>, Opti
                       (SELECT mac FROM gatepost.audit_seals WHERE number = $1)
                FROM gatepost.audit_seals ORDER BY number DESC LIMIT 1";
     let row = conn.query_typed_opt(sql, &[(&number, Type::INT8)])?;
-    let head = |row: &postgres::Row| Head { number: lenient(row, 0), mac: lenient(row, 1) };
+    let head = |row: &tokio_postgres::Row| Head { number: lenient(row, 0), mac: lenient(row, 1) };
     Ok((row.as_ref().map(head), row.and_then(|row| lenient(&row, 2))))
 }
 
@@ -193,10 +193,7 @@ pub(super) fn last_due(
 }
 
 /// The newest seal from before a time.
-pub(super) fn last_seal_before(
-    conn: &mut impl GenericClient,
-    time: OffsetDateTime,
-) -> Result<Option<SealRow>> {
+pub(super) fn last_seal_before(conn: &mut Line, time: OffsetDateTime) -> Result<Option<SealRow>> {
     let sql = "SELECT number, sealed_at, rows, last_id, mac FROM gatepost.audit_seals
                WHERE sealed_at < $1 ORDER BY number DESC LIMIT 1";
     Ok(conn
@@ -206,33 +203,26 @@ pub(super) fn last_seal_before(
 }
 
 /// Up to a hundred seals after the one with this number.
-pub(super) fn seals_after(conn: &mut impl GenericClient, number: i64) -> Result<Vec<SealRow>> {
+pub(super) fn seals_after(conn: &mut Line, number: i64) -> Result<Vec<SealRow>> {
     let sql = "SELECT number, sealed_at, rows, last_id, mac FROM gatepost.audit_seals
                WHERE number > $1 ORDER BY number LIMIT 100";
     Ok(conn.query_typed(sql, &[(&number, Type::INT8)])?.iter().map(seal).collect())
 }
 
 /// Ids and hashes of the rows after an id, in order.
-pub(super) fn macs_after(
-    conn: &mut impl GenericClient,
-    id: i64,
-    most: i64,
-) -> Result<Vec<(i64, Vec<u8>)>> {
+pub(super) fn macs_after(conn: &mut Line, id: i64, most: i64) -> Result<Vec<(i64, Vec<u8>)>> {
     let sql = "SELECT id, mac FROM gatepost.audit WHERE id > $1 ORDER BY id LIMIT $2";
     let rows = conn.query_typed(sql, &[(&id, Type::INT8), (&most, Type::INT8)])?;
     Ok(rows.iter().map(|row| (lenient(row, 0), lenient(row, 1))).collect())
 }
 
 /// The rows with these ids, and their hashes.
-pub(super) fn rows(
-    conn: &mut impl GenericClient,
-    ids: &[i64],
-) -> Result<Vec<(i64, AuditRow, Vec<u8>)>> {
+pub(super) fn rows(conn: &mut Line, ids: &[i64]) -> Result<Vec<(i64, AuditRow, Vec<u8>)>> {
     let sql = "SELECT id, at, actor, actor_id, action, user_id, login_hash, address, outcome,
                       detail, nonce, mac
                FROM gatepost.audit WHERE id = ANY($1)";
     let rows = conn.query_typed(sql, &[(&ids, Type::INT8_ARRAY)])?;
-    let read = |row: &postgres::Row| {
+    let read = |row: &tokio_postgres::Row| {
         let content = AuditRow {
             at: time(row, 1, ("audit row", lenient(row, 0))),
             actor: lenient(row, 2),

@@ -53,8 +53,7 @@ pub fn verify(app: &App, kept: Option<&Head>) -> Result<Verification> {
     };
     loop {
         let number = run.before.as_ref().map_or(0, |head| head.number);
-        let seals =
-            app.database()?.with_connection(|conn| store::seals_after(&mut **conn, number))?;
+        let seals = app.database()?.with_connection(|conn| store::seals_after(conn, number))?;
         if seals.is_empty() {
             break;
         }
@@ -134,8 +133,7 @@ impl Run<'_> {
 
     /// Checks the rows of a seal. Returns all of them with their hashes if nothing is wrong.
     fn rows(&mut self, seal: &SealRow) -> Result<Option<chain::Macs>> {
-        let found =
-            self.app.database()?.with_connection(|conn| store::rows(&mut **conn, &seal.rows))?;
+        let found = self.app.database()?.with_connection(|conn| store::rows(conn, &seal.rows))?;
         let mut found: HashMap<i64, _> =
             found.into_iter().map(|(id, row, mac)| (id, (row, mac))).collect();
         let mut rows = Vec::new();
@@ -183,7 +181,7 @@ impl Run<'_> {
             let ids = self
                 .app
                 .database()?
-                .with_connection(|conn| store::macs_after(&mut **conn, after, BATCH))?;
+                .with_connection(|conn| store::macs_after(conn, after, BATCH))?;
             let Some((last, _)) = ids.last() else { return Ok(()) };
             after = *last;
             let unsealed: Vec<i64> = ids
@@ -193,7 +191,7 @@ impl Run<'_> {
                 .collect();
             let oldest = chain::now() - super::sealing::LATEST;
             for (id, row, mac) in
-                self.app.database()?.with_connection(|conn| store::rows(&mut **conn, &unsealed))?
+                self.app.database()?.with_connection(|conn| store::rows(conn, &unsealed))?
             {
                 self.hashes.push((beginning(&mac), id));
                 if row.mac(&self.row_key)[..] != mac[..] {
@@ -219,8 +217,7 @@ impl Run<'_> {
             .collect();
         for ids in alike {
             // Beginnings may be equal by chance, in one of millions of logs of a million rows.
-            let rows =
-                self.app.database()?.with_connection(|conn| store::rows(&mut **conn, &ids))?;
+            let rows = self.app.database()?.with_connection(|conn| store::rows(conn, &ids))?;
             if let [(_, _, one), (_, _, other)] = rows.as_slice()
                 && one == other
             {

@@ -8,11 +8,11 @@ use crate::app::App;
 use crate::app::journal::Counted;
 use crate::app::keyed::HashKey;
 use crate::client;
+use crate::db::Transaction;
 use crate::domain::UserId;
 use crate::error::Result;
 use crate::limits::Attempt;
 use crate::metrics;
-use postgres::Transaction;
 
 /// Writes to the log. It is made before a transaction begins, which holds the one connection that
 /// making it may need.

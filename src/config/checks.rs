@@ -2,13 +2,14 @@
 //! at once.
 
 use super::access::{AccessMode, Registration};
+use super::conninfo::Conninfo;
+use super::inert;
 use super::monitoring::is_private;
 use super::net::Listen;
 use super::passwords::SAFE_ITERATIONS;
 use super::profile::Profile;
 use super::sections::Config;
 use super::tokens::Algorithm;
-use super::{conninfo, inert};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::path::Path;
@@ -47,7 +48,7 @@ impl Config {
             ("database.url", &self.database.url),
             ("database.owner_url", &self.database.owner_url),
         ];
-        urls.into_iter().filter_map(|(name, url)| conninfo::parse(name, url.as_ref()?).err())
+        urls.into_iter().filter_map(|(name, url)| Conninfo::parse(name, url.as_ref()?).err())
     }
 
     /// Faults of the settings together, or in production.

@@ -1,9 +1,17 @@
 //! Connection strings. They hold passwords, so no message quotes one, not even in part. The
 //! driver's own messages quote parts, so they are not repeated.
 
+mod options;
+mod tls;
+
 use crate::secret::Secret;
-use postgres::config::{ChannelBinding, SslMode, SslNegotiation};
+use std::net::IpAddr;
+use std::path::Path;
 use std::str::FromStr;
+#[cfg(feature = "tls")]
+pub(crate) use tls::{ClientCertificate, Roots};
+pub(crate) use tls::{SslMode, TlsOptions};
+use tokio_postgres::config::{ChannelBinding, Host, SslNegotiation};
 
 /// The form of a connection string, for the message about a malformed one.
 const FORM: &str = "expected postgresql://USER:PASSWORD@HOST/DATABASE, in which @ is written %40, \
@@ -11,7 +19,7 @@ const FORM: &str = "expected postgresql://USER:PASSWORD@HOST/DATABASE, in which 
                     host=HOST user=USER password=PASSWORD dbname=DATABASE";
 
 /// The options that the driver names when their value is wrong.
-const OPTIONS: [&str; 13] = [
+const OPTIONS: [&str; 12] = [
     "channel_binding",
     "connect_timeout",
     "host",
@@ -22,45 +30,108 @@ const OPTIONS: [&str; 13] = [
     "keepalives_retries",
     "load_balance_hosts",
     "port",
-    "sslmode",
     "sslnegotiation",
     "target_session_attrs",
 ];
 
-/// What to do when a string asks for TLS.
-const NO_TLS: &str = "and this version cannot speak TLS to PostgreSQL; use a Unix socket, a private \
-                      network, or a TLS tunnel on this machine";
+/// How to connect to a PostgreSQL: what the driver knows, and what it does not.
+#[derive(Clone, Debug)]
+pub(crate) struct Conninfo {
+    pub(crate) driver: tokio_postgres::Config,
+    pub(crate) tls: TlsOptions,
+    /// Whether `sslmode=prefer` may end in plain text on the way to another machine.
+    pub(crate) plain_text_to_others: bool,
+}
 
-/// Reads a connection string, a URL or `key=value` words.
-///
-/// # Errors
-/// What is wrong with it, including faults that the driver would only find when it connects. The
-/// text holds nothing of the string.
-pub(crate) fn parse(name: &str, url: &Secret) -> Result<postgres::Config, String> {
-    let fault = |cause: &str| format!("{name}: not a connection string: {cause}; {FORM}");
-    if is_cut_in_the_password(url.expose()) {
-        return Err(fault("there is an @ after the one that ends the password"));
+impl Conninfo {
+    /// Reads a connection string, a URL or `key=value` words.
+    ///
+    /// # Errors
+    /// What is wrong with it, including faults that the driver would only find when it connects. The
+    /// text holds nothing of the string.
+    pub(crate) fn parse(name: &str, url: &Secret) -> Result<Self, String> {
+        let fault = |cause: &str| format!("{name}: not a connection string: {cause}; {FORM}");
+        let text = url.expose();
+        if is_cut_in_the_password(text) {
+            return Err(fault("there is an @ after the one that ends the password"));
+        }
+        let split = options::split(text).map_err(|option| format!("{name}: {option}"))?;
+        let parsed = tokio_postgres::Config::from_str(&split.rest);
+        let driver = parsed.map_err(|e| fault(&cause(text, &e)))?;
+        reaches(&driver).map_err(fault)?;
+        if split.get("sslmode").is_some_and(|mode| !SslMode::NAMES.contains(&mode)) {
+            return Err(fault(
+                "its sslmode is none of disable, prefer, require, verify-ca and verify-full",
+            ));
+        }
+        let tls = TlsOptions::read(&split).map_err(|cause| format!("{name}: {cause}"))?;
+        let negotiation = driver.get_ssl_negotiation();
+        let binding = driver.get_channel_binding();
+        if tls.mode < SslMode::Require && negotiation == SslNegotiation::Direct {
+            return Err(format!("{name}: sslnegotiation=direct needs sslmode=require or more"));
+        }
+        if tls.mode < SslMode::Require && binding == ChannelBinding::Require {
+            if tls.mode == SslMode::Disable {
+                return Err(format!(
+                    "{name}: channel_binding=require needs TLS, and sslmode=disable forbids it"
+                ));
+            }
+            // There is nothing to bind to without TLS.
+            let tls = TlsOptions { mode: SslMode::Require, ..tls };
+            return Ok(Self { driver, tls, plain_text_to_others: false });
+        }
+        Ok(Self { driver, tls, plain_text_to_others: true })
     }
-    let connect =
-        postgres::Config::from_str(url.expose()).map_err(|e| fault(&cause(url.expose(), &e)))?;
-    let tls = if connect.get_ssl_mode() == SslMode::Require {
-        Some("sslmode=require")
-    } else if connect.get_channel_binding() == ChannelBinding::Require {
-        Some("channel_binding=require")
-    } else if connect.get_ssl_negotiation() == SslNegotiation::Direct {
-        Some("sslnegotiation=direct")
-    } else {
-        None
-    };
-    if let Some(option) = tls {
-        return Err(format!("{name}: {option}, {NO_TLS}"));
+
+    /// A server on this machine, by its Unix socket.
+    pub(crate) fn local(dir: &Path, role: &str, database: &str) -> Self {
+        let mut driver = tokio_postgres::Config::new();
+        driver.host_path(dir).user(role).dbname(database);
+        let tls = TlsOptions { mode: SslMode::Disable, ..TlsOptions::default() };
+        Self { driver, tls, plain_text_to_others: false }
     }
-    reaches(&connect).map_err(fault)?;
-    Ok(connect)
+
+    /// What is to be said about the way to a server on another machine, if anything.
+    pub(crate) fn caution(&self) -> Option<&'static str> {
+        match self.tls.mode {
+            _ if !self.leaves_this_machine() => None,
+            SslMode::Disable => Some(
+                "nothing on the way to the database is encrypted, passwords' hashes included; \
+                 sslmode=verify-full with sslrootcert encrypts it and checks the server",
+            ),
+            SslMode::Prefer => Some(
+                "with sslmode=prefer, which is the default, nobody checks that the server is the \
+                 right one, and it decides whether the connection is encrypted; write \
+                 sslmode=verify-full with sslrootcert, or at least sslmode=require",
+            ),
+            _ => None,
+        }
+    }
+
+    /// Whether a server that it names is on another machine, as far as the string tells.
+    fn leaves_this_machine(&self) -> bool {
+        let hosts = self.driver.get_hosts();
+        let addresses = self.driver.get_hostaddrs();
+        if !addresses.is_empty() {
+            return addresses.iter().any(|ip| !ip.is_loopback());
+        }
+        hosts.iter().any(is_remote)
+    }
+}
+
+/// Whether a server is on another machine. A name other than `localhost` is taken for one.
+pub(crate) fn is_remote(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => false,
+        Host::Tcp(name) => match name.parse::<IpAddr>() {
+            Ok(ip) => !ip.is_loopback(),
+            Err(_) => !name.eq_ignore_ascii_case("localhost"),
+        },
+    }
 }
 
 /// Checks that there is something to connect to.
-fn reaches(connect: &postgres::Config) -> Result<(), &'static str> {
+fn reaches(connect: &tokio_postgres::Config) -> Result<(), &'static str> {
     let (hosts, addresses) = (connect.get_hosts().len(), connect.get_hostaddrs().len());
     if hosts == 0 && addresses == 0 {
         return Err("it names no host");
@@ -90,7 +161,7 @@ fn is_cut_in_the_password(text: &str) -> bool {
 }
 
 /// What is wrong with a string, in our own words only.
-fn cause(text: &str, error: &postgres::Error) -> String {
+fn cause(text: &str, error: &tokio_postgres::Error) -> String {
     let first = text.chars().next();
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
     let is_scheme =
@@ -110,8 +181,6 @@ fn cause(text: &str, error: &postgres::Error) -> String {
     let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     let option = OPTIONS.iter().find(|name| said == format!("invalid value for option `{name}`"));
     match option {
-        // The other values that libpq knows need TLS.
-        Some(&"sslmode") => format!("its sslmode is neither disable nor prefer, {NO_TLS}"),
         Some(name) => format!("its {name} is invalid"),
         None if said.starts_with("unknown option") => "it has an unknown option".to_owned(),
         None => "it cannot be read".to_owned(),
@@ -122,8 +191,8 @@ fn cause(text: &str, error: &postgres::Error) -> String {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<postgres::Config, String> {
-        super::parse("x", &Secret::from(text))
+    fn parse(text: &str) -> Result<Conninfo, String> {
+        Conninfo::parse("x", &Secret::from(text))
     }
 
     #[test]
@@ -136,9 +205,57 @@ mod tests {
         ] {
             assert!(parse(text).is_ok(), "{text}");
         }
-        let connect = parse("postgresql://u:p%40ss%2Fw%3Frd@h/g").unwrap();
+        let connect = parse("postgresql://u:p%40ss%2Fw%3Frd@h/g").unwrap().driver;
         assert_eq!(connect.get_password(), Some(&b"p@ss/w?rd"[..]));
         assert_eq!(connect.get_dbname(), Some("g"));
+    }
+
+    #[test]
+    #[cfg(feature = "tls")]
+    fn what_is_said_about_tls_means_what_it_means_to_libpq() {
+        for (text, mode) in [
+            ("host=h", SslMode::Prefer),
+            ("host=h sslmode=disable", SslMode::Disable),
+            ("postgres://u:p@h/d?sslmode=require&channel_binding=require", SslMode::Require),
+            ("postgres://u:p@h/d?channel_binding=require", SslMode::Require),
+            ("host=h sslmode=require sslrootcert=/ca.pem", SslMode::VerifyCa),
+            ("host=h sslmode=verify-ca sslrootcert=/ca.pem", SslMode::VerifyCa),
+            ("host=h sslrootcert=system", SslMode::VerifyFull),
+            ("host=h sslmode=verify-full sslrootcert=system", SslMode::VerifyFull),
+            ("host=h sslmode=require sslnegotiation=direct", SslMode::Require),
+        ] {
+            assert_eq!(parse(text).unwrap().tls.mode, mode, "{text}");
+        }
+        for (text, said) in [
+            ("host=h sslmode=allow", "write prefer"),
+            ("host=h sslmode=full", "none of disable, prefer, require, verify-ca and verify-full"),
+            ("host=h sslmode=verify-full", "needs sslrootcert"),
+            ("host=h sslmode=verify-ca sslrootcert=system", "needs sslmode=verify-full"),
+            ("host=h sslmode=require sslrootcert=system", "needs sslmode=verify-full"),
+            ("host=h sslmode=verify-ca sslrootcert=ca.pem", "absolute paths"),
+            ("host=h sslcert=/c", "sslcert without sslkey"),
+            ("host=h sslkey=/c", "sslkey without sslcert"),
+            ("host=h sslmode=disable channel_binding=require", "sslmode=disable forbids it"),
+            ("host=h sslnegotiation=direct", "needs sslmode=require"),
+            ("postgres://u:secret@h/d?ssl=true", "x: ssl: write sslmode=require"),
+        ] {
+            let fault = parse(text).unwrap_err();
+            assert!(fault.contains(said) && !fault.contains("secret"), "{text}: {fault}");
+        }
+    }
+
+    #[test]
+    fn what_is_on_another_machine_is_told_from_what_is_not() {
+        for (text, remote) in [
+            ("host=/run/postgresql", false),
+            ("host=localhost,127.0.0.1,::1", false),
+            ("host=db.example hostaddr=127.0.0.1", false),
+            ("host=localhost,db.example", true),
+            ("hostaddr=192.0.2.1", true),
+            ("postgres://u:p@[2001:db8::1]/d", true),
+        ] {
+            assert_eq!(parse(text).unwrap().leaves_this_machine(), remote, "{text}");
+        }
     }
 
     #[test]
@@ -146,9 +263,6 @@ mod tests {
         // Should the driver's words change, the fault is still reported, but without the option.
         for (text, said) in [
             ("host=h port=x", "its port is invalid"),
-            ("host=h sslmode=verify-full", "its sslmode is neither disable nor prefer, and this"),
-            ("host=h sslmode=require", "x: sslmode=require, and this version cannot speak TLS"),
-            ("host=h channel_binding=require", "x: channel_binding=require, and this version"),
             ("user=u dbname=g", "it names no host"),
             ("host=a,b port=1,2,3", "another number of ports"),
             ("host=a,b hostaddr=127.0.0.1", "another number of hosts"),

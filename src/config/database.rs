@@ -8,7 +8,9 @@ section! {
     /// Which PostgreSQL, and how it is used.
     database: Database with DatabaseTuning {
         /// Connection string of the role `gatepost_app`, as a URL or as `key=value` words. Time
-        /// limits in it, such as `connect_timeout`, take precedence over Gatepost's.
+        /// limits in it, such as `connect_timeout`, take precedence over Gatepost's. `sslmode`,
+        /// `sslrootcert`, `sslcert` and `sslkey` mean what they mean to libpq; in production
+        /// nothing leaves this machine in plain text unless `sslmode=disable` says so.
         ///
         /// Without it Gatepost runs a private PostgreSQL in `database.data_dir`. In production that
         /// must be asked for with `database.private`.
@@ -46,16 +48,18 @@ section! {
 tuning! {
     database: DatabaseTuning {
         /// How long a request waits for a free connection. After that the answer is 503, and the
-        /// client may try again.
+        /// client may try again. While the server has been away for longer than this, a request
+        /// waits 100 ms at most.
         pool_wait: Duration = "2s", "10ms" to "10s";
 
-        /// How long opening a connection may take, for each host named, where the connection string
-        /// has no `connect_timeout`. A server in the same network answers in milliseconds.
+        /// How long opening a connection may take, TLS and authentication included, for each address,
+        /// where the connection string has no `connect_timeout`. A server in the same network answers
+        /// in milliseconds.
         connect_timeout: Duration = "2s", "10ms" to "10s";
 
         /// How long the network may leave data unacknowledged before a connection counts as lost, in
-        /// whole seconds, where the connection string has no `tcp_user_timeout`. Without it a silent
-        /// loss holds a worker for good.
+        /// whole seconds, where the connection string has no `tcp_user_timeout`. A silent loss is
+        /// noticed by it before the deadline of a statement, which is 5.5 seconds.
         tcp_user_timeout: Duration = "3s", "1s" to "1m";
 
         /// How many times a transaction is run in all when others conflict with it. Each run begins

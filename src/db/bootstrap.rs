@@ -4,12 +4,14 @@
 //! psql's own commands are understood here: `\echo` and `\connect` end a block of statements, and
 //! `\gexec` runs the block as a query and then each statement in its result.
 
-use super::{APP_ROLE, OWNER_ROLE};
+use super::client::Client;
+use super::names::{APP_ROLE, OWNER_ROLE};
+use crate::config::conninfo::Conninfo;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use postgres::{Client, NoTls};
 use postgres_protocol::password::scram_sha_256;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio_postgres::types::Type;
 
 const SCRIPT: &str = include_str!("../../sql/bootstrap.sql");
 
@@ -28,28 +30,32 @@ pub(crate) enum PasswordOutcome {
 /// # Errors
 /// [`Error::Startup`] when the server cannot be reached or refuses a statement, and when the script
 /// finds something that it must not change.
-pub(crate) fn run(admin: &postgres::Config) -> Result<Vec<String>> {
+pub(crate) fn run(admin: &Conninfo) -> Result<Vec<String>> {
     let mended = Arc::new(Mutex::new(Vec::new()));
-    let mut admin = admin.clone();
-    let told = Arc::clone(&mended);
-    admin.notice_callback(move |notice| {
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.push(notice.message().to_owned());
-    });
-    let mut client = connect(&admin)?;
+    let listening = |mut client: Client| {
+        let told = Arc::clone(&mended);
+        client.hear_notices(Box::new(move |notice| {
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.push(notice.message().to_owned());
+        }));
+        client
+    };
+    let mut client = listening(connect(admin)?);
     let mut block = String::new();
     for line in SCRIPT.lines() {
         let mut words = line.split_whitespace();
         match words.next() {
             Some(r"\gexec") => {
-                for row in client.query(&block, &[]).map_err(refused)? {
+                for row in client.query_typed(&block, &[]).map_err(refused)? {
                     client.batch_execute(row.get(0)).map_err(refused)?;
                 }
             }
             Some(r"\echo" | r"\connect") => {
                 client.batch_execute(&block).map_err(refused)?;
                 if line.starts_with(r"\connect") {
-                    client = connect(admin.clone().dbname(words.next().unwrap_or_default()))?;
+                    let mut inside = admin.clone();
+                    inside.driver.dbname(words.next().unwrap_or_default());
+                    client = listening(connect(&inside)?);
                 }
             }
             _ => {
@@ -69,7 +75,7 @@ pub(crate) fn run(admin: &postgres::Config) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// [`Error::Startup`] as [`run`].
-pub(crate) fn keep_to_own_database(admin: &postgres::Config) -> Result<()> {
+pub(crate) fn keep_to_own_database(admin: &Conninfo) -> Result<()> {
     let sql = "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC";
     connect(admin)?.batch_execute(sql).map_err(refused)
 }
@@ -82,14 +88,15 @@ pub(crate) fn keep_to_own_database(admin: &postgres::Config) -> Result<()> {
 /// # Errors
 /// [`Error::Startup`] as [`run`].
 pub(crate) fn set_passwords(
-    admin: &postgres::Config,
+    admin: &Conninfo,
     owner: &Secret,
     app: &Secret,
 ) -> Result<[(&'static str, PasswordOutcome); 2]> {
     let mut client = connect(admin)?;
     let mut set = |role: &'static str, password: &Secret| -> Result<_> {
         let sql = "SELECT rolpassword IS NULL FROM pg_catalog.pg_authid WHERE rolname = $1";
-        let missing: bool = client.query_one(sql, &[&role]).map_err(refused)?.get(0);
+        let missing: bool =
+            client.query_typed_one(sql, &[(&role, Type::NAME)]).map_err(refused)?.get(0);
         if !missing {
             return Ok((role, PasswordOutcome::Kept));
         }
@@ -102,12 +109,9 @@ pub(crate) fn set_passwords(
     Ok([set(OWNER_ROLE, owner)?, set(APP_ROLE, app)?])
 }
 
-fn connect(config: &postgres::Config) -> Result<Client> {
-    let mut client = config.connect(NoTls).map_err(|error| {
-        Error::startup(format!(
-            "cannot connect to PostgreSQL as its superuser: {}",
-            super::fault::describe(&error)
-        ))
+fn connect(config: &Conninfo) -> Result<Client> {
+    let mut client = super::connect::patient(config).map_err(|fault| {
+        Error::startup(format!("cannot connect to PostgreSQL as its superuser: {fault}"))
     })?;
     // The script is made to be run again, so notices that something exists already are left out.
     client.batch_execute("SET client_min_messages = warning").map_err(refused)?;
@@ -115,7 +119,7 @@ fn connect(config: &postgres::Config) -> Result<Client> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
-fn refused(error: postgres::Error) -> Error {
+fn refused(error: tokio_postgres::Error) -> Error {
     let cause = super::fault::describe(&error);
     Error::startup(format!("PostgreSQL refused to make the roles or the database: {cause}"))
 }

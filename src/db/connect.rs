@@ -1,25 +1,89 @@
-//! From a connection string to a connection, with a limit on every wait that the string leaves open.
+//! From a connection string to a connection, with a limit on every wait.
+//!
+//! The hosts that a string names are tried in turn here and not in the driver, whose time limit ends
+//! when the network connection is there: a server that accepts one and then says nothing would be
+//! waited for without end, and the next host never tried.
 
-use super::{DATABASE, fault};
-use crate::config;
+use super::client::Client;
+use super::names::DATABASE;
+use super::{fault, tls};
+use crate::config::conninfo::{Conninfo, SslMode, is_remote};
+use crate::config::{self, Config, Profile};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use postgres::{Client, NoTls};
+use std::net::IpAddr;
 use std::time::Duration;
+use tokio::runtime::Builder;
+use tokio::time::timeout;
+use tokio_postgres::config::Host;
+use tokio_postgres::{Connection, Socket};
+
+/// How long a statement of the service may take. The server ends it after 5 s (`statement_timeout` in
+/// `sql/bootstrap.sql`), so only one that is not there any more takes longer.
+const ANSWER: Duration = Duration::from_millis(5_500);
+
+/// Why a connection could not be opened.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// As the driver says.
+    Driver(tokio_postgres::Error),
+    /// A name that cannot be resolved, a server that does not answer, files that cannot be read.
+    Other(String),
+}
+
+impl Fault {
+    /// Whether the server wants a password and none was given.
+    pub(crate) fn asks_for_password(&self) -> bool {
+        matches!(self, Self::Driver(error) if fault::asks_for_password(error))
+    }
+
+    /// What to do about a fault that waiting cannot heal.
+    fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Driver(error) => fault::advice(error),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Driver(error) => f.write_str(&fault::describe(error)),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Driver(error)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Driver(error) => error.into(),
+            Fault::Other(text) => Self::Unavailable(text),
+        }
+    }
+}
 
 /// Reads a connection string, a URL or `key=value` words, and fills in its gaps.
 ///
 /// # Errors
 /// [`Error::Configuration`]; the text holds nothing of the string.
-pub(crate) fn parse_url(
-    name: &str,
-    url: &Secret,
-    settings: &config::Database,
-) -> Result<postgres::Config> {
-    let parsed = config::conninfo::parse(name, url);
-    let mut connect = parsed.map_err(|fault| Error::Configuration(vec![fault]))?;
-    complete(&mut connect, settings);
-    Ok(connect)
+pub(crate) fn parse_url(name: &str, url: &Secret, config: &Config) -> Result<Conninfo> {
+    let parsed = Conninfo::parse(name, url);
+    let mut conninfo = parsed.map_err(|fault| Error::Configuration(vec![fault]))?;
+    complete(&mut conninfo, &config.database);
+    conninfo.plain_text_to_others = config.profile != Profile::Production;
+    tls::connector(&conninfo.tls)
+        .map_err(|cause| Error::Configuration(vec![format!("{name}: {cause}")]))?;
+    Ok(conninfo)
 }
 
 /// Opens one connection, to see whether that can be done at all.
@@ -27,18 +91,169 @@ pub(crate) fn parse_url(
 /// # Errors
 /// [`Error::Startup`] for faults that waiting cannot heal, such as a wrong password or a missing
 /// database, naming the setting and what to do; [`Error::Unavailable`] for the rest.
-pub(crate) fn try_connect(name: &str, connect: &postgres::Config) -> Result<Client> {
-    connect.connect(NoTls).map_err(|error| {
-        let cause = fault::describe(&error);
-        match fault::advice(&error) {
-            Some(advice) => Error::startup(format!("{name}: cannot connect: {cause}; {advice}")),
-            None => Error::Unavailable(cause),
-        }
+pub(crate) fn try_connect(name: &str, conninfo: &Conninfo) -> Result<Client> {
+    service(conninfo).map_err(|cause| match cause.advice() {
+        Some(advice) => Error::startup(format!("{name}: cannot connect: {cause}; {advice}")),
+        None => Error::Unavailable(cause.to_string()),
     })
 }
 
+/// Opens a connection whose statements have a deadline, for what serves requests.
+///
+/// # Errors
+/// [`Fault`], of the last host that was tried.
+pub(crate) fn service(conninfo: &Conninfo) -> Result<Client, Fault> {
+    open(conninfo, Some(ANSWER))
+}
+
+/// Opens a connection whose statements take as long as they need, for what an operator runs and
+/// watches: migrations, imports, the pruning of the audit log.
+///
+/// # Errors
+/// As [`service`].
+pub(crate) fn patient(conninfo: &Conninfo) -> Result<Client, Fault> {
+    open(conninfo, None)
+}
+
+fn open(conninfo: &Conninfo, limit: Option<Duration>) -> Result<Client, Fault> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Fault::Other(error.to_string()))?;
+    match runtime.block_on(first_that_answers(conninfo)) {
+        Ok((driver, half)) => Ok(Client::new(runtime, driver, half, limit)),
+        Err(fault) => {
+            // The resolver of names may still be at work, and has no deadline.
+            runtime.shutdown_background();
+            Err(fault)
+        }
+    }
+}
+
+type Opened = (tokio_postgres::Client, Connection<Socket, tls::Stream>);
+
+async fn first_that_answers(conninfo: &Conninfo) -> Result<Opened, Fault> {
+    let mut last = Fault::Other("the connection string names no host".to_owned());
+    for (host, address, port) in places(&conninfo.driver) {
+        let addresses = match (&host, address) {
+            (_, Some(address)) => vec![Some(address)],
+            (Host::Unix(_), None) => vec![None],
+            (Host::Tcp(name), None) => match resolve(name, port, conninfo).await {
+                Ok(addresses) => addresses.into_iter().map(Some).collect(),
+                Err(fault) => {
+                    last = fault;
+                    continue;
+                }
+            },
+        };
+        for address in addresses {
+            match once(conninfo, &host, address, port).await {
+                Ok(opened) => return Ok(opened),
+                Err(fault) => last = fault,
+            }
+        }
+    }
+    Err(last)
+}
+
+/// The servers that a connection string names, in the order in which they are tried.
+fn places(driver: &tokio_postgres::Config) -> Vec<(Host, Option<IpAddr>, u16)> {
+    let (hosts, addresses, ports) =
+        (driver.get_hosts(), driver.get_hostaddrs(), driver.get_ports());
+    let mut places: Vec<_> = (0..hosts.len().max(addresses.len()))
+        .filter_map(|at| {
+            let address = addresses.get(at).copied();
+            let host = hosts.get(at).cloned();
+            let host = host.or_else(|| address.map(|ip| Host::Tcp(ip.to_string())))?;
+            let port = ports.get(at).or_else(|| ports.first()).copied().unwrap_or(5432);
+            Some((host, address, port))
+        })
+        .collect();
+    if driver.get_load_balance_hosts() == tokio_postgres::config::LoadBalanceHosts::Random {
+        use rand::seq::SliceRandom;
+        places.shuffle(&mut rand::rng());
+    }
+    places
+}
+
+async fn resolve(name: &str, port: u16, conninfo: &Conninfo) -> Result<Vec<IpAddr>, Fault> {
+    let found = timeout(limit(conninfo), tokio::net::lookup_host((name, port))).await;
+    let failed = |cause: &str| Fault::Other(format!("the name of the database's host: {cause}"));
+    let found = found.map_err(|_| failed("no answer from the resolver"))?;
+    let mut addresses: Vec<IpAddr> =
+        found.map_err(|error| failed(&error.to_string()))?.map(|address| address.ip()).collect();
+    addresses.dedup();
+    Ok(addresses)
+}
+
+/// Tries one address, from the network connection to the end of the authentication.
+async fn once(
+    conninfo: &Conninfo,
+    host: &Host,
+    address: Option<IpAddr>,
+    port: u16,
+) -> Result<Opened, Fault> {
+    let connector = tls::connector(&conninfo.tls).map_err(Fault::Other)?;
+    let driver = single(conninfo, host, address, port);
+    match timeout(limit(conninfo), driver.connect(connector)).await {
+        Ok(outcome) => outcome.map_err(Fault::Driver),
+        Err(_) => Err(Fault::Other(format!(
+            "the server does not answer within {} s",
+            limit(conninfo).as_secs_f64()
+        ))),
+    }
+}
+
+/// The time that each address has.
+fn limit(conninfo: &Conninfo) -> Duration {
+    conninfo.driver.get_connect_timeout().copied().unwrap_or(Duration::from_secs(2))
+}
+
+/// The driver's configuration for one address.
+fn single(
+    conninfo: &Conninfo,
+    host: &Host,
+    address: Option<IpAddr>,
+    port: u16,
+) -> tokio_postgres::Config {
+    let all = &conninfo.driver;
+    let mut one = tokio_postgres::Config::new();
+    match host {
+        Host::Tcp(name) => one.host(name),
+        Host::Unix(dir) => one.host_path(dir),
+    };
+    if let Some(address) = address {
+        one.hostaddr(address);
+    }
+    one.port(port);
+    all.get_user().map(|user| one.user(user));
+    all.get_password().map(|password| one.password(password));
+    all.get_dbname().map(|name| one.dbname(name));
+    all.get_options().map(|options| one.options(options));
+    all.get_application_name().map(|name| one.application_name(name));
+    all.get_tcp_user_timeout().map(|time| one.tcp_user_timeout(*time));
+    one.keepalives(all.get_keepalives()).keepalives_idle(all.get_keepalives_idle());
+    all.get_keepalives_interval().map(|time| one.keepalives_interval(time));
+    all.get_keepalives_retries().map(|count| one.keepalives_retries(count));
+    one.target_session_attrs(all.get_target_session_attrs());
+    one.channel_binding(all.get_channel_binding());
+    let place = address.map_or_else(|| host.clone(), |ip| Host::Tcp(ip.to_string()));
+    let mode = match (conninfo.tls.mode, host) {
+        // PostgreSQL speaks no TLS on a Unix socket, and libpq ignores the mode there.
+        (SslMode::Disable, _) | (_, Host::Unix(_)) => tokio_postgres::config::SslMode::Disable,
+        (SslMode::Prefer, _) if conninfo.plain_text_to_others || !is_remote(&place) => {
+            tokio_postgres::config::SslMode::Prefer
+        }
+        _ => tokio_postgres::config::SslMode::Require,
+    };
+    one.ssl_mode(mode);
+    if mode == tokio_postgres::config::SslMode::Require {
+        one.ssl_negotiation(all.get_ssl_negotiation());
+    }
+    one
+}
+
 /// Sets the database's name and the time limits, where the connection string leaves them open.
-pub(crate) fn complete(connect: &mut postgres::Config, settings: &config::Database) {
+pub(crate) fn complete(conninfo: &mut Conninfo, settings: &config::Database) {
+    let connect = &mut conninfo.driver;
     if connect.get_dbname().is_none() {
         connect.dbname(DATABASE);
     }
@@ -51,8 +266,7 @@ pub(crate) fn complete(connect: &mut postgres::Config, settings: &config::Databa
     if connect.get_application_name().is_none() {
         connect.application_name("gatepost");
     }
-    // A server that vanishes while it computes leaves nothing unacknowledged, so only probes on the
-    // idle line notice it. The system's default of two hours would hold the worker for as long.
+    // Probes on the idle line notice a server that has vanished before a request does.
     connect.keepalives_idle(Duration::from_secs(5)).keepalives_interval(Duration::from_secs(2));
 }
 
@@ -61,17 +275,58 @@ mod tests {
     use super::*;
     use crate::config::{Config, Profile};
 
+    fn read(text: &str, profile: Profile) -> Conninfo {
+        parse_url("x", &Secret::from(text), &Config::new(profile)).unwrap()
+    }
+
     #[test]
     fn the_time_limits_of_a_connection_string_hold() {
-        let settings = Config::new(Profile::Testing).database;
         let limits = |text: &str| {
-            let mut connect: postgres::Config = text.parse().unwrap();
-            complete(&mut connect, &settings);
+            let connect = read(text, Profile::Testing).driver;
             (connect.get_connect_timeout().copied(), connect.get_tcp_user_timeout().copied())
         };
         let seconds = |n| Some(Duration::from_secs(n));
         assert_eq!(limits("host=h"), (seconds(2), seconds(3)));
         let own = "host=h connect_timeout=7 tcp_user_timeout=9";
         assert_eq!(limits(own), (seconds(7), seconds(9)));
+    }
+
+    #[test]
+    fn hosts_are_tried_in_order_with_their_own_addresses_and_ports() {
+        let conninfo = read(
+            "host=a,/run,c hostaddr=192.0.2.1,192.0.2.2,192.0.2.3 port=1,2,3",
+            Profile::Testing,
+        );
+        let places = places(&conninfo.driver);
+        let ports: Vec<u16> = places.iter().map(|(_, _, port)| *port).collect();
+        assert_eq!((places.len(), ports), (3, vec![1, 2, 3]));
+        let (host, address, port) = &places[2];
+        let one = single(&conninfo, host, *address, *port);
+        assert_eq!(one.get_hosts(), [Host::Tcp("c".to_owned())]);
+        assert_eq!(one.get_hostaddrs(), ["192.0.2.3".parse::<IpAddr>().unwrap()]);
+        assert_eq!(one.get_ports(), [3]);
+    }
+
+    #[test]
+    #[cfg(feature = "tls")]
+    fn production_speaks_in_plain_text_to_another_machine_only_when_told_so() {
+        use tokio_postgres::config::SslMode::{Disable, Prefer, Require};
+        for (text, development, production) in [
+            ("host=db.example", Prefer, Require),
+            ("host=db.example sslmode=prefer", Prefer, Require),
+            ("host=localhost hostaddr=192.0.2.1", Prefer, Require),
+            ("host=db.example sslmode=disable", Disable, Disable),
+            ("host=localhost", Prefer, Prefer),
+            ("host=/run/postgresql", Disable, Disable),
+            ("host=db.example sslmode=require", Require, Require),
+        ] {
+            let mode = |profile| {
+                let conninfo = read(text, profile);
+                let (host, address, port) = places(&conninfo.driver).remove(0);
+                single(&conninfo, &host, address, port).get_ssl_mode()
+            };
+            let modes = (mode(Profile::Development), mode(Profile::Production));
+            assert_eq!(modes, (development, production), "{text}");
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! What PostgreSQL's errors mean to us.
 
 use crate::error::Error;
-use postgres::error::SqlState;
+use tokio_postgres::error::SqlState;
 
-impl From<postgres::Error> for Error {
-    fn from(error: postgres::Error) -> Self {
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
         let text = describe(&error);
         match error.code() {
             Some(code)
@@ -51,23 +51,31 @@ fn is_passing(code: &str) -> bool {
 
 // The driver gives no error kinds, only these texts.
 
-fn is_refusal(error: &postgres::Error) -> bool {
+fn is_refusal(error: &tokio_postgres::Error) -> bool {
     let text = error.to_string();
     text.starts_with("authentication error") || text.starts_with("invalid configuration")
 }
 
-fn is_lost(error: &postgres::Error) -> bool {
+fn is_lost(error: &tokio_postgres::Error) -> bool {
     error.is_closed() || error.to_string().starts_with("error communicating with the server")
 }
 
-fn is_connect(error: &postgres::Error) -> bool {
+fn is_connect(error: &tokio_postgres::Error) -> bool {
     let text = error.to_string();
-    text.starts_with("error connecting to server") || text.starts_with("timeout waiting for server")
+    text.starts_with("error connecting to server")
+        || text.starts_with("error performing TLS handshake")
 }
+
+/// What to do where TLS is asked for and not had.
+const TLS: &str = "mend that on the server, or sslmode and sslrootcert in the connection string";
+
+/// What to do where channel binding is asked for and not had.
+const BINDING: &str = "it needs a password that the server keeps as scram-sha-256, asked for by that \
+                       method in pg_hba.conf, and a certificate signed with RSA or ECDSA";
 
 /// What to do about a refused connection that waiting cannot heal. `None` for refusals that pass:
 /// nothing listens, the server is starting, or it has too many clients.
-pub(super) fn advice(error: &postgres::Error) -> Option<&'static str> {
+pub(super) fn advice(error: &tokio_postgres::Error) -> Option<&'static str> {
     match error.code().map(SqlState::code) {
         Some("28P01") => Some("the password in the connection string is wrong"),
         Some("28000") => Some(
@@ -82,18 +90,20 @@ pub(super) fn advice(error: &postgres::Error) -> Option<&'static str> {
         None if asks_for_password(error) => {
             Some("the server asks for a password, and the connection string has none")
         }
+        None if std::error::Error::source(error).is_some_and(super::tls::is_lasting) => Some(TLS),
+        None if describe(error).ends_with("server did not use channel binding") => Some(BINDING),
         None => is_refusal(error).then_some("the server's pg_hba.conf asks for an authentication method that Gatepost does not support"),
     }
 }
 
 /// Whether the server wants a password and none was given.
-pub(crate) fn asks_for_password(error: &postgres::Error) -> bool {
+pub(crate) fn asks_for_password(error: &tokio_postgres::Error) -> bool {
     std::error::Error::source(error).is_some_and(|cause| cause.to_string() == "password missing")
 }
 
 /// The error with its causes, for the log. Of a server's error only the code and the message are
 /// used: its detail repeats values of rows, such as logins.
-pub(crate) fn describe(error: &postgres::Error) -> String {
+pub(crate) fn describe(error: &tokio_postgres::Error) -> String {
     if let Some(server) = error.as_db_error() {
         return format!("{} (SQLSTATE {})", server.message(), server.code().code());
     }
@@ -111,6 +121,6 @@ pub(crate) fn describe(error: &postgres::Error) -> String {
 }
 
 /// Whether the error is a violation of the constraint with this name.
-pub(crate) fn violates(error: &postgres::Error, constraint: &str) -> bool {
+pub(crate) fn violates(error: &tokio_postgres::Error, constraint: &str) -> bool {
     error.as_db_error().is_some_and(|server| server.constraint() == Some(constraint))
 }

@@ -15,7 +15,9 @@ mod directory;
 mod orphans;
 mod server;
 
-use super::{APP_ROLE, DATABASE, OWNER_ROLE};
+use super::connect;
+use super::names::{APP_ROLE, DATABASE, OWNER_ROLE};
+use crate::config::conninfo::Conninfo;
 use crate::error::{Error, Result};
 use crate::plain_file;
 use std::fs::{File, Permissions, TryLockError};
@@ -95,7 +97,7 @@ impl Managed {
                 Err(holder) => holder,
             };
             let attached = Self { run: dir.join("run"), owned: None };
-            if attached.app().connect(postgres::NoTls).is_ok() {
+            if connect::service(&attached.app()).is_ok() {
                 return Ok(attached);
             }
             if Instant::now() > deadline {
@@ -142,12 +144,12 @@ impl Managed {
     }
 
     /// How to connect as the service's role.
-    pub(crate) fn app(&self) -> postgres::Config {
+    pub(crate) fn app(&self) -> Conninfo {
         role(&self.run, APP_ROLE, DATABASE)
     }
 
     /// How to connect as the role that owns the schema.
-    pub(crate) fn owner(&self) -> postgres::Config {
+    pub(crate) fn owner(&self) -> Conninfo {
         role(&self.run, OWNER_ROLE, DATABASE)
     }
 
@@ -172,10 +174,8 @@ impl Drop for Managed {
     }
 }
 
-fn role(run: &Path, role: &str, database: &str) -> postgres::Config {
-    let mut config = postgres::Config::new();
-    config.host_path(run).user(role).dbname(database);
-    config
+fn role(run: &Path, role: &str, database: &str) -> Conninfo {
+    Conninfo::local(run, role, database)
 }
 
 /// Whether a process has the directory locked. Changes nothing.

@@ -4,12 +4,14 @@
 //! before it applies migrations, so that two that start together take turns. A row works where
 //! advisory locks do not: through pgbouncer, and on engines that only speak PostgreSQL's protocol.
 
-use super::{OWNER_ROLE, soundness};
+use super::client::{Client, Line};
+use super::names::OWNER_ROLE;
+use super::{connect, soundness};
+use crate::config::conninfo::Conninfo;
 use crate::error::{Error, Result};
-use postgres::error::SqlState;
-use postgres::types::Type;
-use postgres::{Client, GenericClient, NoTls};
 use sha2::{Digest, Sha256};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
 
 /// One step of the schema.
 #[derive(Debug)]
@@ -188,8 +190,8 @@ fn missing_schema(client: &mut Client) -> Result<Error> {
 /// # Errors
 /// [`Error::Startup`] when the database cannot be reached, or an applied migration differs from
 /// this program's migration of the same number.
-pub(crate) fn pending(owner: &postgres::Config) -> Result<Vec<&'static Migration>> {
-    let mut client = connect(owner)?;
+pub(crate) fn pending(owner: &Conninfo) -> Result<Vec<&'static Migration>> {
+    let mut client = open(owner)?;
     if exists(&mut client)? { missing(&mut client) } else { Ok(MIGRATIONS.iter().collect()) }
 }
 
@@ -199,8 +201,8 @@ pub(crate) fn pending(owner: &postgres::Config) -> Result<Vec<&'static Migration
 /// # Errors
 /// [`Error::Startup`] as [`pending`], and when a statement fails. Then that migration leaves
 /// nothing behind, and earlier ones stay.
-pub(crate) fn apply(owner: &postgres::Config) -> Result<usize> {
-    let mut client = connect(owner)?;
+pub(crate) fn apply(owner: &Conninfo) -> Result<usize> {
+    let mut client = open(owner)?;
     prepare(&mut client)?;
     let mut count = 0;
     loop {
@@ -241,7 +243,7 @@ fn exists(client: &mut Client) -> Result<bool> {
     Ok(client.query_typed_one(sql, &[]).map_err(failed)?.get(0))
 }
 
-fn missing(client: &mut impl GenericClient) -> Result<Vec<&'static Migration>> {
+fn missing(client: &mut Line) -> Result<Vec<&'static Migration>> {
     let sql = "SELECT version, checksum FROM gatepost.migrations WHERE version > 0";
     let mut applied = std::collections::BTreeMap::new();
     for row in client.query_typed(sql, &[]).map_err(failed)? {
@@ -267,16 +269,15 @@ fn checksum(migration: &Migration) -> Vec<u8> {
     Sha256::digest(migration.sql).to_vec()
 }
 
-fn connect(owner: &postgres::Config) -> Result<Client> {
-    let mut client = owner.connect(NoTls).map_err(|error| {
-        let cause = super::fault::describe(&error);
-        Error::startup(format!("cannot connect to PostgreSQL as {OWNER_ROLE}: {cause}"))
+fn open(owner: &Conninfo) -> Result<Client> {
+    let mut client = connect::patient(owner).map_err(|fault| {
+        Error::startup(format!("cannot connect to PostgreSQL as {OWNER_ROLE}: {fault}"))
     })?;
     soundness::check(&mut client)?;
     Ok(client)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
-fn failed(error: postgres::Error) -> Error {
+fn failed(error: tokio_postgres::Error) -> Error {
     Error::startup(format!("the migration failed: {}", super::fault::describe(&error)))
 }

@@ -1,20 +1,26 @@
 //! The pool's connections: how they are opened, when they are checked, and which statements they
 //! keep prepared.
 
+use super::client::Client;
+use super::connect;
 use crate::config;
-use postgres::types::{ToSql, Type};
-use postgres::{Client, NoTls, Row, Statement};
+use crate::config::conninfo::Conninfo;
 use r2d2::ManageConnection;
-use r2d2_postgres::PostgresConnectionManager;
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Row, Statement};
 
 /// How long after its last use a connection is assumed to be alive. A check costs a round trip. A
 /// connection that died in between shows it at the first statement.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// How long a request waits for a connection when the server has been away for longer than the time
+/// that it would wait otherwise.
+const SHORT_WAIT: Duration = Duration::from_millis(100);
 
 /// How many different causes are logged while the server is away. Several hosts may give several;
 /// beyond these there would be a line for every attempt.
@@ -37,6 +43,11 @@ impl Connection {
         self.lost = true;
     }
 
+    /// Whether it was lost because the server did not answer in time.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.client.is_overdue()
+    }
+
     /// The era in which it was opened.
     pub(super) fn era(&self) -> u64 {
         self.era
@@ -51,7 +62,7 @@ impl Connection {
         &mut self,
         sql: &'static str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
-    ) -> Result<Vec<Row>, postgres::Error> {
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
         self.used = Instant::now();
         let Some(prepared) = &mut self.prepared else {
             return self.client.query_typed(sql, parameters);
@@ -90,9 +101,9 @@ impl DerefMut for Connection {
 #[derive(Debug)]
 pub(super) enum Fault {
     /// It could not be opened.
-    Opening(postgres::Error),
+    Opening(connect::Fault),
     /// It was closed while idle.
-    Idle(postgres::Error),
+    Idle(tokio_postgres::Error),
     /// Another one from its time was lost, and its server may be no more what it was.
     Outlived,
 }
@@ -103,7 +114,7 @@ impl std::error::Error for Fault {}
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Opening(error) => f.write_str(&super::fault::describe(error)),
+            Self::Opening(fault) => fault.fmt(f),
             Self::Idle(error) => {
                 write!(f, "an idle connection was lost: {}", super::fault::describe(error))
             }
@@ -115,7 +126,7 @@ impl std::fmt::Display for Fault {
 /// Opens and checks connections for the pool.
 #[derive(Debug)]
 pub(super) struct Manager {
-    connect: PostgresConnectionManager<NoTls>,
+    conninfo: Conninfo,
     prepare: bool,
     watch: Arc<Watch>,
 }
@@ -128,7 +139,7 @@ impl ManageConnection for Manager {
         let prepared = self.prepare.then(HashMap::new);
         // Asked for first: what is lost meanwhile may be lost to this one too.
         let era = self.watch.era();
-        let opened = self.connect.connect().map_err(Fault::Opening);
+        let opened = connect::service(&self.conninfo).map_err(Fault::Opening);
         match &opened {
             Ok(_) => self.watch.found(),
             Err(fault) => self.watch.lost(&fault.to_string()),
@@ -143,7 +154,13 @@ impl ManageConnection for Manager {
         } else if connection.used.elapsed() < TRUSTED_FOR {
             Ok(())
         } else {
-            self.connect.is_valid(connection).map_err(Fault::Idle)
+            connection.client.check().map_err(|error| {
+                // One that was closed says nothing about the others; one that hangs does.
+                if connection.is_overdue() {
+                    self.watch.lost_in_use(connection.era, true);
+                }
+                Fault::Idle(error)
+            })
         }
     }
 
@@ -154,7 +171,7 @@ impl ManageConnection for Manager {
 
 /// Builds the pool without waiting for the database.
 pub(super) fn build(
-    connect: postgres::Config,
+    conninfo: Conninfo,
     settings: &config::Database,
     watch: Arc<Watch>,
 ) -> r2d2::Pool<Manager> {
@@ -166,11 +183,7 @@ pub(super) fn build(
         .min_idle(Some(1))
         .connection_timeout(settings.tuning.pool_wait)
         .error_handler(Box::new(Log))
-        .build_unchecked(Manager {
-            connect: PostgresConnectionManager::new(connect, NoTls),
-            prepare: settings.prepared_statements,
-            watch,
-        })
+        .build_unchecked(Manager { conninfo, prepare: settings.prepared_statements, watch })
 }
 
 /// Whether the server can be reached. A change is logged once, and not at every attempt: the pool
@@ -187,6 +200,10 @@ pub(super) struct Watch {
 struct State {
     /// The causes logged since a connection could last be opened.
     told: Vec<String>,
+    /// When the first of them was.
+    away_since: Option<Instant>,
+    /// A statement was not answered in time, and no connection was opened since.
+    overdue: bool,
     /// The private PostgreSQL is being stopped under the pool, and nothing is wrong.
     closing: bool,
 }
@@ -201,10 +218,17 @@ impl Watch {
     }
 
     /// Notes that a connection of this era was lost in use. Of several, the first begins the next era.
-    pub(super) fn lost_in_use(&self, era: u64) {
+    pub(super) fn lost_in_use(&self, era: u64, overdue: bool) {
         let next = era.wrapping_add(1);
         let begun = self.era.compare_exchange(era, next, Ordering::Relaxed, Ordering::Relaxed);
-        if begun.is_ok() {
+        if overdue {
+            self.state().overdue = true;
+        }
+        if begun.is_ok() && overdue {
+            log::warn!(
+                "the database does not answer; its connections are given up and opened anew"
+            );
+        } else if begun.is_ok() {
             log::debug!("a database connection was lost in use; the others are opened anew");
         }
     }
@@ -221,6 +245,15 @@ impl Watch {
         !self.state().told.is_empty()
     }
 
+    /// How long to wait for a connection. A server that comes back within `wait` costs nobody a
+    /// request. Once it has been away for longer, or has let a statement wait for longer than that,
+    /// waiting would only keep the threads from saying so to everyone.
+    pub(super) fn patience(&self, wait: Duration) -> Duration {
+        let state = self.state();
+        let is_long = state.away_since.is_some_and(|since| since.elapsed() > wait);
+        if state.overdue || is_long { wait.min(SHORT_WAIT) } else { wait }
+    }
+
     /// Notes that a connection could not be opened.
     pub(super) fn lost(&self, cause: &str) {
         let mut state = self.state();
@@ -228,14 +261,17 @@ impl Watch {
         if !state.closing && news {
             log::warn!("cannot open a database connection; trying again: {cause}");
             state.told.push(cause.to_owned());
+            state.away_since.get_or_insert_with(Instant::now);
         }
     }
 
     /// Notes that a connection was opened.
     fn found(&self) {
         let mut state = self.state();
+        state.overdue = false;
         if !state.told.is_empty() {
             state.told.clear();
+            state.away_since = None;
             log::info!("database connections can be opened again");
         }
     }

@@ -3,8 +3,8 @@
 //! The promises of `docs/security.md` about a service that was taken over depend on it. A role that
 //! can become another is judged as that one.
 
+use super::client::Client;
 use crate::error::Result;
-use postgres::Client;
 
 /// The rights of a connection's role beyond reading and writing rows, if any, as a text that names
 /// the role. It is the role that logged in, since a session can return to it.

@@ -1,9 +1,10 @@
 //! The sequences that number rows.
 
-use super::OWNER_ROLE;
+use super::connect;
+use super::names::OWNER_ROLE;
+use crate::config::conninfo::Conninfo;
 use crate::error::{Error, Result};
-use postgres::NoTls;
-use postgres::types::Type;
+use tokio_postgres::types::Type;
 
 /// Tables whose ids are in tokens, logs and the memory of clients. If one of these were given
 /// twice, it would mean another user or session.
@@ -18,19 +19,18 @@ const PLANTED: i64 = 1 << 62;
 ///
 /// # Errors
 /// [`Error::Startup`] when the owner's database cannot be reached or refuses.
-pub(crate) fn raise(owner: &postgres::Config, step: i64) -> Result<()> {
-    let failed = |error: postgres::Error| {
-        let cause = super::fault::describe(&error);
-        Error::startup(format!("the numbers were not raised, as {OWNER_ROLE}: {cause}"))
+pub(crate) fn raise(owner: &Conninfo, step: i64) -> Result<()> {
+    let failed = |fault: connect::Fault| {
+        Error::startup(format!("the numbers were not raised, as {OWNER_ROLE}: {fault}"))
     };
-    let mut client = owner.connect(NoTls).map_err(failed)?;
+    let mut client = connect::patient(owner).map_err(failed)?;
     for table in TABLES {
         let sql = format!(
             "SELECT setval('gatepost.{table}_id_seq', $1 + greatest(last_value,
                         (SELECT coalesce(max(id), 0) FROM gatepost.{table} WHERE id < {PLANTED})))
              FROM gatepost.{table}_id_seq"
         );
-        client.query_typed_one(&sql, &[(&step, Type::INT8)]).map_err(failed)?;
+        client.query_typed_one(&sql, &[(&step, Type::INT8)]).map_err(|e| failed(e.into()))?;
     }
     Ok(())
 }

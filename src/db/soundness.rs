@@ -1,8 +1,8 @@
 //! Faults of a database that no migration repairs, such as those that a restore leaves.
 
-use super::{APP_ROLE, OWNER_ROLE};
+use super::client::Client;
+use super::names::{APP_ROLE, OWNER_ROLE};
 use crate::error::{Error, Result};
-use postgres::Client;
 
 /// Checks that the database can hold every login, and that its tables have the right owner and are
 /// open to the service.

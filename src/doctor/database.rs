@@ -3,10 +3,10 @@
 use super::grants;
 use super::verdict::{Examination, Verdict, examination};
 use crate::config::{Config, Profile};
+use crate::db::Client;
 use crate::db::migrate::{self, SchemaStanding};
 use crate::db::{self, soundness};
 use crate::error::{Error, Result};
-use postgres::Client;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
 
@@ -97,7 +97,7 @@ fn owner(_: &mut Client, config: &Config) -> Result<Verdict> {
     let Some(url) = &config.database.owner_url else {
         return Ok(Verdict::skipped("database.owner_url is not set; only some commands need it"));
     };
-    let connect = db::connect::parse_url("database.owner_url", url, &config.database)?;
+    let connect = db::connect::parse_url("database.owner_url", url, config)?;
     let mut client = db::connect::try_connect("database.owner_url", &connect)?;
     Ok(match db::role::lack(&mut client)? {
         Some(text) => Verdict::fault(

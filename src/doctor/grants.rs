@@ -1,8 +1,8 @@
 //! Rights on the tables that the service does not need, its own or anybody else's.
 
 use super::verdict::Verdict;
+use crate::db::Client;
 use crate::error::Result;
-use postgres::Client;
 
 /// Every right on the schema, its tables, columns and sequences of a role other than their owner.
 const GRANTED: &str = "

@@ -3,8 +3,8 @@
 
 use super::verdict::Verdict;
 use crate::config::{Cidr, Config, Profile};
+use crate::db::Client;
 use crate::error::Result;
-use postgres::Client;
 use std::net::IpAddr;
 
 /// Sessions that are looked at, the newest.

@@ -10,13 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use mio::net::TcpStream;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
 use super::nonblocking::{Handshake, is_not_now};
-use super::pem_file::{self, Kind};
 use super::settings::TlsFiles;
+use crate::pem_file;
 use crate::secret::path_to_show;
 
 /// Bytes that rustls may hold for a client that does not read; we keep the rest.
@@ -86,19 +84,13 @@ fn load(files: &TlsFiles) -> io::Result<Arc<ServerConfig>> {
         io::Error::new(io::ErrorKind::InvalidData, format!("{name}: {error}"))
     };
     let certificate = files.certificate.display().to_string();
-    let chain = pem_file::read(&files.certificate, Kind::Certificate, Some(&certificate))
-        .and_then(|text| {
-            let chain = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
-            chain.map_err(|error| of_pem(&error))
-        })
+    let chain = pem_file::certificates(&files.certificate, Some(&certificate))
         .map_err(|cause| fault(&certificate, &cause))?;
     let shown = path_to_show(&files.key).map(|name| name.to_string());
-    let key = pem_file::read(&files.key, Kind::Key, shown.as_deref())
-        .and_then(|text| PrivateKeyDer::from_pem_slice(&text).map_err(|error| of_pem(&error)))
-        .map_err(|cause| {
-            let name = shown.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
-            fault(&format!("the file that server.tls_key names{name}"), &cause)
-        })?;
+    let key = pem_file::key(&files.key, shown.as_deref()).map_err(|cause| {
+        let name = shown.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+        fault(&format!("the file that server.tls_key names{name}"), &cause)
+    })?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -115,15 +107,6 @@ fn load(files: &TlsFiles) -> io::Result<Arc<ServerConfig>> {
         })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
     Ok(Arc::new(config))
-}
-
-/// What is wrong with a PEM file, without the lines of it that the library quotes.
-fn of_pem(error: &pem::Error) -> String {
-    match error {
-        pem::Error::Io(error) => error.to_string(),
-        pem::Error::NoItemsFound => "it holds nothing of that kind".to_owned(),
-        _ => "not in PEM".to_owned(),
-    }
 }
 
 /// One client's session.

@@ -1,7 +1,8 @@
 //! What `fuzz/` calls inside the library. Not part of the interface.
 
+use crate::config::conninfo::Conninfo;
 use crate::config::{self, Config, Profile};
-use crate::db;
+
 use crate::error::{Error, Result};
 use crate::http::parameters::Parameters;
 use crate::passwords::PasswordHash;
@@ -132,7 +133,5 @@ pub fn configuration(text: &str) -> Vec<String> {
 
 /// What is wrong with a connection string; empty for a good one.
 pub fn connection_string(text: &str) -> String {
-    let settings = Config::new(Profile::Testing).database;
-    let read = db::connect::parse_url("database.url", &Secret::from(text), &settings);
-    read.map_or_else(|fault| fault.to_string(), |_| String::new())
+    Conninfo::parse("database.url", &Secret::from(text)).err().unwrap_or_default()
 }

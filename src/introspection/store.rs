@@ -1,12 +1,12 @@
 //! The SQL of introspection.
 
 use crate::access::standing::{active, session_lives};
+use crate::db::{Line, Transaction};
 use crate::domain::UserId;
 use crate::error::Result;
 use crate::moment::Moment;
 use crate::tokens::SessionRef;
-use postgres::types::Type;
-use postgres::{GenericClient, Transaction};
+use tokio_postgres::types::Type;
 
 /// A live session, and its user.
 pub(super) struct TokenRow {
@@ -39,7 +39,7 @@ macro_rules! find {
     };
 }
 
-pub(super) fn find(conn: &mut impl GenericClient, session: SessionRef) -> Result<Option<TokenRow>> {
+pub(super) fn find(conn: &mut Line, session: SessionRef) -> Result<Option<TokenRow>> {
     found(conn, find!(""), session)
 }
 
@@ -49,11 +49,7 @@ pub(super) fn lock(tx: &mut Transaction<'_>, session: SessionRef) -> Result<Opti
     found(tx, find!(" FOR SHARE OF u FOR UPDATE OF s"), session)
 }
 
-fn found(
-    conn: &mut impl GenericClient,
-    sql: &str,
-    session: SessionRef,
-) -> Result<Option<TokenRow>> {
+fn found(conn: &mut Line, sql: &str, session: SessionRef) -> Result<Option<TokenRow>> {
     let id = session.id();
     let identity = session.identity().as_slice();
     let row = conn.query_typed_opt(sql, &[(&id, Type::INT8), (&identity, Type::BYTEA)])?;

@@ -1,11 +1,12 @@
 //! The SQL of counting.
 
 use crate::db::Connection;
+use crate::db::Transaction;
 use crate::domain::UserId;
 use crate::error::{Error, Result};
-use postgres::types::{ToSql, Type};
-use postgres::{Row, Transaction};
 use std::time::{Duration, SystemTime};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 
 /// SQL that decides whether an attempt may be made, and names the answer `outcome`. A statement
 /// that does more in the same round trip begins with it.

@@ -1,12 +1,13 @@
 //! The SQL of the list of revocations.
 
 use super::types::{Cursor, Revocation, StillGood};
+use crate::db::Client;
 use crate::error::Result;
 use crate::moment::Moment;
 use crate::tokens::SessionRef;
-use postgres::types::Type;
-use postgres::{Client, Row};
 use std::time::Duration;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
 /// Longer than a statement and a pause in a transaction may take (`statement_timeout` 5 s and
 /// `idle_in_transaction_session_timeout` 10 s of the service's role), so that anything with an

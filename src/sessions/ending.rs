@@ -5,10 +5,10 @@ use super::types::Session;
 use crate::access::{Actor, Caller, Right, authorize_change};
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
+use crate::db::Transaction;
 use crate::domain::{SessionId, UserId};
 use crate::error::{Error, Result};
 use crate::tokens::SessionRef;
-use postgres::Transaction;
 
 /// Ends the caller's session, or all sessions of the caller's user.
 ///

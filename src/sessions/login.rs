@@ -6,13 +6,13 @@ use super::types::{Device, LoggedIn};
 use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{Action, AuditOutcome, Event, Writer};
+use crate::db::Transaction;
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
 use crate::limits::{self, Attempt};
 use crate::metrics;
 use crate::passwords::{Password, Verdict};
 use crate::tokens::{Audience, Grant};
-use postgres::Transaction;
 
 /// Checks a password, opens a session and issues its first tokens. It costs one password hash,
 /// whether or not the login exists, and a second one when the stored hash is weaker than configured.

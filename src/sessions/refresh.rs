@@ -13,13 +13,13 @@ use super::types::LoggedIn;
 use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{Action, Event, Writer, set_back};
+use crate::db::Transaction;
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::metrics;
 use crate::tokens::refresh::{RefreshKey, RefreshTicket, Unverified};
 use crate::tokens::{Audience, ExtraClaims, Grant, SessionRef};
-use postgres::Transaction;
 use store::{Counting, Refreshed};
 
 /// How a refresh ended inside its transaction, which must be committed in every case.

@@ -7,9 +7,9 @@ use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::database::with_owner;
-use crate::db::{OWNER_ROLE, describe};
+use crate::db::OWNER_ROLE;
+use crate::db::connect::{Fault, patient};
 use crate::error::{Error, Result};
-use postgres::NoTls;
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 
@@ -90,6 +90,10 @@ pub(super) fn not_empty() -> Error {
     )
 }
 
+fn not_imported(fault: impl Into<Fault>) -> Error {
+    Error::startup(format!("nothing was imported, as {OWNER_ROLE}: {}", fault.into()))
+}
+
 /// The rest of an import whose ids are kept, from the first batch on that has users.
 fn import_with_ids<R: BufRead>(
     app: &App,
@@ -98,16 +102,13 @@ fn import_with_ids<R: BufRead>(
     mut batches: Batches<'_, R>,
     hear: &mut impl FnMut(ImportEvent<'_>),
 ) -> Result<Imported> {
-    let failed = |e: postgres::Error| {
-        Error::startup(format!("nothing was imported, as {OWNER_ROLE}: {}", describe(&e)))
-    };
     if app.database()?.with_connection(|conn| store::exist(conn))? {
         return Err(not_empty());
     }
     let audit = Writer::new(app)?;
     with_owner(app.config(), |owner| {
-        let mut client = owner.connect(NoTls).map_err(failed)?;
-        let mut tx = client.transaction().map_err(failed)?;
+        let mut client = patient(owner).map_err(not_imported)?;
+        let mut tx = client.transaction().map_err(not_imported)?;
         if !store::lock_if_empty(&mut tx)? {
             return Err(not_empty());
         }
@@ -127,7 +128,7 @@ fn import_with_ids<R: BufRead>(
         let detail = format!("{} users with their ids", so_far.imported);
         let event = Event::new(Action::ImportUsers, None).with_detail(&detail);
         audit.record(&mut tx, Actor::Operator, &event)?;
-        tx.commit().map_err(failed)?;
+        tx.commit().map_err(not_imported)?;
         Ok(so_far)
     })
 }
@@ -178,7 +179,7 @@ fn insert(
     so_far.imported += inserted.len() as u64;
     let there = not_inserted(new, again, &inserted);
     if !there.is_empty() {
-        let existing = database.with_connection(|conn| store::existing(&mut **conn, &there))?;
+        let existing = database.with_connection(|conn| store::existing(conn, &there))?;
         so_far.compare_all(there, &existing, hear);
     }
     Ok(())

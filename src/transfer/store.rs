@@ -1,13 +1,14 @@
 //! The SQL of importing and exporting.
 
 use super::line::{ExistingUser, IncomingUser};
+use crate::db::{Client, Line, Transaction};
 use crate::domain::{Attributes, Names};
 use crate::error::Result;
 use crate::moment::{self, Moment};
-use postgres::types::Type;
-use postgres::{Client, GenericClient, Row, Transaction};
 use std::collections::{HashMap, HashSet};
 use time::OffsetDateTime;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
 /// The columns that [`existing_of`] reads, in order.
 macro_rules! columns {
@@ -155,7 +156,7 @@ pub(super) fn number_beyond(tx: &mut Transaction<'_>, id: i64) -> Result<()> {
 
 /// The users who have these logins, by their canonical form.
 pub(super) fn existing(
-    conn: &mut impl GenericClient,
+    conn: &mut Line,
     users: &[&IncomingUser],
 ) -> Result<HashMap<String, ExistingUser>> {
     let sql =

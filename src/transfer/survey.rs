@@ -87,8 +87,7 @@ pub fn survey(
         outcome.refused += batch.faults.len() as u64;
         batch.faults.into_iter().for_each(|fault| hear(ImportEvent::Refused(fault)));
         let users: Vec<&IncomingUser> = batch.users.iter().collect();
-        let existing =
-            app.database()?.with_connection(|conn| store::existing(&mut **conn, &users))?;
+        let existing = app.database()?.with_connection(|conn| store::existing(conn, &users))?;
         for user in users {
             match existing.get(user.login.canonical()).map(|row| compare(user, row)) {
                 None | Some(Comparison::Gone) => {

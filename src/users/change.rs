@@ -182,9 +182,9 @@ fn check_current(
     let audit = Writer::new(app)?;
     let attempt = Attempt::admit(app, counters)?;
     // Both together, so that nothing stands between a wrong password and its being counted.
-    let (actor, stored) = app.database()?.with_connection(|conn| {
-        Ok((caller.actor(&mut **conn)?, store::password_hash(conn, id)?))
-    })?;
+    let (actor, stored) = app
+        .database()?
+        .with_connection(|conn| Ok((caller.actor(conn)?, store::password_hash(conn, id)?)))?;
     match app.verify(current, stored.as_ref())? {
         Verdict::Right | Verdict::RightButWeak => {
             app.database()?.with_transaction(|tx| attempt.succeeded(tx, None))

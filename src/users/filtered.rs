@@ -4,11 +4,11 @@
 use super::filter::{Filter, Order, Place, Position};
 use super::store;
 use super::types::User;
+use crate::db::Client;
 use crate::domain::Page;
 use crate::error::Result;
 use crate::moment;
-use postgres::Client;
-use postgres::types::{ToSql, Type};
+use tokio_postgres::types::{ToSql, Type};
 
 /// A statement that grows with its parameters.
 struct Statement {

@@ -11,9 +11,9 @@
 use super::store::{self, Admin};
 use super::types::User;
 use crate::access::Caller;
+use crate::db::Transaction;
 use crate::domain::UserId;
 use crate::error::{Error, Result};
-use postgres::Transaction;
 use time::OffsetDateTime;
 
 impl Admin {

@@ -2,14 +2,15 @@
 
 use super::types::{NewUser, User};
 use crate::access::standing::{CallerRows, CallerStanding, live};
+use crate::db::{Client, Transaction};
 use crate::db::{Connection, violates};
 use crate::domain::{Attributes, Login, Names, Page, Timestamp, UserId};
 use crate::error::{Error, Result};
 use crate::moment::Moment;
 use crate::passwords::PasswordHash;
-use postgres::types::Type;
-use postgres::{Client, Row, Transaction};
 use time::OffsetDateTime;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
 /// The columns that [`user`] reads, in order.
 macro_rules! columns {

@@ -394,7 +394,7 @@ fn a_connection_string_never_reaches_an_error() {
         let error = Service::start(config.clone()).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
     }
-    config.database.url = Some("postgres://u:hunter2@127.0.0.1/x?sslmode=require".into());
+    config.database.url = Some("postgres://u:hunter2@127.0.0.1/x?sslmode=verify-ca".into());
     let error = Service::start(config).unwrap_err().to_string();
-    assert!(error.contains("sslmode=require") && !error.contains("hunter2"), "{error}");
+    assert!(error.contains("sslmode") && !error.contains("hunter2"), "{error}");
 }

@@ -5,11 +5,12 @@
 //! has, so that a planted row costs little.
 
 use super::new::NewKey;
+use crate::db::{Client, Transaction};
 use crate::error::Result;
 use crate::moment::Moment;
 use crate::tokens::encryption::Encrypted;
-use postgres::types::{FromSql, Type};
-use postgres::{Client, Row, Transaction};
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, Type};
 
 /// All rows of keys, and when they were read.
 pub(crate) struct FoundKeys {

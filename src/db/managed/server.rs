@@ -289,6 +289,8 @@ fn stop(server: &mut Child) {
     while !matches!(server.try_wait(), Ok(Some(_)) | Err(_)) {
         // Sent repeatedly: a server that has just been started may not listen to it yet.
         signal(server, if hard { Signal::QUIT } else { Signal::INT });
+        // One that was stopped where it is hears nothing else.
+        signal(server, Signal::CONT);
         if !hard && Instant::now() > deadline {
             log::warn!("the private PostgreSQL does not stop in time; ending it at once");
             hard = true;

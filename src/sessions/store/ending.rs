@@ -2,15 +2,15 @@
 
 use super::listing::session;
 use crate::access::standing::session_lives;
+use crate::db::Transaction;
 use crate::domain::{SessionId, UserId};
 use crate::error::Result;
 use crate::metrics;
 use crate::moment::millis;
 use crate::sessions::types::Session;
 use crate::tokens::{IDENTITY_BYTES, SessionRef};
-use postgres::Transaction;
-use postgres::types::Type;
 use std::time::Duration;
+use tokio_postgres::types::Type;
 
 /// Rows that one statement of a sweep changes: it holds their locks for some milliseconds.
 pub(crate) const SWEPT_AT_ONCE: u64 = 500;

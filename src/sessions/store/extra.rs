@@ -1,11 +1,11 @@
 //! The SQL of what tokens, and introspection, say of a user beside the standard claims.
 
 use crate::config::ClaimTemplates;
+use crate::db::Line;
 use crate::domain::Attributes;
 use crate::error::{Error, Result};
 use crate::tokens::{AboutUser, ExtraClaims};
-use postgres::GenericClient;
-use postgres::types::Type;
+use tokio_postgres::types::Type;
 
 /// The claims of `tokens.claims` for this user. If there are none, nothing is read.
 ///
@@ -13,7 +13,7 @@ use postgres::types::Type;
 /// [`Error::Internal`] when they have grown too large, which changes of users do not let happen, but
 /// an import or another setting can; database errors.
 pub(crate) fn extra_claims(
-    conn: &mut impl GenericClient,
+    conn: &mut Line,
     templates: &ClaimTemplates,
     user_id: i64,
 ) -> Result<ExtraClaims> {

@@ -5,8 +5,8 @@ use crate::db::Connection;
 use crate::domain::{Page, SessionId, Timestamp, UserId};
 use crate::error::Result;
 use crate::sessions::types::Session;
-use postgres::Row;
-use postgres::types::Type;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
 /// A page of sessions, with what decides whether the caller may see it.
 pub(crate) struct ListedSessions {

@@ -5,6 +5,7 @@ use crate::access::standing::active;
 use crate::audit::AuditOutcome;
 use crate::config::Sessions;
 use crate::db::Connection;
+use crate::db::Transaction;
 use crate::domain::Login;
 use crate::error::{Error, Result};
 use crate::limits::{Admission, Counters, admit_attempt};
@@ -12,8 +13,8 @@ use crate::moment::millis;
 use crate::passwords::PasswordHash;
 use crate::sessions::types::Device;
 use crate::tokens::{SessionRef, Subject};
-use postgres::types::{ToSql, Type};
-use postgres::{Row, Transaction};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 
 /// What a login is checked against. Hash and token version come from one reading of the row, so
 /// that after a password change in between the login comes too late.

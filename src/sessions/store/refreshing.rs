@@ -3,14 +3,15 @@
 use super::auth_time::{auth_time, seconds};
 use crate::access::standing::{active, session_lives};
 use crate::config::Sessions;
+use crate::db::Transaction;
 use crate::error::Result;
 use crate::moment::millis;
 use crate::sessions::grace::Retired;
 use crate::tokens::refresh::RefreshTicket;
 use crate::tokens::{SessionRef, Subject};
-use postgres::types::Type;
-use postgres::{Row, Transaction};
 use std::time::Duration;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
 /// A live session, whose row is held until the transaction ends.
 pub(crate) struct Locked {

@@ -88,6 +88,77 @@ impl Cluster {
         standby
     }
 
+    /// Offers TLS on the TCP port, and asks clients for a certificate where `authority` is given.
+    /// All are in PEM.
+    pub fn offer_tls(&self, certificate: &str, key: &str, authority: &str) {
+        for (name, text) in
+            [("server.crt", certificate), ("server.key", key), ("ca.crt", authority)]
+        {
+            let path = self.dir.join("data").join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+            if let Some((uid, gid)) = os_user() {
+                chown(&path, Some(uid), Some(gid)).unwrap();
+            }
+        }
+        let ca = if authority.is_empty() { "" } else { "ca.crt" };
+        self.set(&format!("ssl_ca_file = '{ca}'"));
+        self.set("ssl = on");
+    }
+
+    /// Offers no TLS any more.
+    pub fn offer_no_tls(&self) {
+        self.set("ssl = off");
+    }
+
+    /// Says who may connect over TCP, and how: what stands in `pg_hba.conf` after the address.
+    pub fn admit(&self, kind: &str, method: &str) {
+        let text = format!(
+            "local all,replication postgres trust\nlocal all all scram-sha-256\n\
+             {kind} all all 127.0.0.1/32 {method}\n"
+        );
+        std::fs::write(self.dir.join("data/pg_hba.conf"), text).unwrap();
+        self.reload();
+    }
+
+    fn set(&self, setting: &str) {
+        let mut admin = self.admin("postgres").connect(postgres::NoTls).unwrap();
+        admin.batch_execute(&format!("ALTER SYSTEM SET {setting}")).unwrap();
+        self.reload();
+    }
+
+    /// Makes the server read its files again, and waits until new connections see it.
+    fn reload(&self) {
+        let mut admin = self.admin("postgres").connect(postgres::NoTls).unwrap();
+        let loaded = "SELECT pg_conf_load_time()";
+        let before: std::time::SystemTime = admin.query_one(loaded, &[]).unwrap().get(0);
+        admin.batch_execute("SELECT pg_reload_conf()").unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let mut fresh = self.admin("postgres").connect(postgres::NoTls).unwrap();
+            if fresh.query_one(loaded, &[]).unwrap().get::<_, std::time::SystemTime>(0) > before {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the configuration is not read again");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Stops all processes of the server where they are, as a machine that is frozen does.
+    pub fn freeze(&self) {
+        self.signal_all("-STOP");
+    }
+
+    /// Lets them go on.
+    pub fn thaw(&self) {
+        self.signal_all("-CONT");
+    }
+
+    fn signal_all(&self, name: &str) {
+        let (server, _) = self.running.as_ref().unwrap();
+        descendants(server.id()).into_iter().for_each(|pid| signal(pid, name));
+    }
+
     /// Makes a standby the primary.
     pub fn promote(&self) {
         let mut admin = self.admin("postgres").connect(postgres::NoTls).unwrap();
@@ -194,6 +265,24 @@ impl Drop for Cluster {
         self.stop();
         std::fs::remove_dir_all(&self.dir).unwrap();
     }
+}
+
+/// A process and those that it has started.
+pub fn descendants(parent: u32) -> Vec<u32> {
+    let line = format!("PPid:\t{parent}");
+    let is_child = |pid: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+        status.is_ok_and(|status| status.lines().any(|of| of == line))
+    };
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    std::iter::once(parent).chain(all.filter(is_child)).collect()
+}
+
+/// Sends a signal to a process, which may have ended meanwhile.
+pub fn signal(pid: u32, name: &str) {
+    let mut command = Command::new("kill");
+    command.args([name, &pid.to_string()]).stderr(Stdio::null()).status().unwrap();
 }
 
 /// A new directory that the server can use and nobody else.

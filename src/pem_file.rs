@@ -4,6 +4,8 @@
 //! A byte order mark before the text is skipped. Editors put it there, and without this the first
 //! certificate, which is the one that counts, would not be found.
 
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -14,20 +16,44 @@ const MOST: u64 = 1 << 20;
 
 /// What is expected in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+enum Kind {
     Certificate,
     Key,
 }
 
-/// The text of a file. `name` is the file in a command that is advised, where it may be shown.
+/// The certificates in a file, in their order. `name` is the file in a command that is advised, where
+/// it may be shown.
 ///
 /// # Errors
 /// What is wrong with it. Nothing of its content is quoted.
-pub(super) fn read(
+pub(crate) fn certificates(
     path: &Path,
-    kind: Kind,
     name: Option<&str>,
-) -> Result<Zeroizing<Vec<u8>>, String> {
+) -> Result<Vec<CertificateDer<'static>>, String> {
+    let text = read(path, Kind::Certificate, name)?;
+    let all = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
+    all.map_err(|error| of_pem(&error))
+}
+
+/// The private key in a file. `name` is as for [`certificates`].
+///
+/// # Errors
+/// As [`certificates`].
+pub(crate) fn key(path: &Path, name: Option<&str>) -> Result<PrivateKeyDer<'static>, String> {
+    let text = read(path, Kind::Key, name)?;
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| of_pem(&error))
+}
+
+/// What is wrong with a PEM file, without the lines of it that the library quotes.
+fn of_pem(error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::NoItemsFound => "it holds nothing of that kind".to_owned(),
+        _ => "not in PEM".to_owned(),
+    }
+}
+
+fn read(path: &Path, kind: Kind, name: Option<&str>) -> Result<Zeroizing<Vec<u8>>, String> {
     let mut bytes = Zeroizing::new(Vec::new());
     let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
     read.map_err(|error| error.to_string())?;
@@ -83,7 +109,7 @@ fn fault(bytes: &[u8], kind: Kind, name: &str) -> Option<String> {
 
 fn swapped(other: bool) -> &'static str {
     if other {
-        "; it looks as if server.tls_certificate and server.tls_key are swapped"
+        "; it looks as if the files of the certificate and of the key are swapped"
     } else {
         ""
     }
