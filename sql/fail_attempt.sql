@@ -5,10 +5,10 @@
 --                                $5, $6  the same two of a network   $8  failures remembered
 --                                                                        beyond $3 and $5
 --
--- The network's row comes first, as in admit_attempt.sql. A key that need not wait gets a time long
+-- The network's row comes first, as in gatepost.admit_attempt. A key that need not wait gets a time long
 -- past: the time of this statement would be in the future for one that began a moment earlier. A time
 -- farther ahead than is possible was written before the clock was set back, and is not kept (see
--- admit_attempt.sql).
+-- gatepost.admit_attempt).
 WITH lazily AS MATERIALIZED (
     -- The count need not be on disk: a crash of PostgreSQL may lose those of the last moment.
     SELECT set_config('synchronous_commit', 'off', true)

@@ -6,7 +6,7 @@
 -- $7  key of login and network, or NULL          $8  the user, or NULL to remember no network
 -- $9  networks kept of a user besides this one
 --
--- The failures of others stay counted. The network's row comes first, as in admit_attempt.sql.
+-- The failures of others stay counted. The network's row comes first, as in gatepost.admit_attempt.
 WITH network_settled AS (
     UPDATE gatepost.attempts SET
         forgotten_at = forgotten_at - $6 * interval '1 ms',

@@ -21,6 +21,7 @@ impl From<tokio_postgres::Error> for Error {
             Some(code)
                 if *code == SqlState::UNDEFINED_TABLE
                     || *code == SqlState::UNDEFINED_COLUMN
+                    || *code == SqlState::UNDEFINED_FUNCTION
                     || *code == SqlState::INVALID_SCHEMA_NAME =>
             {
                 Self::SchemaBehind(text)

@@ -103,6 +103,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "roles",
         sql: include_str!("../../sql/migrations/0016_roles.sql"),
     },
+    Migration {
+        version: 17,
+        name: "admit_attempt",
+        sql: include_str!("../../sql/migrations/0017_admit_attempt.sql"),
+    },
 ];
 
 /// The last migration that was applied.

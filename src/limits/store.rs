@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-/// SQL that decides whether an attempt may be made, and names the answer `outcome`. A statement
-/// that does more in the same round trip begins with it.
+/// SQL that decides whether an attempt may be made: a source of rows, of which there is one. It is a
+/// function in the schema, so that its plan is made once on each connection of the server and not for
+/// each login.
 macro_rules! admit_attempt {
     () => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/admit_attempt.sql"))
+        "gatepost.admit_attempt($1, $2, $3, $4, $5, $6, $7, $8, $9)"
     };
 }
 pub(crate) use admit_attempt;
@@ -119,8 +120,8 @@ impl Admission {
 
 pub(super) fn admit(conn: &mut Connection, counters: &Counters) -> Result<Admission> {
     let sql = concat!(
-        admit_attempt!(),
-        "SELECT account_until, network_until, known, known_today, wait_ms FROM outcome"
+        "SELECT account_until, network_until, known, known_today, wait_ms FROM ",
+        admit_attempt!()
     );
     let rows = conn.query_prepared(sql, &counters.parameters())?;
     let row = rows.first().ok_or_else(|| Error::Internal("no outcome".to_owned()))?;

@@ -83,7 +83,7 @@ fn a_login_that_overlaps_a_password_change_comes_too_late() {
         let login = scope.spawn(|| server.log_in("alice", PASSWORD));
         let mut sql = server.sql();
         // Once the row has been read for the login, change the password under it.
-        wait_for_query(&mut sql, "Decides whether an attempt may be made");
+        wait_for_query(&mut sql, "gatepost.admit_attempt");
         sql.execute("UPDATE gatepost.users SET token_version = token_version + 1", &[]).unwrap();
         problem(login.join().unwrap(), 400, "invalid_credentials");
     });

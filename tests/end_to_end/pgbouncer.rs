@@ -1,9 +1,11 @@
 //! A service that reaches PostgreSQL through pgbouncer in transaction mode, where one session's
 //! statements run on many connections.
 
-use crate::support::{APP_PASSWORD, PASSWORD, TestServer, bootstrap, client, config};
+use crate::support::{APP_PASSWORD, PASSWORD, TestServer, bootstrap, client, config, form};
 use gatepost::Service;
 use gatepost_test_support::{Cluster, os_user};
+use reqwest::Method;
+use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -58,7 +60,52 @@ pub(crate) fn check() {
             });
         }
     });
+    every_call(&server, &token);
     drop(server);
     pgbouncer.kill().unwrap();
     pgbouncer.wait().unwrap();
+}
+
+/// Each call that asks the database, on connections that are anybody's from one statement to the next.
+fn every_call(server: &TestServer, admin: &str) {
+    let id = server.register("every");
+    for n in 0..3 {
+        let tokens = server.tokens("every");
+        assert_eq!(server.refresh(&tokens.refresh).status(), 200);
+        assert_eq!(server.log_in("every", "a wrong password").status(), 400);
+        for target in ["/sessions", "/user/export"] {
+            let answer = server.get(&format!("{target}?{}", user(target, id)), &tokens.access);
+            assert_eq!(answer.status(), 200, "{target}");
+        }
+        for target in
+            ["/users?role=a", "/users?login_prefix=e", "/audit", "/api-keys", "/signing-keys"]
+        {
+            assert_eq!(server.get(target, admin).status(), 200, "{target}");
+        }
+        for target in ["/revocations", "/.well-known/jwks.json", "/readyz"] {
+            let answer = server.request(Method::GET, target).send().unwrap();
+            assert_eq!(answer.status(), 200, "{target}");
+        }
+        let change = json!({"id": id, "roles": ["a"], "attributes": {"public": {"b": 1}}});
+        assert_eq!(server.patch(&change, admin).status(), 200);
+        let change = json!({"id": id, "password": PASSWORD});
+        assert_eq!(server.patch(&change, admin).status(), 200);
+        let tokens = server.tokens("every");
+        let key = server.request(Method::POST, "/api-keys").bearer_auth(admin);
+        let name = format!("key-{n}");
+        let key = key.json(&json!({"name": name, "scopes": ["introspect"]})).send().unwrap();
+        assert_eq!(key.status(), 201);
+        let key: Value = key.json().unwrap();
+        let asked = server.request(Method::POST, "/introspect");
+        let asked = asked.bearer_auth(key["key"].as_str().unwrap());
+        let asked = form(asked, &[("token", &tokens.access)]).send().unwrap();
+        assert_eq!(asked.status(), 200);
+        let revoked = server.delete(&format!("/api-key?id={}", key["id"]), admin);
+        assert_eq!(revoked.status(), 200);
+        assert!(server.log_out(&tokens.access, &json!({})).status().is_success());
+    }
+}
+
+fn user(target: &str, id: i64) -> String {
+    if target == "/sessions" { format!("user_id={id}") } else { format!("id={id}") }
 }

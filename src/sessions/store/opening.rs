@@ -39,7 +39,7 @@ impl Credentials {
 /// hash too, its neighbour's row and the hash of nobody: the microseconds that it would save were
 /// measurable. Nothing of the neighbour is returned.
 macro_rules! credentials {
-    ($login:literal, $nobody:literal, $from:literal) => {
+    ($login:literal, $nobody:literal, $from:expr) => {
         concat!(
             "CASE WHEN login_canonical = ",
             $login,
@@ -80,9 +80,8 @@ pub(crate) fn credentials(
         return Ok((Admission::uncounted(), read(rows.first().ok_or_else(none)?, 0)?));
     }
     let sql = concat!(
-        admit_attempt!(),
         "SELECT account_until, network_until, known, known_today, wait_ms, ",
-        credentials!("$10", "$11", "outcome")
+        credentials!("$10", "$11", admit_attempt!())
     );
     let parameters = [&counters.parameters()[..], &whose].concat();
     let rows = conn.query_prepared(sql, &parameters)?;
