@@ -14,7 +14,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Error, Row, Socket, Statement};
 
@@ -50,6 +50,8 @@ struct End {
     half: Option<Half>,
     limit: Option<Duration>,
     overdue: bool,
+    /// The server has warned of something since this was last set back.
+    warned: bool,
     notices: Option<Notices>,
 }
 
@@ -67,7 +69,8 @@ impl Client {
         half: Half,
         limit: Option<Duration>,
     ) -> Self {
-        let end = End { runtime, half: Some(half), limit, overdue: false, notices: None };
+        let end =
+            End { runtime, half: Some(half), limit, overdue: false, warned: false, notices: None };
         Self { line: Line { driver, end } }
     }
 
@@ -106,9 +109,23 @@ impl Client {
 
 impl Transaction<'_> {
     /// Commits. When the connection is lost meanwhile, the outcome is unknown.
+    ///
+    /// So it is when the server gives up waiting for a standby that must have the transaction too, as
+    /// it does when someone cancels the statement (`pg_cancel_backend`): it keeps the transaction, says
+    /// so in a warning, and reports success. Whoever relied on that would lose the transaction with the
+    /// server. It is the only warning that a COMMIT of ours can bring, so its text, which is in the
+    /// server's language, does not matter.
     pub(crate) fn commit(mut self) -> Result<(), Error> {
         self.open = false;
-        self.line.batch_execute("COMMIT")
+        self.line.end.warned = false;
+        self.line.batch_execute("COMMIT")?;
+        if self.line.end.warned {
+            log::warn!("a commit was not confirmed by the standbys that it must reach");
+            self.line.end.half = None;
+            // Fails, since the connection is gone.
+            self.line.batch_execute("")?;
+        }
+        Ok(())
     }
 }
 
@@ -189,11 +206,14 @@ impl End {
             return self.runtime.block_on(work);
         };
         let mut ended = false;
-        let notices = &self.notices;
+        let (notices, warned) = (&self.notices, &mut self.warned);
         let both = poll_fn(|cx| {
             loop {
                 match half.poll_message(cx) {
-                    Poll::Ready(Some(Ok(AsyncMessage::Notice(notice)))) => tell(notices, &notice),
+                    Poll::Ready(Some(Ok(AsyncMessage::Notice(notice)))) => {
+                        *warned |= notice.parsed_severity() == Some(Severity::Warning);
+                        tell(notices, &notice);
+                    }
                     Poll::Ready(Some(Ok(_))) => {}
                     Poll::Ready(Some(Err(error))) => {
                         ended = true;

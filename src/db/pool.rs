@@ -22,6 +22,10 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// that it would wait otherwise.
 const SHORT_WAIT: Duration = Duration::from_millis(100);
 
+/// How long the pool waits after a failed attempt to open a connection. A server that comes back is
+/// found soon, and one that is away hears from three threads at most.
+const RETRY: Duration = Duration::from_millis(200);
+
 /// How many different causes are logged while the server is away. Several hosts may give several;
 /// beyond these there would be a line for every attempt.
 const CAUSES: usize = 4;
@@ -181,7 +185,9 @@ pub(super) fn build(
         // Connections are opened when they are first needed, so a service that is hardly used costs
         // PostgreSQL one process and not eight.
         .min_idle(Some(1))
-        .connection_timeout(settings.tuning.pool_wait)
+        // Half of it is the longest pause between two attempts; how long a request waits is said
+        // where it does.
+        .connection_timeout(2 * RETRY)
         .error_handler(Box::new(Log))
         .build_unchecked(Manager { conninfo, prepare: settings.prepared_statements, watch })
 }

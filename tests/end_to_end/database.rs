@@ -180,6 +180,40 @@ fn a_standby_that_is_promoted_is_found_and_has_all_that_was_acknowledged() {
     assert!(acknowledged.len() > 4 && lost.is_empty(), "{lost:?} of {}", acknowledged.len());
 }
 
+#[test]
+fn a_commit_that_no_standby_confirms_is_not_acknowledged() {
+    let cluster = Cluster::start();
+    bootstrap(&cluster);
+    let mut admin = cluster.admin("gatepost").connect(NoTls).unwrap();
+    admin.batch_execute("ALTER ROLE gatepost_app SET synchronous_commit = on").unwrap();
+    let service = Service::start(on(&cluster)).unwrap();
+    let server = TestServer { service, database: "gatepost".into(), client: client() };
+    server.register("alice");
+    let reload = "SELECT pg_reload_conf()";
+    admin.batch_execute("ALTER SYSTEM SET synchronous_standby_names = '*'").unwrap();
+    admin.batch_execute(reload).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let body = json!({"login": "bob", "password": PASSWORD});
+    std::thread::scope(|scope| {
+        let registering = scope.spawn(|| server.post("/user", &body));
+        // Whoever looks after the server ends the wait, and the server says that it has committed.
+        let cancel =
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        let begin = Instant::now();
+        while !registering.is_finished() {
+            admin.query(cancel, &[]).unwrap();
+            assert!(begin.elapsed() < Duration::from_secs(10), "nobody waits for a standby");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(begin.elapsed() < Duration::from_secs(5), "the wait was not ended");
+        problem(registering.join().unwrap(), 503, "unavailable");
+    });
+    admin.batch_execute("ALTER SYSTEM RESET synchronous_standby_names").unwrap();
+    admin.batch_execute(reload).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    server.register("carol");
+}
+
 /// Makes the next registrations fail with an SQLSTATE, as often as the sequence says.
 fn fail_inserts(server: &TestServer, sqlstate: &str, times: i32) {
     server

@@ -89,7 +89,7 @@ fn a_running_request_is_answered_before_the_stop() {
         client.request(Method::POST, url).json(&body).send().unwrap()
     });
     // Until the credentials were looked up, it may not have been received.
-    wait_for_query(&mut server.sql(), "Decides whether an attempt may be made");
+    wait_for_query(&mut server.sql(), "gatepost.admit_attempt");
     server.service.stop();
     problem(running.join().unwrap(), 400, "invalid_credentials");
 }
