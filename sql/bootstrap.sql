@@ -1,5 +1,6 @@
--- What a PostgreSQL superuser makes once for Gatepost: two roles, a database, a schema. Running it again
--- changes nothing. If something exists and is not as it must be, it is put right with a warning,
+-- What a PostgreSQL administrator makes once for Gatepost: two roles, a database, a schema. That is a
+-- superuser, or a role with CREATEROLE and CREATEDB, as managed servers have it. Running it again changes
+-- nothing. If something exists and is not as it must be, it is put right with a warning,
 -- provided that nothing else can have been meant. If it belongs to someone else, the script stops and
 -- says so. `gatepost database create` runs this file and sets the roles' passwords. Without passwords,
 -- this does the same:
@@ -64,6 +65,20 @@ BEGIN
 END
 $$;
 
+-- Whoever is no superuser gives a database to a role, and makes something in it, as a member of that role.
+DO $$
+DECLARE
+    options TEXT := CASE WHEN current_setting('server_version_num')::int >= 160000
+                         THEN ' WITH INHERIT TRUE, SET TRUE' ELSE '' END;
+BEGIN
+    IF NOT pg_catalog.pg_has_role(current_user, 'gatepost_owner', 'USAGE') THEN
+        EXECUTE format('GRANT gatepost_owner TO %I%s', current_user, options);
+        RAISE WARNING 'the role % is no superuser, and is a member of gatepost_owner now, as it must be to make '
+            'the database', current_user;
+    END IF;
+END
+$$;
+
 -- For the service's role only: the owner's migrations may take longer.
 ALTER ROLE gatepost_app SET statement_timeout = '5s';
 ALTER ROLE gatepost_app SET lock_timeout = '2s';
@@ -113,7 +128,19 @@ $$;
 REVOKE ALL ON DATABASE gatepost FROM PUBLIC;
 GRANT CONNECT ON DATABASE gatepost TO gatepost_app, gatepost_owner;
 
-REVOKE ALL ON SCHEMA public FROM PUBLIC;
+DO $$
+BEGIN
+    -- Up to version 14 of PostgreSQL the schema public is the superuser's.
+    IF pg_catalog.pg_has_role(current_user, (
+        SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = 'public'), 'USAGE')
+    THEN
+        REVOKE ALL ON SCHEMA public FROM PUBLIC;
+    ELSIF pg_catalog.has_schema_privilege('gatepost_app', 'public', 'CREATE') THEN
+        RAISE WARNING 'gatepost_app may make tables in the schema public, which is not %''s: have a superuser '
+            'type REVOKE CREATE ON SCHEMA public FROM PUBLIC in the database gatepost', current_user;
+    END IF;
+END
+$$;
 
 CREATE SCHEMA IF NOT EXISTS gatepost AUTHORIZATION gatepost_owner;
 GRANT USAGE ON SCHEMA gatepost TO gatepost_app;

@@ -8,8 +8,8 @@ use crate::db::{self, bootstrap, migrate, soundness};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
-/// Makes roles, database, schema and grants as a PostgreSQL superuser. Running it again changes
-/// nothing. Existing parts that are wrong are repaired where that cannot have been intended.
+/// Makes roles, database, schema and grants as a PostgreSQL superuser, or as a role with CREATEROLE and
+/// CREATEDB, such as the administrator of a managed server. Running it again changes nothing. Existing parts that are wrong are repaired where that cannot have been intended.
 /// Returns a line for each repair, and one for each role about its password.
 ///
 /// # Errors
@@ -38,13 +38,18 @@ pub fn create_as(
     if let Some(password) = admin_password {
         admin.driver.password(password.expose());
     }
+    let before = bootstrap::roles(&admin)?;
     let mut lines = bootstrap::run(&admin)?;
-    let outcomes = bootstrap::set_passwords(&admin, owner_password, app_password)?;
+    let outcomes = bootstrap::set_passwords(&admin, &before, owner_password, app_password)?;
     let line = |(role, outcome)| match outcome {
         bootstrap::PasswordOutcome::Set => format!("{role}: password set"),
         bootstrap::PasswordOutcome::Kept => {
             format!("{role}: already has a password, which was not changed")
         }
+        bootstrap::PasswordOutcome::Unseen => format!(
+            "{role}: was there already, and only a superuser can see whether it has a password, so that was not changed; \
+             `ALTER ROLE {role} PASSWORD '…'` sets one"
+        ),
     };
     lines.extend(outcomes.into_iter().map(line));
     Ok(lines)

@@ -38,7 +38,8 @@ pub(super) enum Command {
 /// Create the roles and the database on a PostgreSQL server
 ///
 /// Creates the roles gatepost_owner and gatepost_app with the passwords in the two files, the
-/// database gatepost and its grants. Connects as a PostgreSQL superuser. Running it again changes
+/// database gatepost and its grants. Connects as a PostgreSQL superuser, or as a role with CREATEROLE
+/// and CREATEDB, such as the administrator of a managed server. Running it again changes
 /// nothing. It repairs what it finds where the intention is certain, and otherwise stops and says
 /// what it found.
 #[derive(clap::Args)]

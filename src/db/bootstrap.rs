@@ -1,4 +1,5 @@
-//! Roles, database and grants, from `sql/bootstrap.sql`, run as a superuser.
+//! Roles, database and grants, from `sql/bootstrap.sql`, run as a superuser, or as a role with
+//! CREATEROLE and CREATEDB.
 //!
 //! The file is a psql script, so that an administrator can read it and run it by hand. Three of
 //! psql's own commands are understood here: `\echo` and `\connect` end a block of statements, and
@@ -11,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 use postgres_protocol::password::scram_sha_256;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 const SCRIPT: &str = include_str!("../../sql/bootstrap.sql");
 
@@ -22,9 +23,24 @@ pub(crate) enum PasswordOutcome {
     Set,
     /// The role has one already; it was left alone.
     Kept,
+    /// The role was there already, and whether it has one can only be seen by a superuser; it was left
+    /// alone.
+    Unseen,
 }
 
-/// Runs the script as the superuser that `admin` names, starting on the database that it names.
+/// The roles that are there, of the two that the script makes.
+///
+/// # Errors
+/// [`Error::Startup`] as [`run`].
+pub(crate) fn roles(admin: &Conninfo) -> Result<Vec<String>> {
+    let sql = "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname IN ($1, $2)";
+    let names: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&OWNER_ROLE, Type::NAME), (&APP_ROLE, Type::NAME)];
+    let rows = connect(admin)?.query_typed(sql, &names).map_err(refused)?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Runs the script as the administrator that `admin` names, starting on the database that it names.
 /// Returns the script's warnings, which say what it repaired.
 ///
 /// # Errors
@@ -80,7 +96,8 @@ pub(crate) fn keep_to_own_database(admin: &Conninfo) -> Result<()> {
     connect(admin)?.batch_execute(sql).map_err(refused)
 }
 
-/// Gives the two roles their passwords, unless they have one.
+/// Gives the two roles their passwords, unless they have one. Where that cannot be seen, those that were
+/// there `before` keep what they have.
 ///
 /// The password leaves this process as a SCRAM-SHA-256 verifier (RFC 5803), so it cannot end up in
 /// the server's log.
@@ -89,16 +106,22 @@ pub(crate) fn keep_to_own_database(admin: &Conninfo) -> Result<()> {
 /// [`Error::Startup`] as [`run`].
 pub(crate) fn set_passwords(
     admin: &Conninfo,
+    before: &[String],
     owner: &Secret,
     app: &Secret,
 ) -> Result<[(&'static str, PasswordOutcome); 2]> {
     let mut client = connect(admin)?;
+    let sees = "SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT')";
+    let sees: bool = client.query_typed_one(sees, &[]).map_err(refused)?.get(0);
     let mut set = |role: &'static str, password: &Secret| -> Result<_> {
-        let sql = "SELECT rolpassword IS NULL FROM pg_catalog.pg_authid WHERE rolname = $1";
-        let missing: bool =
-            client.query_typed_one(sql, &[(&role, Type::NAME)]).map_err(refused)?.get(0);
-        if !missing {
-            return Ok((role, PasswordOutcome::Kept));
+        if sees {
+            let sql = "SELECT rolpassword IS NULL FROM pg_catalog.pg_authid WHERE rolname = $1";
+            let found = client.query_typed_one(sql, &[(&role, Type::NAME)]).map_err(refused)?;
+            if !found.get::<_, bool>(0) {
+                return Ok((role, PasswordOutcome::Kept));
+            }
+        } else if before.iter().any(|there| there == role) {
+            return Ok((role, PasswordOutcome::Unseen));
         }
         let verifier = scram_sha_256(password.expose().as_bytes());
         client
@@ -111,7 +134,7 @@ pub(crate) fn set_passwords(
 
 fn connect(config: &Conninfo) -> Result<Client> {
     let mut client = super::connect::patient(config).map_err(|fault| {
-        Error::startup(format!("cannot connect to PostgreSQL as its superuser: {fault}"))
+        Error::startup(format!("cannot connect to PostgreSQL as its administrator: {fault}"))
     })?;
     // The script is made to be run again, so notices that something exists already are left out.
     client.batch_execute("SET client_min_messages = warning").map_err(refused)?;

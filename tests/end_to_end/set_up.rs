@@ -125,6 +125,52 @@ fn database_create_names_the_variable_where_it_cannot_ask_for_the_password() {
 }
 
 #[test]
+fn database_create_works_for_an_administrator_who_is_no_superuser() {
+    let (home, cluster) = (Home::new(), Cluster::start());
+    let mut admin = cluster.admin("postgres").connect(NoTls).unwrap();
+    let role = "CREATE ROLE cloud_admin LOGIN CREATEROLE CREATEDB PASSWORD 'hunter2'";
+    admin.batch_execute(role).unwrap();
+    for name in ["owner", "app"] {
+        let password = if name == "owner" { OWNER_PASSWORD } else { APP_PASSWORD };
+        std::fs::write(home.path().join(name), password).unwrap();
+    }
+    let url = conninfo(&cluster, "cloud_admin", "", "postgres").replace("password=''", "");
+    let mut command = home.command(&["database", "create", "--admin-url", &url]);
+    command.args(["--owner-password-file", "owner", "--app-password-file", "app"]);
+    command.env("PGPASSWORD", "hunter2");
+    let output = run(&mut command, "");
+    let lines = success(&output) + &String::from_utf8_lossy(&output.stderr);
+    assert!(
+        lines.contains("cloud_admin is no superuser, and is a member of gatepost_owner"),
+        "{lines}"
+    );
+    assert!(lines.contains("gatepost_app: password set"), "{lines}");
+    success(&migrate(&home, &cluster));
+    let mut config = crate::support::config("unused");
+    config.database.url =
+        Some(conninfo(&cluster, "gatepost_app", APP_PASSWORD, "gatepost").as_str().into());
+    let service = gatepost::Service::start(config).unwrap();
+    let body = serde_json::json!({"login": "alice", "password": PASSWORD});
+    let answer =
+        crate::support::client().post(format!("http://{}/user", service.addr())).json(&body);
+    assert_eq!(answer.send().unwrap().status(), 201);
+    // The rights are the same as those that a superuser gives.
+    let rights = "SELECT bool_or(has_database_privilege('public', 'gatepost', privilege))
+                  FROM unnest(ARRAY['CONNECT', 'CREATE', 'TEMPORARY']) AS privilege";
+    assert!(!admin.query_one(rights, &[]).unwrap().get::<_, bool>(0));
+    let mut inside = cluster.admin("gatepost").connect(NoTls).unwrap();
+    let may = "SELECT has_schema_privilege('gatepost_app', 'public', 'CREATE'),
+                      pg_has_role('gatepost_app', 'gatepost_owner', 'MEMBER')";
+    let row = inside.query_one(may, &[]).unwrap();
+    assert_eq!((row.get::<_, bool>(0), row.get::<_, bool>(1)), (false, false));
+    // Again: nothing changes, and what cannot be seen is said.
+    let output = run(&mut command, "");
+    let lines = success(&output) + &String::from_utf8_lossy(&output.stderr);
+    assert!(lines.contains("gatepost_app: was there already, and only a superuser"), "{lines}");
+    assert!(!lines.contains("is no superuser, and is a member"), "{lines}");
+}
+
+#[test]
 fn a_service_with_more_rights_than_it_needs_is_refused_in_production_and_warned_of_elsewhere() {
     let home = Home::new();
     let database = new_database();
