@@ -12,6 +12,7 @@ mod authorization;
 mod bad_input;
 mod browsers;
 mod check_config;
+mod cluster;
 mod command_line;
 mod commands;
 mod contract;
