@@ -245,6 +245,50 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "tls")]
+    fn what_providers_show_works_as_it_is_or_is_refused_by_name() {
+        for text in [
+            "postgresql://alex:AbC123@ep-cool-1-pooler.us-east-2.aws.example/neondb?sslmode=require&channel_binding=require",
+            "postgres://u:p@ep-cool-1.aws.example/d?sslmode=require&options=endpoint%3Dep-cool-1",
+            "postgresql://postgres.abc:[PASSWORD]@aws-0.pooler.example:6543/postgres",
+            "postgres://u:p@ec2-1-2-3-4.compute-1.example:5432/d1",
+            "host=/cloudsql/project:region:instance user=u password=p dbname=d",
+            "postgresql://doadmin:p@db-1.ondigital.example:25060/defaultdb?sslmode=require",
+            "host=db.example port=5432 dbname=d user=u password=p sslmode=verify-full sslrootcert=/etc/ca.pem",
+        ] {
+            assert!(parse(text).is_ok(), "{text}");
+        }
+        for (text, named) in [
+            ("postgres://u:p@h/d?pgbouncer=true&connection_limit=1", "x: pgbouncer: leave it out"),
+            ("postgres://u:p@h/d?sslmode=require&supa=base-pooler.x", "x: supa: leave it out"),
+            ("postgres://u:p@h/d?ssl=true", "x: ssl: write sslmode=require"),
+            ("postgres://u:p@h/d?schema=public", "x: schema: leave it out"),
+        ] {
+            let fault = parse(text).unwrap_err();
+            assert!(fault.starts_with(named), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_way_that_nobody_checks_is_warned_of_unless_it_stays_on_this_machine() {
+        for (text, said) in [
+            ("host=db.example", Some("nobody checks that the server is the right one")),
+            ("host=db.example sslmode=prefer", Some("nobody checks")),
+            (
+                "host=db.example sslmode=disable",
+                Some("nothing on the way to the database is encrypted"),
+            ),
+            ("host=localhost sslmode=disable", None),
+            ("host=/run/postgresql", None),
+        ] {
+            match (parse(text).unwrap().caution(), said) {
+                (Some(caution), Some(said)) => assert!(caution.contains(said), "{text}: {caution}"),
+                (caution, said) => assert_eq!((caution, said), (None, None), "{text}"),
+            }
+        }
+    }
+
+    #[test]
     fn what_is_on_another_machine_is_told_from_what_is_not() {
         for (text, remote) in [
             ("host=/run/postgresql", false),

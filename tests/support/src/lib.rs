@@ -306,8 +306,12 @@ pub fn os_user() -> Option<(u32, u32)> {
     (id(&["-u"]) == 0).then(|| (id(&["-u", "postgres"]), id(&["-g", "postgres"])))
 }
 
-/// The newest server binaries, where Debian has them or PATH says.
+/// The server binaries that `POSTGRES_BIN` names; otherwise the newest, where Debian has them or PATH
+/// says.
 fn binaries() -> PathBuf {
+    if let Some(dir) = std::env::var_os("POSTGRES_BIN") {
+        return dir.into();
+    }
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<(u32, PathBuf)> = versions
         .filter_map(|entry| {
