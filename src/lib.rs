@@ -64,7 +64,8 @@
 //!
 //! # Threads
 //!
-//! Everything blocks. There is no async runtime, and nothing may be called on the thread of one.
+//! Everything blocks. There is no async runtime but the driver's, inside of each connection to the
+//! database, and nothing may be called on the thread of one.
 //! [`App`] and [`Service`] are `Send` and `Sync`: share one between threads. An app starts the threads
 //! that hash and opens the pool's connections; a service adds its workers, the front door's thread and
 //! a few for upkeep. Dropping either ends its threads, and stops the private PostgreSQL if it started it.
@@ -132,7 +133,7 @@
 //   room
 //   config
 //   domain, metrics, threads
-//   activity, by_name, child, client, error, lines, modes, moment, pem_file, plain_file, printable, secret, shares, sorter
+//   activity, by_name, child, client, error, lines, modes, moment, pem_file, plain_file, printable, secret, server_certificate, shares, sorter
 //
 // Each of the slices, from `restore` to `sessions`, is `api` (HTTP), operations, `store` (SQL).
 
@@ -180,6 +181,8 @@ mod room;
 mod routes;
 pub mod secret;
 pub mod selftest;
+#[cfg(feature = "tls")]
+mod server_certificate;
 pub mod service;
 pub mod sessions;
 mod shares;

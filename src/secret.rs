@@ -29,9 +29,8 @@ impl Secret {
     /// A text that says what is wrong. It names the file only if the name cannot be the secret:
     /// people put the secret itself where a file name is expected.
     pub fn read_file(path: &str) -> Result<Self, String> {
-        let name = path_to_show(Path::new(path));
-        let name = name.map_or_else(String::new, |name| format!(" ({name})"));
-        let fault = |cause: &str| Err(format!("the file that it names{name} {cause}"));
+        let file = file_named_by("it", Path::new(path));
+        let fault = |cause: &str| Err(format!("{file} {cause}"));
         let mut bytes = Zeroizing::new(Vec::new());
         let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
         if let Err(error) = read {
@@ -58,6 +57,12 @@ impl Secret {
 pub(crate) fn path_to_show(path: &Path) -> Option<path::Display<'_>> {
     let dir = path.parent().filter(|dir| dir.is_absolute() && dir.parent().is_some())?;
     dir.is_dir().then(|| path.display())
+}
+
+/// How a message speaks of a file that a setting names, with its path where that can be shown.
+pub(crate) fn file_named_by(setting: &str, path: &Path) -> String {
+    let name = path_to_show(path).map_or_else(String::new, |name| format!(" ({name})"));
+    format!("the file that {setting} names{name}")
 }
 
 impl fmt::Debug for Secret {

@@ -15,7 +15,7 @@ use rustls::{ServerConfig, ServerConnection};
 use super::nonblocking::{Handshake, is_not_now};
 use super::settings::TlsFiles;
 use crate::pem_file;
-use crate::secret::path_to_show;
+use crate::secret::{file_named_by, path_to_show};
 
 /// Bytes that rustls may hold for a client that does not read; we keep the rest.
 const SESSION_BUFFER: usize = 16 * 1024;
@@ -87,10 +87,8 @@ fn load(files: &TlsFiles) -> io::Result<Arc<ServerConfig>> {
     let chain = pem_file::certificates(&files.certificate, Some(&certificate))
         .map_err(|cause| fault(&certificate, &cause))?;
     let shown = path_to_show(&files.key).map(|name| name.to_string());
-    let key = pem_file::key(&files.key, shown.as_deref()).map_err(|cause| {
-        let name = shown.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
-        fault(&format!("the file that server.tls_key names{name}"), &cause)
-    })?;
+    let key = pem_file::key(&files.key, shown.as_deref())
+        .map_err(|cause| fault(&file_named_by("server.tls_key", &files.key), &cause))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

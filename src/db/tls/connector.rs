@@ -3,7 +3,8 @@
 use super::{binding, verifier};
 use crate::config::conninfo::{ClientCertificate, Roots, TlsOptions};
 use crate::pem_file;
-use crate::secret::path_to_show;
+use crate::secret::{file_named_by, path_to_show};
+use crate::server_certificate::judged_by;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::io;
@@ -66,7 +67,6 @@ pub(crate) struct Stream(tokio_rustls::client::TlsStream<Socket>);
 /// # Errors
 /// What is wrong with one, with the name of its option.
 pub(crate) fn connector(options: &TlsOptions) -> Result<Connector, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     let trusted = match &options.roots {
         None => Vec::new(),
@@ -79,13 +79,9 @@ pub(crate) fn connector(options: &TlsOptions) -> Result<Connector, String> {
     }
     // Those of the machine are authorities, and no server's own.
     let trusted = if options.roots == Some(Roots::System) { Vec::new() } else { trusted };
-    let verifier =
-        verifier::Verifier { mode: options.mode, roots, trusted, provider: Arc::clone(&provider) };
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
+    let verifier = verifier::Verifier { mode: options.mode, roots, trusted };
+    let builder =
+        judged_by(move |shown| verifier.check(shown)).map_err(|error| error.to_string())?;
     let mut config = match &options.client {
         None => builder.with_no_client_auth(),
         Some(client) => {
@@ -135,10 +131,8 @@ fn of_file<T>(
     read: impl Fn(&Path, Option<&str>) -> Result<T, String>,
 ) -> Result<T, String> {
     let shown = path_to_show(path).map(|name| name.to_string());
-    read(path, shown.as_deref()).map_err(|cause| {
-        let name = shown.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
-        format!("the file that {option} names{name}: {cause}")
-    })
+    read(path, shown.as_deref())
+        .map_err(|cause| format!("{}: {cause}", file_named_by(option, path)))
 }
 
 impl MakeTlsConnect<Socket> for Connector {

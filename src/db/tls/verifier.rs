@@ -1,25 +1,19 @@
 //! How the server's certificate is judged, for each `sslmode`.
 
 use crate::config::conninfo::SslMode;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use crate::server_certificate::Shown;
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
-};
-use std::sync::Arc;
+use rustls::{CertificateError, Error, OtherError, RootCertStore};
 use x509_cert::der::{DateTime, Decode};
 
 /// A judge of certificates.
-#[derive(Debug)]
 pub(super) struct Verifier {
     pub(super) mode: SslMode,
     pub(super) roots: RootCertStore,
     /// The certificates in `sslrootcert` as they stand there.
     pub(super) trusted: Vec<CertificateDer<'static>>,
-    pub(super) provider: Arc<CryptoProvider>,
 }
 
 impl Verifier {
@@ -42,58 +36,22 @@ impl Verifier {
         }
         Ok(true)
     }
-}
 
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        _: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    /// Whether this is the right server.
+    pub(super) fn check(&self, shown: Shown<'_>) -> Result<(), Error> {
+        let (algorithms, certificate, others, name, now) = shown;
         if self.mode < SslMode::VerifyCa {
-            return Ok(ServerCertVerified::assertion());
+            return Ok(());
         }
         let parsed = ParsedCertificate::try_from(certificate)?;
         if !self.is_pinned(certificate, now)? {
-            verify_server_cert_signed_by_trust_anchor(
-                &parsed,
-                &self.roots,
-                intermediates,
-                now,
-                self.provider.signature_verification_algorithms.all,
-            )?;
+            let (roots, all) = (&self.roots, algorithms.all);
+            verify_server_cert_signed_by_trust_anchor(&parsed, roots, others, now, all)?;
         }
         if self.mode == SslMode::VerifyFull {
             verify_server_name(&parsed, name)?;
         }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        Ok(())
     }
 }
 
