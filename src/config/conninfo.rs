@@ -2,16 +2,17 @@
 //! driver's own messages quote parts, so they are not repeated.
 
 mod options;
+mod place;
 mod tls;
 
 use crate::secret::Secret;
-use std::net::IpAddr;
+pub(crate) use place::{Place, shuffle};
 use std::path::Path;
 use std::str::FromStr;
 #[cfg(feature = "tls")]
 pub(crate) use tls::{ClientCertificate, Roots};
 pub(crate) use tls::{SslMode, TlsOptions};
-use tokio_postgres::config::{ChannelBinding, Host, SslNegotiation};
+use tokio_postgres::config::{ChannelBinding, SslNegotiation};
 
 /// The form of a connection string, for the message about a malformed one.
 const FORM: &str = "expected postgresql://USER:PASSWORD@HOST/DATABASE, in which @ is written %40, \
@@ -64,22 +65,20 @@ impl Conninfo {
                 "its sslmode is none of disable, prefer, require, verify-ca and verify-full",
             ));
         }
-        let tls = TlsOptions::read(&split).map_err(|cause| format!("{name}: {cause}"))?;
-        let negotiation = driver.get_ssl_negotiation();
-        let binding = driver.get_channel_binding();
-        if tls.mode < SslMode::Require && negotiation == SslNegotiation::Direct {
+        let mut tls = TlsOptions::read(&split).map_err(|cause| format!("{name}: {cause}"))?;
+        if tls.mode < SslMode::Require && driver.get_ssl_negotiation() == SslNegotiation::Direct {
             return Err(format!("{name}: sslnegotiation=direct needs sslmode=require or more"));
         }
-        if tls.mode < SslMode::Require && binding == ChannelBinding::Require {
-            if tls.mode == SslMode::Disable {
+        tls.mode = match (tls.mode, driver.get_channel_binding()) {
+            (SslMode::Disable, ChannelBinding::Require) => {
                 return Err(format!(
                     "{name}: channel_binding=require needs TLS, and sslmode=disable forbids it"
                 ));
             }
             // There is nothing to bind to without TLS.
-            let tls = TlsOptions { mode: SslMode::Require, ..tls };
-            return Ok(Self { driver, tls, plain_text_to_others: false });
-        }
+            (SslMode::Prefer, ChannelBinding::Require) => SslMode::Require,
+            (mode, _) => mode,
+        };
         Ok(Self { driver, tls, plain_text_to_others: true })
     }
 
@@ -108,25 +107,14 @@ impl Conninfo {
         }
     }
 
+    /// The servers that it names, in the order in which they are to be tried.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        Place::all(&self.driver)
+    }
+
     /// Whether a server that it names is on another machine, as far as the string tells.
     fn leaves_this_machine(&self) -> bool {
-        let hosts = self.driver.get_hosts();
-        let addresses = self.driver.get_hostaddrs();
-        if !addresses.is_empty() {
-            return addresses.iter().any(|ip| !ip.is_loopback());
-        }
-        hosts.iter().any(is_remote)
-    }
-}
-
-/// Whether a server is on another machine. A name other than `localhost` is taken for one.
-pub(crate) fn is_remote(host: &Host) -> bool {
-    match host {
-        Host::Unix(_) => false,
-        Host::Tcp(name) => match name.parse::<IpAddr>() {
-            Ok(ip) => !ip.is_loopback(),
-            Err(_) => !name.eq_ignore_ascii_case("localhost"),
-        },
+        self.places().iter().any(Place::is_remote)
     }
 }
 
@@ -296,6 +284,7 @@ mod tests {
             ("host=db.example hostaddr=127.0.0.1", false),
             ("host=localhost,db.example", true),
             ("hostaddr=192.0.2.1", true),
+            ("host=/run/postgresql hostaddr=192.0.2.1", true),
             ("postgres://u:p@[2001:db8::1]/d", true),
         ] {
             assert_eq!(parse(text).unwrap().leaves_this_machine(), remote, "{text}");

@@ -7,15 +7,15 @@
 use super::client::Client;
 use super::names::DATABASE;
 use super::{fault, tls};
-use crate::config::conninfo::{Conninfo, SslMode, is_remote};
+use crate::config::conninfo::{Conninfo, Place, SslMode, shuffle};
 use crate::config::{self, Config, Profile};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{self as driver, Host};
 use tokio_postgres::{Connection, Socket};
 
 /// How long a statement of the service may take. The server ends it after 5 s (`statement_timeout` in
@@ -132,20 +132,16 @@ type Opened = (tokio_postgres::Client, Connection<Socket, tls::Stream>);
 
 async fn first_that_answers(conninfo: &Conninfo) -> Result<Opened, Fault> {
     let mut last = Fault::Other("the connection string names no host".to_owned());
-    for (host, address, port) in places(&conninfo.driver) {
-        let addresses = match (&host, address) {
-            (_, Some(address)) => vec![Some(address)],
-            (Host::Unix(_), None) => vec![None],
-            (Host::Tcp(name), None) => match resolve(name, port, conninfo).await {
-                Ok(addresses) => addresses.into_iter().map(Some).collect(),
-                Err(fault) => {
-                    last = fault;
-                    continue;
-                }
-            },
+    for place in conninfo.places() {
+        let places = match resolve(place, conninfo).await {
+            Ok(places) => places,
+            Err(fault) => {
+                last = fault;
+                continue;
+            }
         };
-        for address in addresses {
-            match once(conninfo, &host, address, port).await {
+        for place in places {
+            match once(conninfo, &place).await {
                 Ok(opened) => return Ok(opened),
                 Err(fault) => last = fault,
             }
@@ -154,46 +150,26 @@ async fn first_that_answers(conninfo: &Conninfo) -> Result<Opened, Fault> {
     Err(last)
 }
 
-/// The servers that a connection string names, in the order in which they are tried.
-fn places(driver: &tokio_postgres::Config) -> Vec<(Host, Option<IpAddr>, u16)> {
-    let (hosts, addresses, ports) =
-        (driver.get_hosts(), driver.get_hostaddrs(), driver.get_ports());
-    let mut places: Vec<_> = (0..hosts.len().max(addresses.len()))
-        .filter_map(|at| {
-            let address = addresses.get(at).copied();
-            let host = hosts.get(at).cloned();
-            let host = host.or_else(|| address.map(|ip| Host::Tcp(ip.to_string())))?;
-            let port = ports.get(at).or_else(|| ports.first()).copied().unwrap_or(5432);
-            Some((host, address, port))
-        })
-        .collect();
-    if driver.get_load_balance_hosts() == tokio_postgres::config::LoadBalanceHosts::Random {
-        use rand::seq::SliceRandom;
-        places.shuffle(&mut rand::rng());
-    }
-    places
-}
-
-async fn resolve(name: &str, port: u16, conninfo: &Conninfo) -> Result<Vec<IpAddr>, Fault> {
-    let found = timeout(limit(conninfo), tokio::net::lookup_host((name, port))).await;
+/// A place for each address of its name.
+async fn resolve(place: Place, conninfo: &Conninfo) -> Result<Vec<Place>, Fault> {
+    let (Host::Tcp(name), None) = (&place.host, place.address) else { return Ok(vec![place]) };
+    let found =
+        timeout(limit(conninfo), tokio::net::lookup_host((name.as_str(), place.port))).await;
     let failed = |cause: &str| Fault::Other(format!("the name of the database's host: {cause}"));
     let found = found.map_err(|_| failed("no answer from the resolver"))?;
-    let mut addresses: Vec<IpAddr> =
-        found.map_err(|error| failed(&error.to_string()))?.map(|address| address.ip()).collect();
-    addresses.dedup();
-    Ok(addresses)
+    let found = found.map_err(|error| failed(&error.to_string()))?;
+    let at = |address: SocketAddr| Place { address: Some(address.ip()), ..place.clone() };
+    let mut places: Vec<Place> = found.map(at).collect();
+    places.dedup();
+    shuffle(&conninfo.driver, &mut places);
+    Ok(places)
 }
 
 /// Tries one address, from the network connection to the end of the authentication.
-async fn once(
-    conninfo: &Conninfo,
-    host: &Host,
-    address: Option<IpAddr>,
-    port: u16,
-) -> Result<Opened, Fault> {
+async fn once(conninfo: &Conninfo, place: &Place) -> Result<Opened, Fault> {
     let connector = tls::connector(&conninfo.tls).map_err(Fault::Other)?;
-    let driver = single(conninfo, host, address, port);
-    match timeout(limit(conninfo), driver.connect(connector)).await {
+    let one = single(conninfo, place);
+    match timeout(limit(conninfo), one.connect(connector)).await {
         Ok(outcome) => outcome.map_err(Fault::Driver),
         Err(_) => Err(Fault::Other(format!(
             "the server does not answer within {} s",
@@ -208,22 +184,15 @@ fn limit(conninfo: &Conninfo) -> Duration {
 }
 
 /// The driver's configuration for one address.
-fn single(
-    conninfo: &Conninfo,
-    host: &Host,
-    address: Option<IpAddr>,
-    port: u16,
-) -> tokio_postgres::Config {
+fn single(conninfo: &Conninfo, place: &Place) -> tokio_postgres::Config {
     let all = &conninfo.driver;
     let mut one = tokio_postgres::Config::new();
-    match host {
+    match &place.host {
         Host::Tcp(name) => one.host(name),
         Host::Unix(dir) => one.host_path(dir),
     };
-    if let Some(address) = address {
-        one.hostaddr(address);
-    }
-    one.port(port);
+    place.address.map(|address| one.hostaddr(address));
+    one.port(place.port);
     all.get_user().map(|user| one.user(user));
     all.get_password().map(|password| one.password(password));
     all.get_dbname().map(|name| one.dbname(name));
@@ -235,17 +204,17 @@ fn single(
     all.get_keepalives_retries().map(|count| one.keepalives_retries(count));
     one.target_session_attrs(all.get_target_session_attrs());
     one.channel_binding(all.get_channel_binding());
-    let place = address.map_or_else(|| host.clone(), |ip| Host::Tcp(ip.to_string()));
-    let mode = match (conninfo.tls.mode, host) {
+    let mode = match conninfo.tls.mode {
+        SslMode::Disable => driver::SslMode::Disable,
         // PostgreSQL speaks no TLS on a Unix socket, and libpq ignores the mode there.
-        (SslMode::Disable, _) | (_, Host::Unix(_)) => tokio_postgres::config::SslMode::Disable,
-        (SslMode::Prefer, _) if conninfo.plain_text_to_others || !is_remote(&place) => {
-            tokio_postgres::config::SslMode::Prefer
+        _ if place.is_socket() => driver::SslMode::Disable,
+        SslMode::Prefer if conninfo.plain_text_to_others || !place.is_remote() => {
+            driver::SslMode::Prefer
         }
-        _ => tokio_postgres::config::SslMode::Require,
+        _ => driver::SslMode::Require,
     };
     one.ssl_mode(mode);
-    if mode == tokio_postgres::config::SslMode::Require {
+    if mode == driver::SslMode::Require {
         one.ssl_negotiation(all.get_ssl_negotiation());
     }
     one
@@ -297,13 +266,12 @@ mod tests {
             "host=a,/run,c hostaddr=192.0.2.1,192.0.2.2,192.0.2.3 port=1,2,3",
             Profile::Testing,
         );
-        let places = places(&conninfo.driver);
-        let ports: Vec<u16> = places.iter().map(|(_, _, port)| *port).collect();
+        let places = conninfo.places();
+        let ports: Vec<u16> = places.iter().map(|place| place.port).collect();
         assert_eq!((places.len(), ports), (3, vec![1, 2, 3]));
-        let (host, address, port) = &places[2];
-        let one = single(&conninfo, host, *address, *port);
+        let one = single(&conninfo, &places[2]);
         assert_eq!(one.get_hosts(), [Host::Tcp("c".to_owned())]);
-        assert_eq!(one.get_hostaddrs(), ["192.0.2.3".parse::<IpAddr>().unwrap()]);
+        assert_eq!(one.get_hostaddrs(), ["192.0.2.3".parse::<std::net::IpAddr>().unwrap()]);
         assert_eq!(one.get_ports(), [3]);
     }
 
@@ -318,12 +286,14 @@ mod tests {
             ("host=db.example sslmode=disable", Disable, Disable),
             ("host=localhost", Prefer, Prefer),
             ("host=/run/postgresql", Disable, Disable),
+            // An address is where it goes, so this is no socket.
+            ("host=/run/postgresql hostaddr=192.0.2.1", Prefer, Require),
+            ("host=/run/postgresql hostaddr=192.0.2.1 sslmode=require", Require, Require),
             ("host=db.example sslmode=require", Require, Require),
         ] {
             let mode = |profile| {
                 let conninfo = read(text, profile);
-                let (host, address, port) = places(&conninfo.driver).remove(0);
-                single(&conninfo, &host, address, port).get_ssl_mode()
+                single(&conninfo, &conninfo.places()[0]).get_ssl_mode()
             };
             let modes = (mode(Profile::Development), mode(Profile::Production));
             assert_eq!(modes, (development, production), "{text}");
