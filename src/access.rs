@@ -10,8 +10,7 @@ mod scope;
 pub(crate) mod standing;
 
 use crate::app::App;
-use crate::db::Connection;
-use crate::db::{Client, Line, Transaction};
+use crate::db::{Client, Connection, Line, Transaction};
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::tokens::{AccessClaims, Claims, SessionRef};

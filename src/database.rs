@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// Makes roles, database, schema and grants as a PostgreSQL superuser, or as a role with CREATEROLE and
-/// CREATEDB, such as the administrator of a managed server. Running it again changes nothing. Existing parts that are wrong are repaired where that cannot have been intended.
+/// CREATEDB, such as the administrator of a managed server. Running it again changes nothing.
+/// Existing parts that are wrong are repaired where that cannot have been intended.
 /// Returns a line for each repair, and one for each role about its password.
 ///
 /// # Errors
@@ -91,16 +92,16 @@ pub fn check(config: &Config) -> Result<Vec<String>> {
         )]);
     };
     let connect = |name: &str, url: &Secret| {
-        let connect = db::connect::parse_url(name, url, config)?;
-        let mut client = db::connect::try_connect(name, &connect)?;
+        let conninfo = db::connect::parse_url(name, url, config)?;
+        let mut client = db::connect::try_connect(name, &conninfo)?;
         let sql = "SELECT session_user::text, current_database()::text";
         let row = client.query_typed_one(sql, &[])?;
         let (role, database): (String, String) = (row.get(0), row.get(1));
-        Ok::<_, Error>((client, format!("{name}: connected as {role} to the database {database}")))
+        let line = format!("{name}: connected as {role} to the database {database}");
+        Ok::<_, Error>((client, line, conninfo.caution()))
     };
-    let (mut client, line) = connect("database.url", url)?;
+    let (mut client, line, caution) = connect("database.url", url)?;
     let mut lines = vec![line];
-    let caution = db::connect::parse_url("database.url", url, config)?.caution();
     lines.extend(caution.map(|text| format!("database.url: {text}")));
     soundness::check(&mut client)?;
     match db::role::excess(&mut client)? {
@@ -109,7 +110,7 @@ pub fn check(config: &Config) -> Result<Vec<String>> {
         None => (),
     }
     if let Some(url) = &config.database.owner_url {
-        let (mut client, line) = connect("database.owner_url", url)?;
+        let (mut client, line, _) = connect("database.owner_url", url)?;
         lines.push(line);
         if let Some(text) = db::role::lack(&mut client)? {
             return Err(Error::startup(text));

@@ -2,8 +2,7 @@
 
 use super::types::{ApiKey, ApiKeyName, ApiKeyRef};
 use crate::access::Scopes;
-use crate::db::violates;
-use crate::db::{Client, Transaction};
+use crate::db::{Client, Transaction, violates};
 use crate::domain::{Page, Timestamp};
 use crate::error::{Error, Result};
 use crate::moment::Moment;

@@ -7,8 +7,7 @@
 //! list that is seen alone, such as a log or an export. Anyone with a copy of the whole database
 //! has the secret too, and can try logins against the hashes.
 
-use crate::db::Database;
-use crate::db::{Line, Transaction};
+use crate::db::{Database, Line, Transaction};
 use crate::error::{Error, Result};
 use crate::tokens::encryption::{Encrypted, EncryptionKeys, NotDecrypted};
 use hmac::{Hmac, KeyInit, Mac};

@@ -134,7 +134,7 @@ impl Managed {
         };
         let server = server::Server::start(command)?;
         let managed = Self { run, owned: Some(Owned { server, _lock: lock }) };
-        let superuser = role(&managed.run, cluster::SUPERUSER, "postgres");
+        let superuser = Conninfo::local(&managed.run, cluster::SUPERUSER, "postgres");
         for mended in super::bootstrap::run(&superuser)? {
             log::warn!("{mended}");
         }
@@ -145,12 +145,12 @@ impl Managed {
 
     /// How to connect as the service's role.
     pub(crate) fn app(&self) -> Conninfo {
-        role(&self.run, APP_ROLE, DATABASE)
+        Conninfo::local(&self.run, APP_ROLE, DATABASE)
     }
 
     /// How to connect as the role that owns the schema.
     pub(crate) fn owner(&self) -> Conninfo {
-        role(&self.run, OWNER_ROLE, DATABASE)
+        Conninfo::local(&self.run, OWNER_ROLE, DATABASE)
     }
 
     /// Notes that the server will be stopped: if it ends earlier, it is not started again.
@@ -172,10 +172,6 @@ impl Drop for Managed {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-fn role(run: &Path, role: &str, database: &str) -> Conninfo {
-    Conninfo::local(run, role, database)
 }
 
 /// Whether a process has the directory locked. Changes nothing.

@@ -3,9 +3,8 @@
 use super::grants;
 use super::verdict::{Examination, Verdict, examination};
 use crate::config::{Config, Profile};
-use crate::db::Client;
 use crate::db::migrate::{self, SchemaStanding};
-use crate::db::{self, soundness};
+use crate::db::{self, Client, soundness};
 use crate::error::{Error, Result};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;

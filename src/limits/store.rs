@@ -1,7 +1,6 @@
 //! The SQL of counting.
 
-use crate::db::Connection;
-use crate::db::Transaction;
+use crate::db::{Connection, Transaction};
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use std::time::{Duration, SystemTime};

@@ -2,8 +2,7 @@
 
 use super::types::{NewUser, User};
 use crate::access::standing::{CallerRows, CallerStanding, live};
-use crate::db::{Client, Transaction};
-use crate::db::{Connection, violates};
+use crate::db::{Client, Connection, Transaction, violates};
 use crate::domain::{Attributes, Login, Names, Page, Timestamp, UserId};
 use crate::error::{Error, Result};
 use crate::moment::Moment;

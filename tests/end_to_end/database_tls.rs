@@ -206,7 +206,10 @@ fn production_refuses_plain_text_to_another_machine_unless_told_so() {
     // Another address than loopback's that leads to this machine all the same.
     let probe = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
     let out = probe.connect("192.0.2.1:9").and_then(|()| probe.local_addr());
-    let Ok(address) = out.map(|address| address.ip()) else { return };
+    let Ok(address) = out.map(|address| address.ip()) else {
+        eprintln!("left out: this machine has no address beside loopback");
+        return;
+    };
     let listener = TcpListener::bind((address, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     // A server that speaks no TLS, and notes how it is spoken to.

@@ -1,6 +1,7 @@
 //! A service that reaches PostgreSQL through pgbouncer in transaction mode, where one session's
 //! statements run on many connections.
 
+use crate::support::program::Spawned;
 use crate::support::{APP_PASSWORD, PASSWORD, TestServer, bootstrap, client, config, form};
 use gatepost::Service;
 use gatepost_test_support::{Cluster, os_user};
@@ -30,7 +31,7 @@ pub(crate) fn check() {
     if let Some((uid, gid)) = os_user() {
         command.uid(uid).gid(gid);
     }
-    let mut pgbouncer = command.spawn().unwrap();
+    let _pgbouncer = Spawned::start(&mut command);
     let begin = Instant::now();
     while !dir.path().join(".s.PGSQL.6432").exists() {
         assert!(begin.elapsed() < Duration::from_secs(10), "pgbouncer does not start");
@@ -62,8 +63,6 @@ pub(crate) fn check() {
     });
     every_call(&server, &token);
     drop(server);
-    pgbouncer.kill().unwrap();
-    pgbouncer.wait().unwrap();
 }
 
 /// Each call that asks the database, on connections that are anybody's from one statement to the next.

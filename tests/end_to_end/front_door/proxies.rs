@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use gatepost::internals::front_door::{Door, Hooks, Lane, Listener, PROBE_TARGET,
 
 use super::smuggling::corpus;
 use super::support::{Backend, HOOKS, PATIENCE, WORKERS, eventually, handle, settings};
+use crate::support::program::Spawned;
 
 /// How long a proxy that says nothing more is listened to.
 const QUIET: Duration = Duration::from_secs(2);
@@ -57,7 +58,7 @@ fn behind(start: fn(&Path, &str) -> Command, fronts: &[&str]) {
     let log = std::fs::File::create(directory.path().join("log")).unwrap();
     let mut command = start(directory.path(), &door);
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-    let _proxy = Proxy(command.spawn().unwrap());
+    let _proxy = Spawned::start(&mut command);
     for front in fronts {
         let socket = directory.path().join(front);
         eventually("the proxy listens", || UnixStream::connect(&socket).is_ok());
@@ -216,15 +217,6 @@ impl Drop for Site {
     fn drop(&mut self) {
         self.door.stop(Duration::ZERO);
         (0..2 * WORKERS).for_each(|_| self.server.unblock());
-    }
-}
-
-struct Proxy(Child);
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

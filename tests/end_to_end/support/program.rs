@@ -195,3 +195,19 @@ impl Drop for Running {
         self.child.wait().unwrap();
     }
 }
+
+/// A process of another program. It is killed when this is dropped, by a test that fails too.
+pub(crate) struct Spawned(Child);
+
+impl Spawned {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Spawned {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -61,7 +61,7 @@ pub fn round(cluster: &Cluster, clients: &Clients, fault: Fault) -> Round {
         let struck = Instant::now();
         let promoted = fault.strike(cluster);
         let healed = Instant::now();
-        cluster.wait_until_all_threads_serve(healed + PATIENCE);
+        cluster.wait_until_all_threads_serve();
         let threads = healed.elapsed();
         let done = loop {
             let now = Instant::now();

@@ -99,14 +99,8 @@ impl Cluster {
     }
 
     pub(super) fn primary(&self) -> Node {
-        let deadline = Instant::now() + super::PATIENCE;
-        loop {
-            if let Some(node) = NODES.into_iter().find(|node| self.is_primary(node)) {
-                return node;
-            }
-            assert!(Instant::now() < deadline, "there is no primary");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let primary = || NODES.into_iter().find(|node| self.is_primary(node));
+        wait_for("a primary", Duration::from_millis(50), primary)
     }
 
     pub(super) fn others(&self, node: Node) -> impl Iterator<Item = Node> {
@@ -115,19 +109,13 @@ impl Cluster {
 
     /// Waits for a primary among these nodes; returns when it was seen.
     pub(super) fn wait_for_primary(&self, among: &[Node]) -> Instant {
-        let deadline = Instant::now() + super::PATIENCE;
-        loop {
-            if among.iter().any(|node| self.is_primary(node)) {
-                return Instant::now();
-            }
-            assert!(Instant::now() < deadline, "nobody becomes the primary");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let primary = || among.iter().find(|node| self.is_primary(node));
+        wait_for("a new primary", Duration::from_millis(20), primary);
+        Instant::now()
     }
 
     /// Waits until all three PostgreSQLs are there and one of the standbys is synchronous.
     pub(super) fn wait_until_whole(&self) {
-        let deadline = Instant::now() + super::PATIENCE;
         let whole = || {
             let about: Value =
                 serde_json::from_str(&self.patroni(self.primary(), "cluster")?).ok()?;
@@ -139,26 +127,20 @@ impl Cluster {
                 && is("leader") == 1)
                 .then_some(())
         };
-        while whole().is_none() {
-            assert!(Instant::now() < deadline, "the cluster is not whole again");
-            std::thread::sleep(Duration::from_millis(200));
-        }
+        wait_for("the whole cluster", Duration::from_millis(200), whole);
     }
 
     /// Waits until both Gateposts answer more requests at once than they have threads for, all well.
-    pub(super) fn wait_until_all_threads_serve(&self, deadline: Instant) {
+    pub(super) fn wait_until_all_threads_serve(&self) {
         let ask = |port: u16| self.asks(&format!("http://127.0.0.1:{port}/readyz")).is_some();
         let all = || {
             std::thread::scope(|scope| {
                 let asked: Vec<_> =
                     (0..32u16).map(|n| scope.spawn(move || ask(self.port + 51 + n % 2))).collect();
-                asked.into_iter().all(|thread| thread.join().unwrap())
+                asked.into_iter().all(|thread| thread.join().unwrap()).then_some(())
             })
         };
-        while !all() {
-            assert!(Instant::now() < deadline, "not all threads serve again");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        wait_for("all threads", Duration::from_millis(50), all);
     }
 
     /// A connection as the superuser, to whoever is the primary.
@@ -243,6 +225,18 @@ impl Drop for Cluster {
         } else {
             std::fs::remove_dir_all(&self.dir).unwrap();
         }
+    }
+}
+
+/// Waits for something, and looks for it after each pause.
+fn wait_for<T>(what: &str, pause: Duration, look: impl Fn() -> Option<T>) -> T {
+    let deadline = Instant::now() + super::PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(pause);
     }
 }
 
