@@ -1,4 +1,6 @@
-//! An operator's work on the database, beside the service: create it, and migrate its schema.
+//! An operator's work on the database, beside the service: create it, migrate its schema, upgrade it.
+
+mod upgrade;
 
 use crate::config::conninfo::Conninfo;
 use crate::config::{Config, Profile};
@@ -7,6 +9,7 @@ use crate::db::migrate::SchemaStanding;
 use crate::db::{self, bootstrap, migrate, soundness};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
+pub use upgrade::{Upgraded, upgrade};
 
 /// Makes roles, database, schema and grants as a PostgreSQL superuser, or as a role with CREATEROLE and
 /// CREATEDB, such as the administrator of a managed server. Running it again changes nothing.

@@ -50,7 +50,8 @@
 //! | [`transfer`] | import users with their hashes, and export them |
 //! | [`passwords`] | build a list of breached passwords |
 //! | [`doctor`] | look an installation over |
-//! | [`database`], [`restore`] | set the database up, migrate it, repair it after a restore |
+//! | [`backup`] | back up the private PostgreSQL, and restore it |
+//! | [`database`], [`restore`] | set the database up, migrate and upgrade it, repair it after a restore |
 //!
 //! The [`Caller`] says on whose behalf an operation is done. [`Caller::Trusted`] may do everything:
 //! use it where your program has checked the right itself. [`Caller::bearer`] takes an access token
@@ -121,6 +122,7 @@
 //   service
 //   monitoring
 //   routes
+//   backup
 //   restore
 //   grants
 //   api_keys, introspection, openapi, ops, revocations, signing_keys, transfer, users
@@ -142,6 +144,7 @@ mod activity;
 pub mod api_keys;
 mod app;
 pub mod audit;
+pub mod backup;
 mod by_name;
 mod child;
 mod client;

@@ -73,11 +73,20 @@ _gatepost() {
             gatepost__subcmd__database,after-restore)
                 cmd="gatepost__subcmd__database__subcmd__after__subcmd__restore"
                 ;;
+            gatepost__subcmd__database,backup)
+                cmd="gatepost__subcmd__database__subcmd__backup"
+                ;;
             gatepost__subcmd__database,create)
                 cmd="gatepost__subcmd__database__subcmd__create"
                 ;;
             gatepost__subcmd__database,migrate)
                 cmd="gatepost__subcmd__database__subcmd__migrate"
+                ;;
+            gatepost__subcmd__database,restore)
+                cmd="gatepost__subcmd__database__subcmd__restore"
+                ;;
+            gatepost__subcmd__database,upgrade)
+                cmd="gatepost__subcmd__database__subcmd__upgrade"
                 ;;
             gatepost__subcmd__passwords,build-list)
                 cmd="gatepost__subcmd__passwords__subcmd__build__subcmd__list"
@@ -356,7 +365,7 @@ _gatepost() {
             return 0
             ;;
         gatepost__subcmd__database)
-            opts="-h --config --help create migrate after-restore"
+            opts="-h --config --help create migrate backup restore upgrade after-restore"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -375,6 +384,24 @@ _gatepost() {
             ;;
         gatepost__subcmd__database__subcmd__after__subcmd__restore)
             opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gatepost__subcmd__database__subcmd__backup)
+            opts="-h --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -427,6 +454,42 @@ _gatepost() {
             ;;
         gatepost__subcmd__database__subcmd__migrate)
             opts="-h --dry-run --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gatepost__subcmd__database__subcmd__restore)
+            opts="-h --dry-run --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gatepost__subcmd__database__subcmd__upgrade)
+            opts="-h --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -31,7 +31,7 @@ complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "serve" -d 'Run th
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "health" -d 'Ask the running service whether it is well'
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "check-config" -d 'Show the settings in force and where each comes from'
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "doctor" -d 'Look the installation over: what is wrong, why it matters, and what to type'
-complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "database" -d 'Create and migrate a database that is not the private one, or make a restored one safe to use'
+complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "database" -d 'Create, migrate, back up, restore and upgrade the database'
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "signing-key" -d 'List and rotate the keys that sign tokens'
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "audit" -d 'Check and prune the audit log'
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "passwords" -d 'Build the list of breached passwords to refuse'
@@ -51,11 +51,14 @@ complete -c gatepost -n "__fish_gatepost_using_subcommand check-config" -s h -l 
 complete -c gatepost -n "__fish_gatepost_using_subcommand doctor" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand doctor" -l json -d 'Print JSON, one object a line'
 complete -c gatepost -n "__fish_gatepost_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate after-restore" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
-complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate after-restore" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate after-restore" -f -a "create" -d 'Create the roles and the database on a PostgreSQL server'
-complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate after-restore" -f -a "migrate" -d 'Bring the schema up to date'
-complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate after-restore" -f -a "after-restore" -d 'Make a restored database safe to use'
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate backup restore upgrade after-restore" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate backup restore upgrade after-restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate backup restore upgrade after-restore" -f -a "create" -d 'Create the roles and the database on a PostgreSQL server'
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate backup restore upgrade after-restore" -f -a "migrate" -d 'Bring the schema up to date'
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate backup restore upgrade after-restore" -f -a "backup" -d 'Back the private PostgreSQL up into a new file, while the service runs'
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate backup restore upgrade after-restore" -f -a "restore" -d 'Restore a backup into the private PostgreSQL'
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate backup restore upgrade after-restore" -f -a "upgrade" -d 'Take the private PostgreSQL to the newest major version that is installed'
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate backup restore upgrade after-restore" -f -a "after-restore" -d 'Make a restored database safe to use'
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from create" -l owner-password-file -d 'Holds the password of gatepost_owner' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from create" -l app-password-file -d 'Holds the password of gatepost_app' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from create" -l admin-url -d 'Names the superuser; without it, the role postgres on /var/run/postgresql, for `sudo -u postgres gatepost database create …`' -r
@@ -65,6 +68,14 @@ complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_s
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from migrate" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from migrate" -l dry-run -d 'Print the pending migrations instead'
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from migrate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from backup" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from restore" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from restore" -l dry-run -d 'Only try it: restore it beside the one in use, check it, and throw it away'
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from restore" -l json -d 'Print JSON, one object a line'
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from upgrade" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from upgrade" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from after-restore" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from after-restore" -l json -d 'Print JSON, one object a line'
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and __fish_seen_subcommand_from after-restore" -s h -l help -d 'Print help (see more with \'--help\')'

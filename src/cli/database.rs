@@ -1,16 +1,20 @@
-//! `gatepost database create`, `gatepost database migrate` and `gatepost database after-restore`
+//! `gatepost database …`
+
+mod backup;
 
 use super::output::tell;
 use super::records::Form;
 use super::{Context, Failure, Outcome, api_key, ask, print};
 use clap::Subcommand;
-use gatepost::config::Algorithm;
+use gatepost::api_keys::ApiKey;
+use gatepost::config::{Algorithm, Config};
 use gatepost::secret::Secret;
 use gatepost::{App, database, restore};
 
-/// Create and migrate a database that is not the private one, or make a restored one safe to use
+/// Create, migrate, back up, restore and upgrade the database
 ///
-/// The private PostgreSQL needs neither create nor migrate, nor database.owner_url.
+/// The private PostgreSQL needs neither create nor migrate, nor database.owner_url. It alone has backup,
+/// restore and upgrade; docs/backup.md has the commands for another server.
 #[derive(Subcommand)]
 pub(super) enum Command {
     Create(Roles),
@@ -22,9 +26,18 @@ pub(super) enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    Backup(backup::Backup),
+    Restore(backup::Restore),
+    /// Take the private PostgreSQL to the newest major version that is installed
+    ///
+    /// Both versions must be installed, and the service stopped. The content is copied into a new
+    /// cluster, which then takes the place of the former one. That one is kept as cluster.old in
+    /// database.data_dir, so there must be room for both. Until then nothing of it is touched. Settings of
+    /// PostgreSQL that you have changed are not taken over.
+    Upgrade,
     /// Make a restored database safe to use
     ///
-    /// Run it after restoring a backup, or after a standby took over without the last commits,
+    /// Run it after restoring a dump with PostgreSQL's own commands, or after a standby took over without the last commits,
     /// before anyone uses the service. It moves all ids beyond those already given out, replaces
     /// all keys and ends all sessions. It prints the API keys, as `gatepost api-key list` does;
     /// check them, because keys revoked since the backup are valid again. Needs database.owner_url.
@@ -69,6 +82,9 @@ pub(super) fn command(context: &Context, command: Command) -> Outcome {
     match command {
         Command::Create(roles) => create(context, roles),
         Command::Migrate { dry_run } => migrate(context, dry_run),
+        Command::Backup(options) => backup::save(context, &options),
+        Command::Restore(options) => backup::restore(context, &options),
+        Command::Upgrade => backup::upgrade(context),
         Command::AfterRestore { form } => after_restore(context, &form),
     }
 }
@@ -133,8 +149,14 @@ fn migrate(context: &Context, dry_run: bool) -> Outcome {
 fn after_restore(context: &Context, form: &Form) -> Outcome {
     let app = App::open(context.load()?)?;
     let keys = restore::after_restore(&app)?;
+    tell_what_is_over(app.config(), &keys);
+    api_key::list(&keys, form)
+}
+
+/// Says what the end of a restore did, and what it leaves to people.
+fn tell_what_is_over(config: &Config, keys: &[ApiKey]) {
     tell("all sessions have ended, all keys are new, and no id is given out twice");
-    if app.config().tokens.algorithm == Algorithm::Hs256 {
+    if config.tokens.algorithm == Algorithm::Hs256 {
         tell(
             "tokens.hs256_secret was not changed: other services accept access tokens signed with it \
              until these expire; change the secret to end them at once",
@@ -143,5 +165,4 @@ fn after_restore(context: &Context, form: &Form) -> Outcome {
     if !keys.is_empty() {
         tell("the API keys are as they were in the backup; revoke those that must not be valid:");
     }
-    api_key::list(&keys, form)
 }

@@ -119,6 +119,20 @@ impl Config {
                 ])
             })
     }
+
+    /// The same, for a command that is for the private PostgreSQL only.
+    ///
+    /// # Errors
+    /// As [`data_dir`](Self::data_dir); and when `database.url` names another server.
+    pub(crate) fn private_dir(&self, command: &str) -> Result<PathBuf> {
+        if self.database.url.is_none() {
+            return self.data_dir();
+        }
+        Err(Error::Configuration(vec![format!(
+            "database.url: is set, and `gatepost {command}` is for the private PostgreSQL alone; \
+             docs/backup.md has the commands for a server of your own"
+        )]))
+    }
 }
 
 #[cfg(test)]

@@ -12,27 +12,30 @@
 mod binaries;
 mod cluster;
 mod directory;
+mod held;
+mod making;
 mod orphans;
 mod server;
+mod successor;
+mod tools;
 
 use super::connect;
 use super::names::{APP_ROLE, DATABASE, OWNER_ROLE};
 use crate::config::conninfo::Conninfo;
 use crate::error::{Error, Result};
-use crate::plain_file;
-use std::fs::{File, Permissions, TryLockError};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+pub(crate) use held::Held;
 use std::path::{Path, PathBuf};
+use std::process::ChildStdout;
 use std::time::{Duration, Instant};
+pub(crate) use successor::Successor;
+pub(crate) use tools::Tools;
 
 /// How long a command waits for the server of a service that is just starting. A crash recovery
 /// that takes longer is reported as one.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a service waits for a command that has the server. After that it takes the holder for
-/// another service.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(3);
+/// The number in the name of the server's socket.
+const PORT: u16 = 5432;
 
 /// A private PostgreSQL that runs: ours, or one that belongs to another process and that we only
 /// use.
@@ -45,8 +48,8 @@ pub(crate) struct Managed {
 #[derive(Debug)]
 struct Owned {
     server: server::Server,
-    /// Locked for as long as the server runs; the kernel releases it when we die.
-    _lock: File,
+    /// For as long as the server runs.
+    _held: Held,
 }
 
 impl Managed {
@@ -58,7 +61,7 @@ impl Managed {
         let user = cluster::os_user()?;
         directory::check(dir, user)?;
         // What another process is making, or uses, is not to be judged from outside.
-        if is_locked(dir) { Ok(()) } else { directory::check_inside(dir, user) }
+        if held::is_held(dir) { Ok(()) } else { directory::check_inside(dir, user) }
     }
 
     /// Starts the server in `dir`, making the directory and the cluster when they are not there,
@@ -68,21 +71,7 @@ impl Managed {
     /// [`Error::Startup`]: another process has it, there are no server binaries, the directory
     /// cannot be used, or the server does not start. The text says what to do.
     pub(crate) fn start(dir: &Path, connections: usize) -> Result<Self> {
-        let deadline = Instant::now() + COMMAND_TIMEOUT;
-        loop {
-            let holder = match Self::take(dir, connections)? {
-                Ok(managed) => return Ok(managed),
-                Err(holder) => holder,
-            };
-            if Instant::now() > deadline {
-                return Err(Error::startup(format!(
-                    "the private PostgreSQL in {} is in use by {holder}; stop that, or give this \
-                     one another database.data_dir",
-                    dir.display()
-                )));
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        Self::start_held(Held::take(dir)?, connections)
     }
 
     /// As [`start`](Self::start), but uses the server of another process if one runs.
@@ -92,8 +81,8 @@ impl Managed {
     pub(crate) fn start_or_attach(dir: &Path, connections: usize) -> Result<Self> {
         let deadline = Instant::now() + ATTACH_TIMEOUT;
         loop {
-            let holder = match Self::take(dir, connections)? {
-                Ok(managed) => return Ok(managed),
+            let holder = match Held::try_take(dir)? {
+                Ok(held) => return Self::start_held(held, connections),
                 Err(holder) => holder,
             };
             let attached = Self { run: dir.join("run"), owned: None };
@@ -110,37 +99,23 @@ impl Managed {
         }
     }
 
-    /// Takes the directory and starts the server, or names the process that has the directory.
-    fn take(dir: &Path, connections: usize) -> Result<std::result::Result<Self, String>> {
-        let user = cluster::os_user()?;
-        directory::prepare(dir, user)?;
-        let lock = match lock(dir)? {
-            Ok(lock) => lock,
-            Err(holder) => return Ok(Err(holder)),
-        };
-        directory::prepare_inside(dir, user)?;
-        let cluster = dir.join("cluster");
-        let run = dir.join("run");
-        let binaries = binaries::find(&cluster, user)?;
-        cluster::create(dir, &binaries, user)?;
-        cluster::stop_orphan(&cluster, &binaries, user)?;
-        cluster::clear_socket_lock(&run)?;
-        let command = server::Command {
+    fn start_held(held: Held, connections: usize) -> Result<Self> {
+        let (cluster, run) = (held.cluster(), held.run());
+        let binaries = binaries::find(&cluster, held.user)?;
+        held.clear_remains(&binaries)?;
+        making::create(&held.dir, &binaries, held.user)?;
+        let server = server::Server::start(server::Command {
             postgres: binaries.join("postgres"),
             cluster,
             run: run.clone(),
+            port: PORT,
             connections,
-            user,
-        };
-        let server = server::Server::start(command)?;
-        let managed = Self { run, owned: Some(Owned { server, _lock: lock }) };
-        let superuser = Conninfo::local(&managed.run, cluster::SUPERUSER, "postgres");
-        for mended in super::bootstrap::run(&superuser)? {
-            log::warn!("{mended}");
-        }
-        super::bootstrap::keep_to_own_database(&superuser)?;
+            user: held.user,
+        })?;
+        let managed = Self { run, owned: Some(Owned { server, _held: held }) };
+        making::populate(&Conninfo::local(&managed.run, cluster::SUPERUSER, "postgres"))?;
         super::migrate::apply(&managed.owner())?;
-        Ok(Ok(managed))
+        Ok(managed)
     }
 
     /// How to connect as the service's role.
@@ -151,6 +126,14 @@ impl Managed {
     /// How to connect as the role that owns the schema.
     pub(crate) fn owner(&self) -> Conninfo {
         Conninfo::local(&self.run, OWNER_ROLE, DATABASE)
+    }
+
+    /// Starts to dump its schema.
+    ///
+    /// # Errors
+    /// [`Error::Startup`].
+    pub(crate) fn dump(&self, tools: &Tools) -> Result<(tools::Running, ChildStdout)> {
+        tools.dump(&self.run, PORT)
     }
 
     /// Notes that the server will be stopped: if it ends earlier, it is not started again.
@@ -171,60 +154,5 @@ impl Managed {
 impl Drop for Managed {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-/// Whether a process has the directory locked. Changes nothing.
-fn is_locked(dir: &Path) -> bool {
-    let lock = plain_file::open(&dir.join("lock"), File::options().read(true), None);
-    lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
-}
-
-/// Locks the directory, or names the process that has it.
-///
-/// Anyone who can open the file can lock it, so it is closed to others. A file that others could
-/// open, as an earlier version made it, is closed now. A process that has it open keeps it, so the
-/// log says so.
-fn lock(dir: &Path) -> Result<std::result::Result<File, String>> {
-    let path = dir.join("lock");
-    let fault = |e: std::io::Error| Error::startup(format!("{}: {e}", path.display()));
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = plain_file::open(&path, &mut options, None).map_err(|e| {
-        match path.symlink_metadata() {
-            // The directory is ours, so only root can have put it there.
-            Ok(meta) if e.kind() == ErrorKind::PermissionDenied => Error::startup(format!(
-                "{0}: belongs to the OS user with the id {1}; remove it (rm {0}), it holds nothing",
-                path.display(),
-                meta.uid()
-            )),
-            _ => fault(e),
-        }
-    })?;
-    let mode = file.metadata().map_err(fault)?.mode() & 0o777;
-    if mode != 0o600 {
-        file.set_permissions(Permissions::from_mode(0o600)).map_err(fault)?;
-    }
-    if mode & 0o077 != 0 {
-        log::warn!(
-            "{0} had the mode {mode:o} and has 600 now; whoever opened it before can still hold \
-             it, and `fuser -v {0}` names them",
-            path.display()
-        );
-    }
-    match file.try_lock() {
-        Ok(()) => {
-            file.set_len(0).map_err(fault)?;
-            write!(file, "process {}", std::process::id()).map_err(fault)?;
-            Ok(Ok(file))
-        }
-        Err(TryLockError::WouldBlock) => {
-            // The process that has just locked it is about to write its number.
-            std::thread::sleep(Duration::from_millis(20));
-            let mut holder = String::new();
-            file.read_to_string(&mut holder).map_err(fault)?;
-            Ok(Err(if holder.is_empty() { "another process".to_owned() } else { holder }))
-        }
-        Err(TryLockError::Error(e)) => Err(fault(e)),
     }
 }

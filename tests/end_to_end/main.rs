@@ -9,6 +9,7 @@ mod answers;
 mod api_keys;
 mod audit;
 mod authorization;
+mod backups;
 mod bad_input;
 mod browsers;
 mod check_config;

@@ -28,23 +28,26 @@ pub(super) fn find(cluster: &Path, user: Option<OsUser>) -> Result<PathBuf> {
             Error::startup(format!(
                 "{} was made by PostgreSQL {major}, whose server binaries are not here: \
                  install them (Debian, Ubuntu: `apt-get install postgresql-{major}`) and start \
-                 again; the users are in this cluster, so keep it until a dump of it is restored \
-                 elsewhere (docs/backup.md)",
+                 again; or restore a backup, which makes a new cluster (docs/backup.md); the users are in \
+                 this one, so keep it",
                 cluster.display()
             ))
         }),
-        None => found.pop_last().map(|(_, bin)| bin).ok_or_else(|| {
-            Error::startup(
-                "no PostgreSQL server binaries on this machine: install them (Debian, Ubuntu: \
-                 `apt-get install postgresql`; Fedora: `dnf install postgresql-server`; \
-                 Homebrew: `brew install postgresql`), or set database.url to use another server",
-            )
-        }),
+        None => found.pop_last().map(|(_, bin)| bin).ok_or_else(none),
     }
 }
 
+/// That nothing is installed.
+pub(super) fn none() -> Error {
+    Error::startup(
+        "no PostgreSQL server binaries on this machine: install them (Debian, Ubuntu: \
+         `apt-get install postgresql`; Fedora: `dnf install postgresql-server`; \
+         Homebrew: `brew install postgresql`), or set database.url to use another server",
+    )
+}
+
 /// Major versions and their directories. `PATH` comes first, and the first find wins.
-fn installed(user: Option<OsUser>) -> BTreeMap<u32, PathBuf> {
+pub(super) fn installed(user: Option<OsUser>) -> BTreeMap<u32, PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).filter(|p| p.is_absolute()).collect();
     for (parent, pattern) in PLACES {

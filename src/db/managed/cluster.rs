@@ -1,32 +1,16 @@
 //! The cluster of the private PostgreSQL, and the remains of a crash in it.
 
-use super::directory::{VERSION_FILE, make_private};
+use super::directory::VERSION_FILE;
 use crate::child::{OsUser, command};
 use crate::error::{Error, Result};
 use crate::plain_file;
 use std::ffi::OsStr;
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The database superuser of the private PostgreSQL. Used for the bootstrap only.
 pub(super) const SUPERUSER: &str = "postgres";
-
-/// Added to PostgreSQL's own configuration file, once, when the cluster is made.
-const SETTINGS: &str = "
-# Added by Gatepost when it made this cluster, for a small machine. Change what you like: it is
-# written once. Durability is PostgreSQL's default, which is full.
-shared_buffers = 16MB
-max_wal_size = 256MB
-wal_level = minimal
-max_wal_senders = 0
-max_parallel_workers = 0
-autovacuum_max_workers = 1
-jit = off
-";
 
 /// Most bytes of `PG_VERSION`, which holds a number.
 const VERSION_BYTES: u64 = 64;
@@ -78,76 +62,6 @@ pub(super) fn version(cluster: &Path, user: Option<OsUser>) -> Result<Option<u32
 /// As [`version`].
 pub(super) fn pid_file(cluster: &Path, user: Option<OsUser>) -> Result<Option<String>> {
     read(&cluster.join("postmaster.pid"), user, PID_FILE_BYTES)
-}
-
-/// Makes the cluster unless it exists. It is made beside its place and then renamed, so that an
-/// incomplete cluster is never taken for a complete one.
-///
-/// # Errors
-/// [`Error::Startup`] with the output of `initdb`.
-pub(super) fn create(dir: &Path, binaries: &Path, user: Option<OsUser>) -> Result<()> {
-    let cluster = dir.join("cluster");
-    if version(&cluster, user)?.is_some() {
-        return Ok(());
-    }
-    let fault = |e: std::io::Error| Error::startup(format!("{}: {e}", dir.display()));
-    clear_halves(dir).map_err(fault)?;
-    log::info!("making a private PostgreSQL in {}", dir.display());
-    let new = dir.join(format!("cluster.new.{}", std::process::id()));
-    make_private(&new, user).map_err(fault)?;
-    let output = command(&binaries.join("initdb"), user, dir)
-        .arg("-D")
-        .arg(&new)
-        .args(["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--data-checksums"])
-        // The socket's directory keeps other users out.
-        .args(["-A", "trust"])
-        // Not in our process group: Ctrl-C is for us, and we then stop the server in order.
-        .process_group(0)
-        .output()
-        .map_err(fault)?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.trim().lines().collect::<Vec<_>>().join("; ");
-        return Err(Error::startup(format!("initdb failed in {}: {said}", dir.display())));
-    }
-    append(&new.join("postgresql.conf"), SETTINGS, user, dir).map_err(fault)?;
-    std::fs::rename(&new, &cluster).map_err(fault)
-}
-
-/// Removes the remains of processes that were killed while they made a cluster. Their `initdb` may
-/// still be writing for a moment.
-fn clear_halves(dir: &Path) -> std::io::Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    for entry in std::fs::read_dir(dir)?.flatten() {
-        if !entry.file_name().to_string_lossy().starts_with("cluster.new.") {
-            continue;
-        }
-        while let Err(error) = std::fs::remove_dir_all(entry.path()) {
-            if error.kind() == std::io::ErrorKind::NotFound {
-                break;
-            }
-            if Instant::now() > deadline {
-                return Err(error);
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-    Ok(())
-}
-
-/// Appends to a file of the server's OS user, as that user.
-fn append(file: &Path, text: &str, user: Option<OsUser>, dir: &Path) -> std::io::Result<()> {
-    let mut child = command(Path::new("/bin/sh"), user, dir)
-        .args(["-c", "cat >>\"$1\"", "sh"])
-        .arg(file)
-        .stdin(Stdio::piped())
-        .spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(text.as_bytes())?;
-    }
-    let status = child.wait()?;
-    let fault = || std::io::Error::other(format!("cannot write {}", file.display()));
-    if status.success() { Ok(()) } else { Err(fault()) }
 }
 
 /// Stops a server that an earlier process of ours left running in this cluster, and removes a

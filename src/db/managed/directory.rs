@@ -13,6 +13,9 @@ use std::path::Path;
 /// The file that says which major version made a cluster.
 pub(super) const VERSION_FILE: &str = "PG_VERSION";
 
+/// Where a cluster is kept that another one has taken the place of.
+pub(super) const FORMER: &str = "cluster.old";
+
 /// Longest path of a Unix socket in bytes, without the final NUL (`sun_path`, unix(7)).
 const SOCKET_PATH: usize = 107;
 
@@ -179,14 +182,19 @@ fn check_ours(dir: &Path, meta: &Metadata) -> Result<()> {
         Err(e) => return refuse(format!("cannot be used: {e}")),
     };
     let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-    let is_ours =
-        |name: &str| matches!(name, "lock" | "run" | "cluster") || name.starts_with("cluster.new.");
+    // A former cluster is ours beside the one that took its place. Alone it holds the users.
+    let succeeded = names.iter().any(|name| name == "cluster");
+    let is_ours = |name: &str| {
+        matches!(name, "lock" | "run" | "cluster")
+            || name.starts_with("cluster.new.")
+            || (name == FORMER && succeeded)
+    };
     let Some(foreign) = names.iter().find(|name| !name.to_str().is_some_and(is_ours)) else {
         return Ok(());
     };
     let foreign = foreign.display();
     // The users are here; a new directory would have none.
-    if names.iter().any(|name| name == "cluster") {
+    if succeeded {
         return refuse(format!(
             "holds something else ({foreign}) beside the cluster; keep that elsewhere: \
              `mv {0}/{foreign} {0}.{foreign}`",

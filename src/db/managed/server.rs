@@ -42,6 +42,8 @@ pub(super) struct Command {
     pub(super) postgres: PathBuf,
     pub(super) cluster: PathBuf,
     pub(super) run: PathBuf,
+    /// Part of the name of the socket in `run`.
+    pub(super) port: u16,
     pub(super) connections: usize,
     pub(super) user: Option<OsUser>,
 }
@@ -189,6 +191,8 @@ fn spawn(start: &Command) -> Result<Processes> {
         .arg("-c")
         .arg(socket_directories(&start.run))
         .args(["-c", "listen_addresses=", "-c", "unix_socket_permissions=0700"])
+        .arg("-c")
+        .arg(format!("port={}", start.port))
         .args(["-c", "logging_collector=off", "-c", "log_destination=stderr"])
         // No statements and no details: both repeat values of rows.
         .args(["-c", "log_min_messages=log", "-c", "log_min_error_statement=panic"])
