@@ -135,7 +135,7 @@
 //   room
 //   config
 //   domain, metrics, threads
-//   activity, by_name, child, client, error, lines, modes, moment, pem_file, plain_file, printable, secret, server_certificate, shares, sorter
+//   activity, by_name, child, client, control_group, error, lines, modes, moment, pem_file, plain_file, printable, secret, server_certificate, shares, sorter
 //
 // Each of the slices, from `restore` to `sessions`, is `api` (HTTP), operations, `store` (SQL).
 
@@ -149,6 +149,7 @@ mod by_name;
 mod child;
 mod client;
 pub mod config;
+mod control_group;
 pub mod database;
 mod db;
 pub mod doctor;

@@ -5,9 +5,9 @@
 //! Others may take it away later; that is reported when it happens.
 
 use crate::config::Config;
+use crate::control_group;
 use crate::error::{Error, Result};
 use rustix::process::{Resource, geteuid, getrlimit};
-use std::path::Path;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -110,7 +110,7 @@ fn short_of(room: usize, needed: usize) -> Error {
     if let Some(most) = getrlimit(Resource::Nproc).current {
         limits.push(format!("{most} for this OS user (`ulimit -u`, LimitNPROC= of systemd)"));
     }
-    if let Some(most) = most_of_the_group() {
+    if let Some(most) = control_group::limit("pids", "pids.max", "pids.max") {
         limits.push(format!(
             "{most} for this control group (TasksMax= of systemd, --pids-limit of a container)"
         ));
@@ -120,22 +120,6 @@ fn short_of(room: usize, needed: usize) -> Error {
         "there is room for {room} more processes and threads, and {needed} are needed; the limit is \
          {limits}: raise it, or lower server.workers, server.hashing_threads or database.pool_size"
     ))
-}
-
-/// The limit of our control group, if there is one (cgroups(7)).
-fn most_of_the_group() -> Option<u64> {
-    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    let limit = |line: &str| {
-        let mut parts = line.splitn(3, ':').skip(1);
-        let (controllers, path) = (parts.next()?, parts.next()?.trim_start_matches('/'));
-        let top = match controllers {
-            "" => Path::new("/sys/fs/cgroup"),
-            "pids" => Path::new("/sys/fs/cgroup/pids"),
-            _ => return None,
-        };
-        std::fs::read_to_string(top.join(path).join("pids.max")).ok()?.trim().parse().ok()
-    };
-    groups.lines().find_map(limit)
 }
 
 #[cfg(test)]

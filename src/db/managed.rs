@@ -14,6 +14,7 @@ mod cluster;
 mod directory;
 mod held;
 mod making;
+mod memory;
 mod orphans;
 mod server;
 mod successor;
@@ -104,6 +105,7 @@ impl Managed {
         let binaries = binaries::find(&cluster, held.user)?;
         held.clear_remains(&binaries)?;
         making::create(&held.dir, &binaries, held.user)?;
+        memory::prepare(&cluster, held.user);
         let server = server::Server::start(server::Command {
             postgres: binaries.join("postgres"),
             cluster,

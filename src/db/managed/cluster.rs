@@ -18,6 +18,9 @@ const VERSION_BYTES: u64 = 64;
 /// Most bytes of `postmaster.pid`: eight lines, two of them paths.
 const PID_FILE_BYTES: u64 = 16 * 1024;
 
+/// Most bytes of `memory.conf`: a setting and a comment.
+const MEMORY_FILE_BYTES: u64 = 1024;
+
 /// As root, the user `postgres`, since PostgreSQL refuses to run as root; otherwise none.
 ///
 /// # Errors
@@ -62,6 +65,14 @@ pub(super) fn version(cluster: &Path, user: Option<OsUser>) -> Result<Option<u32
 /// As [`version`].
 pub(super) fn pid_file(cluster: &Path, user: Option<OsUser>) -> Result<Option<String>> {
     read(&cluster.join("postmaster.pid"), user, PID_FILE_BYTES)
+}
+
+/// The file that sets the server's memory; `None` when there is none.
+///
+/// # Errors
+/// As [`version`].
+pub(super) fn memory_file(file: &Path, user: Option<OsUser>) -> Result<Option<String>> {
+    read(file, user, MEMORY_FILE_BYTES)
 }
 
 /// Stops a server that an earlier process of ours left running in this cluster, and removes a

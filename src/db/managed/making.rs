@@ -19,7 +19,9 @@ use std::time::{Duration, Instant};
 const SETTINGS: &str = "
 # Added by Gatepost when it made this cluster, for a small machine. Change what you like: it is
 # written once. Durability is PostgreSQL's default, which is full.
-shared_buffers = 16MB
+# The next line sets shared_buffers, by the machine's memory; one below it counts instead.
+include_if_exists = 'memory.conf'
+wal_buffers = 1MB
 max_wal_size = 256MB
 wal_level = minimal
 max_wal_senders = 0
@@ -153,8 +155,28 @@ fn clear_half(path: &Path) -> Option<std::io::Error> {
 
 /// Appends to a file of the server's OS user, as that user.
 fn append(file: &Path, text: &str, user: Option<OsUser>, dir: &Path) -> std::io::Result<()> {
+    pipe("cat >>\"$1\"", file, text, user, dir)
+}
+
+/// Writes a file of the server's OS user, as that user, whole or not at all.
+pub(super) fn write(
+    file: &Path,
+    text: &str,
+    user: Option<OsUser>,
+    dir: &Path,
+) -> std::io::Result<()> {
+    pipe("cat >\"$1.new\" && mv \"$1.new\" \"$1\"", file, text, user, dir)
+}
+
+fn pipe(
+    script: &str,
+    file: &Path,
+    text: &str,
+    user: Option<OsUser>,
+    dir: &Path,
+) -> std::io::Result<()> {
     let mut child = command(Path::new("/bin/sh"), user, dir)
-        .args(["-c", "cat >>\"$1\"", "sh"])
+        .args(["-c", script, "sh"])
         .arg(file)
         .stdin(Stdio::piped())
         .spawn()?;

@@ -11,6 +11,7 @@ use super::cluster::{self, SUPERUSER};
 use super::directory::{self, FORMER};
 use super::held::Held;
 use super::making::{self, Half};
+use super::memory;
 use super::server::{Command, Server};
 use super::tools::Tools;
 use crate::config::conninfo::Conninfo;
@@ -48,6 +49,7 @@ impl Successor {
         if cluster::version(&former, user)? == Some(made.tools.major) {
             making::copy_settings(&former, path, user)?;
         }
+        memory::prepare(path, user);
         let server = start(&made.tools, path, &made.run, made.port, connections)?;
         made.server = Some(server);
         making::populate(&made.connect(SUPERUSER, "postgres"))?;
