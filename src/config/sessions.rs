@@ -32,7 +32,8 @@ section! {
 
 tuning! {
     sessions: SessionsTuning {
-        /// How often the rows of ended sessions are removed. Until then they do no harm.
+        /// How often the rows of sessions that were over before today, in UTC, are removed. Until then
+        /// they do no harm.
         sweep_interval: Duration = "1m", "1s" to "1d";
     }
 }

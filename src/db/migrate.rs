@@ -108,6 +108,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "admit_attempt",
         sql: include_str!("../../sql/migrations/0017_admit_attempt.sql"),
     },
+    Migration {
+        version: 18,
+        name: "swept_after",
+        sql: include_str!("../../sql/migrations/0018_swept_after.sql"),
+    },
 ];
 
 /// The last migration that was applied.

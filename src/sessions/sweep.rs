@@ -4,8 +4,8 @@ use super::store;
 use crate::app::App;
 use crate::error::Result;
 
-/// Removes the rows of sessions whose last access tokens have expired, and returns how many there
-/// were. A service does this by itself; a program that only embeds the operations should do it now
+/// Removes the rows of sessions whose last access tokens expired before today, in UTC, and returns how
+/// many there were. A service does this by itself; a program that only embeds the operations should do it now
 /// and then. Several processes may do it at once.
 ///
 /// # Errors

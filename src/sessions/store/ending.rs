@@ -168,12 +168,13 @@ pub(crate) fn revoke_tokens(
     Ok(())
 }
 
-/// Removes some rows whose `expires_at` has passed. Those that another instance is removing are
-/// left to it.
+/// Removes some rows whose `expires_at` was on an earlier day, in UTC. Those that another instance is
+/// removing are left to it.
 pub(crate) fn sweep(tx: &mut Transaction<'_>) -> Result<u64> {
     let sql = "DELETE FROM gatepost.sessions WHERE id IN
-                   (SELECT id FROM gatepost.sessions WHERE expires_at <= now()
-                    ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)";
+                   (SELECT id FROM gatepost.sessions
+                    WHERE swept_after < (now() AT TIME ZONE 'UTC')::date
+                    ORDER BY swept_after LIMIT $1 FOR UPDATE SKIP LOCKED)";
     let most = i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX);
     Ok(tx.execute_typed(sql, &[(&most, Type::INT8)])?)
 }

@@ -4,7 +4,7 @@ use super::{count, let_pass, listed, status};
 use crate::support::{TestServer, Tokens, config, problem};
 use gatepost::Service;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_session_that_is_not_used_ends_and_so_do_its_access_tokens() {
@@ -61,7 +61,7 @@ fn sessions_that_are_over_are_swept_by_the_running_service() {
     .unwrap();
     let id = server.register("alice");
     let fill = "INSERT INTO gatepost.sessions (user_id, key_generation, expires_at)
-                SELECT $1, 1, now() - interval '1 second' FROM generate_series(1, 5000)";
+                SELECT $1, 1, now() - interval '1 day' FROM generate_series(1, 5000)";
     server.sql().execute(fill, &[&id]).unwrap();
     let live = server.tokens("alice");
     let ended = server.tokens("alice");
@@ -72,7 +72,8 @@ fn sessions_that_are_over_are_swept_by_the_running_service() {
     // What was ended stays for as long as its access tokens are good for others.
     assert_eq!(count(&server, "ended_at IS NOT NULL"), 1);
     Tokens::of(server.refresh(&live.refresh));
-    let_pass(&server, 901);
+    // Until the day after, in UTC.
+    let_pass(&server, 86_400 + 901);
     while count(&server, "ended_at IS NOT NULL") > 0 {
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -85,7 +86,7 @@ fn a_sweep_from_several_sides_removes_each_session_once() {
     let server = TestServer::start();
     let id = server.register("alice");
     let fill = "INSERT INTO gatepost.sessions (user_id, key_generation, expires_at)
-                SELECT $1, 1, now() - interval '1 second' FROM generate_series(1, 5000)";
+                SELECT $1, 1, now() - interval '1 day' FROM generate_series(1, 5000)";
     server.sql().execute(fill, &[&id]).unwrap();
     let swept: u64 = std::thread::scope(|scope| {
         let sweep = |_| scope.spawn(|| gatepost::sessions::sweep(server.app()).unwrap());
@@ -124,4 +125,30 @@ fn with_50000_sessions_no_call_reads_the_whole_table() {
         std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(scans().0, before.0);
+}
+
+#[test]
+fn a_refresh_writes_into_no_index_of_the_sessions() {
+    let server = TestServer::start();
+    server.register("alice");
+    let mut tokens = server.tokens("alice");
+    for _ in 0..50 {
+        tokens = Tokens::of(server.refresh(&tokens.refresh));
+    }
+    let mut sql = server.sql();
+    let begin = Instant::now();
+    let (updates, in_the_page) = loop {
+        let counted = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables
+                       WHERE schemaname = 'gatepost' AND relname = 'sessions'";
+        let row = sql.query_one(counted, &[]).unwrap();
+        let (updates, in_the_page): (i64, i64) = (row.get(0), row.get(1));
+        if updates >= 50 {
+            break (updates, in_the_page);
+        }
+        // The server counts a moment late.
+        assert!(begin.elapsed() < Duration::from_secs(30), "{updates}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    // One may have moved the session's end to another day.
+    assert!(in_the_page >= updates - 1, "{in_the_page} of {updates}");
 }

@@ -239,6 +239,11 @@ impl Cluster {
         command
     }
 
+    /// The number of the server's process.
+    pub fn pid(&self) -> u32 {
+        self.running.as_ref().unwrap().0.id()
+    }
+
     /// The port that the socket is named after.
     pub fn socket_port(&self) -> u16 {
         if self.port == 0 { 5432 } else { self.port }
