@@ -39,8 +39,9 @@ section! {
         /// Prepares the most frequent statements on each connection. On the private PostgreSQL this
         /// is always on.
         ///
-        /// It saves PostgreSQL parsing and planning. But a pooler such as pgbouncer in transaction
-        /// mode mixes up the prepared statements of different connections.
+        /// It saves PostgreSQL parsing and planning. But a pooler in transaction mode mixes up the
+        /// prepared statements of different connections, unless it keeps account of them, as pgbouncer
+        /// 1.21 and newer does with its `max_prepared_statements`.
         prepared_statements: bool = "false";
     }
 }

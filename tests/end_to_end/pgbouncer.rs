@@ -12,7 +12,19 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// Since version 1.21 it keeps the prepared statements of its clients apart, if told how many.
 pub(crate) fn check() {
+    let output = Command::new("pgbouncer").arg("--version").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let version = text.lines().next().unwrap().rsplit(' ').next().unwrap();
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap());
+    check_with(false);
+    if (numbers.next(), numbers.next()) >= (Some(1), Some(21)) {
+        check_with(true);
+    }
+}
+
+fn check_with(prepared_statements: bool) {
     let cluster = Cluster::start();
     bootstrap(&cluster);
     let dir = tempfile::Builder::new().prefix("gatepost-test-").tempdir().unwrap();
@@ -21,8 +33,9 @@ pub(crate) fn check() {
     let ini = format!(
         "[databases]\ngatepost = host={server} port=5432 user=gatepost_app password='{}'\n\
          [pgbouncer]\nlisten_addr =\nlisten_port = 6432\nunix_socket_dir = {socket}\n\
-         auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n",
-        APP_PASSWORD.replace('\'', "''")
+         auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n{}",
+        APP_PASSWORD.replace('\'', "''"),
+        if prepared_statements { "max_prepared_statements = 100\n" } else { "" }
     );
     let file = dir.path().join("pgbouncer.ini");
     std::fs::write(&file, ini).unwrap();
@@ -40,6 +53,7 @@ pub(crate) fn check() {
     let mut config = config("unused");
     let url = format!("host={socket} port=6432 user=gatepost_app dbname=gatepost");
     config.database.url = Some(url.as_str().into());
+    config.database.prepared_statements = prepared_statements;
     let service = Service::start(config).unwrap();
     let server = TestServer { service, database: "gatepost".into(), client: client() };
     server.register_admin("root");
