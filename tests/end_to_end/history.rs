@@ -99,6 +99,7 @@ fn read_by_calls(history: &str) -> BTreeMap<String, i64> {
     while admin.query_one(connected, &[]).unwrap().get::<_, i64>(0) > 0 {
         std::thread::sleep(Duration::from_millis(10));
     }
+    crate::support::wait_for_statistics(&mut admin);
     let read = "SELECT relname::text,
                        (seq_tup_read + coalesce(idx_tup_fetch, 0)
                         + coalesce((SELECT sum(idx_tup_read) FROM pg_stat_user_indexes i

@@ -187,6 +187,7 @@ fn no_call_reads_the_whole_table() {
         while admin.query_one(connected, &[]).unwrap().get::<_, i64>(0) > 0 {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
+        crate::support::wait_for_statistics(&mut admin);
         let scans = "SELECT seq_scan, idx_scan FROM pg_stat_user_tables WHERE relname = 'users'";
         let row = admin.query_one(scans, &[]).unwrap();
         let (of_table, of_index): (i64, i64) = (row.get(0), row.get(1));

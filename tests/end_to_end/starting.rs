@@ -269,10 +269,10 @@ fn another_cluster_beside_ours_is_not_answered_with_a_new_directory() {
     let home = Home::new();
     success(&home.run(&["user", "list"], ""));
     home.wait_until_quiet();
-    let (cluster, old) = (home.data_dir().join("cluster"), home.data_dir().join("cluster.old"));
+    let (cluster, old) = (home.data_dir().join("cluster"), home.data_dir().join("cluster.bak"));
     std::fs::create_dir(&old).unwrap();
     let text = failure(&home.run(&["user", "list"], ""), 1);
-    let advice = format!("`mv {} {}.cluster.old`", old.display(), home.data_dir().display());
+    let advice = format!("`mv {} {}.cluster.bak`", old.display(), home.data_dir().display());
     assert!(text.contains(&advice) && !text.contains("new directory"), "{text}");
     std::fs::remove_dir(&old).unwrap();
     std::fs::rename(&cluster, &old).unwrap();

@@ -232,3 +232,16 @@ pub(crate) fn problem(response: Response, status: u16, code: &str) -> String {
     assert_eq!(body["request_id"], request_id);
     body["detail"].as_str().unwrap().to_owned()
 }
+
+/// The major version of a server.
+pub(crate) fn postgres_major(client: &mut postgres::Client) -> i32 {
+    let sql = "SELECT current_setting('server_version_num')::int / 10000";
+    client.query_one(sql, &[]).unwrap().get(0)
+}
+
+/// Up to version 14 of PostgreSQL, what a connection has done is added up half a second after its end.
+pub(crate) fn wait_for_statistics(client: &mut postgres::Client) {
+    if postgres_major(client) < 15 {
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+}
