@@ -78,6 +78,8 @@ impl Site {
             }
             client.execute(fill, &[&(number * each), &each, &users]).unwrap();
             let login = Login::parse(&format!("user{}", user(number, users))).unwrap();
+            // A connection goes on where it wrote last, and a new one at the end of the table.
+            let app = App::open(config.clone()).unwrap();
             let tokens = gatepost::sessions::log_in(&app, &login, &password).unwrap();
             refresh.push(tokens.refresh_token);
         }

@@ -42,10 +42,11 @@ fn main() {
         for number in 1..=rounds {
             let done = round(&cluster, &clients, fault);
             println!(
-                "{} {number}/{rounds}: {:.1} s without a success, {} lost",
+                "{} {number}/{rounds}: {:.1} s without a success, {} lost{}",
                 fault.name(),
                 done.outage.as_secs_f64(),
-                done.losses.len()
+                done.losses.len(),
+                if done.helped { "; Patroni had to be helped" } else { "" }
             );
             done.losses.iter().take(5).for_each(|loss| println!("    {loss:?}"));
             all.push(done);
@@ -61,9 +62,9 @@ fn table(all: &[Round]) {
     println!();
     println!(
         "| fault | times | acknowledged | refused | lost | longest without success, s | after promotion, s | \
-         full rate, s | all threads, s | slowest answer, s | memory, MiB | connections |"
+         full rate, s | all threads, s | slowest answer, s | memory, MiB | connections | Patroni helped |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for fault in Fault::ALL {
         let of: Vec<&Round> = all.iter().filter(|round| round.fault == fault).collect();
         if of.is_empty() {
@@ -86,7 +87,7 @@ fn table(all: &[Round]) {
             }
         };
         println!(
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             fault.name(),
             of.len(),
             sum(|round| round.acknowledged),
@@ -99,6 +100,7 @@ fn table(all: &[Round]) {
             spread(|round| Some(round.slowest)),
             of.iter().map(|round| round.memory).max().unwrap_or_default() / 1024,
             of.iter().map(|round| round.connections).max().unwrap_or_default(),
+            of.iter().filter(|round| round.helped).count(),
         );
     }
 }

@@ -49,6 +49,8 @@ pub struct Round {
     pub memory: u64,
     /// Connections of Gatepost at the primary afterwards.
     pub connections: i64,
+    /// Whether Patroni had to be told afterwards to name its synchronous standby anew.
+    pub helped: bool,
 }
 
 /// Lets clients at the cluster, does one thing to it, and waits until all is as before.
@@ -87,8 +89,9 @@ pub fn round(cluster: &Cluster, clients: &Clients, fault: Fault) -> Round {
         let first = successes.iter().find(|end| **end > from);
         first.map_or(PATIENCE, |end| end.duration_since(from))
     };
-    cluster.wait_until_whole();
+    let helped = cluster.wait_until_whole();
     Round {
+        helped,
         fault,
         outage,
         promotion: promoted.map(after),

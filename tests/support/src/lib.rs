@@ -188,6 +188,8 @@ impl Cluster {
             .arg(&self.dir)
             .args(["-p", &self.socket_port().to_string(), "-c", listen])
             .args(["-c", "max_connections=300", "-c", "shared_buffers=32MB"])
+            // As is the default since version 14.
+            .args(["-c", "password_encryption=scram-sha-256"])
             .args(WITHOUT_DURABILITY.iter().filter(|_| !self.durable))
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(self.dir.join("log")).unwrap())

@@ -2,6 +2,7 @@
 
 use crate::{descendants, signal};
 use serde_json::Value;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -114,8 +115,9 @@ impl Cluster {
         Instant::now()
     }
 
-    /// Waits until all three PostgreSQLs are there and one of the standbys is synchronous.
-    pub(super) fn wait_until_whole(&self) {
+    /// Waits until all three PostgreSQLs are there and one of the standbys is synchronous. Returns whether
+    /// Patroni had to be helped, as the README of the cluster says.
+    pub(super) fn wait_until_whole(&self) -> bool {
         let whole = || {
             let about: Value =
                 serde_json::from_str(&self.patroni(self.primary(), "cluster")?).ok()?;
@@ -127,7 +129,25 @@ impl Cluster {
                 && is("leader") == 1)
                 .then_some(())
         };
-        wait_for("the whole cluster", Duration::from_millis(200), whole);
+        let begun = Instant::now();
+        let helped = Cell::new(false);
+        wait_for("the whole cluster", Duration::from_millis(200), || {
+            if !helped.get() && begun.elapsed() > BY_ITSELF {
+                self.forget_synchronous_standby();
+                helped.set(true);
+            }
+            whole()
+        });
+        helped.get()
+    }
+
+    /// Deletes what Patroni keeps in etcd about the synchronous standby. It writes it anew.
+    fn forget_synchronous_standby(&self) {
+        // The key is /service/gatepost/sync, in base64.
+        let body = r#"{"key":"L3NlcnZpY2UvZ2F0ZXBvc3Qvc3luYw=="}"#;
+        let url = format!("http://127.0.0.1:{}/v3/kv/deleterange", self.port);
+        let answer = self.http.post(url).body(body).send().unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
     }
 
     /// Waits until both Gateposts answer more requests at once than they have threads for, all well.
@@ -227,6 +247,9 @@ impl Drop for Cluster {
         }
     }
 }
+
+/// How long Patroni has to make the cluster whole by itself: more than its `ttl`.
+const BY_ITSELF: Duration = Duration::from_secs(40);
 
 /// Waits for something, and looks for it after each pause.
 fn wait_for<T>(what: &str, pause: Duration, look: impl Fn() -> Option<T>) -> T {
