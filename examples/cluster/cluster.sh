@@ -8,20 +8,23 @@
 #     cluster.sh stop DIR NAME     stops one part
 #     cluster.sh down DIR          stops everything; the directory stays
 #
-# In the environment: CLUSTER_PORT, the first of 60 free ports (25400); GATEPOST, the program (gatepost).
+# In the environment: CLUSTER_PORT, the first of 60 free ports (25400); GATEPOST and PATRONI, the programs
+# (gatepost, patroni).
 # Other variables that begin with GATEPOST_ reach both Gateposts, as does APP_SETTINGS (production).
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
 
 fail() { echo "cluster.sh: $*" >&2; exit 1; }
-usage() { sed -n '5,12s/^# \{0,4\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '5,13s/^# \{0,4\}//p' "$0" >&2; exit 2; }
 
 [ $# -ge 2 ] || usage
 command=$1
 dir=$(realpath -m "$2")
 port=${CLUSTER_PORT:-25400}
 gatepost=${GATEPOST:-gatepost}
+patroni=${PATRONI:-patroni}
 here=$(dirname "$(realpath "$0")")
+. "$here/render.sh"
 
 etcd_port=$port
 pg_port() { echo $((port + 10 + ${1#pg})); }
@@ -38,18 +41,6 @@ if [ "$(id -u)" = 0 ]; then
 fi
 
 secret() { cat "$dir/secrets/$1"; }
-
-# Fills a template's @NAME@ from the variables of the same name, and closes the file to others.
-render() {
-    local template=$1 target=$2 text word
-    text=$(cat "$here/$template")
-    shift 2
-    for word in "$@"; do
-        text=${text//@$word@/${!word}}
-    done
-    (umask 077 && printf '%s\n' "$text" >"$target")
-    [ "${#as_user[@]}" = 0 ] || chown postgres: "$target"
-}
 
 # A process that has ended may still be there as a zombie.
 lives() { kill -0 "$1" 2>/dev/null && ! grep -qs '^State:.Z' "/proc/$1/status"; }
@@ -92,7 +83,7 @@ start() {
         ;;
     pg[123])
         # What a primary that was killed left behind is Patroni's to judge, not a stale pid's.
-        launch "$name" "${as_user[@]}" patroni "$dir/etc/$name.yml"
+        launch "$name" "${as_user[@]}" "$patroni" "$dir/etc/$name.yml"
         ;;
     haproxy) launch haproxy haproxy -f "$dir/etc/haproxy.cfg" ;;
     pgbouncer) launch pgbouncer "${as_user[@]}" pgbouncer "$dir/etc/pgbouncer.ini" ;;
@@ -122,7 +113,7 @@ stop() {
 }
 
 make() {
-    for needed in etcd patroni haproxy pgbouncer curl psql openssl "$gatepost"; do
+    for needed in etcd "$patroni" haproxy pgbouncer curl psql openssl "$gatepost"; do
         command -v "$needed" >/dev/null || fail "needs $needed (on Debian: apt install etcd-server patroni haproxy pgbouncer postgresql curl)"
     done
     bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1) || true
@@ -141,12 +132,14 @@ make() {
         echo "postgres://gatepost_app:$app@127.0.0.1:$pgbouncer_port/gatepost" >"$dir/secrets/url"
         echo "postgres://gatepost_owner:$(secret owner)@127.0.0.1:$primary_port/gatepost" >"$dir/secrets/owner-url"
     )
-    local pg_port patroni_port
+    local address=127.0.0.1 host1=127.0.0.1 host2=127.0.0.1 host3=127.0.0.1
+    local pg_port patroni_port etcd_hosts=127.0.0.1:$etcd_port home run
     for name in pg1 pg2 pg3; do
         mkdir -p "$dir/$name"
         chmod 700 "$dir/$name"
-        pg_port=$(pg_port $name) patroni_port=$(patroni_port $name)
-        render patroni.yml "$dir/etc/$name.yml" name dir bin pg_port patroni_port etcd_port superuser replication
+        pg_port=$(pg_port $name) patroni_port=$(patroni_port $name) home=$dir/$name run=$dir/$name
+        render patroni.yml "$dir/etc/$name.yml" name home run bin address host1 host2 host3 pg_port patroni_port \
+            etcd_hosts superuser replication
     done
     [ "${#as_user[@]}" = 0 ] || chown -R postgres: "$dir"/pg[123]
     mkdir -p "$dir/etcd"
@@ -156,8 +149,10 @@ make() {
     pg1=$(pg_port 1) pg2=$(pg_port 2) pg3=$(pg_port 3)
     patroni1=$(patroni_port 1) patroni2=$(patroni_port 2) patroni3=$(patroni_port 3)
     gatepost1=$(gatepost_port 1) gatepost2=$(gatepost_port 2)
-    render haproxy.cfg "$dir/etc/haproxy.cfg" dir primary_port http_port pg1 pg2 pg3 patroni1 patroni2 patroni3 gatepost1 gatepost2
-    render pgbouncer.ini "$dir/etc/pgbouncer.ini" dir primary_port pgbouncer_port app
+    render haproxy.cfg "$dir/etc/haproxy.cfg" address host1 host2 host3 primary_port http_port pg1 pg2 pg3 \
+        patroni1 patroni2 patroni3 gatepost1 gatepost2
+    local userlist=$dir/etc/userlist.txt
+    render pgbouncer.ini "$dir/etc/pgbouncer.ini" userlist primary_port pgbouncer_port app
     render userlist.txt "$dir/etc/userlist.txt" app
     cp "$here/gatepost.toml" "$dir/etc/gatepost.toml"
 }
