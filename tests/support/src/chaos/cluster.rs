@@ -169,12 +169,15 @@ impl Cluster {
         let mut config = postgres::Config::new();
         config
             .host("127.0.0.1")
-            .port(self.ports(self.primary())[0])
             .user("postgres")
             .password(password.trim())
             .dbname("gatepost")
             .connect_timeout(Duration::from_secs(3));
-        config.connect(postgres::NoTls).unwrap()
+        // One whose disk is full may not let us in.
+        wait_for("a connection to the primary", Duration::from_millis(100), || {
+            let mut config = config.clone();
+            config.port(self.ports(self.primary())[0]).connect(postgres::NoTls).ok()
+        })
     }
 
     pub(super) fn node_dir(&self, node: Node) -> PathBuf {
