@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Who holds the database: `pg1`, `pg2` or `pg3`.
@@ -22,6 +23,8 @@ pub struct Cluster {
     port: u16,
     /// Whether each node's directory is a small file system of its own, which can be filled.
     pub(super) small_disks: bool,
+    /// How many synchronous standbys it has when all is well.
+    synchronous: AtomicUsize,
     http: reqwest::blocking::Client,
 }
 
@@ -39,6 +42,7 @@ impl Cluster {
             script: source.join("examples/cluster/cluster.sh"),
             dir,
             program: program.to_owned(),
+            synchronous: AtomicUsize::new(1),
             port,
             small_disks,
             http: http.unwrap(),
@@ -125,7 +129,7 @@ impl Cluster {
             let runs = |m: &&Value| matches!(m["state"].as_str(), Some("running" | "streaming"));
             let is = |role: &str| members.iter().filter(|m| m["role"] == role).count();
             (members.iter().filter(runs).count() == 3
-                && is("sync_standby") == 1
+                && is("sync_standby") == self.synchronous.load(Ordering::Relaxed)
                 && is("leader") == 1)
                 .then_some(())
         };
@@ -230,6 +234,7 @@ impl Cluster {
         let url = format!("http://127.0.0.1:{}/config", self.ports(self.primary())[1]);
         let done = self.http.patch(url).body(change).send().unwrap();
         assert!(done.status().is_success(), "{done:?}");
+        self.synchronous.store(0, Ordering::Relaxed);
         std::thread::sleep(Duration::from_secs(5));
     }
 }
