@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -306,6 +306,21 @@ fn a_restore_that_fails_or_is_killed_leaves_everything_as_it_was() {
         assert_eq!(logins(&home).len(), 2, "killed after {millis} ms");
         assert_eq!(names(&home), ["cluster", "lock", "run"]);
     }
+}
+
+#[test]
+fn what_a_process_with_the_same_number_left_behind_is_in_nobodys_way() {
+    let (home, file) = backed_up();
+    let trial = home.command(&["database", "restore", "--dry-run", file.to_str().unwrap()]);
+    // As the first process of a container has it each time.
+    let script = "mkdir \"$0/cluster.new.$$\" && touch \"$0/cluster.new.$$/half\" && exec \"$@\"";
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script]).arg(home.data_dir());
+    command.arg(trial.get_program()).args(trial.get_args()).env_clear();
+    command.envs(trial.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = command.output().unwrap();
+    success(&output);
+    assert_eq!(names(&home), ["cluster", "lock", "run"]);
 }
 
 #[test]

@@ -63,6 +63,10 @@ pub(super) struct Half {
 pub(super) fn make_beside(dir: &Path, binaries: &Path, user: Option<OsUser>) -> Result<Half> {
     let fault = |e: std::io::Error| Error::startup(format!("{}: {e}", dir.display()));
     let path = dir.join(format!("{HALF}{}", std::process::id()));
+    // Another process had our number before.
+    if path.symlink_metadata().is_ok() {
+        clear_half(&path).map_or(Ok(()), Err).map_err(fault)?;
+    }
     make_private(&path, user).map_err(fault)?;
     let lock = lock_half(&path).map_err(fault)?.ok_or_else(|| {
         Error::startup(format!("{} is in use by another process", path.display()))
