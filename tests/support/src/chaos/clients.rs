@@ -50,6 +50,8 @@ pub struct Clients {
     http: Client,
     pub(super) memories: Vec<Mutex<Memory>>,
     answers: Mutex<Vec<Answer>>,
+    /// Answers that know nothing of what was acknowledged before.
+    contradictions: Mutex<Vec<String>>,
 }
 
 impl Clients {
@@ -61,6 +63,7 @@ impl Clients {
             http: Client::builder().pool_max_idle_per_host(0).timeout(TIMEOUT).build().unwrap(),
             memories: (0..CLIENTS).map(|_| Mutex::default()).collect(),
             answers: Mutex::default(),
+            contradictions: Mutex::default(),
         }
     }
 
@@ -94,6 +97,11 @@ impl Clients {
         let count = answers.iter().rev().take_while(|a| a.end >= from - TIMEOUT);
         let count = count.filter(|a| a.success && a.end >= from && a.end <= to).count();
         f64::from(u32::try_from(count).unwrap()) / (to - from).as_secs_f64()
+    }
+
+    /// The contradictions since the last time.
+    pub(super) fn contradictions(&self) -> Vec<String> {
+        std::mem::take(&mut *self.contradictions.lock().unwrap())
     }
 
     /// The answers to what was under way at a moment, or begun after it.
@@ -165,8 +173,8 @@ impl Clients {
         }
     }
 
-    /// Sends one request and notes how it went. Anything but success, 503 and a broken connection is a
-    /// fault of the service.
+    /// Sends one request and notes how it went. What is not known any more is a loss. Anything else but
+    /// success, 502 to 504 and a broken connection is a fault of the service.
     fn send(
         &self,
         method: &str,
@@ -181,11 +189,14 @@ impl Clients {
         let status = answer.as_ref().map_or(503, |answer| answer.status().as_u16());
         let succeeded = status == success;
         self.answers.lock().unwrap().push(Answer { begun, end, success: succeeded });
-        assert!(
-            succeeded || matches!(status, 502..=504),
-            "{method} {path} {body}: {status} {}",
-            answer.map(|a| a.text().unwrap_or_default()).unwrap_or_default()
-        );
+        if !succeeded && !matches!(status, 502..=504) {
+            let said = answer.map(|a| a.text().unwrap_or_default()).unwrap_or_default();
+            // A password, a session or a user that was acknowledged is not known any more.
+            assert!(matches!(status, 400 | 401 | 404), "{method} {path} {body}: {status} {said}");
+            let said = format!("{method} {path} {body}: {said}");
+            self.contradictions.lock().unwrap().push(said);
+            return None;
+        }
         if succeeded { answer?.json().ok() } else { None }
     }
 

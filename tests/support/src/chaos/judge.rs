@@ -13,6 +13,8 @@ pub enum Loss {
     Password(String),
     /// A session, or its last refresh.
     Session(String),
+    /// Anything of it, as a request while the cluster was at work found out.
+    Contradiction(String),
     /// Rows that belong together and are not all there.
     Half(&'static str, i64),
 }
@@ -39,7 +41,8 @@ const HALVES: [(&str, &str); 3] = [
 /// What was lost since the last time. All users are looked up; passwords and sessions are tried where
 /// something was acknowledged since.
 pub(super) fn compare(cluster: &Cluster, clients: &Clients) -> Vec<Loss> {
-    let mut losses = Vec::new();
+    let mut losses: Vec<Loss> =
+        clients.contradictions().into_iter().map(Loss::Contradiction).collect();
     let mut sql = cluster.sql();
     let rows = sql.query("SELECT login FROM gatepost.users", &[]).unwrap();
     let there: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
