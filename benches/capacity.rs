@@ -56,7 +56,7 @@ impl Site {
         let (login, password) = (Login::parse("user1").unwrap(), password());
         gatepost::users::register(&app, &Caller::Trusted, &login, &password).unwrap();
         let mut client = cluster.admin("gatepost").connect(NoTls).unwrap();
-        // As it is in the end: the room that updates leave is used again.
+        // No checkpoint but those that are asked for.
         client.batch_execute("ALTER SYSTEM SET checkpoint_timeout = '1h'").unwrap();
         client.batch_execute("ALTER SYSTEM SET max_wal_size = '8GB'").unwrap();
         client.batch_execute("SELECT pg_reload_conf()").unwrap();
@@ -160,7 +160,6 @@ const ALL: [(&str, Call); 9] = [
 const USES_TOKENS: [&str; 1] = ["logout"];
 
 /// What the calls of one kind cost, each.
-#[derive(Default)]
 struct Cost {
     ours: f64,
     postgres: f64,

@@ -50,16 +50,13 @@ impl<'a> Writer<'a> {
         dump: &mut dyn Read,
         progress: &mut dyn FnMut(u64),
     ) -> std::io::Result<()> {
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            let count = dump.read(&mut chunk)?;
-            if count == 0 {
-                return Ok(());
-            }
-            self.write(&chunk[..count])?;
-            self.bytes += count as u64;
-            progress(self.bytes);
-        }
+        self.bytes = each_chunk(dump, std::convert::identity, |chunk, done| {
+            self.hash.update(chunk);
+            self.out.write_all(chunk)?;
+            progress(done);
+            Ok(())
+        })?;
+        Ok(())
     }
 
     /// Writes the text, and returns the length of the dump.
@@ -67,41 +64,35 @@ impl<'a> Writer<'a> {
         let made = write_seconds(OffsetDateTime::now_utc());
         let bytes = self.bytes;
         let text = format!("{BEGIN}1\nmade {made}\npostgresql {postgres}\nbytes {bytes}\n");
-        self.write(text.as_bytes())?;
+        self.hash.update(text.as_bytes());
+        self.out.write_all(text.as_bytes())?;
         let last = format!("sha256 {}\n", hex(self.hash));
         self.out.write_all(last.as_bytes())?;
         self.out.flush()?;
         Ok(bytes)
     }
-
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.hash.update(bytes);
-        self.out.write_all(bytes)
-    }
 }
 
 /// A backup file that is open.
 #[derive(Debug)]
-pub(crate) struct Archive {
+pub(super) struct Archive {
     path: PathBuf,
     file: File,
-    /// The whole file, in bytes.
-    length: u64,
     /// The dump in it, in bytes.
     dump: u64,
     /// The major version of the server that the dump is from.
-    pub(crate) postgres: u32,
+    pub(super) postgres: u32,
     /// When it was made.
-    pub(crate) made: Timestamp,
+    pub(super) made: Timestamp,
 }
 
 impl Archive {
-    /// Opens a backup file, or standard input for `-`, and reads the whole of it. `progress` is told the bytes that have been read,
-    /// and how many there are.
+    /// Opens a backup file, or standard input for `-`, and reads the whole of it. `progress` is told the
+    /// bytes that have been read, and how many there are.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be read, is cut off, was changed, or is something else.
-    pub(crate) fn open(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Self> {
+    pub(super) fn open(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Self> {
         let fault = |e: std::io::Error| Error::File(format!("{}: {e}", path.display()));
         let refuse = |why: &str| Err(Error::File(format!("{}: {why}", path.display())));
         let mut file = match path.as_os_str() == "-" {
@@ -137,7 +128,7 @@ impl Archive {
             return refuse("was cut off or changed: its last lines are not as they were written");
         };
         let mut hash = Sha256::new();
-        let hashed = archive.length - LAST as u64;
+        let hashed = length - LAST as u64;
         archive.read(hashed, &mut |chunk, done| {
             hash.update(chunk);
             progress(done, hashed);
@@ -158,7 +149,7 @@ impl Archive {
         let dump = value("bytes")?.parse().ok()?;
         let expected = value("sha256")?.to_owned();
         let fits = length.checked_sub(dump)? == text.len() as u64 && expected.len() == LAST - 8;
-        let archive = Self { path: path.to_owned(), file, length, dump, postgres, made };
+        let archive = Self { path: path.to_owned(), file, dump, postgres, made };
         fits.then_some((archive, expected))
     }
 
@@ -166,7 +157,7 @@ impl Archive {
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be read, [`Error::Startup`] when `out` takes no more.
-    pub(crate) fn copy(
+    pub(super) fn copy(
         &self,
         out: &mut dyn Write,
         progress: &mut dyn FnMut(u64, u64),
@@ -182,19 +173,29 @@ impl Archive {
         let fault = |e: std::io::Error| Error::File(format!("{}: {e}", self.path.display()));
         let mut file = &self.file;
         file.rewind().map_err(fault)?;
-        let mut input = file.take(bytes);
-        let (mut chunk, mut done) = (vec![0; CHUNK], 0);
-        loop {
-            let count = input.read(&mut chunk).map_err(fault)?;
-            if count == 0 {
-                break;
-            }
-            done += count as u64;
-            each(&chunk[..count], done)?;
-        }
+        let done = each_chunk(&mut file.take(bytes), fault, each)?;
         match done == bytes {
             true => Ok(()),
             false => Err(fault(std::io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+}
+
+/// Reads to the end and passes everything on, each time with how many bytes it were so far. Returns how
+/// many it were in all.
+fn each_chunk<E>(
+    input: &mut dyn Read,
+    fault: impl Fn(std::io::Error) -> E,
+    mut each: impl FnMut(&[u8], u64) -> std::result::Result<(), E>,
+) -> std::result::Result<u64, E> {
+    let (mut chunk, mut done) = (vec![0; CHUNK], 0);
+    loop {
+        match input.read(&mut chunk).map_err(&fault)? {
+            0 => return Ok(done),
+            count => {
+                done += count as u64;
+                each(&chunk[..count], done)?;
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::plain_file;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
-use std::fs::{File, Permissions};
+use std::fs::{File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -29,8 +29,11 @@ impl NewFile {
         let partial = PathBuf::from(partial);
         let fault = |e: io::Error| Error::File(format!("{}: {e}", partial.display()));
         let file = open(&partial).map_err(fault)?;
-        file.try_lock().map_err(|_| {
-            Error::File(format!("{}: another process is writing it", partial.display()))
+        file.try_lock().map_err(|e| match e {
+            TryLockError::WouldBlock => {
+                Error::File(format!("{}: another process is writing it", partial.display()))
+            }
+            TryLockError::Error(e) => fault(e),
         })?;
         file.set_len(0).map_err(fault)?;
         Ok(Self { file, partial, path: path.to_owned() })
