@@ -38,6 +38,7 @@ struct Claims {
     sub: String,
     user_id: i64,
     sid: String,
+    auth_time: u64,
     token_version: i64,
     admin: bool,
 }
@@ -70,11 +71,12 @@ struct List {
     more: bool,
 }
 
-/// The two fields after `sid` are both present or both absent. If absent, the session has ended.
+/// `token_version` and `admin` are both present or both absent. If absent, the session has ended.
 #[derive(Clone, Deserialize)]
 struct Entry {
     sid: String,
     token_version: Option<i64>,
+    auth_time: Option<u64>,
     admin: Option<bool>,
 }
 
@@ -243,7 +245,9 @@ impl Verifier {
         if let Some((entry, _)) = state.revoked.get(&claims.sid) {
             let still = match (entry.token_version, entry.admin) {
                 (Some(version), Some(admin)) => {
-                    claims.token_version >= version && (admin || !claims.admin)
+                    claims.token_version >= version
+                        && entry.auth_time.is_none_or(|at| claims.auth_time == at)
+                        && (admin || !claims.admin)
                 }
                 _ => false,
             };

@@ -10,15 +10,17 @@ mod scope;
 pub(crate) mod standing;
 
 use crate::app::App;
+use crate::config;
 use crate::db::{Client, Connection, Line, Transaction};
 use crate::domain::UserId;
 use crate::error::{Error, Result};
-use crate::tokens::{AccessClaims, Claims, SessionRef};
+use crate::tokens::{self, AccessClaims, Claims, SessionRef};
 pub(crate) use actor::Actor;
 pub(crate) use client::ShownClient;
 use key::PresentedApiKey;
 pub use scope::{Scope, Scopes};
 use standing::{CallerRows, CallerStanding};
+use std::time::Duration;
 
 /// On whose behalf an operation is done.
 #[derive(Clone, Debug)]
@@ -94,6 +96,25 @@ impl Caller {
     }
 }
 
+/// The claims of a caller who acts as a user, in a session.
+///
+/// # Errors
+/// [`Error::TokenMissing`]; for a key [`Error::ApiKeyInvalid`] and [`Error::ApiKeyForbidden`];
+/// [`Error::InvalidRequest`] for a trusted caller; database errors.
+pub(crate) fn user_of<'a>(app: &App, caller: &'a Caller) -> Result<&'a Claims> {
+    match caller {
+        Caller::Bearer(claims) => Ok(claims),
+        Caller::Anonymous => Err(Error::TokenMissing),
+        Caller::ApiKey(_) => {
+            app.database()?.with_connection(|conn| authorize(conn, caller, Right::Admin))?;
+            Err(Error::ApiKeyForbidden)
+        }
+        Caller::Trusted => Err(Error::InvalidRequest(
+            "an access token is needed; it says which user and session this is about".to_owned(),
+        )),
+    }
+}
+
 /// What an operation asks of its caller. An admin has all of these rights.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Right {
@@ -116,13 +137,21 @@ pub(crate) enum Right {
     Register,
     /// To ask whether a token is valid.
     Introspect,
+    /// To see or remove the second factors of this user, as that user. No key may.
+    Guard(UserId),
+    /// To give this user a second factor, as that user and nobody else.
+    Enrol(UserId),
 }
+
+/// How far a clock may be ahead of ours. A sign-in that is farther in the future was noted before the
+/// clock was set back, and its age is not known.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 impl Right {
     /// The user who has this right without being an admin.
     fn own(self) -> Option<UserId> {
         match self {
-            Self::See(id) | Self::Change(id) => Some(id),
+            Self::See(id) | Self::Change(id) | Self::Guard(id) | Self::Enrol(id) => Some(id),
             Self::Admin
             | Self::SeeAll
             | Self::ChangeOthers
@@ -136,7 +165,12 @@ impl Right {
     /// The user whom it is about.
     fn whom(self) -> Option<UserId> {
         match self {
-            Self::See(id) | Self::Change(id) | Self::Manage(id) | Self::Appoint(id) => Some(id),
+            Self::See(id)
+            | Self::Change(id)
+            | Self::Manage(id)
+            | Self::Appoint(id)
+            | Self::Guard(id)
+            | Self::Enrol(id) => Some(id),
             Self::Admin | Self::SeeAll | Self::ChangeOthers | Self::Register | Self::Introspect => {
                 None
             }
@@ -150,7 +184,7 @@ impl Right {
             Self::Change(_) | Self::ChangeOthers | Self::Manage(_) => Some(Scope::UsersWrite),
             Self::Register => Some(Scope::Register),
             Self::Introspect => Some(Scope::Introspect),
-            Self::Admin | Self::Appoint(_) => None,
+            Self::Admin | Self::Appoint(_) | Self::Guard(_) | Self::Enrol(_) => None,
         }
     }
 }
@@ -183,11 +217,35 @@ pub(crate) fn read_as<T>(
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; for a key
 /// [`Error::ApiKeyInvalid`], [`Error::ApiKeyForbidden`], [`Error::ScopeMissing`]; database errors.
 pub(crate) fn authorize(conn: &mut Client, caller: &Caller, right: Right) -> Result<Actor> {
+    authorize_within(conn, caller, right, None)
+}
+
+/// As [`authorize`], for what could take an account over. The user of a token must have signed in no
+/// longer ago than the settings say, and with the second factor, if there is one. Keys are exempt: programs cannot.
+///
+/// # Errors
+/// As [`authorize`], and [`Error::InsufficientAuthentication`].
+pub(crate) fn authorize_fresh(
+    conn: &mut Client,
+    caller: &Caller,
+    right: Right,
+    settings: &config::Access,
+) -> Result<Actor> {
+    authorize_within(conn, caller, right, settings.freshness())
+}
+
+fn authorize_within(
+    conn: &mut Client,
+    caller: &Caller,
+    right: Right,
+    fresh_for: Option<Duration>,
+) -> Result<Actor> {
     match caller {
         Caller::Trusted => Ok(Actor::Operator),
         Caller::Anonymous => Err(Error::TokenMissing),
         Caller::Bearer(claims) => {
-            judge(claims, right, standing::read(conn, CallerRows::of(claims))?)?;
+            let standing = judge(claims, right, standing::read(conn, CallerRows::of(claims))?)?;
+            fresh_for.map_or(Ok(()), |within| judge_age(claims, standing, within))?;
             Ok(Actor::User(claims.user_id))
         }
         Caller::ApiKey(key) => {
@@ -210,6 +268,28 @@ pub(crate) fn authorize_change(
     caller: &Caller,
     right: Right,
 ) -> Result<Actor> {
+    authorize_change_within(tx, caller, right, None)
+}
+
+/// As [`authorize_change`] and [`authorize_fresh`] together.
+///
+/// # Errors
+/// As [`authorize_fresh`].
+pub(crate) fn authorize_fresh_change(
+    tx: &mut Transaction<'_>,
+    caller: &Caller,
+    right: Right,
+    settings: &config::Access,
+) -> Result<Actor> {
+    authorize_change_within(tx, caller, right, settings.freshness())
+}
+
+fn authorize_change_within(
+    tx: &mut Transaction<'_>,
+    caller: &Caller,
+    right: Right,
+    fresh_for: Option<Duration>,
+) -> Result<Actor> {
     match caller {
         Caller::Trusted => Ok(Actor::Operator),
         Caller::Anonymous => Err(Error::TokenMissing),
@@ -227,7 +307,8 @@ pub(crate) fn authorize_change(
                 // transaction runs again.
                 return Err(Error::Conflict("the caller was just made an admin".to_owned()));
             }
-            judge(claims, right, standing)?;
+            let standing = judge(claims, right, standing)?;
+            fresh_for.map_or(Ok(()), |within| judge_age(claims, standing, within))?;
             Ok(Actor::User(claims.user_id))
         }
         Caller::ApiKey(key) => {
@@ -242,12 +323,29 @@ pub(crate) fn authorize_change(
     }
 }
 
-fn judge(claims: &Claims, right: Right, standing: Option<CallerStanding>) -> Result<()> {
+fn judge(
+    claims: &Claims,
+    right: Right,
+    standing: Option<CallerStanding>,
+) -> Result<CallerStanding> {
     let standing = standing
-        .filter(|it| it.live && it.token_version == claims.token_version)
+        .filter(|it| it.token_version == claims.token_version)
+        .filter(|it| it.takes(claims.auth_time))
         .ok_or(Error::TokenInvalid)?;
     let own = right.own().is_some_and(|id| id.get() == claims.user_id);
-    if standing.admin || own { Ok(()) } else { Err(Error::Forbidden) }
+    let as_admin = standing.admin && !matches!(right, Right::Enrol(_));
+    if as_admin || own { Ok(standing) } else { Err(Error::Forbidden) }
+}
+
+/// The token is as old as its session's row says, so its claims tell when and how the user signed in.
+fn judge_age(claims: &Claims, standing: CallerStanding, fresh_for: Duration) -> Result<()> {
+    let now = tokens::now();
+    let is_fresh = claims.auth_time <= now.saturating_add(CLOCK_SKEW.as_secs())
+        && now.saturating_sub(claims.auth_time) <= fresh_for.as_secs();
+    if is_fresh && (claims.amr.is_mfa() || !standing.second_factor) {
+        return Ok(());
+    }
+    Err(Error::InsufficientAuthentication { max_age: fresh_for, mfa: standing.second_factor })
 }
 
 fn judge_key(scopes: &Scopes, right: Right) -> Result<()> {

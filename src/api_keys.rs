@@ -9,7 +9,7 @@ mod store;
 mod types;
 
 pub use crate::access::key::PresentedApiKey;
-use crate::access::{Caller, Right, authorize, authorize_change, key};
+use crate::access::{Caller, Right, authorize, authorize_fresh, authorize_fresh_change, key};
 pub use crate::access::{Scope, Scopes};
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
@@ -24,7 +24,8 @@ pub use types::{ApiKey, ApiKeyName, ApiKeyRef};
 ///
 /// # Errors
 /// [`Error::ApiKeyNameTaken`]; [`Error::InvalidRequest`] for the name in `tokens.client_id`;
-/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; database errors.
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`],
+/// [`Error::InsufficientAuthentication`]; database errors.
 pub fn create(
     app: &App,
     caller: &Caller,
@@ -38,7 +39,8 @@ pub fn create(
     let hash = key::hash(secret.expose())?;
     let audit = Writer::new(app)?;
     let stored = app.database()?.with_transaction(|tx| {
-        let actor = authorize_change(tx, caller, Right::Admin)?;
+        let access = &app.config().access;
+        let actor = authorize_fresh_change(tx, caller, Right::Admin, access)?;
         let stored = store::insert(tx, name, &hash, scopes)?;
         let detail = format!("key {} ({scopes})", stored.id);
         audit.record(tx, actor, &Event::new(Action::CreateApiKey, None).with_detail(&detail))?;
@@ -104,15 +106,16 @@ pub fn page(app: &App, caller: &Caller, page: Page) -> Result<(Vec<ApiKey>, bool
 ///
 /// # Errors
 /// [`Error::NoSuchApiKey`] when there is none, or it is revoked already; [`Error::TokenMissing`],
-/// [`Error::TokenInvalid`], [`Error::Forbidden`]; database errors.
+/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::InsufficientAuthentication`]; database errors.
 pub fn revoke(app: &App, caller: &Caller, which: &ApiKeyRef) -> Result<ApiKey> {
     let audit = Writer::new(app)?;
+    let access = &app.config().access;
     let database = app.database()?;
-    database.with_connection(|conn| authorize(conn, caller, Right::Admin))?;
+    database.with_connection(|conn| authorize_fresh(conn, caller, Right::Admin, access))?;
     database.with_transaction(|tx| {
         // The key is locked before the user, as in changes that are made with a key.
         let revoked = store::revoke(tx, which)?.ok_or(Error::NoSuchApiKey)?;
-        let actor = authorize_change(tx, caller, Right::Admin)?;
+        let actor = authorize_fresh_change(tx, caller, Right::Admin, access)?;
         let detail = format!("key {}", revoked.id);
         audit.record(tx, actor, &Event::new(Action::RevokeApiKey, None).with_detail(&detail))?;
         Ok(revoked)

@@ -31,6 +31,7 @@ mod passwords;
 mod profile;
 #[cfg(test)]
 mod reference;
+mod required_mfa;
 mod retired;
 mod sections;
 mod server;
@@ -54,6 +55,7 @@ pub use net::{Cidr, ForwardedHeader, Listen, NotACidr, NotListen};
 pub(crate) use passwords::MAX_ITERATIONS;
 pub use passwords::{Passwords, PasswordsTuning};
 pub use profile::Profile;
+pub use required_mfa::RequiredMfa;
 pub use sections::Config;
 pub use server::{Server, ServerTuning};
 pub use sessions::{Sessions, SessionsTuning};

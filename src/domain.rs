@@ -9,7 +9,7 @@ mod page;
 mod timestamp;
 
 pub use attributes::{Attributes, AttributesPatch};
-pub use id::{SessionId, UserId};
+pub use id::{FactorId, SessionId, UserId};
 pub use login::{Login, LoginPrefix};
 pub use names::{Name, Names};
 pub use page::Page;

@@ -25,6 +25,20 @@ pub enum Error {
     AccountLocked,
     /// The account has expired (`expires_at`). Only a caller with the right password learns this.
     AccountExpired,
+    /// The password was right, and the account asks for a second factor. Nothing is in it if the user
+    /// has none and the time to set one up is over.
+    MfaRequired(Option<MfaChallenge>),
+    /// A code, or the token that goes with it, is wrong, used, too old or someone else's. The error does
+    /// not tell which.
+    InvalidProof,
+    /// The caller must prove anew who they are, no longer ago than this and, if so, with a second
+    /// factor (RFC 9470, 3). Then the same call succeeds.
+    InsufficientAuthentication {
+        /// `access.fresh_for`.
+        max_age: Duration,
+        /// Whether the user has a second factor, which must have been used.
+        mfa: bool,
+    },
     /// The refresh token is malformed, foreign or retired, or its session has ended.
     InvalidGrant,
     /// The token endpoint does not know this `grant_type` (RFC 6749, 5.2).
@@ -62,6 +76,8 @@ pub enum Error {
     NoSuchUser,
     /// No active session has this id.
     NoSuchSession,
+    /// No second factor has this id.
+    NoSuchFactor,
     /// No session has ever had a number in the Token Status List that was asked for.
     NoSuchStatusList,
     /// Another API key has this name and is not revoked.
@@ -92,6 +108,24 @@ pub enum Error {
     File(String),
     /// A bug in Gatepost. The text is for the log.
     Internal(String),
+}
+
+/// What a login asks for that needs a second factor.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MfaChallenge {
+    /// Says that the password was right. It goes with the code, and is a secret.
+    pub mfa_token: String,
+    /// How long it is good.
+    pub expires_in: Duration,
+    /// What the user can show: `totp`, `recovery_code`.
+    pub methods: Vec<&'static str>,
+}
+
+impl fmt::Debug for MfaChallenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MfaChallenge({}, …)", self.methods.join(", "))
+    }
 }
 
 /// The result of every operation of this crate.
@@ -129,6 +163,20 @@ impl fmt::Display for Error {
             Self::InvalidCredentials => f.write_str("wrong login or password"),
             Self::AccountLocked => f.write_str("this account is locked"),
             Self::AccountExpired => f.write_str("this account has expired"),
+            Self::MfaRequired(Some(_)) => f.write_str(
+                "the password is right and this account needs a second factor: send it to POST /mfa with \
+                 the mfa_token",
+            ),
+            Self::MfaRequired(None) => f.write_str(
+                "this account needs a second factor, and the time to set one up is over; ask an admin",
+            ),
+            Self::InvalidProof => f.write_str("the code or token is wrong, used or expired"),
+            Self::InsufficientAuthentication { max_age, mfa } => write!(
+                f,
+                "this needs a sign-in{} within the last {} s; POST /step-up renews this one",
+                if *mfa { " with a second factor" } else { "" },
+                seconds(*max_age)
+            ),
             Self::InvalidGrant => f.write_str("the refresh token is invalid, expired or already used"),
             Self::UnsupportedGrantType => {
                 f.write_str("grant_type: must be refresh_token or client_credentials")
@@ -161,6 +209,7 @@ impl fmt::Display for Error {
             ),
             Self::NoSuchUser => f.write_str("no such user"),
             Self::NoSuchSession => f.write_str("no such session"),
+            Self::NoSuchFactor => f.write_str("no such factor"),
             Self::NoSuchStatusList => f.write_str("no such status list"),
             Self::ApiKeyNameTaken => f.write_str("another API key has this name; revoke it first"),
             Self::NoSuchApiKey => f.write_str("no such API key, or it has been revoked"),

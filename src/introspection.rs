@@ -11,6 +11,7 @@ pub(crate) mod api;
 mod store;
 
 use crate::access::key::{self, PresentedApiKey};
+use crate::access::standing::takes;
 use crate::access::{Actor, Caller, Right, Scopes, authorize};
 use crate::app::App;
 use crate::audit::{Writer, set_back};
@@ -19,7 +20,7 @@ use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::sessions;
 use crate::tokens::refresh::RefreshTicket;
-use crate::tokens::{AccessClaims, Audience, Claims, ClientClaims, ExtraClaims, SessionRef};
+use crate::tokens::{AccessClaims, Amr, Audience, Claims, ClientClaims, ExtraClaims, SessionRef};
 use serde::Serialize;
 use store::TokenRow;
 
@@ -53,9 +54,21 @@ pub struct Introspection {
     /// The client that an access token was issued to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// When the user of an access token logged in (RFC 9470, 6.2), in seconds since 1970-01-01 UTC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub auth_time: Option<u64>,
+    /// How the user of an access token has proved who they are, and when.
+    #[serde(flatten)]
+    pub authentication: Option<TokenAuthentication>,
+}
+
+/// The claims of an access token about how its user has proved who they are (RFC 9470, 6.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TokenAuthentication {
+    /// When, in seconds since 1970-01-01 UTC.
+    pub auth_time: u64,
+    /// The methods (RFC 8176).
+    pub amr: Amr,
+    /// How strong that was.
+    pub acr: &'static str,
 }
 
 /// The user and the session of a token.
@@ -119,7 +132,9 @@ impl OfSession {
     fn is_good(&self, row: &TokenRow) -> bool {
         match self {
             Self::Access(claims) => {
-                claims.user_id == row.user_id.get() && claims.token_version == row.token_version
+                claims.user_id == row.user_id.get()
+                    && claims.token_version == row.token_version
+                    && takes(row.stepped_up, claims.auth_time)
             }
             Self::Refresh(ticket) => {
                 ticket.generation == row.key_generation && ticket.counter == row.counter
@@ -140,8 +155,13 @@ impl OfSession {
             Self::Access(claims) => (claims.iat, claims.exp, "Bearer", Some(claims)),
             Self::Refresh(_) => (row.last_used_at, row.expires_at, "refresh_token", None),
         };
-        let (jti, aud, client_id, auth_time) = access.map_or((None, None, None, None), |claims| {
-            (Some(claims.jti), Some(claims.aud), Some(claims.client_id), Some(claims.auth_time))
+        let authentication = access.as_ref().map(|claims| TokenAuthentication {
+            auth_time: claims.auth_time,
+            amr: claims.amr,
+            acr: claims.acr,
+        });
+        let (jti, aud, client_id) = access.map_or((None, None, None), |claims| {
+            (Some(claims.jti), Some(claims.aud), Some(claims.client_id))
         });
         let user = TokenUser {
             user_id: row.user_id,
@@ -160,7 +180,7 @@ impl OfSession {
             jti,
             aud,
             client_id,
-            auth_time,
+            authentication,
             scope: None,
         }
     }
@@ -177,7 +197,7 @@ fn describe_client(claims: ClientClaims, scopes: &Scopes) -> Introspection {
         jti: Some(claims.jti),
         aud: Some(claims.aud),
         client_id: Some(claims.client_id),
-        auth_time: None,
+        authentication: None,
         scope: Some(scopes.to_string()),
     }
 }

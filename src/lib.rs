@@ -42,6 +42,7 @@
 //! |---|---|
 //! | [`users`] | register, find, show, list, change and delete users |
 //! | [`sessions`] | log in, refresh, log out, list and end sessions |
+//! | [`factors`] | add, list and remove second factors |
 //! | [`introspection`] | introspect a token, revoke it |
 //! | [`revocations`] | list what was revoked, for services that verify tokens by themselves |
 //! | [`api_keys`] | create, list and revoke the keys of other programs |
@@ -127,6 +128,7 @@
 //   grants
 //   api_keys, introspection, openapi, ops, revocations, signing_keys, transfer, users
 //   sessions
+//   factors
 //   audit
 //   access, limits
 //   app
@@ -155,6 +157,7 @@ mod db;
 pub mod doctor;
 pub mod domain;
 mod error;
+pub mod factors;
 #[cfg_attr(
     not(feature = "internals"),
     expect(unreachable_pub, dead_code, unused_imports, reason = "the tests see more of the door")

@@ -34,11 +34,21 @@ pub(crate) enum Login {
     Expired,
     Limited,
     Error,
+    MfaRequired,
+    WrongCode,
 }
 
 /// The words for it, in order.
-pub(crate) const LOGINS: [&str; 6] =
-    ["success", "wrong_password", "locked", "expired", "limited", "error"];
+pub(crate) const LOGINS: [&str; 8] = [
+    "success",
+    "wrong_password",
+    "locked",
+    "expired",
+    "limited",
+    "error",
+    "mfa_required",
+    "wrong_code",
+];
 
 /// What a limit refused.
 #[derive(Clone, Copy)]

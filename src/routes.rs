@@ -7,7 +7,7 @@ use crate::front_door::Lane::{self, Hashing, Ordinary};
 use crate::grants;
 use crate::http::{Request, Response};
 use crate::metrics::OTHER_ROUTE;
-use crate::{api_keys, audit, introspection, openapi, ops, revocations};
+use crate::{api_keys, audit, factors, introspection, openapi, ops, revocations};
 use crate::{sessions, signing_keys, users};
 
 type Handler = fn(&App, &Request) -> Result<Response>;
@@ -20,6 +20,9 @@ fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
     Some(match (method, path) {
         ("POST", "/") => (Hashing, sessions::api::log_in),
         ("POST", "/token") => (Ordinary, grants::api::token),
+        ("POST", "/mfa") => (Ordinary, sessions::api::finish_mfa),
+        ("POST", "/step-up") if may_name_password(body) => (Hashing, sessions::api::step_up),
+        ("POST", "/step-up") => (Ordinary, sessions::api::step_up),
         ("POST", "/logout") => (Ordinary, sessions::api::log_out),
         ("GET", "/sessions") => (Ordinary, sessions::api::list),
         ("DELETE", "/session") => (Ordinary, sessions::api::end),
@@ -30,6 +33,11 @@ fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
         ("DELETE", "/user") => (Ordinary, users::api::delete),
         ("GET", "/user/export") => (Ordinary, users::api::export),
         ("GET", "/users") => (Ordinary, users::api::list),
+        ("GET", "/factors") => (Ordinary, factors::api::list),
+        ("DELETE", "/factor") => (Ordinary, factors::api::remove),
+        ("POST", "/factor/totp") => (Ordinary, factors::api::enrol_totp),
+        ("POST", "/factor/totp/confirm") => (Ordinary, factors::api::confirm_totp),
+        ("POST", "/recovery-codes") => (Ordinary, factors::api::replace_recovery_codes),
         ("GET", "/api-keys") => (Ordinary, api_keys::api::list),
         ("POST", "/api-keys") => (Ordinary, api_keys::api::create),
         ("DELETE", "/api-key") => (Ordinary, api_keys::api::revoke),
@@ -85,7 +93,7 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
 }
 
 /// The paths that are counted apart, each under its place here.
-pub(crate) const LABELS: [&str; 22] = [
+pub(crate) const LABELS: [&str; 29] = [
     "/",
     "/token",
     "/logout",
@@ -108,6 +116,13 @@ pub(crate) const LABELS: [&str; 22] = [
     "/api-key",
     "/signing-keys",
     "/status-list",
+    "/mfa",
+    "/step-up",
+    "/factors",
+    "/factor",
+    "/factor/totp",
+    "/factor/totp/confirm",
+    "/recovery-codes",
 ];
 
 /// The place of a path that exists.

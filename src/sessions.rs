@@ -6,10 +6,14 @@
 //! of revocations, or when the tokens expire.
 
 pub(crate) mod api;
+mod challenge;
 mod ending;
 mod grace;
 mod login;
+mod mfa;
 mod refresh;
+mod requirement;
+mod step_up;
 mod store;
 mod sweep;
 mod tokens;
@@ -21,9 +25,11 @@ use crate::domain::{Page, UserId};
 use crate::error::{Error, Result};
 pub use ending::{end, log_out};
 pub(crate) use ending::{end_all, end_in, end_of_earlier_keys, record_end, revoke_tokens};
-pub use login::{log_in, log_in_from};
+pub use login::{log_in, log_in_from, log_in_with};
+pub use mfa::finish_mfa;
 pub use refresh::{refresh, refresh_for};
 pub(crate) use refresh::{sign_of, ticket};
+pub use step_up::{Shown, step_up};
 pub(crate) use store::extra_claims;
 pub use sweep::sweep;
 pub(crate) use sweep::sweep_some;

@@ -2,6 +2,7 @@
 //!
 //! A token's claims are information. Our own API asks the user's row what the bearer may do.
 
+mod amr;
 mod audience;
 mod claims;
 pub(crate) mod encryption;
@@ -16,6 +17,8 @@ mod verified;
 
 use crate::config;
 use crate::error::{Error, Result};
+pub use amr::Amr;
+pub(crate) use amr::{MFA, SFA};
 pub use audience::Audience;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -42,13 +45,27 @@ pub(crate) struct Subject {
     pub(crate) token_version: i64,
 }
 
+/// How and when a user has proved who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Authentication {
+    pub(crate) amr: Amr,
+    /// Seconds since 1970-01-01 UTC.
+    pub(crate) at: u64,
+}
+
+impl Authentication {
+    /// As a session's row says, in seconds since 1970-01-01 UTC.
+    pub(crate) fn stored(amr: Amr, at: i64) -> Self {
+        Self { amr, at: u64::try_from(at).unwrap_or(0) }
+    }
+}
+
 /// What an access token is issued for.
 #[derive(Clone, Copy)]
 pub(crate) struct Grant<'a> {
     pub(crate) subject: Subject,
     pub(crate) session: SessionRef,
-    /// When the user logged in, in seconds since 1970-01-01 UTC.
-    pub(crate) auth_time: u64,
+    pub(crate) authentication: Authentication,
     /// How long the session lasts unless it is used.
     pub(crate) left: Duration,
     pub(crate) audience: &'a Audience,
@@ -176,7 +193,7 @@ impl Keys {
     /// # Errors
     /// [`Error::Internal`] when it cannot be signed, which would be a bug.
     pub(crate) fn issue(&self, grant: Grant<'_>) -> Result<Issued> {
-        let Grant { subject, session, auth_time, left, audience, extra } = grant;
+        let Grant { subject, session, authentication, left, audience, extra } = grant;
         let lifetime = self.lifetime.min(left);
         let now = now();
         let jti: [u8; 16] = rand::random();
@@ -188,7 +205,9 @@ impl Keys {
             aud: audience.clone(),
             client_id: self.client_id.clone(),
             iat: now,
-            auth_time,
+            auth_time: authentication.at,
+            amr: authentication.amr,
+            acr: authentication.amr.acr(),
             jti: URL_SAFE_NO_PAD.encode(jti),
             sid: session,
             admin: subject.admin,

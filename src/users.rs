@@ -13,7 +13,9 @@ mod read;
 mod store;
 mod types;
 
-use crate::access::{Caller, Right, authorize, authorize_change};
+use crate::access::{
+    Caller, Right, authorize, authorize_change, authorize_fresh, authorize_fresh_change,
+};
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::config::Registration;
@@ -72,14 +74,15 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
 /// tokens are refused from then on.
 ///
 /// # Errors
-/// As [`show`], and [`Error::LastAdmin`].
+/// As [`show`], [`Error::InsufficientAuthentication`] and [`Error::LastAdmin`].
 pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
     let audit = Writer::new(app)?;
     // A caller without the right must not lock the rows of others.
     find_as(app, caller, Right::Change(id), id)?;
     app.database()?.with_transaction(|tx| {
         let admins = Admins::lock_for(tx, caller, id)?;
-        let actor = authorize_change(tx, caller, Right::Change(id))?;
+        let access = &app.config().access;
+        let actor = authorize_fresh_change(tx, caller, Right::Change(id), access)?;
         admins.can_spare(id, None)?;
         let user = store::delete(tx, id)?.ok_or(Error::NoSuchUser)?;
         admins.knew(&user)?;
@@ -93,15 +96,16 @@ pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`],
-/// [`Error::NoSuchUser`], [`Error::LastAdmin`]; database errors.
+/// [`Error::InsufficientAuthentication`], [`Error::NoSuchUser`], [`Error::LastAdmin`]; database errors.
 pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<User> {
     let audit = Writer::new(app)?;
     let detail = if admin { "admin" } else { "no admin" };
+    let access = &app.config().access;
     app.database()?.with_connection(|conn| authorize(conn, caller, Right::Admin))?;
     app.database()?.with_transaction(|tx| {
         // Only an admin can be the last one.
         let admins = (!admin).then(|| Admins::lock_for(tx, caller, id)).transpose()?;
-        let actor = authorize_change(tx, caller, Right::Appoint(id))?;
+        let actor = authorize_fresh_change(tx, caller, Right::Appoint(id), access)?;
         if let Some(admins) = &admins {
             admins.can_spare(id, None)?;
         }
@@ -121,7 +125,8 @@ pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<
 ///
 /// # Errors
 /// [`Error::WeakPassword`], [`Error::LoginTaken`], [`Error::TokenMissing`],
-/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`]; database errors.
+/// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`], for an admin
+/// [`Error::InsufficientAuthentication`]; database errors.
 pub fn create(
     app: &App,
     caller: &Caller,
@@ -130,8 +135,12 @@ pub fn create(
     new: &NewUser,
 ) -> Result<User> {
     let rights = if new.admin { [Right::Admin; 2] } else { [Right::ChangeOthers, Right::Register] };
+    let access = &app.config().access;
     app.database()?.with_connection(|conn| {
-        rights.iter().try_for_each(|right| authorize(conn, caller, *right).map(drop))
+        rights.iter().try_for_each(|right| match new.admin {
+            true => authorize_fresh(conn, caller, *right, access).map(drop),
+            false => authorize(conn, caller, *right).map(drop),
+        })
     })?;
     app.check_strength(password, login.canonical())?;
     let audit = Writer::new(app)?;

@@ -130,6 +130,9 @@ _gatepost() {
             gatepost__subcmd__user,promote)
                 cmd="gatepost__subcmd__user__subcmd__promote"
                 ;;
+            gatepost__subcmd__user,remove-factors)
+                cmd="gatepost__subcmd__user__subcmd__remove__subcmd__factors"
+                ;;
             gatepost__subcmd__user,set-attributes)
                 cmd="gatepost__subcmd__user__subcmd__set__subcmd__attributes"
                 ;;
@@ -717,7 +720,7 @@ _gatepost() {
             return 0
             ;;
         gatepost__subcmd__user)
-            opts="-h --config --help create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password import export"
+            opts="-h --config --help create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password remove-factors import export"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -911,6 +914,24 @@ _gatepost() {
             return 0
             ;;
         gatepost__subcmd__user__subcmd__promote)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gatepost__subcmd__user__subcmd__remove__subcmd__factors)
             opts="-h --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -15,7 +15,7 @@ const TURNS_UP: Duration = Duration::from_secs(5);
 
 /// What is counted. Failures share one quota of rows: with two, once one was used up, the time of a
 /// failure would tell whether the login exists.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counted {
     /// A wrong password of a user.
     OfUser,
@@ -25,18 +25,36 @@ pub(crate) enum Counted {
     OfLocked,
     /// The right password of a user whose account has expired.
     OfExpired,
+    /// The right password of a user who must show a second factor too.
+    Unfinished,
+    /// A wrong code.
+    OfCode,
     /// An attempt that was refused untried.
     Refused,
 }
 
-/// How many of each kind were counted and not written.
+impl Counted {
+    /// All of them, in the order in which they are written.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::OfUser,
+        Self::OfNobody,
+        Self::OfLocked,
+        Self::OfExpired,
+        Self::Unfinished,
+        Self::OfCode,
+        Self::Refused,
+    ];
+}
+
+/// How many of each kind were counted and not written, in the order of [`Counted::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Unwritten {
-    pub(crate) of_user: u64,
-    pub(crate) of_nobody: u64,
-    pub(crate) of_locked: u64,
-    pub(crate) of_expired: u64,
-    pub(crate) refused: u64,
+pub(crate) struct Unwritten([u64; Counted::ALL.len()]);
+
+impl Unwritten {
+    /// The kinds of which there are some.
+    pub(crate) fn counts(self) -> impl Iterator<Item = (Counted, u64)> {
+        Counted::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+    }
 }
 
 /// See the module.
@@ -65,18 +83,11 @@ impl Journal {
     pub(crate) fn is_written(&self, what: Counted, most: u32) -> bool {
         let mut state = self.state();
         state.began.get_or_insert_with(Instant::now);
-        let counted = match what {
-            Counted::Refused => &mut state.unwritten.refused,
-            _ if state.written < most => {
-                state.written += 1;
-                return true;
-            }
-            Counted::OfUser => &mut state.unwritten.of_user,
-            Counted::OfNobody => &mut state.unwritten.of_nobody,
-            Counted::OfLocked => &mut state.unwritten.of_locked,
-            Counted::OfExpired => &mut state.unwritten.of_expired,
-        };
-        *counted += 1;
+        if what != Counted::Refused && state.written < most {
+            state.written += 1;
+            return true;
+        }
+        state.unwritten.0[what as usize] += 1;
         false
     }
 
@@ -94,11 +105,9 @@ impl Journal {
     pub(crate) fn put_back(&self, unwritten: Unwritten) {
         let mut state = self.state();
         state.began.get_or_insert_with(Instant::now);
-        state.unwritten.of_user += unwritten.of_user;
-        state.unwritten.of_nobody += unwritten.of_nobody;
-        state.unwritten.of_locked += unwritten.of_locked;
-        state.unwritten.of_expired += unwritten.of_expired;
-        state.unwritten.refused += unwritten.refused;
+        for (kind, count) in unwritten.counts() {
+            state.unwritten.0[kind as usize] += count;
+        }
     }
 
     /// Says that a row is about to be written.
@@ -122,17 +131,17 @@ mod tests {
         assert_eq!(journal.take(true), None);
         let written = |what| (0..10).filter(|_| journal.is_written(what, 3)).count();
         assert_eq!(written(Counted::OfNobody), 3);
-        assert_eq!(written(Counted::OfUser), 0);
-        assert_eq!(written(Counted::OfLocked), 0);
-        assert_eq!(written(Counted::OfExpired), 0);
-        assert_eq!(written(Counted::Refused), 0);
+        for what in Counted::ALL.into_iter().filter(|what| *what != Counted::OfNobody) {
+            assert_eq!(written(what), 0);
+        }
         assert_eq!(journal.take(false), None);
-        let expected =
-            Unwritten { of_user: 10, of_nobody: 7, of_locked: 10, of_expired: 10, refused: 10 };
+        let expected = Unwritten([10, 7, 10, 10, 10, 10, 10]);
         assert_eq!(journal.take(true), Some(expected));
         assert_eq!(journal.take(true), None);
         journal.put_back(expected);
         assert_eq!(written(Counted::OfUser), 3);
-        assert_eq!(journal.take(true), Some(Unwritten { of_user: 17, ..expected }));
+        let seventeen = Unwritten([17, 7, 10, 10, 10, 10, 10]);
+        assert_eq!(journal.take(true), Some(seventeen));
+        assert_eq!(seventeen.counts().next(), Some((Counted::OfUser, 17)));
     }
 }

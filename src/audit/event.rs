@@ -45,6 +45,11 @@ pub(crate) enum Action {
     LogOut,
     EndSession,
     ReuseRefreshToken,
+    /// Who they are was proved anew in a session.
+    StepUp,
+    AddFactor,
+    RemoveFactor,
+    ReplaceRecoveryCodes,
     Register,
     ChangeUser,
     SetAdmin,
@@ -69,6 +74,10 @@ impl Action {
             Self::LogOut => "log_out",
             Self::EndSession => "end_session",
             Self::ReuseRefreshToken => "reuse_refresh_token",
+            Self::StepUp => "step_up",
+            Self::AddFactor => "add_factor",
+            Self::RemoveFactor => "remove_factor",
+            Self::ReplaceRecoveryCodes => "replace_recovery_codes",
             Self::Register => "register",
             Self::ChangeUser => "change_user",
             Self::SetAdmin => "set_admin",
@@ -94,6 +103,10 @@ pub(crate) enum AuditOutcome {
     WrongPassword,
     Locked,
     Expired,
+    /// The password was right, and a second factor must follow.
+    MfaRequired,
+    /// A code was wrong.
+    WrongCode,
     Refused,
 }
 
@@ -104,6 +117,8 @@ impl AuditOutcome {
             Self::WrongPassword => "invalid_credentials",
             Self::Locked => "account_locked",
             Self::Expired => "account_expired",
+            Self::MfaRequired => "mfa_required",
+            Self::WrongCode => "invalid_proof",
             Self::Refused => "too_many_attempts",
         }
     }

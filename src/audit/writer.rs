@@ -82,12 +82,32 @@ impl<'a> Writer<'a> {
         attempt.failed(self.app, |tx| if written { self.record(tx, actor, event) } else { Ok(()) })
     }
 
+    /// The right password, where a second factor must follow: takes back what was counted for the
+    /// attempt, since it has not failed. It is recorded as failures are, within the same bound.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub(crate) fn unfinished(
+        &self,
+        attempt: &Attempt,
+        actor: Actor,
+        event: &Event<'_>,
+    ) -> Result<()> {
+        let written = self.takes_failure(event);
+        self.app.database()?.with_transaction(|tx| {
+            attempt.succeeded(tx, None)?;
+            if written { self.record(tx, actor, event) } else { Ok(()) }
+        })
+    }
+
     /// Whether a failure gets a row of its own, or is only counted. To be asked once for each
     /// failure.
     fn takes_failure(&self, event: &Event<'_>) -> bool {
         let what = match (event.outcome, event.user) {
             (AuditOutcome::Locked, _) => Counted::OfLocked,
             (AuditOutcome::Expired, _) => Counted::OfExpired,
+            (AuditOutcome::MfaRequired, _) => Counted::Unfinished,
+            (AuditOutcome::WrongCode, _) => Counted::OfCode,
             (_, Some(_)) => Counted::OfUser,
             (_, None) => Counted::OfNobody,
         };
@@ -106,22 +126,21 @@ pub(super) fn write_counted(app: &App, now: bool) -> Result<()> {
     }
     let audit = Writer::new(app)?;
     let Some(unwritten) = app.journal().take(now) else { return Ok(()) };
-    let rows = [
-        (unwritten.of_user, Action::LogIn, AuditOutcome::WrongPassword, "more for users"),
-        (
-            unwritten.of_nobody,
-            Action::LogIn,
-            AuditOutcome::WrongPassword,
-            "more for unknown logins",
-        ),
-        (unwritten.of_locked, Action::LogIn, AuditOutcome::Locked, "more for users"),
-        (unwritten.of_expired, Action::LogIn, AuditOutcome::Expired, "more for users"),
-        (unwritten.refused, Action::Attempt, AuditOutcome::Refused, "attempts"),
-    ];
     let written = app.database()?.with_transaction(|tx| {
-        for (count, action, outcome, what) in rows.iter().filter(|(count, ..)| *count > 0) {
+        for (kind, count) in unwritten.counts() {
+            let (action, outcome, what) = match kind {
+                Counted::OfUser => (Action::LogIn, AuditOutcome::WrongPassword, "more for users"),
+                Counted::OfNobody => {
+                    (Action::LogIn, AuditOutcome::WrongPassword, "more for unknown logins")
+                }
+                Counted::OfLocked => (Action::LogIn, AuditOutcome::Locked, "more for users"),
+                Counted::OfExpired => (Action::LogIn, AuditOutcome::Expired, "more for users"),
+                Counted::Unfinished => (Action::LogIn, AuditOutcome::MfaRequired, "more for users"),
+                Counted::OfCode => (Action::LogIn, AuditOutcome::WrongCode, "more for users"),
+                Counted::Refused => (Action::Attempt, AuditOutcome::Refused, "attempts"),
+            };
             let detail = format!("{count} {what}");
-            let event = Event::new(*action, None).with_outcome(*outcome);
+            let event = Event::new(action, None).with_outcome(outcome);
             audit.record(tx, Actor::Anonymous, &event.with_detail(&detail))?;
         }
         Ok(())

@@ -9,6 +9,7 @@ use super::{Context, Failure, Outcome};
 use clap::Subcommand;
 use filters::Filters;
 use gatepost::domain::{AttributesPatch, Login, Names, Page, Timestamp};
+use gatepost::factors;
 use gatepost::passwords::Password;
 use gatepost::transfer::Ids;
 use gatepost::users::{self, Change, Filter, NewUser, User};
@@ -84,6 +85,10 @@ pub(super) enum Command {
     Delete(Named),
     /// Set a password, read from standard input
     SetPassword(Named),
+    /// Remove all second factors and recovery codes of a user who has lost them
+    ///
+    /// Where a second factor is required, the time to set one up begins anew.
+    RemoveFactors(Named),
     /// Import users from another service
     ///
     /// Reads NDJSON in UTF-8, one object a line. An object has login and password_hash, and
@@ -192,6 +197,9 @@ pub(super) fn command(context: &Context, command: &Command) -> Outcome {
             let password = read_password()?;
             changed(named, &|app, user| users::change_password(app, &caller, user.id, &password))
         }
+        Command::RemoveFactors(named) => changed(named, &|app, user| {
+            factors::remove_all(app, &caller, user.id).map(|_| user.clone())
+        }),
         Command::Import { file, dry_run, renumber } => {
             let ids = if *renumber { Ids::Renumbered } else { Ids::Kept };
             let work = if *dry_run { transfer::dry_run } else { transfer::import };

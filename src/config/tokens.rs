@@ -98,6 +98,14 @@ section! {
     }
 }
 
+impl Tokens {
+    /// What people call the issuer: the host of its URL, or the name as it is.
+    pub(crate) fn issuer_name(&self) -> &str {
+        let rest = self.issuer.split_once("://").map_or(self.issuer.as_str(), |(_, rest)| rest);
+        rest.split(['/', '?', '#']).next().unwrap_or(rest)
+    }
+}
+
 /// How tokens are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {

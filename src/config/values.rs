@@ -4,6 +4,7 @@ use super::claims::ClaimTemplates;
 use super::host_name::HostName;
 use super::log_levels::LogLevels;
 use super::net::{Cidr, ForwardedHeader, Listen};
+use super::required_mfa::RequiredMfa;
 use super::socket_mode::SocketMode;
 use super::web_origin::WebOrigin;
 use crate::secret::Secret;
@@ -295,6 +296,18 @@ words!(ForwardedHeader {
     "X-Forwarded-For" => ForwardedHeader::XForwardedFor,
     "Forwarded" => ForwardedHeader::Forwarded,
 });
+impl Value for RequiredMfa {
+    const FORM: &'static str = "whom";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+
+    fn show(&self) -> String {
+        format!("{:?}", self.text())
+    }
+}
+
 impl Value for SocketMode {
     const FORM: &'static str = "an octal mode";
 

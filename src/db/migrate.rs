@@ -113,6 +113,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "swept_after",
         sql: include_str!("../../sql/migrations/0018_swept_after.sql"),
     },
+    Migration {
+        version: 19,
+        name: "factors",
+        sql: include_str!("../../sql/migrations/0019_factors.sql"),
+    },
 ];
 
 /// The last migration that was applied.

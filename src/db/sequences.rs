@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 
 /// Tables whose ids are in tokens, logs and the memory of clients. If one of these were given
 /// twice, it would mean another user or session.
-const TABLES: [&str; 4] = ["users", "sessions", "api_keys", "audit"];
+const TABLES: [&str; 5] = ["users", "sessions", "api_keys", "audit", "factors"];
 
 /// No sequence ever reaches numbers from here on. The service's own role can plant a row with one,
 /// and after it there would be too few left.

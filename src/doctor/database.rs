@@ -6,6 +6,7 @@ use crate::config::{Config, Profile};
 use crate::db::migrate::{self, SchemaStanding};
 use crate::db::{self, Client, soundness};
 use crate::error::{Error, Result};
+use crate::factors;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
 
@@ -31,12 +32,13 @@ const CLOCKS: f64 = 2.0;
 type Check = fn(&mut Client, &Config) -> Result<Verdict>;
 
 pub(super) fn examine(client: &mut Client, config: &Config) -> Vec<Examination> {
-    let checks: [(&'static str, Check); 7] = [
+    let checks: [(&'static str, Check); 8] = [
         ("database-version", |client, _| version(client)),
         ("database-role", role),
         ("database-owner", owner),
         ("database-grants", |client, _| grants::examine(client)),
         ("schema", |client, _| schema(client)),
+        ("admins", admins),
         ("durability", |client, _| durability(client)),
         ("clock", |client, _| clock(client)),
     ];
@@ -51,6 +53,23 @@ pub(super) fn examine(client: &mut Client, config: &Config) -> Vec<Examination> 
         examination(name, verdict)
     };
     checks.into_iter().map(run).collect()
+}
+
+fn admins(client: &mut Client, config: &Config) -> Result<Verdict> {
+    if config.profile != Profile::Production {
+        return Ok(Verdict::skipped("second factors of admins matter in production"));
+    }
+    if client.query_typed_one("SELECT to_regclass('gatepost.factors') IS NULL", &[])?.get(0) {
+        return Ok(Verdict::skipped("the schema is not up to date"));
+    }
+    match factors::admins_without(client)? {
+        0 => Ok(Verdict::ok("every admin has a second factor")),
+        count => Ok(Verdict::fault(
+            format!("{count} admins sign in without a second factor"),
+            "whoever guesses such a password has everything",
+            "have them add one (POST /factor/totp), and set access.require_mfa = \"admins\"",
+        )),
+    }
 }
 
 fn version(client: &mut Client) -> Result<Verdict> {

@@ -27,16 +27,18 @@ const GRANTED: &str = "
     ORDER BY 1, 2, 3";
 
 /// Tables whose rows the service may also change and delete.
-const OPEN: [&str; 6] =
-    ["attempts", "known_networks", "refresh_keys", "sessions", "signing_keys", "users"];
+const OPEN: [&str; 7] =
+    ["attempts", "factors", "known_networks", "refresh_keys", "sessions", "signing_keys", "users"];
 
 /// What it may do beside that and beside reading, as the migrations grant it.
-const ALSO: [(&str, &str); 7] = [
+const ALSO: [(&str, &str); 9] = [
     ("the schema gatepost", "USAGE"),
     ("audit_seals", "INSERT"),
     ("key_floors", "INSERT"),
     ("memberships", "INSERT"),
     ("memberships", "DELETE"),
+    ("recovery_codes", "INSERT"),
+    ("recovery_codes", "DELETE"),
     ("server_secrets", "INSERT"),
     ("server_secrets", "UPDATE"),
 ];

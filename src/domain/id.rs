@@ -44,3 +44,8 @@ number! {
     /// A session's number, 1 or more. It is not secret: knowing it gives no rights.
     SessionId
 }
+
+number! {
+    /// A second factor's number, 1 or more.
+    FactorId
+}

@@ -8,6 +8,7 @@ use crate::db;
 use crate::error::{self, Error, Result};
 use crate::front_door::{self, Cause};
 use crate::metrics::OTHER_ROUTE;
+use crate::tokens::{MFA, SFA};
 use serde::Serialize;
 
 /// A response.
@@ -31,6 +32,45 @@ struct Problem<'a> {
     request_id: &'a str,
     #[serde(flatten)]
     oauth: Option<OAuthMembers<'a>>,
+    #[serde(flatten)]
+    more: Option<More<'a>>,
+}
+
+/// What some errors say beside that.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum More<'a> {
+    Mfa {
+        mfa_token: &'a str,
+        expires_in: u64,
+        methods: &'a [&'static str],
+    },
+    NoMfa {
+        methods: [&'static str; 0],
+    },
+    /// RFC 9470, 3.
+    Authentication {
+        max_age: u64,
+        acr_values: &'static str,
+    },
+}
+
+impl<'a> More<'a> {
+    fn of(error: &'a Error) -> Option<Self> {
+        Some(match error {
+            Error::MfaRequired(Some(challenge)) => Self::Mfa {
+                mfa_token: &challenge.mfa_token,
+                expires_in: challenge.expires_in.as_secs(),
+                methods: &challenge.methods,
+            },
+            Error::MfaRequired(None) => Self::NoMfa { methods: [] },
+            Error::InsufficientAuthentication { max_age, mfa } => Self::Authentication {
+                max_age: error::seconds(*max_age),
+                acr_values: if *mfa { MFA } else { SFA },
+            },
+            _ => return None,
+        })
+    }
 }
 
 impl Response {
@@ -103,12 +143,13 @@ impl Response {
         detail: &str,
         request_id: &str,
         oauth: Option<&'static str>,
+        more: Option<More<'_>>,
     ) -> Self {
         let oauth = oauth.map(|error| OAuthMembers { error, error_description: detail });
         let media_type =
             if oauth.is_some() { "application/json" } else { "application/problem+json" };
         let problem =
-            Problem { r#type: "about:blank", title, status, detail, code, request_id, oauth };
+            Problem { r#type: "about:blank", title, status, detail, code, request_id, oauth, more };
         Self::document(status, media_type, &problem).header("Cache-Control", "no-store")
     }
 
@@ -134,6 +175,11 @@ impl Response {
             Error::TooManyAttempts(_) => (TOO_MANY_REQUESTS, "too_many_attempts"),
             Error::AccountLocked => (FORBIDDEN, "account_locked"),
             Error::AccountExpired => (FORBIDDEN, "account_expired"),
+            Error::MfaRequired(_) => (FORBIDDEN, "mfa_required"),
+            Error::InvalidProof => (BAD_REQUEST, "invalid_proof"),
+            Error::InsufficientAuthentication { .. } => {
+                (UNAUTHORIZED, "insufficient_user_authentication")
+            }
             Error::InvalidGrant => (BAD_REQUEST, "invalid_grant"),
             Error::InvalidTarget(_) => (BAD_REQUEST, "invalid_target"),
             Error::UnsupportedTokenType => (BAD_REQUEST, "unsupported_token_type"),
@@ -151,6 +197,7 @@ impl Response {
             Error::NoSuchUser
             | Error::NoSuchSession
             | Error::NoSuchApiKey
+            | Error::NoSuchFactor
             | Error::NoSuchStatusList => (NOT_FOUND, "not_found"),
             Error::ApiKeyNameTaken => (BAD_REQUEST, "name_taken"),
             Error::Overloaded(_) => (OVERLOADED, "overloaded"),
@@ -170,7 +217,8 @@ impl Response {
                 return Self::of_fault(request_id, oauth);
             }
         };
-        let response = Self::problem(status, code, &error.to_string(), request_id, oauth);
+        let more = More::of(error);
+        let response = Self::problem(status, code, &error.to_string(), request_id, oauth, more);
         match error {
             Error::TooManyAttempts(wait) => {
                 response.header("Retry-After", error::seconds(*wait).to_string())
@@ -183,6 +231,15 @@ impl Response {
             }
             // RFC 6749, 5.2: the challenge is for the scheme that the client tried.
             Error::ClientInvalid => response.header("WWW-Authenticate", "Basic realm=\"gatepost\""),
+            Error::InsufficientAuthentication { max_age, mfa } => {
+                let acr_values = if *mfa { MFA } else { SFA };
+                let max_age = error::seconds(*max_age);
+                let challenge = format!(
+                    "Bearer error=\"insufficient_user_authentication\", max_age=\"{max_age}\", \
+                     acr_values=\"{acr_values}\""
+                );
+                response.header("WWW-Authenticate", challenge)
+            }
             Error::ScopeMissing(scope) => {
                 let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
                 response.header("WWW-Authenticate", challenge)
@@ -194,12 +251,12 @@ impl Response {
     /// The body of an answer that the front door gives by itself.
     pub(crate) fn of_front_door(refused: &front_door::Problem) -> Vec<u8> {
         let status = (refused.status, refused.title);
-        Self::problem(status, refused.code, refused.detail, &refused.request_id, None).body
+        Self::problem(status, refused.code, refused.detail, &refused.request_id, None, None).body
     }
 
     fn unavailable(request_id: &str, oauth: Option<&'static str>) -> Self {
         let detail = "the service cannot use its database at the moment";
-        Self::problem((503, "Service Unavailable"), "unavailable", detail, request_id, oauth)
+        Self::problem((503, "Service Unavailable"), "unavailable", detail, request_id, oauth, None)
             .retry_after(Cause::Unavailable)
     }
 
@@ -218,19 +275,19 @@ impl Response {
 
     fn of_fault(request_id: &str, oauth: Option<&'static str>) -> Self {
         let detail = "internal error; the log has the details under this request_id";
-        Self::problem((500, "Internal Server Error"), "internal", detail, request_id, oauth)
+        Self::problem((500, "Internal Server Error"), "internal", detail, request_id, oauth, None)
     }
 
     /// No such path.
     pub(crate) fn not_found(request_id: &str) -> Self {
-        Self::problem(NOT_FOUND, "not_found", "no such path", request_id, None)
+        Self::problem(NOT_FOUND, "not_found", "no such path", request_id, None, None)
     }
 
     /// The path exists, but not with this method.
     pub(crate) fn method_not_allowed(allow: &str, request_id: &str) -> Self {
         let detail = format!("this path accepts {allow}");
         let status = (405, "Method Not Allowed");
-        Self::problem(status, "method_not_allowed", &detail, request_id, None)
+        Self::problem(status, "method_not_allowed", &detail, request_id, None, None)
             .header("Allow", allow)
     }
 }

@@ -1,6 +1,6 @@
 //! The SQL of introspection.
 
-use crate::access::standing::{active, session_lives};
+use crate::access::standing::{active, session_lives, stepped_up};
 use crate::db::{Line, Transaction};
 use crate::domain::UserId;
 use crate::error::Result;
@@ -20,6 +20,8 @@ pub(super) struct TokenRow {
     pub(super) login: String,
     pub(super) admin: bool,
     pub(super) token_version: i64,
+    /// The claim `auth_time` that access tokens must have, or 0.
+    pub(super) stepped_up: i64,
     /// Whether the account is neither locked nor expired.
     pub(super) active: bool,
 }
@@ -31,6 +33,8 @@ macro_rules! find {
             "SELECT s.key_generation, s.counter, s.last_used_at, s.expires_at,
                     u.id, u.login, u.admin, u.token_version, ",
             active!(),
+            ", ",
+            stepped_up!(),
             " FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
              WHERE s.id = $1 AND s.identity = $2 AND ",
             session_lives!("s"),
@@ -66,5 +70,6 @@ fn found(conn: &mut Line, sql: &str, session: SessionRef) -> Result<Option<Token
         admin: row.get(6),
         token_version: row.get(7),
         active: row.get(8),
+        stepped_up: row.get(9),
     }))
 }

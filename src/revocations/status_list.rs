@@ -54,7 +54,6 @@ fn make(app: &App, list: i64) -> Result<Option<Part>> {
     let Some(revoked) = read else { return Ok(None) };
     let mut bits = StatusBits::new();
     for (session, goes_on) in revoked {
-        let goes_on = goes_on.map(|still| (still.token_version, still.admin));
         bits.revoke(session, goes_on);
     }
     let iat = tokens::now() / super::DATED * super::DATED;

@@ -1,6 +1,7 @@
 //! The SQL of the list of revocations.
 
 use super::types::{Cursor, Revocation, StillGood};
+use crate::access::standing::stepped_up;
 use crate::db::Client;
 use crate::error::Result;
 use crate::moment::Moment;
@@ -58,11 +59,13 @@ pub(super) fn list(
 ) -> Result<ListedRevocations> {
     let sql = concat!(
         "SELECT NULL::BIGINT,
-                now() - $5 * interval '1 microsecond', false, 0, false, NULL::BYTEA
+                now() - $5 * interval '1 microsecond', false, 0, false, NULL::BYTEA, 0::BIGINT
          UNION ALL
          (SELECT s.id, s.revoked_at,
                  s.ended_at IS NULL AND u.id IS NOT NULL,
-                 coalesce(u.token_version, 0), coalesce(u.admin, false), s.identity
+                 coalesce(u.token_version, 0), coalesce(u.admin, false), s.identity, ",
+        stepped_up!(),
+        "
           FROM gatepost.sessions s LEFT JOIN gatepost.users u ON u.id = s.user_id
           WHERE ",
         listed!(),
@@ -137,8 +140,8 @@ pub(super) fn positions(
     Ok((entries, oldest))
 }
 
-/// A session, and what its tokens may still claim if it goes on.
-pub(super) type RevokedSession = (i64, Option<StillGood>);
+/// A session and, if it goes on, the token version and `admin` that its tokens may still claim.
+pub(super) type RevokedSession = (i64, Option<(i64, bool)>);
 
 /// The sessions of a range that were revoked so lately that tokens of theirs may be in use. `None` if
 /// no session ever had a number in the range.
@@ -163,7 +166,7 @@ pub(super) fn statuses(
     let mut exists = false;
     let mut revoked = Vec::new();
     for row in &rows {
-        let still = StillGood { token_version: row.get(2), admin: row.get(3) };
+        let still = (row.get(2), row.get(3));
         match row.get::<_, Option<i64>>(0) {
             Some(session) => revoked.push((session, row.get::<_, bool>(1).then_some(still))),
             None => exists = row.get(1),
@@ -178,7 +181,8 @@ fn number(n: u128) -> i64 {
 
 fn entry(row: &Row) -> Result<(Cursor, Revocation)> {
     let sid = SessionRef::stored(row.get(0), row.get(5))?;
-    let still = StillGood { token_version: row.get(3), admin: row.get(4) };
+    let auth_time = Some(row.get(6)).filter(|at: &i64| *at != 0);
+    let still = StillGood { token_version: row.get(3), admin: row.get(4), auth_time };
     let entry = Revocation { sid, still: row.get::<_, bool>(2).then_some(still) };
     Ok((Cursor { since: micros(row, sid.id()), after: sid.id() }, entry))
 }

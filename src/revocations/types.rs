@@ -60,6 +60,9 @@ pub struct StillGood {
     pub token_version: i64,
     /// No more than this.
     pub admin: bool,
+    /// This, if the session was stepped up: that retires the tokens of before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
 }
 
 /// A list, before it is signed.
@@ -101,8 +104,9 @@ mod tests {
         let text = |entry: &Revocation| serde_json::to_string(entry).unwrap();
         let expected = r#"{"sid":"5.AAAAAAAAAAAAAAAAAAAAAA"}"#;
         assert_eq!(text(&Revocation { sid: sid(5), still: None }), expected);
-        let still = Some(StillGood { token_version: 3, admin: false });
-        let expected = r#"{"sid":"6.AAAAAAAAAAAAAAAAAAAAAA","token_version":3,"admin":false}"#;
+        let still = Some(StillGood { token_version: 3, admin: false, auth_time: Some(9) });
+        let expected =
+            r#"{"sid":"6.AAAAAAAAAAAAAAAAAAAAAA","token_version":3,"admin":false,"auth_time":9}"#;
         assert_eq!(text(&Revocation { sid: sid(6), still }), expected);
     }
 

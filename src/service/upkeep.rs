@@ -7,8 +7,10 @@
 
 use crate::app::App;
 use crate::audit;
+use crate::config::Profile;
 use crate::db;
 use crate::error::Result;
+use crate::factors;
 use crate::sessions;
 use crate::threads;
 use std::sync::mpsc::{RecvTimeoutError, Sender, TryRecvError, channel};
@@ -62,8 +64,12 @@ fn run(app: &App, stop: &Receiver<()>) {
     let pause = if prunes { pause.min(first) } else { pause };
     let mut swept = Instant::now();
     let mut prune_at = Instant::now() + first;
+    let is_production = app.config().profile == Profile::Production;
+    let mut warned = !is_production || factors::warn_of_admins(app).is_ok();
     while stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         app.tend_keys(check);
+        // The database was not there yet.
+        warned = warned || factors::warn_of_admins(app).is_ok();
         if swept.elapsed() >= sweep_again {
             sweep(app, stop);
             swept = Instant::now();

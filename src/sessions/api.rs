@@ -1,10 +1,11 @@
 //! Sessions over HTTP.
 
-use super::{Device, LoggedIn, Session};
+use super::{Device, LoggedIn, Session, Shown};
 use crate::access::Caller;
 use crate::app::App;
-use crate::domain::{Login, SessionId, UserId};
-use crate::error::Result;
+use crate::domain::{Login, SessionId, Timestamp, UserId};
+use crate::error::{Error, Result};
+use crate::factors;
 use crate::http::paging::{page, with_next};
 use crate::http::{Request, Response};
 use crate::passwords::Password;
@@ -21,6 +22,8 @@ struct TokensAnswer<'a> {
     expires_in: u64,
     refresh_token: &'a str,
     user_id: UserId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mfa_due_at: Option<Timestamp>,
 }
 
 pub(crate) fn tokens(logged_in: &LoggedIn) -> Response {
@@ -30,6 +33,7 @@ pub(crate) fn tokens(logged_in: &LoggedIn) -> Response {
         expires_in: logged_in.expires_in.as_secs(),
         refresh_token: &logged_in.refresh_token,
         user_id: logged_in.user_id,
+        mfa_due_at: logged_in.mfa_due_at,
     };
     Response::json(200, &body)
 }
@@ -39,10 +43,39 @@ pub(crate) fn log_in(app: &App, request: &Request) -> Result<Response> {
     let mut parameters = request.parameters()?;
     let login = Login::parse(&parameters.text("login")?)?;
     let password = Password::parse(&Zeroizing::new(parameters.text("password")?))?;
+    let factor = factors::api::shown(&mut parameters)?;
     let audience = Audience::narrowed(&app.config().tokens, &parameters.texts("resource")?)?;
     parameters.end()?;
     let device = Device::new(&request.client, request.user_agent.as_deref());
-    Ok(tokens(&super::log_in_from(app, &login, &password, &device, &audience)?))
+    let factor = factor.as_ref();
+    Ok(tokens(&super::log_in_with(app, &login, &password, factor, &device, &audience)?))
+}
+
+/// `POST /mfa`
+pub(crate) fn finish_mfa(app: &App, request: &Request) -> Result<Response> {
+    let mut parameters = request.parameters()?;
+    let mfa_token = Zeroizing::new(parameters.text("mfa_token")?);
+    let factor = factors::api::shown(&mut parameters)?;
+    let audience = Audience::narrowed(&app.config().tokens, &parameters.texts("resource")?)?;
+    parameters.end()?;
+    let factor =
+        factor.ok_or_else(|| Error::parameter("code", "is missing, as is recovery_code"))?;
+    let device = Device::new(&request.client, request.user_agent.as_deref());
+    Ok(tokens(&super::finish_mfa(app, &mfa_token, &factor, &device, &audience)?))
+}
+
+/// `POST /step-up`. The token says which session it is about, so it is required in open mode too.
+pub(crate) fn step_up(app: &App, request: &Request) -> Result<Response> {
+    let caller = Caller::with_token(app, request)?;
+    caller.shows_something()?;
+    let mut parameters = request.parameters()?;
+    let password = parameters.optional_text("password")?.map(Zeroizing::new);
+    let password = password.map(|text| Password::parse(&text)).transpose()?;
+    let factor = factors::api::shown(&mut parameters)?;
+    let audience = Audience::narrowed(&app.config().tokens, &parameters.texts("resource")?)?;
+    parameters.end()?;
+    let shown = Shown { password: password.as_ref(), factor: factor.as_ref() };
+    Ok(tokens(&super::step_up(app, &caller, &shown, &audience)?))
 }
 
 /// `POST /logout`. The token says which session it is about, so it is required in open mode too.

@@ -2,7 +2,7 @@
 
 use super::store;
 use super::types::Session;
-use crate::access::{Actor, Caller, Right, authorize_change};
+use crate::access::{Actor, Caller, Right, authorize_change, authorize_fresh_change};
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::db::Transaction;
@@ -40,13 +40,18 @@ pub fn log_out(app: &App, caller: &Caller, all: bool) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`] for someone else's
-/// session, whether or not it exists, unless the caller is an admin; [`Error::NoSuchSession`];
-/// database errors.
+/// session, whether or not it exists, unless the caller is an admin;
+/// [`Error::InsufficientAuthentication`] for someone else's; [`Error::NoSuchSession`]; database errors.
 pub fn end(app: &App, caller: &Caller, id: SessionId) -> Result<Session> {
     let audit = Writer::new(app)?;
     app.database()?.with_transaction(|tx| {
         let owner = store::owner(tx, id)?;
-        let actor = authorize_change(tx, caller, owner.map_or(Right::ChangeOthers, Right::Change))?;
+        let right = owner.map_or(Right::ChangeOthers, Right::Change);
+        let is_own = owner.is_some_and(|owner| caller.session_as(owner).is_some());
+        let actor = match is_own {
+            true => authorize_change(tx, caller, right)?,
+            false => authorize_fresh_change(tx, caller, right, &app.config().access)?,
+        };
         let ended = store::end(tx, id, None, app.config().tokens.access_ttl)?;
         let ended = ended.ok_or(Error::NoSuchSession)?;
         record_end(tx, &audit, actor, ended.user_id, id.get())?;

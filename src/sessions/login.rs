@@ -1,5 +1,7 @@
-//! Logging in: from a password to a session and its first tokens.
+//! Logging in: from a password, and a second factor if the user has one, to a session and its first tokens.
 
+use super::challenge::challenge;
+use super::requirement::due;
 use super::store::{self, Credentials};
 use super::tokens::issue;
 use super::types::{Device, LoggedIn};
@@ -9,10 +11,11 @@ use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::db::Transaction;
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
+use crate::factors::{self, ShownFactor};
 use crate::limits::{self, Attempt};
 use crate::metrics;
 use crate::passwords::{Password, Verdict};
-use crate::tokens::{Audience, Grant};
+use crate::tokens::{Amr, Audience, Grant};
 
 /// Checks a password, opens a session and issues its first tokens. It costs one password hash,
 /// whether or not the login exists, and a second one when the stored hash is weaker than configured.
@@ -20,8 +23,8 @@ use crate::tokens::{Audience, Grant};
 ///
 /// # Errors
 /// [`Error::InvalidCredentials`], the same whether login or password was wrong; with the right
-/// password, [`Error::AccountLocked`], [`Error::AccountExpired`]; [`Error::TooManyAttempts`],
-/// before anything is hashed; database errors.
+/// password, [`Error::AccountLocked`], [`Error::AccountExpired`], [`Error::MfaRequired`];
+/// [`Error::TooManyAttempts`], before anything is hashed; database errors.
 pub fn log_in(app: &App, login: &Login, password: &Password) -> Result<LoggedIn> {
     let audience = Audience::whole(&app.config().tokens);
     log_in_from(app, login, password, &Device::default(), &audience)
@@ -39,10 +42,34 @@ pub fn log_in_from(
     device: &Device,
     audience: &Audience,
 ) -> Result<LoggedIn> {
-    let outcome = attempt(app, login, password, device, audience);
-    let counted = match &outcome {
+    log_in_with(app, login, password, None, device, audience)
+}
+
+/// As [`log_in_from`], with a second factor, in one call.
+///
+/// # Errors
+/// As [`log_in`], and, with the right password, [`Error::InvalidProof`] when what is shown of the factor is
+/// wrong or was used, or the user has none.
+pub fn log_in_with(
+    app: &App,
+    login: &Login,
+    password: &Password,
+    factor: Option<&ShownFactor>,
+    device: &Device,
+    audience: &Audience,
+) -> Result<LoggedIn> {
+    let outcome = attempt(app, login, password, factor, device, audience);
+    count(&outcome);
+    outcome
+}
+
+/// Counts what became of a login.
+pub(super) fn count(outcome: &Result<LoggedIn>) {
+    let counted = match outcome {
         Ok(_) => metrics::Login::Success,
         Err(Error::InvalidCredentials) => metrics::Login::WrongPassword,
+        Err(Error::InvalidProof) => metrics::Login::WrongCode,
+        Err(Error::MfaRequired(_)) => metrics::Login::MfaRequired,
         Err(Error::AccountLocked) => metrics::Login::Locked,
         Err(Error::AccountExpired) => metrics::Login::Expired,
         Err(Error::TooManyAttempts(_)) => {
@@ -52,13 +79,13 @@ pub fn log_in_from(
         Err(_) => metrics::Login::Error,
     };
     metrics::LOGGED_IN[counted as usize].add(1);
-    outcome
 }
 
 fn attempt(
     app: &App,
     login: &Login,
     password: &Password,
+    factor: Option<&ShownFactor>,
     device: &Device,
     audience: &Audience,
 ) -> Result<LoggedIn> {
@@ -78,10 +105,7 @@ fn attempt(
         audit.failure(&attempt, Actor::Anonymous, &event)?;
         return Err(Error::InvalidCredentials);
     };
-    if let Some((outcome, error)) = credentials.refusal() {
-        audit.failure(&attempt, Actor::Anonymous, &event.with_outcome(outcome))?;
-        return Err(error);
-    }
+    refused(&audit, &attempt, &event, &credentials)?;
     if verdict == Verdict::RightButWeak {
         let new = app.hash(password)?.to_string();
         let replaced = database.with_transaction(|tx| store::replace_hash(tx, &credentials, &new));
@@ -90,43 +114,89 @@ fn attempt(
             log::warn!("a weak password hash was not upgraded: {error}");
         }
     }
-    let opened = open(app, &credentials, device, audience, |tx, user| {
+    let mfa_required = event.with_outcome(AuditOutcome::MfaRequired);
+    if credentials.second_factor && factor.is_none() {
+        let challenge = challenge(app, login, &credentials)?;
+        audit.unfinished(&attempt, Actor::Anonymous, &mfa_required)?;
+        return Err(Error::MfaRequired(Some(challenge)));
+    }
+    let due = match due(app, &credentials) {
+        Err(error @ Error::MfaRequired(_)) => {
+            audit.failure(&attempt, Actor::Anonymous, &mfa_required)?;
+            return Err(error);
+        }
+        due => due?,
+    };
+    let opening = Opening { verified: &credentials, amr: Amr::PASSWORD, factor, device, audience };
+    let opened = open(app, &opening, |tx, user| {
         attempt.succeeded(tx, Some(user))?;
         audit.record(tx, Actor::Anonymous, &event)
     });
-    if let Err(Error::InvalidCredentials) = opened {
-        audit.failure(
-            &attempt,
-            Actor::Anonymous,
-            &event.with_outcome(AuditOutcome::WrongPassword),
-        )?;
+    let outcome = match &opened {
+        Err(Error::InvalidCredentials) => Some(AuditOutcome::WrongPassword),
+        Err(Error::InvalidProof) => Some(AuditOutcome::WrongCode),
+        _ => None,
+    };
+    if let Some(outcome) = outcome {
+        audit.failure(&attempt, Actor::Anonymous, &event.with_outcome(outcome))?;
     }
-    opened
+    Ok(LoggedIn { mfa_due_at: due, ..opened? })
 }
 
-/// Opens a session for a user whose password was right a moment ago. If the password has been
-/// changed since, the login came too late. `also` writes in the same transaction.
-fn open(
+/// Refuses a user with the right password whose account is locked or expired.
+pub(super) fn refused(
+    audit: &Writer<'_>,
+    attempt: &Attempt,
+    event: &Event<'_>,
+    credentials: &Credentials,
+) -> Result<()> {
+    let Some((outcome, error)) = credentials.refusal() else { return Ok(()) };
+    audit.failure(attempt, Actor::Anonymous, &event.with_outcome(outcome))?;
+    Err(error)
+}
+
+/// What a session is opened with.
+pub(super) struct Opening<'a> {
+    /// The credentials, with which the password was right a moment ago.
+    pub(super) verified: &'a Credentials,
+    /// What the user has shown.
+    pub(super) amr: Amr,
+    /// What is still to be used up.
+    pub(super) factor: Option<&'a ShownFactor>,
+    pub(super) device: &'a Device,
+    pub(super) audience: &'a Audience,
+}
+
+/// Opens a session. If the password or the factors have been changed since they were verified, the login
+/// came too late. `also` writes in the same transaction.
+///
+/// # Errors
+/// [`Error::InvalidCredentials`] for one that came too late; [`Error::InvalidProof`]; database errors.
+pub(super) fn open(
     app: &App,
-    verified: &Credentials,
-    device: &Device,
-    audience: &Audience,
+    opening: &Opening<'_>,
     also: impl Fn(&mut Transaction<'_>, UserId) -> Result<()>,
 ) -> Result<LoggedIn> {
+    let Opening { verified, factor, device, audience, .. } = *opening;
     let settings = &app.config().sessions;
     let key = app.newest_refresh_key()?;
+    // A code that nobody asked for is wrong. With one, the two have been asked for.
+    let amr = factor.map_or(opening.amr, |_| opening.amr.and(Amr::CODE));
     let opened = app.database()?.with_transaction(|tx| {
-        let opened = store::open(tx, verified, key.generation(), settings, device)?;
+        let opened = store::open(tx, verified, key.generation(), settings, device, amr)?;
         let opened = opened.ok_or(Error::InvalidCredentials)?;
         let user = opened.subject.user_id;
         store::end_oldest(tx, user, settings.per_user, app.config().tokens.access_ttl)?;
+        if let Some(factor) = factor {
+            factors::use_up(tx, app, UserId::stored(user), factor)?;
+        }
         also(tx, UserId::stored(user))?;
         let extra = store::extra_claims(tx, &app.config().tokens.claims, user)?;
         Ok((opened, extra))
     })?;
     metrics::SESSIONS_OPENED.add(1);
     let left = settings.idle_timeout.min(settings.lifetime);
-    let (store::Opened { subject, session, auth_time }, extra) = opened;
-    let grant = Grant { subject, session, auth_time, left, audience, extra: &extra };
+    let (store::Opened { subject, session, authentication }, extra) = opened;
+    let grant = Grant { subject, session, authentication, left, audience, extra: &extra };
     issue(app, grant, key.token(session, 0)?)
 }

@@ -7,6 +7,7 @@
 
 use super::ending::end_in;
 use super::grace::{self, Deserves};
+use super::requirement::is_overdue;
 use super::store;
 use super::tokens::issue;
 use super::types::LoggedIn;
@@ -36,7 +37,7 @@ enum RefreshOutcome {
 }
 
 impl RefreshOutcome {
-    /// Nothing is issued for an account that is locked or expired.
+    /// Nothing is issued for an account that is locked or expired, or lacks a required factor.
     fn of(
         tx: &mut Transaction<'_>,
         app: &App,
@@ -44,6 +45,10 @@ impl RefreshOutcome {
         counter: i64,
     ) -> Result<Self> {
         let Some(issued) = issued else { return Ok(Self::Over) };
+        let user = UserId::stored(issued.subject.user_id);
+        if !issued.authentication.amr.is_mfa() && is_overdue(tx, app, user)? {
+            return Ok(Self::Over);
+        }
         let templates = &app.config().tokens.claims;
         let extra = store::extra_claims(tx, templates, issued.subject.user_id)?;
         Ok(Self::Goes(issued, counter, extra))
@@ -69,12 +74,12 @@ pub fn refresh(app: &App, refresh_token: &str) -> Result<LoggedIn> {
 pub fn refresh_for(app: &App, refresh_token: &str, audience: &Audience) -> Result<LoggedIn> {
     let (key, ticket) = read(app, refresh_token)?;
     match decide(app, ticket)? {
-        RefreshOutcome::Goes(Refreshed { subject, left, auth_time }, counter, extra) => {
+        RefreshOutcome::Goes(Refreshed { subject, left, authentication }, counter, extra) => {
             metrics::SESSIONS_REFRESHED.add(1);
             let session = ticket.session;
             let token = key.token(session, counter)?;
             let extra = &extra;
-            issue(app, Grant { subject, session, auth_time, left, audience, extra }, token)
+            issue(app, Grant { subject, session, authentication, left, audience, extra }, token)
         }
         RefreshOutcome::Over => Err(Error::InvalidGrant),
         RefreshOutcome::SetBack(sign) => {
@@ -133,10 +138,7 @@ fn decide(app: &App, ticket: RefreshTicket) -> Result<RefreshOutcome> {
             metrics::REFUSED_BY_LIMIT[metrics::Limited::Refresh as usize].add(1);
             return Err(limits::refuse(app, wait));
         }
-        let counting = Counting {
-            forget: app.config().limits.tuning.refresh_forget,
-            longest: limits::refreshes_last(app),
-        };
+        let counting = counting(app);
         match deserves {
             Deserves::Successor => {
                 session.retired.add(now, grace);
@@ -172,6 +174,14 @@ fn decide(app: &App, ticket: RefreshTicket) -> Result<RefreshOutcome> {
             }
         }
     })
+}
+
+/// How the refreshes of a session are counted.
+pub(super) fn counting(app: &App) -> Counting {
+    Counting {
+        forget: app.config().limits.tuning.refresh_forget,
+        longest: limits::refreshes_last(app),
+    }
 }
 
 /// The sign that a token gives whose number its session has not reached.

@@ -1,15 +1,17 @@
 //! The SQL of sessions.
 
-mod auth_time;
+mod asking;
 mod ending;
 mod extra;
 mod listing;
 mod opening;
 mod refreshing;
+mod renewing;
 
 // Several sessions are locked in the order of their ids, and a user is locked before a session. So
 // nothing deadlocks.
 
+pub(super) use asking::{Asked, ask, asked};
 pub(super) use ending::{
     SWEPT_AT_ONCE, end, end_all, end_oldest, end_some, owner, revoke_tokens, sweep,
 };
@@ -17,3 +19,4 @@ pub(crate) use extra::extra_claims;
 pub(super) use listing::list;
 pub(super) use opening::{Credentials, Opened, credentials, open, replace_hash};
 pub(super) use refreshing::{Counting, Refreshed, advance, count_refresh, is_unheard_of, lock};
+pub(super) use renewing::{Renewal, hold, renew, stepping};

@@ -17,6 +17,7 @@ pub(super) fn issue(app: &App, grant: Grant<'_>, refresh_token: String) -> Resul
         access_token: issued.access_token,
         expires_in: issued.lifetime,
         refresh_token,
+        mfa_due_at: None,
     })
 }
 

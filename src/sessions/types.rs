@@ -21,6 +21,8 @@ pub struct LoggedIn {
     pub expires_in: Duration,
     /// The refresh token: it is exchanged for the next pair of tokens, once.
     pub refresh_token: String,
+    /// Until when the user must have set up a second factor, if one is required and there is none.
+    pub mfa_due_at: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for LoggedIn {

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{Request, Response};
 use crate::tokens::key::Jwk;
+use crate::tokens::{MFA, SFA};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -74,6 +75,7 @@ fn document(issuer: &str) -> Value {
         "jwks_uri": place(JWKS),
         "service_documentation": place("/docs"),
         "grant_types_supported": ["refresh_token", "client_credentials"],
+        "acr_values_supported": [SFA, MFA],
         "scopes_supported": Scope::ALL.map(Scope::name),
         "token_endpoint_auth_methods_supported":
             ["none", "client_secret_basic", "client_secret_post"],

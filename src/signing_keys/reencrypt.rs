@@ -16,6 +16,7 @@ use crate::app::keys::store::{self, FoundFloor, FoundKeys, Reencrypted};
 use crate::audit::{Action, Event, Writer};
 use crate::config::Algorithm;
 use crate::error::{Error, Result};
+use crate::factors;
 use crate::tokens::encryption::{Encrypted, EncryptionKeys, NotDecrypted};
 use zeroize::Zeroizing;
 
@@ -76,7 +77,10 @@ pub fn reencrypt(app: &App) -> Result<Vec<String>> {
         }
     }
     work.floor = judged.floor.stored(encryption).filter(|_| !judged.floor_stands);
-    write(app, &work)?;
+    let secrets = write(app, &work, !judged.opened)?;
+    if secrets > 0 {
+        work.lines.push(format!("{secrets} secrets of second factors"));
+    }
     Ok(work.lines)
 }
 
@@ -204,7 +208,8 @@ fn stands(encryption: &EncryptionKeys, code: &[Vec<u8>], mac: Option<&Vec<u8>>) 
     mac.is_some_and(|mac| encryption.vouched_by(code, mac) == encryption.name())
 }
 
-fn write(app: &App, work: &Work) -> Result<()> {
+/// Returns how many secrets of second factors were encrypted anew.
+fn write(app: &App, work: &Work, plain: bool) -> Result<u64> {
     let audit = Writer::new(app)?;
     app.database_for_repair()?.with_transaction(|tx| {
         for row in &work.signing {
@@ -220,6 +225,8 @@ fn write(app: &App, work: &Work) -> Result<()> {
             store::insert_floor(tx, floor)?;
         }
         store::remove(tx, &work.dropped, &[])?;
-        audit.record(tx, Actor::Operator, &Event::new(Action::ReencryptKeys, None))
+        let secrets = factors::reencrypt(tx, app, plain)?;
+        audit.record(tx, Actor::Operator, &Event::new(Action::ReencryptKeys, None))?;
+        Ok(secrets)
     })
 }

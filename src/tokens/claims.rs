@@ -1,6 +1,7 @@
 //! The claims of an access token, and how the two JSON objects of a token are read: by the names of
 //! their fields, which have no order.
 
+use super::amr::Amr;
 use super::audience::Audience;
 use super::extra::ExtraClaims;
 use super::session_ref::SessionRef;
@@ -28,8 +29,13 @@ pub struct Claims {
     pub client_id: String,
     /// When it was issued, in seconds since 1970-01-01 UTC.
     pub iat: u64,
-    /// When the user logged in, in seconds since 1970-01-01 UTC. A refresh does not change it.
+    /// When the user last proved who they are, in seconds since 1970-01-01 UTC: at the login, or in a
+    /// step-up since. A refresh does not change it.
     pub auth_time: u64,
+    /// How (RFC 8176).
+    pub amr: Amr,
+    /// How strong that was: the profile of REFEDS that it meets.
+    pub acr: &'static str,
     /// A random name of this one token.
     pub jti: String,
     /// The session that it belongs to. An ended session's tokens are refused.
@@ -119,6 +125,7 @@ pub(super) struct Payload {
     scope: Option<String>,
     user_id: Option<i64>,
     auth_time: Option<u64>,
+    amr: Option<Amr>,
     sid: Option<SessionRef>,
     admin: Option<bool>,
     token_version: Option<i64>,
@@ -129,35 +136,45 @@ impl Payload {
     /// The claims, if they are all of one kind or all of the other.
     pub(super) fn parse(self) -> Option<AccessClaims> {
         let Self { iss, sub, aud, client_id, iat, exp, jti, .. } = self;
+        let authentication = (self.auth_time, self.amr);
         let of_user =
-            (self.user_id, self.auth_time, self.sid, self.admin, self.token_version, self.scope);
+            (self.user_id, authentication, self.sid, self.admin, self.token_version, self.scope);
         Some(match of_user {
-            (Some(user_id), Some(auth_time), Some(sid), Some(admin), Some(token_version), None) => {
-                AccessClaims::User(Claims {
-                    user_id,
-                    exp,
-                    iss,
-                    sub,
-                    aud,
-                    client_id,
-                    iat,
-                    auth_time,
-                    jti,
-                    sid,
-                    admin,
-                    token_version,
-                })
-            }
-            (None, None, None, None, None, Some(scope)) => AccessClaims::Client(ClientClaims {
+            (
+                Some(user_id),
+                (Some(auth_time), Some(amr)),
+                Some(sid),
+                Some(admin),
+                Some(token_version),
+                None,
+            ) => AccessClaims::User(Claims {
+                user_id,
+                exp,
                 iss,
                 sub,
                 aud,
                 client_id,
                 iat,
-                exp,
+                auth_time,
+                amr,
+                acr: amr.acr(),
                 jti,
-                scope,
+                sid,
+                admin,
+                token_version,
             }),
+            (None, (None, None), None, None, None, Some(scope)) => {
+                AccessClaims::Client(ClientClaims {
+                    iss,
+                    sub,
+                    aud,
+                    client_id,
+                    iat,
+                    exp,
+                    jti,
+                    scope,
+                })
+            }
             _ => return None,
         })
     }

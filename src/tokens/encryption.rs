@@ -39,6 +39,16 @@ pub(crate) enum NotDecrypted {
     Broken,
 }
 
+impl std::fmt::Display for NotDecrypted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "not encrypted, although encryption.key is set",
+            Self::Foreign(_) => "encrypted with another encryption key",
+            Self::Broken => "not as the service wrote it",
+        })
+    }
+}
+
 /// The encryption keys: one that encrypts, and more that only decrypt.
 pub(crate) struct EncryptionKeys(Vec<EncryptionKey>);
 

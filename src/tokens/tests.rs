@@ -64,7 +64,7 @@ fn issued(keys: &Keys, audience: &Audience, left: Duration) -> Issued {
     let grant = Grant {
         subject: ALICE,
         session: session(),
-        auth_time: 1_700_000_000,
+        authentication: Authentication { amr: Amr::PASSWORD, at: 1_700_000_000 },
         left,
         audience,
         extra: &NO_EXTRA,
@@ -238,6 +238,7 @@ fn a_missing_or_misshapen_claim_is_refused() {
         ("aud", serde_json::json!([1])),
         ("client_id", serde_json::Value::Null),
         ("auth_time", serde_json::json!("now")),
+        ("amr", serde_json::json!(["face"])),
     ] {
         let mut bad = good.clone();
         bad[claim] = value.clone();
@@ -391,6 +392,7 @@ fn a_token_of_an_api_key_says_whose_it_is_and_never_passes_for_a_user_s() {
         ("user_id", serde_json::json!(1)),
         ("sid", serde_json::json!("5.BwcHBwcHBwcHBwcHBwcHBw")),
         ("auth_time", serde_json::json!(1)),
+        ("amr", serde_json::json!(["pwd"])),
         ("admin", serde_json::json!(true)),
         ("token_version", serde_json::json!(1)),
         ("scope", serde_json::Value::Null),

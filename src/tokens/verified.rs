@@ -71,6 +71,8 @@ mod tests {
             client_id: String::new(),
             iat: 0,
             auth_time: 0,
+            amr: crate::tokens::Amr::PASSWORD,
+            acr: crate::tokens::SFA,
             jti: String::new(),
             sid: crate::tokens::SessionRef::new(1, [0; 16]),
             admin: false,

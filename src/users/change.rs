@@ -4,7 +4,7 @@ use super::last_admin::Admins;
 use super::read::find_as;
 use super::store;
 use super::types::{ATTRIBUTES, User, described};
-use crate::access::{Caller, Right, authorize_change};
+use crate::access::{Caller, Right, authorize_change, authorize_fresh, authorize_fresh_change};
 use crate::app::App;
 use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::domain::{AttributesPatch, Login, Names, Timestamp, UserId};
@@ -86,6 +86,7 @@ impl Change<'_> {
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] when the current password is needed and missing,
+/// [`Error::InsufficientAuthentication`] for a new password when the caller signed in too long ago,
 /// [`Error::InvalidCredentials`] when it is wrong, [`Error::TooManyAttempts`] when it was wrong too
 /// often, [`Error::WeakPassword`], and as [`delete`](super::delete).
 pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Result<User> {
@@ -94,6 +95,12 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
     let kept = change.ends_all_but(own_session);
     let audit = Writer::new(app)?;
     let user = find_as(app, caller, right, id)?;
+    let access = &app.config().access;
+    let is_sensitive = change.password.is_some();
+    if is_sensitive {
+        // Before anything is hashed.
+        app.database()?.with_connection(|conn| authorize_fresh(conn, caller, right, access))?;
+    }
     let login = Login::parse(&user.login)?;
     let counters = limits::of_login(app, &login)?;
     if let Some(password) = change.password {
@@ -121,7 +128,10 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
     // The right is checked again: hashing takes long enough for the caller to have lost it.
     app.database()?.with_transaction(|tx| {
         let admins = closes.map(|_| Admins::lock_for(tx, caller, id)).transpose()?;
-        let actor = authorize_change(tx, caller, right)?;
+        let actor = match is_sensitive {
+            true => authorize_fresh_change(tx, caller, right, access)?,
+            false => authorize_change(tx, caller, right)?,
+        };
         if let (Some(admins), Some(from)) = (&admins, closes) {
             admins.can_spare(id, from.map(Timestamp::time))?;
         }

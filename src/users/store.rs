@@ -1,7 +1,7 @@
 //! The SQL of users.
 
 use super::types::{NewUser, User};
-use crate::access::standing::{CallerRows, CallerStanding, live};
+use crate::access::standing::{CallerRows, CallerStanding, standing};
 use crate::db::{Client, Connection, Transaction, violates};
 use crate::domain::{Attributes, Login, Names, Page, Timestamp, UserId};
 use crate::error::{Error, Result};
@@ -113,12 +113,12 @@ pub(super) fn list(
         "SELECT ",
         columns!(),
         ", token_version, ",
-        live!("$2", "$6"),
+        standing!("$2", "$6"),
         ", true FROM gatepost.users u WHERE id = $1
          UNION ALL
          (SELECT ",
         columns!(),
-        ", token_version, false, false
+        ", token_version, NULL, false, false
           FROM gatepost.users WHERE id > $3 ORDER BY id OFFSET $4 LIMIT $5)"
     );
     let (after, offset) = page.start();
@@ -135,7 +135,7 @@ pub(super) fn list(
         ],
     )?;
     let (callers, listed): (Vec<&Row>, Vec<&Row>) =
-        rows.iter().partition(|row| row.get(COLUMNS + 2));
+        rows.iter().partition(|row| row.get(COLUMNS + 3));
     let mut users = listed.into_iter().map(user).collect::<Result<Vec<User>>>()?;
     // SQL promises an order inside the page's parentheses, not outside them.
     users.sort_unstable_by_key(|user| user.id.get());
@@ -155,7 +155,7 @@ pub(super) fn find(
         "SELECT ",
         columns!(),
         ", token_version, ",
-        live!("$3", "$4"),
+        standing!("$3", "$4"),
         " FROM gatepost.users u WHERE id IN ($1, $2)"
     );
     let rows = conn.query_prepared(
@@ -177,7 +177,8 @@ fn standing_of(row: &Row) -> CallerStanding {
     CallerStanding {
         admin: row.get(2),
         token_version: row.get(COLUMNS),
-        live: row.get(COLUMNS + 1),
+        stepped_up: row.get(COLUMNS + 1),
+        second_factor: row.get(COLUMNS + 2),
     }
 }
 

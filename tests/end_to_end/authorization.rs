@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// `DELETE /session`; `show` to `delete`, `sessions`, `end` and `lock` are about one user: a plain one, or
 /// an admin. `self` is that user. `keys` to `end-key` are the calls about API keys, `signing` and `rotate` those
 /// about signing keys.
-const TABLE: [&str; 4] = [
+const TABLE: [&str; 5] = [
     "
     who             list  show  patch  delete  show-admin  patch-admin  delete-admin  register
     nobody          401   401   401    401     401         401          401           401
@@ -89,6 +89,24 @@ const TABLE: [&str; 4] = [
     misspelt-key    401    401          401     401           401   401       401      401      401
     foreign-prefix  401    401          401     401           401   401       401      401      401
     oauth-client    401    401          401     401           401   401       401      401      401
+",
+    "
+    who             factors  unfactor  factors-admin  unfactor-admin  add-factor  new-codes  step-up
+    nobody          401      401       401            401             401         401        401
+    nonsense        401      401       401            401             401         401        401
+    stranger        403      403       403            403             201         400        200
+    self            200      200       -              -               201         400        200
+    admin           200      200       200            200             201         400        200
+    users:read      403      403       403            403             403         403        403
+    users:write     403      403       403            403             403         403        403
+    register        403      403       403            403             403         403        403
+    introspect      403      403       403            403             403         403        403
+    all-scopes      403      403       403            403             403         403        403
+    revoked-key     401      401       401            401             401         401        401
+    unknown-key     401      401       401            401             401         401        401
+    misspelt-key    401      401       401            401             401         401        401
+    foreign-prefix  401      401       401            401             401         401        401
+    oauth-client    401      401       401            401             401         401        401
 ",
 ];
 
@@ -196,6 +214,16 @@ fn call(server: &TestServer, who: &str, what: &str) -> Response {
             form(server.request(Method::POST, &format!("/{what}")), &[("token", &token)])
         }
         "revocations" => server.request(Method::GET, "/revocations"),
+        "factors" => server.request(Method::GET, &format!("/factors?user_id={id}")),
+        "unfactor" => {
+            let sql = "INSERT INTO gatepost.factors (user_id, kind, name, secret)
+                       VALUES ($1, 'totp', 'x', '') RETURNING id";
+            let factor: i64 = server.sql().query_one(sql, &[&id]).unwrap().get(0);
+            server.request(Method::DELETE, &format!("/factor?id={factor}"))
+        }
+        "add-factor" => server.request(Method::POST, "/factor/totp").json(&json!({"name": "x"})),
+        "new-codes" => server.request(Method::POST, "/recovery-codes"),
+        "step-up" => server.request(Method::POST, "/step-up").json(&json!({"password": PASSWORD})),
         other => panic!("no call {other}"),
     };
     match authorization(server, who, &login) {
@@ -227,7 +255,9 @@ fn check_denial(response: Response, who: &str, what: &str) {
                 );
             // No scope gives the right to make rights.
             let of_admins = matches!(what, "keys" | "make-key" | "end-key" | "signing" | "rotate");
-            assert_eq!(lacks, key && !spared && !of_admins, "{who} {what}");
+            // Nor does any to the factors of people.
+            let of_users = what.contains("factor") || matches!(what, "new-codes" | "step-up");
+            assert_eq!(lacks, key && !spared && !of_admins && !of_users, "{who} {what}");
         }
         _ => (),
     }
@@ -248,6 +278,9 @@ fn who_may_do_what_in_which_mode() {
             for (what, cell) in calls.iter().zip(&row).skip(1).filter(|(_, cell)| **cell != "-") {
                 let done = if matches!(*what, "register" | "make-key") { 201 } else { 200 };
                 let expected = cell.parse().unwrap();
+                // The token says whose factor or session it is about.
+                let asks = matches!(*what, "add-factor" | "new-codes" | "step-up");
+                let done = if asks { expected } else { done };
                 let to_anyone = if *what == "register" { 201 } else { expected };
                 for (mode, server, expected) in [
                     ("registration for admins", &protected, expected),
@@ -262,5 +295,5 @@ fn who_may_do_what_in_which_mode() {
             }
         }
     }
-    assert_eq!(cells, 3 * (15 * 26 - 8));
+    assert_eq!(cells, 3 * (15 * 33 - 10));
 }

@@ -62,7 +62,8 @@ fn the_answer_to_a_login_and_the_tokens_in_it() {
     assert!(issued.abs_diff(since) <= 1, "{issued} {since}");
     let expected = json!({"iss": "gatepost", "sub": "1", "user_id": 1, "exp": issued + 900,
                           "aud": "gatepost", "client_id": "gatepost", "admin": false,
-                          "token_version": 1});
+                          "token_version": 1, "amr": ["pwd"],
+                          "acr": "https://refeds.org/profile/sfa"});
     assert_eq!(claims, expected);
     // The session's number, and 16 random bytes.
     let (number, identity) = sid.split_once('.').unwrap();
@@ -104,12 +105,47 @@ fn users_sessions_and_what_a_token_is_worth() {
     let asked = asked.header("content-type", form).body(body).send().unwrap();
     let mut worth: Value = asked.json().unwrap();
     let claims = payload(&token);
-    for same in ["iat", "exp", "jti", "sid", "aud", "client_id", "auth_time"] {
+    for same in ["iat", "exp", "jti", "sid", "aud", "client_id", "auth_time", "amr", "acr"] {
         assert_eq!(take(&mut worth, same), claims[same]);
     }
     let expected = json!({"active": true, "sub": "1", "user_id": 1, "username": "alice",
                           "admin": false, "iss": "gatepost", "token_type": "Bearer"});
     assert_eq!(worth, expected);
+}
+
+#[test]
+fn second_factors_and_what_asks_for_them() {
+    let server = TestServer::start();
+    server.register("alice");
+    let token = server.token("alice");
+    let body = json!({"name": "phone"});
+    let mut enrolment: Value = server.call("/factor/totp", &token, &body).json().unwrap();
+    let secret = take_text(&mut enrolment, "secret");
+    assert!(secret.len() == 32 && secret.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'2'..=b'7')));
+    let uri = format!(
+        "otpauth://totp/gatepost:alice?secret={secret}&issuer=gatepost&algorithm=SHA1&digits=6&period=30"
+    );
+    assert_eq!(enrolment, json!({"id": 1, "otpauth_uri": uri}));
+
+    let app = server.add_totp(&token);
+    for code in &app.recovery_codes {
+        let parts: Vec<usize> = code.split('-').map(str::len).collect();
+        assert_eq!(parts, [6; 4], "{code}");
+    }
+    let mut listed: Value = server.get("/factors", &token).json().unwrap();
+    assert!(is_time(&take_text(&mut listed["factors"][0], "created_at")));
+    let factor = json!({"id": 2, "kind": "totp", "name": "phone"});
+    assert_eq!(listed, json!({"factors": [factor], "recovery_codes_left": 10}));
+
+    let mut challenge: Value = server.log_in("alice", PASSWORD).json().unwrap();
+    // User, token version and expiry, each 8 bytes; the login; 32 bytes of HMAC-SHA256.
+    assert_eq!(decode(&take_text(&mut challenge, "mfa_token")).len(), 24 + 5 + 32);
+    for of_every_problem in ["type", "title", "status", "detail", "request_id"] {
+        take(&mut challenge, of_every_problem);
+    }
+    let expected = json!({"code": "mfa_required", "expires_in": 300,
+                          "methods": ["totp", "recovery_code"]});
+    assert_eq!(challenge, expected);
 }
 
 #[test]
@@ -182,10 +218,11 @@ fn a_problem_document() {
 }
 
 /// The names of the calls, from which generators of clients make the names of functions.
-const OPERATIONS: &str = "changeUser createApiKey deleteUser endSession exportUser introspect listApiKeys \
-    listAudit listKeys listRevocations listSessions listSigningKeys listUsers live logIn logOut ready \
-    refresh register revoke revokeApiKey rotateSigningKeys showDocs showMetadata showOpenApi showStatusList \
-    showUser";
+const OPERATIONS: &str = "changeUser confirmTotp createApiKey deleteUser endSession enrolTotp exportUser finishMfa \
+    introspect listApiKeys listAudit listFactors listKeys listRevocations listSessions \
+    listSigningKeys listUsers live logIn logOut ready refresh register removeFactor \
+    replaceRecoveryCodes revoke revokeApiKey rotateSigningKeys showDocs showMetadata \
+    showOpenApi showStatusList showUser stepUp";
 
 #[test]
 fn the_description_of_the_api() {
@@ -274,6 +311,7 @@ fn the_metrics_and_their_labels_and_the_page_that_tells_of_them() {
 pub(crate) const CODES: &[(u16, &str)] = &[
     (400, "invalid_credentials"),
     (400, "invalid_grant"),
+    (400, "invalid_proof"),
     (400, "invalid_request"),
     (400, "invalid_scope"),
     (400, "invalid_target"),
@@ -282,12 +320,14 @@ pub(crate) const CODES: &[(u16, &str)] = &[
     (400, "unsupported_grant_type"),
     (400, "unsupported_token_type"),
     (400, "weak_password"),
+    (401, "insufficient_user_authentication"),
     (401, "unauthenticated"),
     (403, "account_expired"),
     (403, "account_locked"),
     (403, "forbidden"),
     (403, "forbidden_origin"),
     (403, "last_admin"),
+    (403, "mfa_required"),
     (404, "not_found"),
     (405, "method_not_allowed"),
     (408, "request_timeout"),
@@ -366,6 +406,9 @@ access.mode = "protected"
 access.registration = "anyone"
 access.open_to_network = false
 access.open_hosts = (none)
+access.require_mfa = "nobody"
+access.mfa_enrolment = 14d
+access.fresh_for = 15m
 passwords.iterations = 1000
 passwords.min_length = 8
 passwords.require_current = false

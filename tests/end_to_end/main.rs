@@ -24,6 +24,7 @@ mod database_tls;
 mod doctor;
 mod documents;
 mod embedding;
+mod factors;
 mod filters;
 mod freezing;
 mod front_door;

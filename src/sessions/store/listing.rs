@@ -1,6 +1,6 @@
 //! The SQL of listing sessions.
 
-use crate::access::standing::{CallerRows, CallerStanding, live, session_lives};
+use crate::access::standing::{CallerRows, CallerStanding, session_lives, standing};
 use crate::db::Connection;
 use crate::domain::{Page, SessionId, Timestamp, UserId};
 use crate::error::Result;
@@ -24,12 +24,12 @@ pub(crate) fn list(
 ) -> Result<ListedSessions> {
     let sql = concat!(
         "SELECT u.admin, u.token_version, ",
-        live!("$2", "$7"),
+        standing!("$2", "$7"),
         ", NULL::BIGINT, u.id, NULL::TIMESTAMPTZ, NULL::TIMESTAMPTZ, NULL::TIMESTAMPTZ,
                 NULL::TEXT, NULL::TEXT
          FROM gatepost.users u WHERE u.id IN ($1, $3)
          UNION ALL
-         (SELECT NULL, NULL, NULL, id, user_id, created_at, last_used_at, expires_at,
+         (SELECT NULL, NULL, NULL, NULL, id, user_id, created_at, last_used_at, expires_at,
                  address, user_agent
           FROM gatepost.sessions
           WHERE user_id = $3 AND id > $4 AND ",
@@ -50,10 +50,10 @@ pub(crate) fn list(
             (&caller.as_ref().map(|rows| rows.session.identity().as_slice()), Type::BYTEA),
         ],
     )?;
-    let is_session = |row: &&Row| row.get::<_, Option<i64>>(3).is_some();
+    let is_session = |row: &&Row| row.get::<_, Option<i64>>(4).is_some();
     let (listed, users): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(is_session);
-    let of = |id: i64| users.iter().find(|row| row.get::<_, i64>(4) == id);
-    let mut sessions: Vec<Session> = listed.into_iter().map(|row| session(row, 3)).collect();
+    let of = |id: i64| users.iter().find(|row| row.get::<_, i64>(5) == id);
+    let mut sessions: Vec<Session> = listed.into_iter().map(|row| session(row, 4)).collect();
     // SQL promises an order inside the page's parentheses, not outside them.
     sessions.sort_unstable_by_key(|session| session.id.get());
     let size = usize::try_from(page.size()).unwrap_or(usize::MAX);
@@ -62,7 +62,8 @@ pub(crate) fn list(
     let standing = |row: &&Row| CallerStanding {
         admin: row.get(0),
         token_version: row.get(1),
-        live: row.get(2),
+        stepped_up: row.get(2),
+        second_factor: row.get(3),
     };
     Ok(ListedSessions {
         standing: caller.and_then(|rows| of(rows.user)).map(standing),

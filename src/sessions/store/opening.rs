@@ -1,7 +1,6 @@
 //! The SQL of logging in: what a login is checked against, and opening a session.
 
-use super::auth_time::{auth_time, seconds};
-use crate::access::standing::active;
+use crate::access::standing::{active, auth_time};
 use crate::audit::AuditOutcome;
 use crate::config::Sessions;
 use crate::db::{Connection, Transaction};
@@ -11,7 +10,7 @@ use crate::limits::{Admission, Counters, admit_attempt};
 use crate::moment::millis;
 use crate::passwords::PasswordHash;
 use crate::sessions::types::Device;
-use crate::tokens::{SessionRef, Subject};
+use crate::tokens::{Amr, Authentication, SessionRef, Subject};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -22,6 +21,8 @@ pub(crate) struct Credentials {
     pub(crate) hash: PasswordHash,
     pub(crate) locked: bool,
     pub(crate) expired: bool,
+    /// Whether the user has a second factor.
+    pub(crate) second_factor: bool,
 }
 
 impl Credentials {
@@ -43,7 +44,7 @@ macro_rules! credentials {
             "CASE WHEN login_canonical = ",
             $login,
             " THEN id END, admin, token_version, locked,
-             coalesce(expires_at <= now(), false),
+             coalesce(expires_at <= now(), false), coalesce(second_factor, false),
              CASE WHEN login_canonical = ",
             $login,
             " THEN password_hash ELSE ",
@@ -91,12 +92,18 @@ pub(crate) fn credentials(
 /// The credentials in a row, from this column on, if the login exists.
 fn read(row: &Row, at: usize) -> Result<Option<Credentials>> {
     let id: Option<i64> = row.get(at);
-    let hash = PasswordHash::stored(row.get(at + 5)).map_err(|cause| {
+    let hash = PasswordHash::stored(row.get(at + 6)).map_err(|cause| {
         Error::Internal(format!("the password hash of user {}: {cause}", id.unwrap_or(0)))
     })?;
     let Some(user_id) = id else { return Ok(None) };
     let subject = Subject { user_id, admin: row.get(at + 1), token_version: row.get(at + 2) };
-    Ok(Some(Credentials { subject, hash, locked: row.get(at + 3), expired: row.get(at + 4) }))
+    Ok(Some(Credentials {
+        subject,
+        hash,
+        locked: row.get(at + 3),
+        expired: row.get(at + 4),
+        second_factor: row.get(at + 5),
+    }))
 }
 
 /// Replaces the stored hash, but only if it is still the one that was verified. Otherwise a
@@ -117,11 +124,10 @@ pub(crate) fn replace_hash(
 pub(crate) struct Opened {
     pub(crate) subject: Subject,
     pub(crate) session: SessionRef,
-    /// Seconds since 1970-01-01 UTC.
-    pub(crate) auth_time: u64,
+    pub(crate) authentication: Authentication,
 }
 
-/// Opens a session, unless the password was changed or the user locked or deleted since the
+/// Opens a session, unless the password or the factors were changed or the user locked or deleted since the
 /// credentials were read, or the account is expired. This waits for a change that is under way; a
 /// later one waits for us and then finds the session. So tokens may claim what the row says here,
 /// and not what it said when the password was verified.
@@ -131,19 +137,20 @@ pub(crate) fn open(
     key_generation: i64,
     settings: &Sessions,
     device: &Device,
+    amr: Amr,
 ) -> Result<Option<Opened>> {
     let subject = verified.subject;
     let identity = SessionRef::new_identity();
     let sql = concat!(
         "WITH owner AS (
-             SELECT id, admin FROM gatepost.users u WHERE id = $1 AND token_version = $2 AND ",
+             SELECT id, admin FROM gatepost.users u WHERE id = $1 AND token_version = $2 AND second_factor = $9 AND ",
         active!(),
         " FOR SHARE)
-         INSERT INTO gatepost.sessions
-             (user_id, identity, key_generation, expires_at, address, user_agent)
-         SELECT id, $7, $3, now() + $4 * interval '1 millisecond', $5, $6 FROM owner
+         INSERT INTO gatepost.sessions AS s
+             (user_id, identity, key_generation, expires_at, address, user_agent, amr)
+         SELECT id, $7, $3, now() + $4 * interval '1 millisecond', $5, $6, $8 FROM owner
          RETURNING id, (SELECT admin FROM owner), ",
-        auth_time!("created_at")
+        auth_time!()
     );
     let row = tx.query_typed_opt(
         sql,
@@ -155,11 +162,14 @@ pub(crate) fn open(
             (&device.address, Type::TEXT),
             (&device.user_agent, Type::TEXT),
             (&identity.as_slice(), Type::BYTEA),
+            (&amr.to_string(), Type::TEXT),
+            (&verified.second_factor, Type::BOOL),
         ],
     )?;
     Ok(row.map(|row| {
         let subject = Subject { admin: row.get(1), ..subject };
         let session = SessionRef::new(row.get(0), identity);
-        Opened { subject, session, auth_time: seconds(row.get(2)) }
+        let authentication = Authentication::stored(amr, row.get(2));
+        Opened { subject, session, authentication }
     }))
 }

@@ -1,14 +1,13 @@
 //! The SQL of refreshing: a session's row is held while a decision about its refresh token is made.
 
-use super::auth_time::{auth_time, seconds};
-use crate::access::standing::{active, session_lives};
+use crate::access::standing::{active, auth_time, session_lives};
 use crate::config::Sessions;
 use crate::db::Transaction;
 use crate::error::Result;
 use crate::moment::millis;
 use crate::sessions::grace::Retired;
 use crate::tokens::refresh::RefreshTicket;
-use crate::tokens::{SessionRef, Subject};
+use crate::tokens::{Amr, Authentication, SessionRef, Subject};
 use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -25,14 +24,35 @@ pub(crate) struct Locked {
     pub(crate) refreshes_last: Duration,
 }
 
+/// The columns that [`Locked::of`] reads, in order.
+macro_rules! locked {
+    () => {
+        "s.user_id, s.counter, s.retired,
+         floor(extract(epoch FROM clock_timestamp()) * 1000)::BIGINT,
+         floor(extract(epoch FROM s.refreshes_forgotten_at - clock_timestamp()) * 1000)::BIGINT"
+    };
+}
+pub(super) use locked;
+
+impl Locked {
+    pub(super) fn of(row: &Row) -> Self {
+        Self {
+            user_id: row.get(0),
+            counter: row.get(1),
+            retired: Retired::from_bytes(row.get(2)),
+            now: row.get(3),
+            refreshes_last: duration(row.get(4)),
+        }
+    }
+}
+
 /// Locks the session's row. The user's row is left to the next statement, which sees everything
 /// committed before this one had the lock.
 pub(crate) fn lock(tx: &mut Transaction<'_>, ticket: RefreshTicket) -> Result<Option<Locked>> {
     let sql = concat!(
-        "SELECT s.user_id, s.counter, s.retired,
-                floor(extract(epoch FROM clock_timestamp()) * 1000)::BIGINT,
-                floor(extract(epoch FROM s.refreshes_forgotten_at - clock_timestamp()) * 1000)::BIGINT
-         FROM gatepost.sessions s
+        "SELECT ",
+        locked!(),
+        " FROM gatepost.sessions s
          WHERE s.id = $1 AND s.identity = $3 AND s.key_generation = $2 AND ",
         session_lives!("s"),
         " FOR UPDATE"
@@ -43,13 +63,7 @@ pub(crate) fn lock(tx: &mut Transaction<'_>, ticket: RefreshTicket) -> Result<Op
         sql,
         &[(&id, Type::INT8), (&ticket.generation, Type::INT8), (&identity, Type::BYTEA)],
     )?;
-    Ok(row.map(|row| Locked {
-        user_id: row.get(0),
-        counter: row.get(1),
-        retired: Retired::from_bytes(row.get(2)),
-        now: row.get(3),
-        refreshes_last: duration(row.get(4)),
-    }))
+    Ok(row.as_ref().map(Locked::of))
 }
 
 /// Whether, as far as the database knows, this session never existed: its number was never given
@@ -77,13 +91,13 @@ pub(crate) struct Refreshed {
     pub(crate) subject: Subject,
     /// How long the session lasts unless it is used.
     pub(crate) left: Duration,
-    /// When the session was opened, in seconds since 1970-01-01 UTC.
-    pub(crate) auth_time: u64,
+    pub(crate) authentication: Authentication,
 }
 
 fn refreshed(row: &Row) -> Refreshed {
     let subject = Subject { user_id: row.get(0), admin: row.get(1), token_version: row.get(2) };
-    Refreshed { subject, left: duration(row.get(3)), auth_time: seconds(row.get(4)) }
+    let authentication = Authentication::stored(Amr::stored(row.get(5)), row.get(4));
+    Refreshed { subject, left: duration(row.get(3)), authentication }
 }
 
 /// The columns that [`refreshed`] reads, in order.
@@ -94,7 +108,8 @@ macro_rules! refreshed {
                     (extract(epoch FROM
                               least(s.expires_at, TIMESTAMPTZ '9999-12-31 23:59:59+00') - now())
                      * 1000)::BIGINT, ",
-            auth_time!("s.created_at")
+            auth_time!(),
+            ", s.amr"
         )
     };
 }

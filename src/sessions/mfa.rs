@@ -1,0 +1,71 @@
+//! Finishing a login with a second factor. The first call has checked the password.
+
+use super::challenge::ticket;
+use super::login::{Opening, count, open, refused};
+use super::store::{self, Credentials};
+use super::types::{Device, LoggedIn};
+use crate::access::Actor;
+use crate::app::App;
+use crate::audit::{Action, AuditOutcome, Event, Writer};
+use crate::domain::UserId;
+use crate::error::{Error, Result};
+use crate::factors::ShownFactor;
+use crate::limits::{self, Attempt};
+use crate::tokens::{Amr, Audience};
+
+/// Finishes a login that asked for a second factor: opens the session and issues its first tokens.
+///
+/// # Errors
+/// [`Error::InvalidProof`] when the code is wrong or was used, when the token is not one of ours or is
+/// over, and after a change of the password or the factors; [`Error::AccountLocked`],
+/// [`Error::AccountExpired`]; [`Error::TooManyAttempts`]; database errors.
+pub fn finish_mfa(
+    app: &App,
+    mfa_token: &str,
+    shown: &ShownFactor,
+    device: &Device,
+    audience: &Audience,
+) -> Result<LoggedIn> {
+    let outcome = attempt(app, mfa_token, shown, device, audience);
+    count(&outcome);
+    outcome
+}
+
+fn attempt(
+    app: &App,
+    mfa_token: &str,
+    shown: &ShownFactor,
+    device: &Device,
+    audience: &Audience,
+) -> Result<LoggedIn> {
+    let ticket = ticket(app, mfa_token)?;
+    let counters = limits::of_login(app, &ticket.login)?;
+    let audit = Writer::new(app)?;
+    let (outcome, credentials) = app
+        .database()?
+        .with_connection(|conn| store::credentials(conn, &ticket.login, &counters, app.nobody()))?;
+    let attempt = Attempt::admitted(app, counters, outcome)?;
+    let is_meant = |found: &Credentials| {
+        found.subject.user_id == ticket.user && found.subject.token_version == ticket.token_version
+    };
+    let event = Event::new(Action::LogIn, Some(UserId::stored(ticket.user)));
+    let wrong = event.with_outcome(AuditOutcome::WrongCode);
+    let Some(credentials) = credentials.filter(is_meant) else {
+        audit.failure(&attempt, Actor::Anonymous, &wrong)?;
+        return Err(Error::InvalidProof);
+    };
+    refused(&audit, &attempt, &event, &credentials)?;
+    let verified = &credentials;
+    let opening = Opening { verified, amr: Amr::PASSWORD, factor: Some(shown), device, audience };
+    let opened = open(app, &opening, |tx, user| {
+        attempt.succeeded(tx, Some(user))?;
+        audit.record(tx, Actor::Anonymous, &event)
+    });
+    match opened {
+        Err(Error::InvalidProof | Error::InvalidCredentials) => {
+            audit.failure(&attempt, Actor::Anonymous, &wrong)?;
+            Err(Error::InvalidProof)
+        }
+        opened => opened,
+    }
+}
