@@ -27,6 +27,7 @@ mod logging;
 mod monitoring;
 mod net;
 
+mod passkeys;
 mod passwords;
 mod profile;
 #[cfg(test)]
@@ -52,6 +53,7 @@ pub use log_levels::LogLevels;
 pub use logging::{Log, LogFormat};
 pub use monitoring::Metrics;
 pub use net::{Cidr, ForwardedHeader, Listen, NotACidr, NotListen};
+pub use passkeys::Passkeys;
 pub(crate) use passwords::MAX_ITERATIONS;
 pub use passwords::{Passwords, PasswordsTuning};
 pub use profile::Profile;

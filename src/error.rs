@@ -78,6 +78,8 @@ pub enum Error {
     NoSuchSession,
     /// No second factor has this id.
     NoSuchFactor,
+    /// Passkeys are not set up (`passkeys.rp_id`).
+    NoPasskeys,
     /// No session has ever had a number in the Token Status List that was asked for.
     NoSuchStatusList,
     /// Another API key has this name and is not revoked.
@@ -118,7 +120,7 @@ pub struct MfaChallenge {
     pub mfa_token: String,
     /// How long it is good.
     pub expires_in: Duration,
-    /// What the user can show: `totp`, `recovery_code`.
+    /// What the user can show: `totp`, `passkey`, `recovery_code`.
     pub methods: Vec<&'static str>,
 }
 
@@ -209,6 +211,9 @@ impl fmt::Display for Error {
             ),
             Self::NoSuchUser => f.write_str("no such user"),
             Self::NoSuchSession => f.write_str("no such session"),
+            Self::NoPasskeys => {
+                f.write_str("passkeys are not set up here: passkeys.rp_id is not set")
+            }
             Self::NoSuchFactor => f.write_str("no such factor"),
             Self::NoSuchStatusList => f.write_str("no such status list"),
             Self::ApiKeyNameTaken => f.write_str("another API key has this name; revoke it first"),

@@ -1,9 +1,11 @@
-//! Second factors: authenticator apps and recovery codes.
+//! Second factors: authenticator apps, passkeys and recovery codes.
 //!
 //! A factor counts once its user has shown a code of it. From then on a login asks for one, whatever the
 //! settings say. Recovery codes come with the first factor and go with the last.
 
 pub(crate) mod api;
+mod challenge;
+mod passkeys;
 mod recovery_code;
 mod reencrypt;
 mod showing;
@@ -18,9 +20,14 @@ use crate::config::Profile;
 use crate::db::Transaction;
 use crate::domain::{FactorId, UserId};
 use crate::error::{Error, Result};
+pub use crate::webauthn::Assertion;
+use crate::webauthn::Creation;
+pub use passkeys::sign_in_options;
+pub(crate) use passkeys::{Use, owner_of, second_factor_options};
 pub use recovery_code::RecoveryCode;
 pub(crate) use reencrypt::reencrypt;
-pub(crate) use showing::{methods, use_up};
+use serde_json::Value;
+pub(crate) use showing::{check, methods};
 use std::sync::Once;
 pub(crate) use store::admins_without;
 pub use totp::TotpCode;
@@ -63,10 +70,7 @@ pub fn enrol_totp(app: &App, caller: &Caller, name: &FactorName) -> Result<TotpE
     let encrypted = app.encryption().encrypt(&showing::place(user), secret.bytes())?;
     let (id, login) = app.database()?.with_transaction(|tx| {
         authorize_fresh_change(tx, caller, Right::Enrol(user), &settings.access)?;
-        if store::count(tx, user)? >= MOST {
-            let fault = format!("{MOST} factors are the most that a user may have; remove one");
-            return Err(Error::InvalidRequest(fault));
-        }
+        has_room(tx, user)?;
         let (login, _) = store::user(tx, user)?.ok_or(Error::NoSuchUser)?;
         Ok((store::insert(tx, user, name, &encrypted)?, login))
     })?;
@@ -94,13 +98,7 @@ pub fn confirm_totp(
         let secret = showing::opened(app, user, id, &found.secret)?;
         let step = secret.step_of(code, found.now).ok_or(Error::InvalidProof)?;
         let factor = store::confirm(tx, id, step)?;
-        let (_, had_one) = store::user(tx, user)?.ok_or(Error::NoSuchUser)?;
-        let codes = if had_one {
-            None
-        } else {
-            store::require(tx, user)?;
-            Some(replace_codes(tx, user)?)
-        };
+        let codes = counts_from_now_on(tx, user)?;
         let event = Event::new(Action::AddFactor, Some(user));
         audit.record(tx, actor, &event.with_detail(&described(&factor)))?;
         Ok((factor, codes))
@@ -192,6 +190,82 @@ pub(crate) fn warn_of_admins(app: &App) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The options for a passkey of the caller, as browsers take them
+/// (`PublicKeyCredential.parseCreationOptionsFromJSON`).
+///
+/// # Errors
+/// As [`enrol_totp`]; [`Error::NoPasskeys`].
+pub fn passkey_options(app: &App, caller: &Caller, name: &FactorName) -> Result<Value> {
+    passkeys::party(app)?;
+    let user = UserId::stored(user_of(app, caller)?.user_id);
+    let access = &app.config().access;
+    let challenge = passkeys::creation_challenge(app, user, name)?;
+    app.database()?.with_transaction(|tx| {
+        authorize_fresh_change(tx, caller, Right::Enrol(user), access)?;
+        has_room(tx, user)?;
+        let (login, _) = store::user(tx, user)?.ok_or(Error::NoSuchUser)?;
+        passkeys::creation_options(app, tx, (user, &login), &challenge)
+    })
+}
+
+/// Adds a passkey that a browser has made for these options. It signs its user in in place of the password,
+/// and logins with the password ask for a second factor from now on. With the first factor come recovery
+/// codes.
+///
+/// # Errors
+/// As [`passkey_options`]; [`Error::InvalidRequest`] when it is not what a browser sends;
+/// [`Error::InvalidProof`] when anything in it is wrong, when its options were made for somebody else, are
+/// older than five minutes or were answered, and when somebody has this passkey.
+pub fn add_passkey(
+    app: &App,
+    caller: &Caller,
+    credential: &Value,
+) -> Result<(Factor, Option<RecoveryCodes>)> {
+    passkeys::party(app)?;
+    let user = UserId::stored(user_of(app, caller)?.user_id);
+    let access = &app.config().access;
+    app.database()?
+        .with_connection(|conn| authorize_fresh(conn, caller, Right::Enrol(user), access))?;
+    let checked = passkeys::check_creation(app, user, Creation::parse(credential)?)?;
+    let audit = Writer::new(app)?;
+    app.database()?.with_transaction(|tx| {
+        let actor = authorize_fresh_change(tx, caller, Right::Enrol(user), access)?;
+        has_room(tx, user)?;
+        let factor = checked.store(tx, user)?;
+        let codes = counts_from_now_on(tx, user)?;
+        let event = Event::new(Action::AddFactor, Some(user));
+        audit.record(tx, actor, &event.with_detail(&described(&factor)))?;
+        Ok((factor, codes))
+    })
+}
+
+fn has_room(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {
+    if store::count(tx, user)? < MOST {
+        return Ok(());
+    }
+    let fault = format!("{MOST} factors are the most that a user may have; remove one");
+    Err(Error::InvalidRequest(fault))
+}
+
+/// Lets logins ask for a second factor. The first one comes with recovery codes.
+fn counts_from_now_on(tx: &mut Transaction<'_>, user: UserId) -> Result<Option<RecoveryCodes>> {
+    let (_, had_one) = store::user(tx, user)?.ok_or(Error::NoSuchUser)?;
+    if had_one {
+        return Ok(None);
+    }
+    store::require(tx, user)?;
+    replace_codes(tx, user).map(Some)
+}
+
+/// Removes some of what is over: challenges that were answered.
+///
+/// # Errors
+/// Database errors.
+pub(crate) fn sweep(app: &App) -> Result<()> {
+    const AT_ONCE: i64 = 1_000;
+    app.database()?.with_transaction(|tx| store::passkeys::sweep(tx, AT_ONCE))
 }
 
 fn replace_codes(tx: &mut Transaction<'_>, user: UserId) -> Result<RecoveryCodes> {

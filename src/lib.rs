@@ -133,7 +133,7 @@
 //   access, limits
 //   app
 //   database, health, http
-//   db, front_door, passwords, tokens
+//   db, front_door, passwords, tokens, webauthn
 //   room
 //   config
 //   domain, metrics, threads
@@ -199,6 +199,7 @@ mod threads;
 pub mod tokens;
 pub mod transfer;
 pub mod users;
+mod webauthn;
 
 pub use access::Caller;
 pub use app::App;

@@ -11,10 +11,10 @@ mod numbers;
 pub(crate) use numbers::{BOUNDS, Counter, Gauge, Histogram};
 
 /// Most routes that are counted apart, and one place for everything else.
-pub(crate) const ROUTES: usize = 32;
+pub(crate) const ROUTES: usize = 64;
 
 /// The place of what has no route.
-pub(crate) const OTHER_ROUTE: u8 = 31;
+pub(crate) const OTHER_ROUTE: u8 = 63;
 
 /// Methods that are counted apart; any other is the last.
 pub(crate) const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PATCH", "DELETE", "other"];

@@ -20,6 +20,9 @@ fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
     Some(match (method, path) {
         ("POST", "/") => (Hashing, sessions::api::log_in),
         ("POST", "/token") => (Ordinary, grants::api::token),
+        ("POST", "/passkey/options") => (Ordinary, factors::api::sign_in_options),
+        ("POST", "/passkey") => (Ordinary, sessions::api::log_in_with_passkey),
+        ("POST", "/mfa/options") => (Ordinary, sessions::api::mfa_options),
         ("POST", "/mfa") => (Ordinary, sessions::api::finish_mfa),
         ("POST", "/step-up") if may_name_password(body) => (Hashing, sessions::api::step_up),
         ("POST", "/step-up") => (Ordinary, sessions::api::step_up),
@@ -37,6 +40,8 @@ fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
         ("DELETE", "/factor") => (Ordinary, factors::api::remove),
         ("POST", "/factor/totp") => (Ordinary, factors::api::enrol_totp),
         ("POST", "/factor/totp/confirm") => (Ordinary, factors::api::confirm_totp),
+        ("POST", "/factor/passkey/options") => (Ordinary, factors::api::passkey_options),
+        ("POST", "/factor/passkey") => (Ordinary, factors::api::add_passkey),
         ("POST", "/recovery-codes") => (Ordinary, factors::api::replace_recovery_codes),
         ("GET", "/api-keys") => (Ordinary, api_keys::api::list),
         ("POST", "/api-keys") => (Ordinary, api_keys::api::create),
@@ -93,7 +98,7 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
 }
 
 /// The paths that are counted apart, each under its place here.
-pub(crate) const LABELS: [&str; 29] = [
+pub(crate) const LABELS: [&str; 34] = [
     "/",
     "/token",
     "/logout",
@@ -123,6 +128,11 @@ pub(crate) const LABELS: [&str; 29] = [
     "/factor/totp",
     "/factor/totp/confirm",
     "/recovery-codes",
+    "/passkey/options",
+    "/passkey",
+    "/mfa/options",
+    "/factor/passkey/options",
+    "/factor/passkey",
 ];
 
 /// The place of a path that exists.
@@ -193,6 +203,7 @@ mod tests {
         }
         let paths: BTreeSet<&str> = described.iter().map(|(_, path)| path.as_str()).collect();
         assert_eq!(LABELS.into_iter().collect::<BTreeSet<_>>(), paths);
+        assert!(LABELS.len() <= usize::from(OTHER_ROUTE));
         for (method, path) in &described {
             assert!(find(method, path, b"").is_some(), "{method} {path}");
         }

@@ -10,6 +10,7 @@ use super::passwords::SAFE_ITERATIONS;
 use super::profile::Profile;
 use super::sections::Config;
 use super::tokens::Algorithm;
+use super::web_origin::WebOrigin;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::path::Path;
@@ -61,6 +62,7 @@ impl Config {
             self.of_tokens(),
             self.of_access(),
             self.of_metrics(),
+            self.of_passkeys(),
         ];
         sections.into_iter().flatten().filter(|(wrong, _)| *wrong).map(|(_, text)| text.to_owned())
     }
@@ -86,6 +88,35 @@ impl Config {
             (
                 !tokens.key_rotation.is_zero() && tokens.key_rotation < tokens.key_publication * 2,
                 "tokens.key_rotation: must be 0 or at least twice tokens.key_publication",
+            ),
+        ]
+    }
+
+    fn of_passkeys(&self) -> Vec<Rule> {
+        let (domain, origins) = (&self.passkeys.rp_id, &self.passkeys.origins);
+        let is_below = |host: &str, domain: &str| {
+            host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+        };
+        let is_foreign = |origin: &WebOrigin| {
+            let (_, host) = origin.scheme_and_host();
+            domain.as_ref().is_some_and(|domain| !is_below(host, domain.as_str()))
+        };
+        let is_plain = |origin: &WebOrigin| {
+            let (scheme, host) = origin.scheme_and_host();
+            scheme != "https" && !(scheme == "http" && is_below(host, "localhost"))
+        };
+        vec![
+            (
+                domain.is_some() == origins.is_empty(),
+                "passkeys.rp_id and passkeys.origins: both are needed for passkeys",
+            ),
+            (
+                origins.iter().any(is_foreign),
+                "passkeys.origins: each must be passkeys.rp_id, or a name below it",
+            ),
+            (
+                origins.iter().any(is_plain),
+                "passkeys.origins: browsers make passkeys on pages with https, and on localhost",
             ),
         ]
     }

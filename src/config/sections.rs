@@ -6,6 +6,7 @@ use super::database::Database;
 use super::limits::Limits;
 use super::logging::Log;
 use super::monitoring::Metrics;
+use super::passkeys::Passkeys;
 use super::passwords::Passwords;
 use super::profile::Profile;
 use super::server::Server;
@@ -89,6 +90,7 @@ sections! {
     tokens: Tokens
     encryption: Encryption
     sessions: Sessions
+    passkeys: Passkeys
     log: Log
     metrics: Metrics
 }

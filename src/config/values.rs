@@ -94,6 +94,21 @@ impl Value for Vec<Cidr> {
     }
 }
 
+impl Value for Option<HostName> {
+    const FORM: &'static str = "a host name";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|fault| format!("{text:?}: {fault}"))
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map_or("(none)".to_owned(), |name| format!("{:?}", name.as_str()))
+    }
+}
+
 impl Value for Vec<HostName> {
     const FORM: &'static str = "a list of host names";
     const LIST: bool = true;

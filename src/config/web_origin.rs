@@ -19,6 +19,18 @@ impl WebOrigin {
     }
 }
 
+impl WebOrigin {
+    /// Scheme and host, without the port.
+    pub(crate) fn scheme_and_host(&self) -> (&str, &str) {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
+        let host = match rest.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => host,
+            _ => rest,
+        };
+        (scheme, host)
+    }
+}
+
 impl fmt::Display for WebOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -118,6 +118,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "factors",
         sql: include_str!("../../sql/migrations/0019_factors.sql"),
     },
+    Migration {
+        version: 20,
+        name: "passkeys",
+        sql: include_str!("../../sql/migrations/0020_passkeys.sql"),
+    },
 ];
 
 /// The last migration that was applied.

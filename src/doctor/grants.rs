@@ -31,7 +31,7 @@ const OPEN: [&str; 7] =
     ["attempts", "factors", "known_networks", "refresh_keys", "sessions", "signing_keys", "users"];
 
 /// What it may do beside that and beside reading, as the migrations grant it.
-const ALSO: [(&str, &str); 9] = [
+const ALSO: [(&str, &str); 11] = [
     ("the schema gatepost", "USAGE"),
     ("audit_seals", "INSERT"),
     ("key_floors", "INSERT"),
@@ -41,6 +41,8 @@ const ALSO: [(&str, &str); 9] = [
     ("recovery_codes", "DELETE"),
     ("server_secrets", "INSERT"),
     ("server_secrets", "UPDATE"),
+    ("used_challenges", "INSERT"),
+    ("used_challenges", "DELETE"),
 ];
 
 /// The same of single columns: rows are added and, of API keys, their use is noted.

@@ -1,6 +1,6 @@
 //! Second factors over HTTP.
 
-use super::{Factor, FactorName, RecoveryCode, RecoveryCodes, ShownFactor, TotpCode};
+use super::{Assertion, Factor, FactorName, RecoveryCode, RecoveryCodes, ShownFactor, TotpCode};
 use crate::access::Caller;
 use crate::app::App;
 use crate::domain::{FactorId, UserId};
@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::http::parameters::Parameters;
 use crate::http::{Request, Response};
 use serde::Serialize;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 /// What of a second factor is in these parameters, if anything.
@@ -23,6 +24,30 @@ pub(crate) fn shown(parameters: &mut Parameters) -> Result<Option<ShownFactor>> 
         (None, Some(code)) => Ok(Some(ShownFactor::RecoveryCode(RecoveryCode::parse(&code)?))),
         (None, None) => Ok(None),
     }
+}
+
+/// The same where a passkey may be shown too, as `credential`.
+///
+/// # Errors
+/// As [`shown`].
+pub(crate) fn shown_or_passkey(parameters: &mut Parameters) -> Result<Option<ShownFactor>> {
+    let Some(credential) = parameters.optional_value("credential") else {
+        return shown(parameters);
+    };
+    if shown(parameters)?.is_some() {
+        return Err(Error::parameter("credential", "stands in place of code and recovery_code"));
+    }
+    Ok(Some(ShownFactor::Passkey(Box::new(Assertion::parse(&credential)?))))
+}
+
+/// The credential that a whole body is, as a browser writes it. Members that are not known are left alone,
+/// since browsers add to it.
+pub(crate) fn credential(parameters: &mut Parameters) -> Value {
+    let members = ["id", "rawId", "type", "response"];
+    let members = members
+        .into_iter()
+        .filter_map(|name| parameters.optional_value(name).map(|value| (name.to_owned(), value)));
+    Value::Object(members.collect())
 }
 
 /// `GET /factors`
@@ -75,9 +100,9 @@ struct CodesAnswer<'a> {
     recovery_codes: Option<Vec<&'a str>>,
 }
 
-fn codes_answer(factor: Option<&Factor>, codes: Option<&RecoveryCodes>) -> Response {
+fn codes_answer(status: u16, factor: Option<&Factor>, codes: Option<&RecoveryCodes>) -> Response {
     let recovery_codes = codes.map(|codes| codes.iter().map(|code| code.as_str()).collect());
-    Response::json(200, &CodesAnswer { factor, recovery_codes })
+    Response::json(status, &CodesAnswer { factor, recovery_codes })
 }
 
 /// `POST /factor/totp/confirm`
@@ -89,7 +114,32 @@ pub(crate) fn confirm_totp(app: &App, request: &Request) -> Result<Response> {
     let code = TotpCode::parse(&Zeroizing::new(parameters.text("code")?))?;
     parameters.end()?;
     let (factor, codes) = super::confirm_totp(app, &caller, id, code)?;
-    Ok(codes_answer(Some(&factor), codes.as_ref()))
+    Ok(codes_answer(200, Some(&factor), codes.as_ref()))
+}
+
+/// `POST /factor/passkey/options`
+pub(crate) fn passkey_options(app: &App, request: &Request) -> Result<Response> {
+    let caller = Caller::with_token(app, request)?;
+    caller.shows_something()?;
+    let mut parameters = request.parameters()?;
+    let name = FactorName::parse(&parameters.text("name")?)?;
+    parameters.end()?;
+    Ok(Response::json(200, &super::passkey_options(app, &caller, &name)?))
+}
+
+/// `POST /factor/passkey`
+pub(crate) fn add_passkey(app: &App, request: &Request) -> Result<Response> {
+    let caller = Caller::with_token(app, request)?;
+    caller.shows_something()?;
+    let credential = credential(&mut request.parameters()?);
+    let (factor, codes) = super::add_passkey(app, &caller, &credential)?;
+    Ok(codes_answer(201, Some(&factor), codes.as_ref()))
+}
+
+/// `POST /passkey/options`
+pub(crate) fn sign_in_options(app: &App, request: &Request) -> Result<Response> {
+    request.parameters()?.end()?;
+    Ok(Response::json(200, &super::sign_in_options(app)?))
 }
 
 /// `POST /recovery-codes`
@@ -98,5 +148,5 @@ pub(crate) fn replace_recovery_codes(app: &App, request: &Request) -> Result<Res
     caller.shows_something()?;
     request.parameters()?.end()?;
     let codes = super::replace_recovery_codes(app, &caller)?;
-    Ok(codes_answer(None, Some(&codes)))
+    Ok(codes_answer(200, None, Some(&codes)))
 }

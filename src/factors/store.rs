@@ -1,6 +1,8 @@
 //! The SQL of second factors. A user's row is locked before those of the user's factors, and a session's
 //! too.
 
+pub(crate) mod passkeys;
+
 use super::totp::PERIOD;
 use super::types::{Factor, FactorName};
 use crate::access::standing::active;
@@ -15,7 +17,7 @@ use tokio_postgres::types::Type;
 /// The columns that [`factor`] reads, in order.
 macro_rules! columns {
     () => {
-        "id, name, created_at, last_used_at"
+        "id, name, created_at, last_used_at, kind"
     };
 }
 
@@ -24,7 +26,7 @@ fn factor(row: &Row) -> Factor {
     let used: Option<Moment> = row.get(3);
     Factor {
         id: FactorId::stored(row.get(0)),
-        kind: "totp",
+        kind: if row.get::<_, &str>(4) == "passkey" { "passkey" } else { "totp" },
         name: row.get(1),
         created_at: Timestamp::stored(row.get(2), whose),
         last_used_at: used.map(|moment| Timestamp::stored(moment, whose)),
@@ -40,6 +42,13 @@ pub(super) fn list(conn: &mut Client, user: UserId) -> Result<Vec<Factor>> {
     );
     let rows = conn.query_typed(sql, &[(&user.get(), Type::INT8)])?;
     Ok(rows.iter().map(factor).collect())
+}
+
+/// A factor.
+pub(super) fn find(tx: &mut Transaction<'_>, id: FactorId) -> Result<Option<Factor>> {
+    let sql = concat!("SELECT ", columns!(), " FROM gatepost.factors WHERE id = $1");
+    let row = tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?;
+    Ok(row.as_ref().map(factor))
 }
 
 /// How many recovery codes a user has left; `None` if there is no such user.
@@ -235,7 +244,7 @@ pub(super) fn remove_all(tx: &mut Transaction<'_>, user: UserId) -> Result<Vec<F
         ", confirmed_at IS NOT NULL"
     );
     let rows = tx.query_typed(sql, &[(&user.get(), Type::INT8)])?;
-    Ok(rows.iter().filter(|row| row.get(4)).map(factor).collect())
+    Ok(rows.iter().filter(|row| row.get(5)).map(factor).collect())
 }
 
 /// Holds a user's row until the transaction ends. Returns whether there is one.
@@ -250,7 +259,7 @@ pub(super) fn encrypted_otherwise(
     name: Option<&str>,
 ) -> Result<Vec<(FactorId, UserId, Encrypted)>> {
     let sql = "SELECT id, user_id, secret, sealed_with FROM gatepost.factors
-               WHERE sealed_with IS DISTINCT FROM $1 ORDER BY id FOR UPDATE";
+               WHERE kind = 'totp' AND sealed_with IS DISTINCT FROM $1 ORDER BY id FOR UPDATE";
     let rows = tx.query_typed(sql, &[(&name, Type::TEXT)])?;
     let read = |row: &Row| {
         let secret = Encrypted { bytes: row.get(2), with: row.get(3) };

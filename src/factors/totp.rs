@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha1::Sha1;
 use std::fmt;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// Bytes of a secret: those of the hash (RFC 4226, 4, R6).
@@ -83,10 +84,7 @@ impl TotpSecret {
     pub(super) fn step_of(&self, code: TotpCode, now: i64) -> Option<i64> {
         // All are compared, and each as a whole: the time says nothing.
         let steps = now.saturating_sub(DRIFT)..=now.saturating_add(DRIFT);
-        let same = |step: i64| {
-            let differ = self.code(step).0.iter().zip(code.0).fold(0, |sum, (a, b)| sum | (a ^ b));
-            differ == 0
-        };
+        let same = |step: i64| bool::from(self.code(step).0.ct_eq(&code.0));
         steps.fold(None, |found, step| if same(step) { Some(step) } else { found })
     }
 

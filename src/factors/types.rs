@@ -4,6 +4,7 @@ use super::recovery_code::RecoveryCode;
 use super::totp::TotpCode;
 use crate::domain::{FactorId, Timestamp};
 use crate::error::{Error, Result};
+use crate::webauthn::Assertion;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -16,7 +17,7 @@ const MAX_NAME: usize = 64;
 pub struct Factor {
     /// Its number.
     pub id: FactorId,
-    /// `totp`.
+    /// `totp` or `passkey`.
     pub kind: &'static str,
     /// What the user calls it.
     pub name: String,
@@ -82,4 +83,6 @@ pub enum ShownFactor {
     Code(TotpCode),
     /// A recovery code.
     RecoveryCode(RecoveryCode),
+    /// A passkey.
+    Passkey(Box<Assertion>),
 }

@@ -198,6 +198,7 @@ impl Response {
             | Error::NoSuchSession
             | Error::NoSuchApiKey
             | Error::NoSuchFactor
+            | Error::NoPasskeys
             | Error::NoSuchStatusList => (NOT_FOUND, "not_found"),
             Error::ApiKeyNameTaken => (BAD_REQUEST, "name_taken"),
             Error::Overloaded(_) => (OVERLOADED, "overloaded"),

@@ -66,6 +66,11 @@ impl Counters {
         ]
     }
 
+    /// The same for an attempt that is not counted.
+    pub(crate) fn uncounted(self) -> Self {
+        Self { enabled: false, ..self }
+    }
+
     /// Whether anything is counted.
     pub(crate) fn is_enabled(&self) -> bool {
         self.enabled

@@ -72,6 +72,11 @@ fn run(app: &App, stop: &Receiver<()>) {
         warned = warned || factors::warn_of_admins(app).is_ok();
         if swept.elapsed() >= sweep_again {
             sweep(app, stop);
+            if let Err(error) = factors::sweep(app)
+                && !app.is_ending()
+            {
+                log::log!(db::level(&error), "answered challenges were not removed: {error}");
+            }
             swept = Instant::now();
         }
         if prunes && prune_at <= Instant::now() {

@@ -5,7 +5,7 @@ use crate::access::Caller;
 use crate::app::App;
 use crate::domain::{Login, SessionId, Timestamp, UserId};
 use crate::error::{Error, Result};
-use crate::factors;
+use crate::factors::{self, Assertion};
 use crate::http::paging::{page, with_next};
 use crate::http::{Request, Response};
 use crate::passwords::Password;
@@ -55,13 +55,31 @@ pub(crate) fn log_in(app: &App, request: &Request) -> Result<Response> {
 pub(crate) fn finish_mfa(app: &App, request: &Request) -> Result<Response> {
     let mut parameters = request.parameters()?;
     let mfa_token = Zeroizing::new(parameters.text("mfa_token")?);
-    let factor = factors::api::shown(&mut parameters)?;
+    let factor = factors::api::shown_or_passkey(&mut parameters)?;
     let audience = Audience::narrowed(&app.config().tokens, &parameters.texts("resource")?)?;
     parameters.end()?;
-    let factor =
-        factor.ok_or_else(|| Error::parameter("code", "is missing, as is recovery_code"))?;
+    let factor = factor.ok_or_else(|| {
+        Error::parameter("code", "is missing, as are recovery_code and credential")
+    })?;
     let device = Device::new(&request.client, request.user_agent.as_deref());
     Ok(tokens(&super::finish_mfa(app, &mfa_token, &factor, &device, &audience)?))
+}
+
+/// `POST /mfa/options`
+pub(crate) fn mfa_options(app: &App, request: &Request) -> Result<Response> {
+    let mut parameters = request.parameters()?;
+    let mfa_token = Zeroizing::new(parameters.text("mfa_token")?);
+    parameters.end()?;
+    Ok(Response::json(200, &super::mfa_options(app, &mfa_token)?))
+}
+
+/// `POST /passkey`
+pub(crate) fn log_in_with_passkey(app: &App, request: &Request) -> Result<Response> {
+    let mut parameters = request.parameters()?;
+    let audience = Audience::narrowed(&app.config().tokens, &parameters.texts("resource")?)?;
+    let assertion = Assertion::parse(&factors::api::credential(&mut parameters))?;
+    let device = Device::new(&request.client, request.user_agent.as_deref());
+    Ok(tokens(&super::log_in_with_passkey(app, assertion, &device, &audience)?))
 }
 
 /// `POST /step-up`. The token says which session it is about, so it is required in open mode too.
@@ -71,7 +89,7 @@ pub(crate) fn step_up(app: &App, request: &Request) -> Result<Response> {
     let mut parameters = request.parameters()?;
     let password = parameters.optional_text("password")?.map(Zeroizing::new);
     let password = password.map(|text| Password::parse(&text)).transpose()?;
-    let factor = factors::api::shown(&mut parameters)?;
+    let factor = factors::api::shown_or_passkey(&mut parameters)?;
     let audience = Audience::narrowed(&app.config().tokens, &parameters.texts("resource")?)?;
     parameters.end()?;
     let shown = Shown { password: password.as_ref(), factor: factor.as_ref() };

@@ -15,6 +15,7 @@ use crate::tokens::{Subject, now};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::time::Duration;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// How long the second call may follow the first: long enough to find the device and to wait for the
@@ -65,12 +66,11 @@ fn read(key: &HashKey, token: &str, now: u64) -> Option<MfaTicket> {
     let bytes = URL_SAFE_NO_PAD.decode(token).map(Zeroizing::new).ok()?;
     let (head, rest) = bytes.split_at_checked(HEAD_BYTES)?;
     let (login, mac) = rest.split_at_checked(rest.len().checked_sub(MAC_BYTES)?)?;
-    // In constant time.
-    let differ = key.hash(&[head, login]).iter().zip(mac).fold(0, |sum, (a, b)| sum | (a ^ b));
+    let right = bool::from(key.hash(&[head, login]).ct_eq(mac));
     let number = |at: usize| Some(i64::from_be_bytes(*head.get(at..)?.first_chunk()?));
     let expires = u64::try_from(number(16)?).ok()?;
     let login = Login::parse(str::from_utf8(login).ok()?).ok()?;
-    let good = differ == 0 && now < expires;
+    let good = right && now < expires;
     good.then_some(MfaTicket { user: number(0)?, token_version: number(8)?, login })
 }
 

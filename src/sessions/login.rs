@@ -11,7 +11,7 @@ use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::db::Transaction;
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
-use crate::factors::{self, ShownFactor};
+use crate::factors::{self, ShownFactor, Use};
 use crate::limits::{self, Attempt};
 use crate::metrics;
 use crate::passwords::{Password, Verdict};
@@ -127,6 +127,7 @@ fn attempt(
         }
         due => due?,
     };
+    let factor = factor.map(|shown| (shown, Use::SecondFactor));
     let opening = Opening { verified: &credentials, amr: Amr::PASSWORD, factor, device, audience };
     let opened = open(app, &opening, |tx, user| {
         attempt.succeeded(tx, Some(user))?;
@@ -161,8 +162,8 @@ pub(super) struct Opening<'a> {
     pub(super) verified: &'a Credentials,
     /// What the user has shown.
     pub(super) amr: Amr,
-    /// What is still to be used up.
-    pub(super) factor: Option<&'a ShownFactor>,
+    /// What is still to be checked and used up, and what it is used for.
+    pub(super) factor: Option<(&'a ShownFactor, Use)>,
     pub(super) device: &'a Device,
     pub(super) audience: &'a Audience,
 }
@@ -180,15 +181,16 @@ pub(super) fn open(
     let Opening { verified, factor, device, audience, .. } = *opening;
     let settings = &app.config().sessions;
     let key = app.newest_refresh_key()?;
-    // A code that nobody asked for is wrong. With one, the two have been asked for.
-    let amr = factor.map_or(opening.amr, |_| opening.amr.and(Amr::CODE));
+    let user = UserId::stored(verified.subject.user_id);
+    let checked = factor.map(|(shown, used)| factors::check(app, user, shown, used)).transpose()?;
+    let amr = checked.as_ref().map_or(opening.amr, |checked| opening.amr.and(checked.amr()));
     let opened = app.database()?.with_transaction(|tx| {
         let opened = store::open(tx, verified, key.generation(), settings, device, amr)?;
         let opened = opened.ok_or(Error::InvalidCredentials)?;
         let user = opened.subject.user_id;
         store::end_oldest(tx, user, settings.per_user, app.config().tokens.access_ttl)?;
-        if let Some(factor) = factor {
-            factors::use_up(tx, app, UserId::stored(user), factor)?;
+        if let Some(checked) = &checked {
+            checked.use_up(tx, app, UserId::stored(user))?;
         }
         also(tx, UserId::stored(user))?;
         let extra = store::extra_claims(tx, &app.config().tokens.claims, user)?;

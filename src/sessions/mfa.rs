@@ -9,9 +9,21 @@ use crate::app::App;
 use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::domain::UserId;
 use crate::error::{Error, Result};
-use crate::factors::ShownFactor;
+use crate::factors::{self, ShownFactor, Use};
 use crate::limits::{self, Attempt};
 use crate::tokens::{Amr, Audience};
+use serde_json::Value;
+
+/// The options for a passkey as the second factor, as browsers take them
+/// (`PublicKeyCredential.parseRequestOptionsFromJSON`).
+///
+/// # Errors
+/// [`Error::InvalidProof`] for a token that is not one of ours, or over; [`Error::NoPasskeys`]; database
+/// errors.
+pub fn mfa_options(app: &App, mfa_token: &str) -> Result<Value> {
+    let ticket = ticket(app, mfa_token)?;
+    factors::second_factor_options(app, UserId::stored(ticket.user))
+}
 
 /// Finishes a login that asked for a second factor: opens the session and issues its first tokens.
 ///
@@ -56,7 +68,13 @@ fn attempt(
     };
     refused(&audit, &attempt, &event, &credentials)?;
     let verified = &credentials;
-    let opening = Opening { verified, amr: Amr::PASSWORD, factor: Some(shown), device, audience };
+    let opening = Opening {
+        verified,
+        amr: Amr::PASSWORD,
+        factor: Some((shown, Use::SecondFactor)),
+        device,
+        audience,
+    };
     let opened = open(app, &opening, |tx, user| {
         attempt.succeeded(tx, Some(user))?;
         audit.record(tx, Actor::Anonymous, &event)

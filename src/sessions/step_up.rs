@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
-use crate::factors::{self, ShownFactor};
+use crate::factors::{self, ShownFactor, Use};
 use crate::limits::{self, Attempt};
 use crate::metrics;
 use crate::passwords::{Password, Verdict};
@@ -113,31 +113,35 @@ fn renew(
     let user = UserId::stored(claims.user_id);
     let actor = Actor::User(claims.user_id);
     let event = Event::new(Action::StepUp, Some(user));
-    let renewed = app.database()?.with_transaction(|tx| {
-        let held = store::hold(tx, claims.sid, credentials)?;
-        let (mut held, amr) = held.ok_or(Error::TokenInvalid)?;
-        if let Some(wait) = limits::refresh_wait(app, held.refreshes_last) {
-            metrics::REFUSED_BY_LIMIT[metrics::Limited::Refresh as usize].add(1);
-            return Err(limits::refuse(app, wait));
-        }
-        let amr = shown.password.map_or(amr, |_| amr.and(Amr::PASSWORD));
-        let amr = match shown.factor {
-            Some(factor) => amr.and(factors::use_up(tx, app, user, factor)?),
-            None => amr,
-        };
-        held.retired.add(held.now, settings.refresh_grace);
-        // Of several at once, the first retires the token that all of them were made with.
-        let retired = store::renew(tx, claims.sid.id(), claims.auth_time, amr)?;
-        retired.then_some(()).ok_or(Error::TokenInvalid)?;
-        let counting = counting(app);
-        let id = claims.sid.id();
-        let issued = store::advance(tx, id, &held.retired, settings, counting)?;
-        let store::Refreshed { subject, left, authentication } =
-            issued.ok_or(Error::TokenInvalid)?;
-        attempt.succeeded(tx, None)?;
-        audit.record(tx, actor, &event)?;
-        let extra = store::extra_claims(tx, &app.config().tokens.claims, claims.user_id)?;
-        Ok((Renewal { subject, left, authentication, counter: held.counter + 1 }, extra))
+    let checked = shown.factor.map(|factor| factors::check(app, user, factor, Use::SignIn));
+    let checked = checked.transpose();
+    let renewed = checked.and_then(|checked| {
+        app.database()?.with_transaction(|tx| {
+            let held = store::hold(tx, claims.sid, credentials)?;
+            let (mut held, amr) = held.ok_or(Error::TokenInvalid)?;
+            if let Some(wait) = limits::refresh_wait(app, held.refreshes_last) {
+                metrics::REFUSED_BY_LIMIT[metrics::Limited::Refresh as usize].add(1);
+                return Err(limits::refuse(app, wait));
+            }
+            let amr = shown.password.map_or(amr, |_| amr.and(Amr::PASSWORD));
+            let amr = checked.as_ref().map_or(amr, |checked| amr.and(checked.amr()));
+            if let Some(checked) = &checked {
+                checked.use_up(tx, app, user)?;
+            }
+            held.retired.add(held.now, settings.refresh_grace);
+            // Of several at once, the first retires the token that all of them were made with.
+            let retired = store::renew(tx, claims.sid.id(), claims.auth_time, amr)?;
+            retired.then_some(()).ok_or(Error::TokenInvalid)?;
+            let counting = counting(app);
+            let id = claims.sid.id();
+            let issued = store::advance(tx, id, &held.retired, settings, counting)?;
+            let store::Refreshed { subject, left, authentication } =
+                issued.ok_or(Error::TokenInvalid)?;
+            attempt.succeeded(tx, None)?;
+            audit.record(tx, actor, &event)?;
+            let extra = store::extra_claims(tx, &app.config().tokens.claims, claims.user_id)?;
+            Ok((Renewal { subject, left, authentication, counter: held.counter + 1 }, extra))
+        })
     });
     if let Err(Error::InvalidProof) = renewed {
         audit.failure(attempt, actor, &event.with_outcome(AuditOutcome::WrongCode))?;

@@ -25,13 +25,17 @@ impl Amr {
     pub const PASSWORD: Self = Self(1);
     /// A code that is good once.
     pub const CODE: Self = Self(1 << 1);
+    /// A passkey.
+    pub const PASSKEY: Self = Self(1 << 2 | 1 << 3);
+    /// A passkey whose authenticator has checked a PIN or a finger: two factors in one.
+    pub const PASSKEY_VERIFIED: Self = Self(Self::PASSKEY.0 | Self::TWO_FACTORS.0);
     const TWO_FACTORS: Self = Self(1 << 4);
 
     /// The methods of both. A password and something else are two factors.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let both = Self(self.0 | other.0);
-        let two = both.has(Self::PASSWORD) && both.has(Self::CODE);
+        let two = both.has(Self::PASSWORD) && (both.has(Self::CODE) || both.has(Self::PASSKEY));
         if two { Self(both.0 | Self::TWO_FACTORS.0) } else { both }
     }
 
@@ -101,7 +105,16 @@ mod tests {
         let both = Amr::PASSWORD.and(Amr::CODE);
         assert_eq!(both.to_string(), "pwd otp mfa");
         assert_eq!(both.acr(), "https://refeds.org/profile/mfa");
-        for one in [Amr::PASSWORD, Amr::CODE, Amr::PASSWORD.and(Amr::PASSWORD), Amr::default()] {
+        assert_eq!(Amr::PASSWORD.and(Amr::PASSKEY).to_string(), "pwd pop user mfa");
+        assert_eq!(Amr::PASSKEY_VERIFIED.to_string(), "pop user mfa");
+        assert!(Amr::default().and(Amr::PASSKEY_VERIFIED).is_mfa());
+        for one in [
+            Amr::PASSKEY,
+            Amr::PASSWORD,
+            Amr::CODE,
+            Amr::PASSWORD.and(Amr::PASSWORD),
+            Amr::default(),
+        ] {
             assert!(!one.is_mfa());
             assert_eq!(one.acr(), "https://refeds.org/profile/sfa");
         }

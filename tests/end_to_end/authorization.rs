@@ -91,22 +91,22 @@ const TABLE: [&str; 5] = [
     oauth-client    401    401          401     401           401   401       401      401      401
 ",
     "
-    who             factors  unfactor  factors-admin  unfactor-admin  add-factor  new-codes  step-up
-    nobody          401      401       401            401             401         401        401
-    nonsense        401      401       401            401             401         401        401
-    stranger        403      403       403            403             201         400        200
-    self            200      200       -              -               201         400        200
-    admin           200      200       200            200             201         400        200
-    users:read      403      403       403            403             403         403        403
-    users:write     403      403       403            403             403         403        403
-    register        403      403       403            403             403         403        403
-    introspect      403      403       403            403             403         403        403
-    all-scopes      403      403       403            403             403         403        403
-    revoked-key     401      401       401            401             401         401        401
-    unknown-key     401      401       401            401             401         401        401
-    misspelt-key    401      401       401            401             401         401        401
-    foreign-prefix  401      401       401            401             401         401        401
-    oauth-client    401      401       401            401             401         401        401
+    who             factors  unfactor  factors-admin  unfactor-admin  add-factor  add-passkey  new-codes  step-up
+    nobody          401      401       401            401             401         401          401        401
+    nonsense        401      401       401            401             401         401          401        401
+    stranger        403      403       403            403             201         200          400        200
+    self            200      200       -              -               201         200          400        200
+    admin           200      200       200            200             201         200          400        200
+    users:read      403      403       403            403             403         403          403        403
+    users:write     403      403       403            403             403         403          403        403
+    register        403      403       403            403             403         403          403        403
+    introspect      403      403       403            403             403         403          403        403
+    all-scopes      403      403       403            403             403         403          403        403
+    revoked-key     401      401       401            401             401         401          401        401
+    unknown-key     401      401       401            401             401         401          401        401
+    misspelt-key    401      401       401            401             401         401          401        401
+    foreign-prefix  401      401       401            401             401         401          401        401
+    oauth-client    401      401       401            401             401         401          401        401
 ",
 ];
 
@@ -222,6 +222,9 @@ fn call(server: &TestServer, who: &str, what: &str) -> Response {
             server.request(Method::DELETE, &format!("/factor?id={factor}"))
         }
         "add-factor" => server.request(Method::POST, "/factor/totp").json(&json!({"name": "x"})),
+        "add-passkey" => {
+            server.request(Method::POST, "/factor/passkey/options").json(&json!({"name": "x"}))
+        }
         "new-codes" => server.request(Method::POST, "/recovery-codes"),
         "step-up" => server.request(Method::POST, "/step-up").json(&json!({"password": PASSWORD})),
         other => panic!("no call {other}"),
@@ -256,7 +259,8 @@ fn check_denial(response: Response, who: &str, what: &str) {
             // No scope gives the right to make rights.
             let of_admins = matches!(what, "keys" | "make-key" | "end-key" | "signing" | "rotate");
             // Nor does any to the factors of people.
-            let of_users = what.contains("factor") || matches!(what, "new-codes" | "step-up");
+            let of_users =
+                what.contains("factor") || matches!(what, "add-passkey" | "new-codes" | "step-up");
             assert_eq!(lacks, key && !spared && !of_admins && !of_users, "{who} {what}");
         }
         _ => (),
@@ -279,7 +283,7 @@ fn who_may_do_what_in_which_mode() {
                 let done = if matches!(*what, "register" | "make-key") { 201 } else { 200 };
                 let expected = cell.parse().unwrap();
                 // The token says whose factor or session it is about.
-                let asks = matches!(*what, "add-factor" | "new-codes" | "step-up");
+                let asks = matches!(*what, "add-factor" | "add-passkey" | "new-codes" | "step-up");
                 let done = if asks { expected } else { done };
                 let to_anyone = if *what == "register" { 201 } else { expected };
                 for (mode, server, expected) in [
@@ -295,5 +299,5 @@ fn who_may_do_what_in_which_mode() {
             }
         }
     }
-    assert_eq!(cells, 3 * (15 * 33 - 10));
+    assert_eq!(cells, 3 * (15 * 34 - 10));
 }

@@ -218,11 +218,12 @@ fn a_problem_document() {
 }
 
 /// The names of the calls, from which generators of clients make the names of functions.
-const OPERATIONS: &str = "changeUser confirmTotp createApiKey deleteUser endSession enrolTotp exportUser finishMfa \
-    introspect listApiKeys listAudit listFactors listKeys listRevocations listSessions \
-    listSigningKeys listUsers live logIn logOut ready refresh register removeFactor \
-    replaceRecoveryCodes revoke revokeApiKey rotateSigningKeys showDocs showMetadata \
-    showOpenApi showStatusList showUser stepUp";
+const OPERATIONS: &str = "addPasskey changeUser confirmTotp createApiKey deleteUser endSession enrolTotp exportUser \
+    finishMfa introspect listApiKeys listAudit listFactors listKeys listRevocations \
+    listSessions listSigningKeys listUsers live logIn logInWithPasskey logOut mfaOptions \
+    passkeyOptions ready refresh register removeFactor replaceRecoveryCodes revoke \
+    revokeApiKey rotateSigningKeys showDocs showMetadata showOpenApi showStatusList showUser \
+    signInOptions stepUp";
 
 #[test]
 fn the_description_of_the_api() {
@@ -438,6 +439,8 @@ sessions.idle_timeout = 7d
 sessions.lifetime = 30d
 sessions.refresh_grace = 10s
 sessions.per_user = 1000
+passkeys.rp_id = (none)
+passkeys.origins = (none)
 log.level = "info"
 log.format = "logfmt"
 log.requests = true

@@ -45,6 +45,7 @@ mod monitoring;
 mod oauth;
 mod open_mode;
 mod openapi;
+mod passkeys;
 mod passwords;
 mod pgbouncer;
 mod printing;

@@ -152,6 +152,10 @@ fn send(example: &Example<'_>) -> reqwest::blocking::Response {
             let app = Authenticator::of(&waits.json().unwrap());
             live.push(("code", app.code(0)));
         }
+        ("/mfa/options", "options") => {
+            server.add_totp(&alice.access);
+            live.push(("mfa_token", server.mfa_token("alice")));
+        }
         ("/mfa", "tokens") => {
             let app = server.add_totp(&alice.access);
             live.extend([("mfa_token", server.mfa_token("alice")), ("code", app.code(0))]);

@@ -201,7 +201,16 @@ pub(crate) struct Spawned(Child);
 
 impl Spawned {
     pub(crate) fn start(command: &mut Command) -> Self {
-        Self(command.spawn().unwrap())
+        Self::try_start(command).unwrap()
+    }
+
+    /// The same, where the program may not be there.
+    pub(crate) fn try_start(command: &mut Command) -> std::io::Result<Self> {
+        command.spawn().map(Self)
+    }
+
+    pub(crate) fn stdout(&mut self) -> ChildStdout {
+        self.0.stdout.take().unwrap()
     }
 }
 
