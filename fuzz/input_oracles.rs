@@ -66,6 +66,17 @@ pub(crate) fn password_hash(input: &[u8]) {
     assert_eq!(again.own, ours && !marked);
 }
 
+/// A new passkey is read whole or not at all, and its parts are those of the input.
+pub(crate) fn passkey(input: &[u8]) {
+    let Some((id, key)) = fuzzing::new_credential(input) else { return };
+    let parts = [id, key].concat();
+    assert!(input.windows(parts.len()).any(|window| window == parts));
+    assert!(fuzzing::new_credential(&[input, &[0]].concat()).is_none());
+    for length in 0..input.len() {
+        assert!(fuzzing::new_credential(&input[..length]).is_none(), "{length} bytes");
+    }
+}
+
 /// Whether it holds a fraction, whose last digit serde_json may read differently the second time.
 /// No call takes one.
 fn is_inexact(value: &Value) -> bool {

@@ -48,11 +48,28 @@ pub fn list(app: &App, caller: &Caller, user: Option<UserId>) -> Result<Factors>
     let user = user.or(rows.map(|rows| UserId::stored(rows.user)));
     let user =
         user.ok_or_else(|| Error::parameter("user_id", "is needed when there is no access token"))?;
+    app.database()?
+        .with_connection(|conn| authorize(conn, caller, Right::Guard(user)).map(drop))?;
+    of(app, user)
+}
+
+/// The second factors of a user, for a caller who may see them.
+///
+/// # Errors
+/// [`Error::NoSuchUser`]; database errors.
+pub(crate) fn of(app: &App, user: UserId) -> Result<Factors> {
     app.database()?.with_connection(|conn| {
-        authorize(conn, caller, Right::Guard(user))?;
         let left = store::codes_left(conn, user)?.ok_or(Error::NoSuchUser)?;
         Ok(Factors { factors: store::list(conn, user)?, recovery_codes_left: left })
     })
+}
+
+/// How many users have a second factor.
+///
+/// # Errors
+/// Database errors.
+pub fn users_with_one(app: &App) -> Result<i64> {
+    app.database()?.with_connection(|conn| store::users_with_one(conn))
 }
 
 /// Makes a secret for the caller's authenticator app. It counts for nothing until [`confirm_totp`], which

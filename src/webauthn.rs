@@ -178,6 +178,13 @@ fn attested(object: &[u8]) -> Option<&[u8]> {
     (is_whole && is_nobodys && statement.is_some()).then_some(data?)
 }
 
+/// Name and public key of the new credential in an attestation object, for the fuzz target.
+#[cfg(feature = "internals")]
+pub(crate) fn new_credential(object: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (id, key) = AuthenticatorData::parse(attested(object)?)?.credential?;
+    CredentialKey::parse(key).map(|_| (id, key))
+}
+
 impl Assertion {
     /// Reads what `PublicKeyCredential.toJSON()` gives for a use of a passkey.
     ///

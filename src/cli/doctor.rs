@@ -4,17 +4,18 @@ use super::output::{print, print_line};
 use super::records::{Form, print_json};
 use super::{Context, Failure, Outcome, serve};
 use gatepost::config::Loaded;
-use gatepost::doctor::{self, Examination, Verdict};
+use gatepost::doctor::{self, Examination, Fault, Verdict};
 use serde_json::{Value, json};
 
 /// Look the installation over: what is wrong, why it matters, and what to type
 ///
 /// Looks at the configuration, the limits of the system, the modes of files, the certificate, the
 /// running service, the database (version, roles, grants, schema, durability, clock, disk), the
-/// keys, and whether the addresses of clients arrive through the proxy. Run it as the service's
+/// keys, the second factors of admins, and whether the addresses of clients arrive through the proxy. Run it as the service's
 /// user and with its configuration. It changes
 /// nothing, except that a private PostgreSQL that does not run is started and brought up to date for
-/// that time, as by every command. It exits with 1 if anything is wrong.
+/// that time, as by every command. It exits with 1 if anything is wrong; a warning is about something
+/// that could be better.
 #[derive(clap::Args)]
 pub(super) struct Options {
     #[command(flatten)]
@@ -42,23 +43,26 @@ fn show(one: &Examination) -> Outcome {
     match &one.verdict {
         Verdict::Ok(text) => line("ok", text),
         Verdict::Skipped(text) => line("skipped", text),
-        Verdict::Fault(fault) => {
-            line("WRONG", &fault.found)?;
-            print("        why: ")?;
-            print_line(fault.why)?;
-            print("        do:  ")?;
-            print_line(&fault.remedy)
-        }
+        Verdict::Fault(fault) => explain(line("WRONG", &fault.found), fault),
+        Verdict::Warning(fault) => explain(line("warning", &fault.found), fault),
     }
+}
+
+fn explain(shown: Outcome, fault: &Fault) -> Outcome {
+    shown?;
+    print("        why: ")?;
+    print_line(fault.why)?;
+    print("        do:  ")?;
+    print_line(&fault.remedy)
 }
 
 fn object(one: &Examination) -> Value {
     match &one.verdict {
         Verdict::Ok(text) => json!({"check": one.check, "status": "ok", "found": text}),
         Verdict::Skipped(text) => json!({"check": one.check, "status": "skipped", "found": text}),
-        Verdict::Fault(fault) => json!({
+        Verdict::Fault(fault) | Verdict::Warning(fault) => json!({
             "check": one.check,
-            "status": "fault",
+            "status": if matches!(one.verdict, Verdict::Fault(_)) { "fault" } else { "warning" },
             "found": fault.found,
             "why": fault.why,
             "do": fault.remedy,

@@ -64,7 +64,7 @@ fn admins(client: &mut Client, config: &Config) -> Result<Verdict> {
     }
     match factors::admins_without(client)? {
         0 => Ok(Verdict::ok("every admin has a second factor")),
-        count => Ok(Verdict::fault(
+        count => Ok(Verdict::warning(
             format!("{count} admins sign in without a second factor"),
             "whoever guesses such a password has everything",
             "have them add one (POST /factor/totp), and set access.require_mfa = \"admins\"",

@@ -17,11 +17,13 @@ pub enum Verdict {
     Ok(String),
     /// Something is wrong.
     Fault(Fault),
+    /// Nothing is wrong, and something could be better.
+    Warning(Fault),
     /// There was nothing to look at; why.
     Skipped(String),
 }
 
-/// What is wrong.
+/// What is wrong, or could be better.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fault {
@@ -48,6 +50,14 @@ impl Verdict {
         remedy: impl Into<String>,
     ) -> Self {
         Self::Fault(Fault { found: found.into(), why, remedy: remedy.into() })
+    }
+
+    pub(super) fn warning(
+        found: impl Into<String>,
+        why: &'static str,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::Warning(Fault { found: found.into(), why, remedy: remedy.into() })
     }
 }
 

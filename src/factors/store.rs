@@ -297,3 +297,9 @@ pub(crate) fn admins_without(conn: &mut Line) -> Result<i64> {
     );
     Ok(conn.query_typed_one(sql, &[])?.get(0))
 }
+
+/// How many users have a second factor.
+pub(super) fn users_with_one(conn: &mut Line) -> Result<i64> {
+    let sql = "SELECT count(DISTINCT user_id) FROM gatepost.factors WHERE confirmed_at IS NOT NULL";
+    Ok(conn.query_typed_one(sql, &[])?.get(0))
+}

@@ -11,6 +11,7 @@ use crate::tokens::key::Key;
 use crate::tokens::refresh::{RefreshKey, Unverified};
 use crate::tokens::{Clock, IDENTITY_BYTES, Keys, Scheduled, SessionRef};
 use crate::transfer;
+use crate::webauthn;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -87,6 +88,11 @@ pub fn sign(header: &[u8], payload: &[u8]) -> Option<String> {
 /// The name of the key in [`sign`].
 pub fn kid() -> String {
     Key::hs256(&Secret::from(SECRET)).kid().to_owned()
+}
+
+/// Name and public key of the new credential in an attestation object.
+pub fn new_credential(object: &[u8]) -> Option<(&[u8], &[u8])> {
+    webauthn::new_credential(object)
 }
 
 /// Whether an access token is accepted.

@@ -1,6 +1,6 @@
 //! All that is kept about a user, for that user and for admins.
 //!
-//! Not in it: the password's hash, and keyed hashes of networks and counters, which say nothing to
+//! Not in it: the password's hash, secrets of factors, and keyed hashes of networks and counters, which say nothing to
 //! anybody. The private attributes are in it for those who see them elsewhere too.
 
 use super::read::show;
@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::audit::{self, AuditEntry};
 use crate::domain::{Page, UserId};
 use crate::error::Result;
+use crate::factors::{self, Factors};
 use crate::sessions::{self, Session};
 use serde::Serialize;
 
@@ -19,6 +20,9 @@ use serde::Serialize;
 pub struct UserExport {
     /// The user.
     pub user: User,
+    /// The second factors, and how many recovery codes are left.
+    #[serde(flatten)]
+    pub factors: Factors,
     /// Live sessions, in the order in which they were opened.
     pub sessions: Vec<Session>,
     /// What the audit log says happened to the user, the newest first.
@@ -77,5 +81,6 @@ pub fn export(
             }
         }
     }
-    Ok((UserExport { user, sessions, audit }, next))
+    let factors = factors::of(app, id)?;
+    Ok((UserExport { user, factors, sessions, audit }, next))
 }

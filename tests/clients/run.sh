@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Lets the libraries that others verify tokens with verify ours, and prints what each says:
+# Lets the libraries that others verify tokens with verify ours, and python-fido2 judge passkeys, and prints what
+# each says:
 #
 #     cargo build && tests/clients/run.sh
 #
@@ -18,8 +19,8 @@ cd "$dir"
 has() { command -v "$1" >/dev/null || { echo "not run: $1 is missing"; return 1; }; }
 if has python3; then
     python3 -m venv py
-    py/bin/pip install -q "PyJWT[crypto]" joserfc authlib "python-jose[cryptography]"
-    py/bin/pip list 2>/dev/null | grep -iE '^(pyjwt|joserfc|authlib|python-jose) ' || true
+    py/bin/pip install -q "PyJWT[crypto]" joserfc authlib "python-jose[cryptography]" fido2
+    py/bin/pip list 2>/dev/null | grep -iE '^(pyjwt|joserfc|authlib|python-jose|fido2) ' || true
 fi
 if has npm; then
     mkdir node
@@ -105,6 +106,11 @@ if [ -d node ]; then
 fi
 
 if [ -d py ]; then
+    start EdDSA
+    echo
+    echo "== passkeys"
+    py/bin/python "$here/passkeys.py" "$ISSUER" alice 'correct horse battery'
+    stop
     export ALGORITHM=Ed25519
     py/bin/python "$here/ed25519.py" >ed25519.out &
     service=$!

@@ -178,6 +178,41 @@ fn each_fault_of_the_database_is_found_by_its_check() {
 }
 
 #[test]
+fn in_production_an_admin_without_a_second_factor_is_warned_of_and_nothing_fails_for_it() {
+    let mut installation = Installation::new();
+    installation.set("ENCRYPTION_KEY", "0123456789abcdef0123456789abcdef");
+    installation.set("TOKENS_ISSUER", "https://auth.example.com");
+    let run_in_production = |arguments: &[&str], input: &str| {
+        run(installation.command(arguments).env("APP_SETTINGS", "production"), input)
+    };
+    let warned = || {
+        let output = run_in_production(&["doctor"], "");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let failed = text.lines().filter(|line| line.starts_with("WRONG")).count();
+        // The tests' cluster does without durability.
+        assert_eq!(failed, 1, "{text}");
+        text.contains("warning admins: 1 admins") && text.contains("access.require_mfa")
+    };
+    assert!(!warned());
+    success(&run_in_production(&["user", "create", "root", "--admin"], "a stapler for root\n"));
+    assert!(warned());
+    installation
+        .admin()
+        .batch_execute(
+            "INSERT INTO gatepost.factors (user_id, kind, name, secret, confirmed_at)
+                 SELECT id, 'totp', 'x', '', now() FROM gatepost.users;
+             UPDATE gatepost.users SET second_factor = true",
+        )
+        .unwrap();
+    assert!(!warned());
+    // An export does not hold it, and says so.
+    let output = run_in_production(&["user", "export"], "");
+    let told = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(told.contains("1 users have second factors"), "{told}");
+    assert!(!success(&output).contains("totp"));
+}
+
+#[test]
 fn keys_that_the_service_did_not_write_and_sessions_of_the_proxy_are_found() {
     let mut installation = Installation::new();
     installation.set("ENCRYPTION_KEY", "0123456789abcdef0123456789abcdef");

@@ -76,6 +76,12 @@ impl TestServer {
         app
     }
 
+    /// The number of a user.
+    pub(crate) fn user_id(&self, login: &str) -> i64 {
+        let sql = "SELECT id FROM gatepost.users WHERE login = $1";
+        self.sql().query_one(sql, &[&login]).unwrap().get(0)
+    }
+
     /// Lets the codes of this minute be used again, so that no test waits for the next.
     pub(crate) fn unused(&self) {
         self.sql().execute("UPDATE gatepost.factors SET last_step = 0", &[]).unwrap();

@@ -53,3 +53,8 @@ fn tokens_hold_for_mutated_cases() {
 fn configurations_hold_for_mutated_cases() {
     smoke_with("configuration", &PIECES, oracles::configuration);
 }
+
+#[test]
+fn passkeys_hold_for_mutated_cases() {
+    smoke_with("passkey", &PIECES, oracles::passkey);
+}

@@ -62,6 +62,9 @@ fn an_app_counts_once_it_has_shown_a_code_and_comes_with_recovery_codes() {
     );
     assert!(listed["factors"][0].get("last_used_at").is_none());
     assert!(!listed.to_string().contains(secret));
+    let target = format!("/user/export?id={}", server.user_id("alice"));
+    let kept: Value = server.get(&target, &token).json().unwrap();
+    assert_eq!((&kept["factors"], &kept["recovery_codes_left"]), (&listed["factors"], &json!(10)));
 }
 
 /// `oathtool` knows nothing of us. Where it is not installed, only `.ci/run` misses it.
