@@ -5,6 +5,7 @@
 
 pub(crate) mod api;
 mod challenge;
+mod moving;
 mod passkeys;
 mod recovery_code;
 mod reencrypt;
@@ -22,6 +23,7 @@ use crate::domain::{FactorId, UserId};
 use crate::error::{Error, Result};
 pub use crate::webauthn::Assertion;
 use crate::webauthn::Creation;
+pub(crate) use moving::{MovedFactors, bring, taken_along};
 pub use passkeys::sign_in_options;
 pub(crate) use passkeys::{Use, owner_of, second_factor_options};
 pub use recovery_code::RecoveryCode;
@@ -62,14 +64,6 @@ pub(crate) fn of(app: &App, user: UserId) -> Result<Factors> {
         let left = store::codes_left(conn, user)?.ok_or(Error::NoSuchUser)?;
         Ok(Factors { factors: store::list(conn, user)?, recovery_codes_left: left })
     })
-}
-
-/// How many users have a second factor.
-///
-/// # Errors
-/// Database errors.
-pub fn users_with_one(app: &App) -> Result<i64> {
-    app.database()?.with_connection(|conn| store::users_with_one(conn))
 }
 
 /// Makes a secret for the caller's authenticator app. It counts for nothing until [`confirm_totp`], which

@@ -58,6 +58,22 @@ pub(crate) struct NewPasskey {
     pub(crate) transports: Vec<String>,
 }
 
+impl NewPasskey {
+    /// How browsers reach it: they are handed these back, and ignore those that they do not know.
+    pub(crate) fn words<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let is_word = |word: &&str| {
+            (1..=16).contains(&word.len())
+                && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+        };
+        words.filter(is_word).take(8).map(str::to_owned).collect()
+    }
+}
+
+/// Whether these bytes are a public key that a passkey may have.
+pub(crate) fn is_public_key(bytes: &[u8]) -> bool {
+    bytes.len() <= MAX_PUBLIC_KEY && CredentialKey::parse(bytes).is_some()
+}
+
 /// What a use of a passkey says, once its signature was right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asserted {
@@ -108,16 +124,11 @@ impl Creation {
         let (credential_id, response) = credential(value)?;
         let transports = response.0.get("transports").and_then(Value::as_array);
         let words = transports.into_iter().flatten().filter_map(Value::as_str);
-        // They are only ever handed back to browsers, which ignore those they do not know.
-        let is_word = |word: &&str| {
-            (1..=16).contains(&word.len())
-                && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
-        };
         Ok(Self {
             credential_id,
             client_data: ClientData::parse(response.bytes("clientDataJSON")?)?,
             attestation_object: response.bytes("attestationObject")?,
-            transports: words.filter(is_word).take(8).map(str::to_owned).collect(),
+            transports: NewPasskey::words(words),
         })
     }
 
@@ -135,9 +146,7 @@ impl Creation {
         // A passkey that could not stand in for a password later is none.
         (data.user_present && data.user_verified).then_some(())?;
         let (id, public_key) = data.credential?;
-        let sound =
-            CredentialKey::parse(public_key).is_some() && public_key.len() <= MAX_PUBLIC_KEY;
-        (sound && id == self.credential_id.as_slice()).then(|| NewPasskey {
+        (is_public_key(public_key) && id == self.credential_id.as_slice()).then(|| NewPasskey {
             credential_id: id.to_vec(),
             public_key: public_key.to_vec(),
             sign_count: data.sign_count,

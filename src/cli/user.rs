@@ -92,8 +92,8 @@ pub(super) enum Command {
     /// Import users from another service
     ///
     /// Reads NDJSON in UTF-8, one object a line. An object has login and password_hash, and
-    /// optionally id, admin, created_at, token_version, locked, expires_at, roles, groups and
-    /// attributes. If there are ids, all lines have one and they ascend, as in an export; then all
+    /// optionally id, admin, created_at, token_version, locked, expires_at, roles, groups,
+    /// attributes and factors. If there are ids, all lines have one and they ascend, as in an export; then all
     /// is imported or nothing, there must be no users yet, and database.owner_url is needed unless
     /// the PostgreSQL is the private one. With --renumber the users get new ids. A hash may be bcrypt, Argon2, scrypt or
     /// PBKDF2 in the forms of Django, Werkzeug, passlib and others, or come from an export, which
@@ -112,7 +112,7 @@ pub(super) enum Command {
     },
     /// Write all users in the form that import reads
     ///
-    /// Writes password hashes to standard output: keep the result safe.
+    /// Writes password hashes and secrets of second factors to standard output: keep the result safe.
     Export,
 }
 

@@ -1,6 +1,7 @@
 //! The SQL of second factors. A user's row is locked before those of the user's factors, and a session's
 //! too.
 
+pub(crate) mod moving;
 pub(crate) mod passkeys;
 
 use super::totp::PERIOD;
@@ -295,11 +296,5 @@ pub(crate) fn admins_without(conn: &mut Line) -> Result<i64> {
         "SELECT count(*) FROM gatepost.users u WHERE u.admin AND NOT u.second_factor AND ",
         active!()
     );
-    Ok(conn.query_typed_one(sql, &[])?.get(0))
-}
-
-/// How many users have a second factor.
-pub(super) fn users_with_one(conn: &mut Line) -> Result<i64> {
-    let sql = "SELECT count(DISTINCT user_id) FROM gatepost.factors WHERE confirmed_at IS NOT NULL";
     Ok(conn.query_typed_one(sql, &[])?.get(0))
 }

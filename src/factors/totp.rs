@@ -24,6 +24,7 @@ const DRIFT: i64 = 1;
 const DIGITS: usize = 6;
 
 /// What codes are made from.
+#[derive(Clone)]
 pub(super) struct TotpSecret(Zeroizing<Vec<u8>>);
 
 /// A code as a user typed it.
@@ -57,6 +58,26 @@ impl TotpSecret {
 
     pub(super) fn stored(bytes: Zeroizing<Vec<u8>>) -> Self {
         Self(bytes)
+    }
+
+    /// Reads base32 as apps write it, with or without padding: 10 to 64 bytes, as other services make them.
+    pub(super) fn from_base32(text: &str) -> Option<Self> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(64));
+        let (mut word, mut bits) = (0_u32, 0);
+        for letter in text.trim_end_matches('=').bytes() {
+            let value = match letter.to_ascii_uppercase() {
+                letter @ b'A'..=b'Z' => letter - b'A',
+                letter @ b'2'..=b'7' => letter - b'2' + 26,
+                _ => return None,
+            };
+            word = (word << 5 | u32::from(value)) & 0xffff;
+            bits += 5;
+            if bits >= 8 {
+                bits -= 8;
+                bytes.push(u8::try_from(word >> bits & 0xff).ok()?);
+            }
+        }
+        (10..=64).contains(&bytes.len()).then_some(Self(bytes))
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -178,6 +199,11 @@ mod tests {
         for (bytes, expected) in [(&b"f"[..], "MY"), (b"fo", "MZXQ"), (b"foo", "MZXW6"), (b"", "")]
         {
             assert_eq!(*TotpSecret::stored(Zeroizing::new(bytes.to_vec())).base32(), expected);
+        }
+        let again = TotpSecret::from_base32("gezdgnbvGY3TQOJQGEZDGNBVGY3TQOJQ====").unwrap();
+        assert_eq!(again.bytes(), secret().bytes());
+        for text in ["", "MZXW6", "GEZDGNBVGY3TQOJ1GEZDGNBV", "GEZDGNBV GY3TQOJQGEZDGNBV"] {
+            assert!(TotpSecret::from_base32(text).is_none(), "{text}");
         }
         let uri = secret().uri("auth.example.com", "zoë@example");
         assert!(

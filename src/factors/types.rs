@@ -55,6 +55,11 @@ impl FactorName {
         Err(Error::parameter("name", format!("must be 1 to {MAX_NAME} characters that print")))
     }
 
+    /// A name in a row.
+    pub(super) fn stored(name: String) -> Self {
+        Self(name)
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }

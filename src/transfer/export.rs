@@ -6,6 +6,7 @@ use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::error::{Error, Result};
+use crate::factors;
 use std::io::Write;
 
 /// Writes every user as [`import`](super::import) reads them, in the order of their ids, and
@@ -21,8 +22,10 @@ pub fn export(app: &App, mut out: impl Write, mut progress: impl FnMut(u64)) -> 
     loop {
         let users =
             app.database()?.with_connection(|conn| store::page(conn, after, BATCH as i64))?;
+        let ids: Vec<i64> = users.iter().map(|user| user.id).collect();
+        let factors = factors::taken_along(app, &ids)?;
         for user in &users {
-            let mut text = line::write(user)?;
+            let mut text = line::write(user, factors.get(&user.id))?;
             text.push('\n');
             out.write_all(text.as_bytes()).map_err(fault)?;
             after = user.id;

@@ -7,9 +7,10 @@ use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::database::with_owner;
-use crate::db::OWNER_ROLE;
 use crate::db::connect::{Fault, patient};
+use crate::db::{Line, OWNER_ROLE};
 use crate::error::{Error, Result};
+use crate::factors::{self, MovedFactors};
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 
@@ -117,6 +118,7 @@ fn import_with_ids<R: BufRead>(
             let users = so_far.take(batch, hear);
             let (new, again) = apart(&users);
             let inserted = store::insert(&mut tx, &new, true)?;
+            bring_factors(app, &mut tx, &new, &inserted)?;
             so_far.imported += inserted.len() as u64;
             let there = not_inserted(new, again, &inserted);
             let existing = store::existing(&mut tx, &there)?;
@@ -166,6 +168,7 @@ fn insert(
     let audit = Writer::new(app)?;
     let inserted = database.with_transaction(|tx| {
         let inserted = store::insert(tx, &new, false)?;
+        bring_factors(app, tx, &new, &inserted)?;
         if !inserted.is_empty() {
             let detail = format!("{} users", inserted.len());
             audit.record(
@@ -183,6 +186,19 @@ fn insert(
         so_far.compare_all(there, &existing, hear);
     }
     Ok(())
+}
+
+/// Gives the users who were inserted the factors that their lines have.
+fn bring_factors(
+    app: &App,
+    conn: &mut Line,
+    new: &[&IncomingUser],
+    inserted: &HashSet<String>,
+) -> Result<()> {
+    let with = new.iter().filter(|user| inserted.contains(user.login.canonical()));
+    let moved: HashMap<&str, &MovedFactors> =
+        with.filter_map(|user| Some((user.login.canonical(), user.factors.as_ref()?))).collect();
+    if moved.is_empty() { Ok(()) } else { factors::bring(app, conn, &moved) }
 }
 
 impl Imported {

@@ -3,6 +3,7 @@
 use crate::by_name::by_name;
 use crate::domain::{Attributes, AttributesPatch, Login, Names};
 use crate::error::{Error, Result};
+use crate::factors::MovedFactors;
 use crate::moment;
 use crate::passwords::PasswordHash;
 use crate::printable::is_invisible;
@@ -42,6 +43,7 @@ pub(super) struct IncomingUser {
     pub(super) roles: Option<Names>,
     pub(super) groups: Option<Names>,
     pub(super) attributes: Option<Attributes>,
+    pub(super) factors: Option<MovedFactors>,
 }
 
 /// The columns of a user's row that an import can set.
@@ -83,6 +85,7 @@ struct Fields {
     roles: Option<Value>,
     groups: Option<Value>,
     attributes: Option<Value>,
+    factors: Option<Value>,
 }
 by_name!(Fields);
 
@@ -130,6 +133,7 @@ impl IncomingUser {
             roles: names("roles", fields.roles.as_ref())?,
             groups: names("groups", fields.groups.as_ref())?,
             attributes: attributes(fields.attributes)?,
+            factors: factors(fields.factors.as_ref())?,
         })
     }
 
@@ -199,6 +203,11 @@ fn attributes(value: Option<Value>) -> std::result::Result<Option<Attributes>, S
     attributes.map(Some).map_err(|e| e.to_string())
 }
 
+fn factors(value: Option<&Value>) -> std::result::Result<Option<MovedFactors>, String> {
+    let factors = value.map(MovedFactors::parse).transpose();
+    factors.map_err(|fault| format!("factors: {fault}"))
+}
+
 /// A moment as RFC 3339 writes it.
 fn time(name: &str, value: Option<&Value>) -> std::result::Result<Option<OffsetDateTime>, String> {
     let fault = || format!("{name}: {}", moment::EXPECTED);
@@ -229,13 +238,15 @@ struct OutgoingUser<'a> {
     groups: &'a Names,
     #[serde(skip_serializing_if = "Attributes::is_empty")]
     attributes: &'a Attributes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    factors: Option<Value>,
 }
 
 /// The line of a user.
 ///
 /// # Errors
 /// [`Error::Internal`] when it cannot be written as JSON, which does not happen.
-pub(super) fn write(user: &ExistingUser) -> Result<String> {
+pub(super) fn write(user: &ExistingUser, factors: Option<&MovedFactors>) -> Result<String> {
     let outgoing = OutgoingUser {
         id: user.id,
         login: &user.login,
@@ -249,6 +260,7 @@ pub(super) fn write(user: &ExistingUser) -> Result<String> {
         roles: &user.roles,
         groups: &user.groups,
         attributes: &user.attributes,
+        factors: factors.and_then(MovedFactors::json),
     };
     let text = serde_json::to_string(&outgoing)
         .map_err(|e| Error::Internal(format!("a user's line: {e}")))?;
@@ -273,7 +285,7 @@ pub(crate) fn again(text: &[u8]) -> std::result::Result<String, String> {
         groups: user.groups.unwrap_or_default(),
         attributes: user.attributes.unwrap_or_default(),
     };
-    write(&row).map_err(|e| e.to_string())
+    write(&row, user.factors.as_ref()).map_err(|e| e.to_string())
 }
 
 /// The same JSON with every invisible character escaped, since it may go to a terminal.

@@ -2,7 +2,7 @@
 
 mod attacks;
 mod browser;
-mod device;
+pub(crate) mod device;
 mod signing_in;
 
 use crate::support::{TestServer, Tokens};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 impl TestServer {
     /// Adds a passkey of this device for the user of a token, and returns the answer.
-    fn add_passkey(&self, token: &str, device: &mut Device) -> Value {
+    pub(crate) fn add_passkey(&self, token: &str, device: &mut Device) -> Value {
         let options = self.passkey_options(token);
         let credential = device.create(&options, |_| ());
         let response = self.call("/factor/passkey", token, &credential);
@@ -32,7 +32,7 @@ impl TestServer {
     }
 
     /// Signs the user of a device in.
-    fn sign_in(&self, device: &mut Device) -> Tokens {
+    pub(crate) fn sign_in(&self, device: &mut Device) -> Tokens {
         Tokens::of(self.post("/passkey", &device.get(&self.request_options(), |_| ())))
     }
 }

@@ -3,8 +3,8 @@
 use super::super::output::{is_terminal, raw};
 use super::super::progress::ProgressLine;
 use super::super::{Context, Failure, Outcome, print};
+use gatepost::App;
 use gatepost::transfer::{self, Ids, ImportEvent, Imported, Survey};
-use gatepost::{App, factors};
 use std::fmt::Write;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read};
@@ -141,12 +141,5 @@ pub(super) fn export(app: &App) -> Outcome {
         }
     };
     transfer::export(app, out, progress).map_err(named("standard output"))?;
-    let without = factors::users_with_one(app)?;
-    if without > 0 {
-        log::warn!(
-            "{without} users have second factors, which an export does not hold: where it is imported, \
-             their passwords alone sign them in until they add new ones"
-        );
-    }
     Ok(())
 }

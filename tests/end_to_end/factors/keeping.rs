@@ -1,6 +1,9 @@
 //! How secrets of factors are kept.
 
+use super::Authenticator;
+use crate::passkeys::device::Device;
 use crate::support::{PASSWORD, TestServer, client, config, new_database};
+use crate::transfer::{counts, export, import};
 use gatepost::signing_keys;
 use gatepost::{App, Config, Service};
 use serde_json::{Value, json};
@@ -22,8 +25,7 @@ fn start(database: &str, key: Option<&str>, previous: Option<&str>) -> TestServe
 
 /// All of the two tables, as a copy of the database has them.
 fn copied(server: &TestServer) -> Vec<Vec<u8>> {
-    let sql =
-        "SELECT secret FROM gatepost.factors UNION ALL SELECT hash FROM gatepost.recovery_codes";
+    let sql = "SELECT secret FROM gatepost.factors WHERE secret IS NOT NULL UNION ALL SELECT hash FROM gatepost.recovery_codes";
     server.sql().query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
 
@@ -125,4 +127,46 @@ fn the_audit_log_tells_of_factors_and_codes() {
         format!("remove_factor done {factor}"),
     ];
     assert_eq!(seen, expected);
+}
+
+#[test]
+fn an_export_takes_factors_along_and_the_other_end_encrypts_them_with_its_own_key() {
+    let server = start(&new_database(), Some(OLD), None);
+    server.register("alice");
+    server.register("bob");
+    let app = server.add_totp(&server.token("alice"));
+    let token = server.tokens_with("alice", &app).access;
+    let mut device = Device::new();
+    server.add_passkey(&token, &mut device);
+    let exported = export(&server);
+    assert!(exported.lines().nth(1).is_some_and(|bob| !bob.contains("factors")), "{exported}");
+
+    let other = start(&new_database(), Some(NEW), None);
+    let (done, said) = import(&other, &exported);
+    assert_eq!((counts(&done), said), ([2, 2, 0, 0, 0], vec![]));
+    assert_eq!(export(&other), exported);
+    assert!(!copied(&other).contains(&app.secret));
+    other.tokens_with("alice", &app);
+    other.sign_in(&mut device);
+    let body =
+        json!({"mfa_token": other.mfa_token("alice"), "recovery_code": app.recovery_codes[3]});
+    assert_eq!(other.post("/mfa", &body).status(), 200);
+    assert_eq!(other.log_in("bob", PASSWORD).status(), 200);
+    // Again, it finds them there.
+    let renumbered = exported.replace("\"id\":1,", "").replace("\"id\":2,", "");
+    let (done, _) = import(&other, &renumbered);
+    assert_eq!(counts(&done), [2, 0, 2, 0, 0]);
+    // Of another service, an app's secret is enough.
+    let hash = "$2b$04$kLHVlmjw5QSN3KzeuPzR8evy4GpDLVNIUzxBi.Mb1afWVTgSgJppG";
+    let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    let factors = json!({"totp": [{"name": "phone", "secret": secret}]});
+    let line = json!({"login": "carol", "password_hash": hash, "factors": factors});
+    let (done, said) = import(&other, &line.to_string());
+    assert_eq!((counts(&done), said), ([1, 1, 0, 0, 0], vec![]));
+    let carols = Authenticator::of(&json!({"id": 0, "secret": secret}));
+    other.tokens_with("carol", &carols);
+    let bad = json!({"login": "dave", "password_hash": hash, "factors": {"totp": [{"name": "x", "secret": "a secret"}]}});
+    let (done, said) = import(&other, &bad.to_string());
+    assert_eq!(counts(&done), [1, 0, 0, 0, 1]);
+    assert!(said[0].contains("factors: totp: secret") && !said[0].contains("a secret"), "{said:?}");
 }

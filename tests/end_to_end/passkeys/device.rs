@@ -28,7 +28,7 @@ enum Pair {
     Ed25519(Ed25519KeyPair),
 }
 
-pub(super) struct Device {
+pub(crate) struct Device {
     pub(super) origin: String,
     pub(super) flags: u8,
     pub(super) counter: u32,
@@ -54,7 +54,7 @@ pub(super) struct Draft {
 }
 
 impl Device {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let random = SystemRandom::new();
         let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
