@@ -90,7 +90,12 @@ fn behind(start: fn(&Path, &str) -> Command, fronts: &[&str]) {
         let (meant, answered, seen) = (sent(SENT), sent(ANSWERED), seen());
         for (request, times) in &seen {
             let meant = meant.get(request).copied().unwrap_or(0);
-            assert!(*times <= meant, "{front}: {request:?} reached a worker; cases: {cases:#?}");
+            let told = told(&log, &request.1);
+            assert!(
+                *times <= meant,
+                "{front}: {request:?} reached a worker {times} times; the log has {told:#?}; cases: \
+                 {cases:#?}"
+            );
         }
         for (request, times) in &answered {
             let got = seen.get(request).copied().unwrap_or(0);
@@ -138,6 +143,14 @@ fn attack(socket: &Path, bytes: &[u8], target: &str, silence: Duration) -> Strin
         }
     }
     String::from_utf8_lossy(&reply).into_owned()
+}
+
+/// Lines of the log about a target.
+fn told(log: &Path, target: &str) -> Vec<String> {
+    let common = log.with_file_name("log");
+    let path = if log.exists() { log } else { &common };
+    let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
+    text.lines().filter(|line| line.contains(target)).map(str::to_owned).collect()
 }
 
 /// The requests of these statuses, as the proxy has logged them:
