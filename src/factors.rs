@@ -105,6 +105,7 @@ pub fn confirm_totp(
     let audit = Writer::new(app)?;
     app.database()?.with_transaction(|tx| {
         let actor = authorize_fresh_change(tx, caller, Right::Enrol(user), &app.config().access)?;
+        has_room(tx, user)?;
         let found = store::unconfirmed(tx, user, id)?.ok_or(Error::InvalidProof)?;
         let secret = showing::opened(app, user, id, &found.secret)?;
         let step = secret.step_of(code, found.now).ok_or(Error::InvalidProof)?;
@@ -270,13 +271,14 @@ fn counts_from_now_on(tx: &mut Transaction<'_>, user: UserId) -> Result<Option<R
     replace_codes(tx, user).map(Some)
 }
 
-/// Removes some of what is over: challenges that were answered.
+/// Removes some of the challenges that were answered and are over. Returns how many, and whether there may
+/// be more.
 ///
 /// # Errors
 /// Database errors.
-pub(crate) fn sweep(app: &App) -> Result<()> {
-    const AT_ONCE: i64 = 1_000;
-    app.database()?.with_transaction(|tx| store::passkeys::sweep(tx, AT_ONCE))
+pub(crate) fn sweep_some(app: &App) -> Result<(u64, bool)> {
+    let removed = app.database()?.with_transaction(store::passkeys::sweep)?;
+    Ok((removed, removed == store::passkeys::SWEPT_AT_ONCE))
 }
 
 fn replace_codes(tx: &mut Transaction<'_>, user: UserId) -> Result<RecoveryCodes> {

@@ -139,7 +139,7 @@
 //   domain, metrics, threads
 //   activity, by_name, child, client, control_group, error, lines, modes, moment, pem_file, plain_file, printable, secret, server_certificate, shares, sorter
 //
-// Each of the slices, from `restore` to `sessions`, is `api` (HTTP), operations, `store` (SQL).
+// Each of the slices, from `restore` to `factors`, is `api` (HTTP), operations, `store` (SQL).
 
 mod access;
 mod activity;

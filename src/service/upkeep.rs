@@ -71,12 +71,8 @@ fn run(app: &App, stop: &Receiver<()>) {
         // The database was not there yet.
         warned = warned || factors::warn_of_admins(app).is_ok();
         if swept.elapsed() >= sweep_again {
-            sweep(app, stop);
-            if let Err(error) = factors::sweep(app)
-                && !app.is_ending()
-            {
-                log::log!(db::level(&error), "answered challenges were not removed: {error}");
-            }
+            sweep(app, stop, "ended sessions", sessions::sweep_some);
+            sweep(app, stop, "answered challenges", factors::sweep_some);
             swept = Instant::now();
         }
         if prunes && prune_at <= Instant::now() {
@@ -90,10 +86,11 @@ fn is_stopping(stop: &Receiver<()>) -> bool {
     stop.try_recv() == Err(TryRecvError::Disconnected)
 }
 
-fn sweep(app: &App, stop: &Receiver<()>) {
+/// Removes rows of this kind, some at a time, until there are no more.
+fn sweep(app: &App, stop: &Receiver<()>, what: &str, some: fn(&App) -> Result<(u64, bool)>) {
     let mut all = 0;
     loop {
-        match sessions::sweep_some(app) {
+        match some(app) {
             Ok((removed, more)) => {
                 all += removed;
                 if !more || is_stopping(stop) {
@@ -102,13 +99,13 @@ fn sweep(app: &App, stop: &Receiver<()>) {
             }
             Err(error) => {
                 if !app.is_ending() {
-                    log::log!(db::level(&error), "ended sessions were not removed: {error}");
+                    log::log!(db::level(&error), "{what} were not removed: {error}");
                 }
                 break;
             }
         }
     }
     if all > 0 {
-        log::debug!("{all} ended sessions were removed");
+        log::debug!("{all} {what} were removed");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Authenticator;
 use crate::authorization::key;
+use crate::passkeys::device::Device;
 use crate::support::{PASSWORD, TestServer, problem};
 use gatepost::config::AccessMode;
 use serde_json::{Value, json};
@@ -118,6 +119,20 @@ fn a_user_has_ten_factors_at_most_and_recovery_codes_come_with_the_first() {
     }
     let response = server.call("/factor/totp", &token, &json!({"name": "one more"}));
     assert!(problem(response, 400, "invalid_request").contains("10 factors"));
+    // Nor may one that waited be the eleventh.
+    let last = format!("/factor?id={}", app.id);
+    assert_eq!(server.delete(&last, &token).status(), 200);
+    let waits = server.call("/factor/totp", &token, &json!({"name": "waits"}));
+    let waits = Authenticator::of(&waits.json().unwrap());
+    let mut device = Device::new();
+    server.add_passkey(&token, &mut device);
+    let body = json!({"id": waits.id, "code": waits.code(0)});
+    let response = server.call("/factor/totp/confirm", &token, &body);
+    assert!(problem(response, 400, "invalid_request").contains("10 factors"));
+    assert_eq!(server.delete("/factor?id=1", &token).status(), 200);
+    let response = server.call("/factor/totp/confirm", &token, &body);
+    assert_eq!(response.status(), 200);
+    let app = waits;
     // Each of them is good.
     server.unused();
     assert_eq!(server.mfa(&server.mfa_token("alice"), &app.code(0)).status(), 200);

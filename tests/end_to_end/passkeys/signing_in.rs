@@ -239,3 +239,26 @@ fn in_open_mode_a_passkey_signs_in_too() {
     assert_eq!(added["id"], 1);
     server.sign_in(&mut device);
 }
+
+#[test]
+fn answered_challenges_are_removed_once_they_are_over_however_many_there_are() {
+    let server = TestServer::with(|c| {
+        c.sessions.tuning.sweep_interval = std::time::Duration::from_secs(1);
+        c.tokens.tuning.key_check_interval = std::time::Duration::from_secs(1);
+    });
+    let fill = "INSERT INTO gatepost.used_challenges
+                SELECT sha256(n::text::bytea), now() - interval '1 hour' * (n % 2000)
+                FROM generate_series(0, 3999) AS n";
+    server.sql().execute(fill, &[]).unwrap();
+    // Two of them are not over for an hour yet, and two more are so since this moment.
+    let left = || -> i64 {
+        let sql = "SELECT count(*) FROM gatepost.used_challenges";
+        server.sql().query_one(sql, &[]).unwrap().get(0)
+    };
+    let begin = std::time::Instant::now();
+    while left() > 4 {
+        assert!(begin.elapsed().as_secs() < 4, "{} are left", left());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert!(left() >= 2);
+}
