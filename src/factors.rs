@@ -25,11 +25,11 @@ pub use crate::webauthn::Assertion;
 use crate::webauthn::Creation;
 pub(crate) use moving::{MovedFactors, bring, taken_along};
 pub use passkeys::sign_in_options;
-pub(crate) use passkeys::{Use, owner_of, second_factor_options};
+pub(crate) use passkeys::{Use, UsedPasskey, second_factor_options};
 pub use recovery_code::RecoveryCode;
 pub(crate) use reencrypt::reencrypt;
 use serde_json::Value;
-pub(crate) use showing::{check, methods};
+pub(crate) use showing::{CheckedFactor, check, methods};
 use std::sync::Once;
 pub(crate) use store::admins_without;
 pub use totp::TotpCode;
@@ -83,7 +83,8 @@ pub fn enrol_totp(app: &App, caller: &Caller, name: &FactorName) -> Result<TotpE
         authorize_fresh_change(tx, caller, Right::Enrol(user), &settings.access)?;
         has_room(tx, user)?;
         let (login, _) = store::user(tx, user)?.ok_or(Error::NoSuchUser)?;
-        Ok((store::insert(tx, user, name, &encrypted)?, login))
+        store::remove_unconfirmed(tx, user)?;
+        Ok((store::insert(tx, user, name, &encrypted, false)?, login))
     })?;
     let otpauth_uri = secret.uri(settings.tokens.issuer_name(), &login);
     Ok(TotpEnrolment { id, secret: secret.base32(), otpauth_uri })

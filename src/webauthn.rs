@@ -69,6 +69,11 @@ impl NewPasskey {
     }
 }
 
+/// Whether a credential may have this name.
+pub(crate) fn is_credential_id(bytes: &[u8]) -> bool {
+    (1..=MAX_CREDENTIAL_ID).contains(&bytes.len())
+}
+
 /// Whether these bytes are a public key that a passkey may have.
 pub(crate) fn is_public_key(bytes: &[u8]) -> bool {
     bytes.len() <= MAX_PUBLIC_KEY && CredentialKey::parse(bytes).is_some()
@@ -108,7 +113,7 @@ fn credential(value: &Value) -> Result<(Vec<u8>, Members<'_>)> {
     if members.bytes("id")? != credential_id {
         return Err(Error::parameter("id", "differs from rawId"));
     }
-    if credential_id.is_empty() || credential_id.len() > MAX_CREDENTIAL_ID {
+    if !is_credential_id(&credential_id) {
         return Err(Error::parameter("rawId", format!("must have 1 to {MAX_CREDENTIAL_ID} bytes")));
     }
     let response = members.0.get("response").unwrap_or(&Value::Null);

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::tokens::encryption::{Encrypted, EncryptionKeys, NotDecrypted};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 use tokio_postgres::types::Type;
 use zeroize::Zeroizing;
 
@@ -36,6 +37,19 @@ impl HashKey {
             mac.update(part);
         }
         mac.finalize().into_bytes().into()
+    }
+}
+
+impl HashKey {
+    /// These bytes with a code behind them, which [`vouched`](Self::vouched) checks.
+    pub(crate) fn vouch(&self, bytes: &[u8]) -> Vec<u8> {
+        [bytes, &self.hash(&[bytes])].concat()
+    }
+
+    /// The bytes that this key has vouched for, and the code. Compared in constant time.
+    pub(crate) fn vouched<'a>(&self, bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8; BYTES])> {
+        let (said, code) = bytes.split_last_chunk()?;
+        bool::from(self.hash(&[said]).ct_eq(code)).then_some((said, code))
     }
 }
 

@@ -17,17 +17,19 @@ impl WebOrigin {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
 
-impl WebOrigin {
     /// Scheme and host, without the port.
     pub(crate) fn scheme_and_host(&self) -> (&str, &str) {
         let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
-        let host = match rest.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => host,
-            _ => rest,
-        };
-        (scheme, host)
+        (scheme, host_and_port(rest).0)
+    }
+}
+
+/// What stands behind the scheme, apart. The colons of an address in brackets are not before a port.
+fn host_and_port(rest: &str) -> (&str, Option<&str>) {
+    match rest.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (rest, None),
     }
 }
 
@@ -74,10 +76,7 @@ impl FromStr for WebOrigin {
         let scheme = scheme.to_ascii_lowercase();
         let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
             && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
-        let (host, port) = match rest.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => (host, Some(port)),
-            _ => (rest, None),
-        };
+        let (host, port) = host_and_port(rest);
         let of_name = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         let of_address = |b: u8| b.is_ascii_hexdigit() || b":.".contains(&b);
         let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {

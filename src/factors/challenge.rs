@@ -2,11 +2,10 @@
 //! and until when, and a code under a key of ours vouches for that.
 
 use crate::app::App;
-use crate::app::keyed::HashKey;
+use crate::app::keyed::{BYTES, HashKey};
 use crate::error::{Error, Result};
 use crate::tokens::now;
 use std::time::Duration;
-use subtle::ConstantTimeEq;
 
 /// How long one is good: five minutes, as the browser is told too (WebAuthn, 15.1, recommends five to
 /// ten).
@@ -14,9 +13,6 @@ pub(super) const GOOD_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// Random bytes (WebAuthn, 13.4.3, asks for 16).
 const RANDOM: usize = 16;
-
-/// Bytes of the code at the end.
-const CODE: usize = 32;
 
 /// What a challenge is for; its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +29,7 @@ pub(super) enum Purpose {
 /// A challenge that was answered.
 pub(super) struct Answered {
     pub(super) context: Vec<u8>,
-    pub(super) code: [u8; CODE],
+    pub(super) code: [u8; BYTES],
     /// Seconds since 1970-01-01 UTC.
     pub(super) expires: i64,
 }
@@ -61,19 +57,16 @@ fn key(app: &App) -> Result<HashKey> {
 
 fn made(key: &HashKey, purpose: Purpose, context: &[u8], expires: u64) -> Vec<u8> {
     let random: [u8; RANDOM] = rand::random();
-    let body = [&[purpose as u8][..], &expires.to_be_bytes(), &random, context].concat();
-    let code = key.hash(&[&body]);
-    [&body[..], &code].concat()
+    key.vouch(&[&[purpose as u8][..], &expires.to_be_bytes(), &random, context].concat())
 }
 
 fn answered(key: &HashKey, purpose: Purpose, challenge: &[u8], now: u64) -> Option<Answered> {
-    let (body, code) = challenge.split_last_chunk::<CODE>()?;
-    let right = bool::from(key.hash(&[body]).ct_eq(code));
-    let (kind, rest) = body.split_first()?;
+    let (said, code) = key.vouched(challenge)?;
+    let (kind, rest) = said.split_first()?;
     let (expires, rest) = rest.split_first_chunk()?;
     let context = rest.get(RANDOM..)?.to_vec();
     let expires = u64::from_be_bytes(*expires);
-    let good = right && *kind == purpose as u8 && now < expires;
+    let good = *kind == purpose as u8 && now < expires;
     let expires = i64::try_from(expires).ok()?;
     good.then_some(Answered { context, code: *code, expires })
 }

@@ -6,12 +6,13 @@
 
 use super::showing::{opened, place};
 use super::store::moving::{self as rows, MovedRows};
+use super::store::{self, passkeys};
 use super::totp::TotpSecret;
 use super::types::FactorName;
 use crate::app::App;
-use crate::db::Line;
+use crate::db::Transaction;
 use crate::error::Result;
-use crate::webauthn::{NewPasskey, is_public_key};
+use crate::webauthn::{NewPasskey, is_credential_id, is_public_key};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
@@ -142,6 +143,10 @@ fn passkey(value: &Value) -> Parsed<(FactorName, NewPasskey)> {
         if !is_public_key(&public_key) {
             return Err("public_key: must be a COSE key of ES256, EdDSA or RS256".to_owned());
         }
+        let credential_id = members.bytes("credential_id")?;
+        if !is_credential_id(&credential_id) {
+            return Err("credential_id: must have 1 to 1023 bytes".to_owned());
+        }
         let count = members.0.get("sign_count").and_then(Value::as_u64);
         let sign_count = count.and_then(|count| u32::try_from(count).ok());
         let backed_up = members.0.get("backed_up").and_then(Value::as_bool);
@@ -149,7 +154,7 @@ fn passkey(value: &Value) -> Parsed<(FactorName, NewPasskey)> {
         Ok((
             members.name()?,
             NewPasskey {
-                credential_id: members.bytes("credential_id")?,
+                credential_id,
                 public_key,
                 sign_count: sign_count.ok_or("sign_count: must be a whole number of 32 bits")?,
                 backed_up: backed_up.ok_or("backed_up: must be true or false")?,
@@ -193,23 +198,26 @@ pub(crate) fn taken_along(app: &App, users: &[i64]) -> Result<HashMap<i64, Moved
 /// Database errors.
 pub(crate) fn bring(
     app: &App,
-    conn: &mut Line,
+    tx: &mut Transaction<'_>,
     moved: &HashMap<&str, &MovedFactors>,
 ) -> Result<()> {
     let logins: Vec<&str> = moved.keys().copied().collect();
-    for (login, user) in rows::ids(conn, &logins)? {
+    for (login, user) in rows::ids(tx, &logins)? {
         let Some(factors) = moved.get(login.as_str()) else { continue };
         for (name, secret) in &factors.totp {
             let encrypted = app.encryption().encrypt(&place(user), secret.bytes())?;
-            rows::insert_totp(conn, user, name.as_str(), &encrypted)?;
+            store::insert(tx, user, name, &encrypted, true)?;
         }
         if let Some(handle) = &factors.passkey_user_id {
-            rows::set_handle(conn, user, handle)?;
+            passkeys::user_handle(tx, user, handle)?;
         }
         for (name, passkey) in &factors.passkeys {
-            rows::insert_passkey(conn, user, name.as_str(), passkey)?;
+            passkeys::insert(tx, user, name.as_str(), passkey)?;
         }
-        rows::finish(conn, user, &factors.recovery_codes)?;
+        if store::count(tx, user)? > 0 {
+            store::require(tx, user)?;
+            store::replace_codes(tx, user, &factors.recovery_codes)?;
+        }
     }
     Ok(())
 }
@@ -241,6 +249,8 @@ mod tests {
             ("/totp/0", json!({"name": "x", "secret": "secret", "secret2": 1})),
             ("/passkeys/0/public_key", json!("AAAA")),
             ("/passkeys/0/credential_id", json!("secret=")),
+            ("/passkeys/0/credential_id", json!("")),
+            ("/passkeys/0/credential_id", json!(URL_SAFE_NO_PAD.encode([7; 1024]))),
             ("/passkeys/0/sign_count", json!(-1)),
             ("/passkeys/0/backed_up", json!("secret")),
             ("/passkey_user_id", json!("AAAA")),

@@ -1,16 +1,16 @@
 //! Passkeys (WebAuthn Level 3): the options that browsers ask for, and what they make of them.
 
-use super::challenge::{self, GOOD_FOR, Purpose};
+use super::challenge::{self, Answered, GOOD_FOR, Purpose};
 use super::store;
 use super::types::{Factor, FactorName};
 use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::db::Transaction;
-use crate::domain::UserId;
+use crate::domain::{FactorId, UserId};
 use crate::error::{Error, Result};
 use crate::tokens::Amr;
-use crate::webauthn::{ALGORITHMS, Asserted, Assertion, Creation, RelyingParty};
+use crate::webauthn::{ALGORITHMS, Asserted, Assertion, Creation, NewPasskey, RelyingParty};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ pub(crate) enum Use {
 /// A use of a passkey that is in order, as far as can be told before it is used up.
 #[derive(Debug)]
 pub(crate) struct CheckedPasskey {
-    id: crate::domain::FactorId,
+    id: FactorId,
     code: [u8; 32],
     expires: i64,
     asserted: Asserted,
@@ -61,7 +61,8 @@ pub(super) fn creation_options(
     challenge: &[u8],
 ) -> Result<Value> {
     let party = party(app)?;
-    let handle = rows::user_handle(tx, user, &rand::random())?.ok_or(Error::NoSuchUser)?;
+    let handle =
+        rows::user_handle(tx, user, &rand::random::<[u8; 32]>())?.ok_or(Error::NoSuchUser)?;
     let known = rows::known(tx, user)?;
     let algorithms = ALGORITHMS.map(|alg| json!({"type": "public-key", "alg": alg}));
     Ok(json!({
@@ -112,7 +113,7 @@ pub(super) fn check_creation(
 /// A new passkey that is in order.
 pub(super) struct CheckedCreation {
     name: String,
-    passkey: crate::webauthn::NewPasskey,
+    passkey: NewPasskey,
     code: [u8; 32],
     expires: i64,
 }
@@ -127,7 +128,7 @@ impl CheckedCreation {
         if !rows::use_challenge(tx, &self.code, self.expires)? {
             return Err(Error::InvalidProof);
         }
-        let id = rows::insert(tx, user, &self.name, &self.passkey)?;
+        let id = rows::insert(tx, user, &self.name, &self.passkey)?.ok_or(Error::InvalidProof)?;
         store::find(tx, id)?.ok_or_else(|| Error::Internal("a new passkey is gone".to_owned()))
     }
 }
@@ -171,62 +172,68 @@ fn timeout() -> u64 {
     GOOD_FOR.as_secs() * 1_000
 }
 
-/// Whose passkey was used, before anything of it is believed: the user and the login.
-///
-/// # Errors
-/// [`Error::InvalidProof`] when nobody has it; database errors.
-pub(crate) fn owner_of(app: &App, assertion: &Assertion) -> Result<(UserId, String)> {
-    // A forged challenge ends here, without a question to the database.
-    challenge::read(app, Purpose::SignIn, assertion.challenge())?;
-    let found = find(app, assertion)?;
-    Ok((found.user, found.login))
-}
-
-fn find(app: &App, assertion: &Assertion) -> Result<FoundPasskey> {
-    let id = assertion.credential_id();
-    let found = app.database()?.with_connection(|conn| rows::find(conn, id))?;
-    found.ok_or(Error::InvalidProof)
-}
-
-/// Checks a use of a passkey by this user.
-///
-/// # Errors
-/// [`Error::InvalidProof`], [`Error::NoPasskeys`]; database errors.
-pub(super) fn check(
-    app: &App,
-    user: UserId,
-    assertion: &Assertion,
+/// A use of a passkey whose challenge is ours, and the passkey's row. Nothing else of it is believed yet.
+pub(crate) struct UsedPasskey<'a> {
+    assertion: &'a Assertion,
+    party: RelyingParty<'a>,
+    answered: Answered,
+    found: FoundPasskey,
     used: Use,
-) -> Result<CheckedPasskey> {
-    let party = party(app)?;
-    let purpose = match used {
-        Use::SignIn => Purpose::SignIn,
-        Use::SecondFactor => Purpose::SecondFactor,
-    };
-    let answered = challenge::read(app, purpose, assertion.challenge())?;
-    let found = find(app, assertion)?;
-    let is_users = used == Use::SignIn || answered.context == user.get().to_be_bytes();
-    // An authenticator that found the passkey by itself says whose it is.
-    let is_known = match (assertion.user_handle(), used) {
-        (Some(handle), _) => found.user_handle.as_deref() == Some(handle),
-        (None, used) => used == Use::SecondFactor,
-    };
-    let asserted = assertion.verify(&party, &found.public_key);
-    let asserted = asserted.filter(|_| found.user == user && is_users && is_known);
-    let asserted = asserted.ok_or(Error::InvalidProof)?;
-    if used == Use::SignIn && !asserted.user_verified {
-        return Err(Error::InvalidProof);
+}
+
+impl<'a> UsedPasskey<'a> {
+    /// Finds the passkey. A forged challenge ends here, without a question to the database.
+    ///
+    /// # Errors
+    /// [`Error::NoPasskeys`]; [`Error::InvalidProof`], also when nobody has it; database errors.
+    pub(crate) fn find(app: &'a App, assertion: &'a Assertion, used: Use) -> Result<Self> {
+        let party = party(app)?;
+        let purpose = match used {
+            Use::SignIn => Purpose::SignIn,
+            Use::SecondFactor => Purpose::SecondFactor,
+        };
+        let answered = challenge::read(app, purpose, assertion.challenge())?;
+        let id = assertion.credential_id();
+        let found = app.database()?.with_connection(|conn| rows::find(conn, id))?;
+        let found = found.ok_or(Error::InvalidProof)?;
+        Ok(Self { assertion, party, answered, found, used })
     }
-    let counted = i64::from(asserted.sign_count);
-    if counted <= found.sign_count && (counted, found.sign_count) != (0, 0) {
-        // Two authenticators count for one passkey (WebAuthn, 6.1.1).
-        let detail = format!("passkey {}: its counter went back", found.id.get());
-        log::warn!("{detail}; somebody may have copied it from user {}", user.get());
-        let event = Event::new(Action::LogIn, Some(user)).with_outcome(AuditOutcome::WrongCode);
-        Writer::new(app)?.record_alone(Actor::Anonymous, &event.with_detail(&detail))?;
-        return Err(Error::InvalidProof);
+
+    /// Whose passkey it is, and the login.
+    pub(crate) fn owner(&self) -> (UserId, &str) {
+        (self.found.user, &self.found.login)
     }
-    Ok(CheckedPasskey { id: found.id, code: answered.code, expires: answered.expires, asserted })
+
+    /// Checks it as one of this user.
+    ///
+    /// # Errors
+    /// [`Error::InvalidProof`]; database errors.
+    pub(crate) fn check(&self, app: &App, user: UserId) -> Result<CheckedPasskey> {
+        let Self { assertion, party, answered, found, used } = self;
+        let is_users = *used == Use::SignIn || answered.context == user.get().to_be_bytes();
+        // An authenticator that found the passkey by itself says whose it is.
+        let is_known = match assertion.user_handle() {
+            Some(handle) => found.user_handle.as_deref() == Some(handle),
+            None => *used == Use::SecondFactor,
+        };
+        let asserted = assertion.verify(party, &found.public_key);
+        let asserted = asserted.filter(|_| found.user == user && is_users && is_known);
+        let asserted = asserted.ok_or(Error::InvalidProof)?;
+        if *used == Use::SignIn && !asserted.user_verified {
+            return Err(Error::InvalidProof);
+        }
+        let counted = i64::from(asserted.sign_count);
+        if counted <= found.sign_count && (counted, found.sign_count) != (0, 0) {
+            // Two authenticators count for one passkey (WebAuthn, 6.1.1).
+            let detail = format!("passkey {}: its counter went back", found.id.get());
+            log::warn!("{detail}; somebody may have copied it from user {}", user.get());
+            let event = Event::new(Action::LogIn, Some(user)).with_outcome(AuditOutcome::WrongCode);
+            Writer::new(app)?.record_alone(Actor::Anonymous, &event.with_detail(&detail))?;
+            return Err(Error::InvalidProof);
+        }
+        let Answered { code, expires, .. } = *answered;
+        Ok(CheckedPasskey { id: found.id, code, expires, asserted })
+    }
 }
 
 impl CheckedPasskey {

@@ -1,6 +1,6 @@
 //! Using a factor: whatever a user shows is good once.
 
-use super::passkeys::{self, CheckedPasskey, Use};
+use super::passkeys::{CheckedPasskey, Use, UsedPasskey};
 use super::recovery_code::RecoveryCode;
 use super::store;
 use super::totp::{TotpCode, TotpSecret};
@@ -40,7 +40,7 @@ pub(crate) fn check<'a>(
         ShownFactor::Code(code) => CheckedFactor::Code(*code),
         ShownFactor::RecoveryCode(code) => CheckedFactor::RecoveryCode(code),
         ShownFactor::Passkey(assertion) => {
-            CheckedFactor::Passkey(passkeys::check(app, user, assertion, used)?)
+            CheckedFactor::Passkey(UsedPasskey::find(app, assertion, used)?.check(app, user)?)
         }
     })
 }

@@ -74,17 +74,24 @@ pub(super) fn count(tx: &mut Transaction<'_>, user: UserId) -> Result<i64> {
     Ok(tx.query_typed_one(sql, &[(&user.get(), Type::INT8)])?.get(0))
 }
 
-/// Adds a factor that is yet to be confirmed, in place of those that never were.
+/// Removes the factors of a user that wait to be confirmed.
+pub(super) fn remove_unconfirmed(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {
+    let sql = "DELETE FROM gatepost.factors WHERE user_id = $1 AND confirmed_at IS NULL";
+    tx.execute_typed(sql, &[(&user.get(), Type::INT8)])?;
+    Ok(())
+}
+
+/// Adds an authenticator app, which is yet to be confirmed or already was.
 pub(super) fn insert(
     tx: &mut Transaction<'_>,
     user: UserId,
     name: &FactorName,
     secret: &Encrypted,
+    confirmed: bool,
 ) -> Result<FactorId> {
-    let sql = "DELETE FROM gatepost.factors WHERE user_id = $1 AND confirmed_at IS NULL";
-    tx.execute_typed(sql, &[(&user.get(), Type::INT8)])?;
-    let sql = "INSERT INTO gatepost.factors (user_id, kind, name, secret, sealed_with)
-               VALUES ($1, 'totp', $2, $3, $4) RETURNING id";
+    let sql =
+        "INSERT INTO gatepost.factors (user_id, kind, name, secret, sealed_with, confirmed_at)
+               VALUES ($1, 'totp', $2, $3, $4, CASE WHEN $5 THEN now() END) RETURNING id";
     let row = tx.query_typed_one(
         sql,
         &[
@@ -92,6 +99,7 @@ pub(super) fn insert(
             (&name.as_str(), Type::TEXT),
             (&secret.bytes, Type::BYTEA),
             (&secret.with, Type::TEXT),
+            (&confirmed, Type::BOOL),
         ],
     )?;
     Ok(FactorId::stored(row.get(0)))
@@ -194,7 +202,8 @@ pub(super) fn replace_codes(
     hashes: &[Vec<u8>],
 ) -> Result<()> {
     remove_codes(tx, user)?;
-    let sql = "INSERT INTO gatepost.recovery_codes (user_id, hash) SELECT $1, unnest($2)";
+    let sql = "INSERT INTO gatepost.recovery_codes (user_id, hash) SELECT $1, unnest($2)
+               ON CONFLICT DO NOTHING";
     tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&hashes, Type::BYTEA_ARRAY)])?;
     Ok(())
 }

@@ -79,7 +79,7 @@ pub(crate) fn log_in_with_passkey(app: &App, request: &Request) -> Result<Respon
     let audience = Audience::narrowed(&app.config().tokens, &parameters.texts("resource")?)?;
     let assertion = Assertion::parse(&factors::api::credential(&mut parameters))?;
     let device = Device::new(&request.client, request.user_agent.as_deref());
-    Ok(tokens(&super::log_in_with_passkey(app, assertion, &device, &audience)?))
+    Ok(tokens(&super::log_in_with_passkey(app, &assertion, &device, &audience)?))
 }
 
 /// `POST /step-up`. The token says which session it is about, so it is required in open mode too.

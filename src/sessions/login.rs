@@ -11,7 +11,7 @@ use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::db::Transaction;
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
-use crate::factors::{self, ShownFactor, Use};
+use crate::factors::{self, CheckedFactor, ShownFactor, Use};
 use crate::limits::{self, Attempt};
 use crate::metrics;
 use crate::passwords::{Password, Verdict};
@@ -127,11 +127,15 @@ fn attempt(
         }
         due => due?,
     };
-    let factor = factor.map(|shown| (shown, Use::SecondFactor));
-    let opening = Opening { verified: &credentials, amr: Amr::PASSWORD, factor, device, audience };
-    let opened = open(app, &opening, |tx, user| {
-        attempt.succeeded(tx, Some(user))?;
-        audit.record(tx, Actor::Anonymous, &event)
+    let whose = UserId::stored(credentials.subject.user_id);
+    let checked = factor.map(|shown| factors::check(app, whose, shown, Use::SecondFactor));
+    let opened = checked.transpose().and_then(|checked| {
+        let (verified, factor) = (&credentials, checked.as_ref());
+        let opening = Opening { verified, amr: Amr::PASSWORD, factor, device, audience };
+        open(app, &opening, |tx, user| {
+            attempt.succeeded(tx, Some(user))?;
+            audit.record(tx, Actor::Anonymous, &event)
+        })
     });
     let outcome = match &opened {
         Err(Error::InvalidCredentials) => Some(AuditOutcome::WrongPassword),
@@ -156,14 +160,30 @@ pub(super) fn refused(
     Err(error)
 }
 
+/// Records a login that had no password to be wrong, unless it opened a session. Whether it came too late or
+/// what was shown is not in order makes no difference.
+pub(super) fn settled(
+    audit: &Writer<'_>,
+    attempt: &Attempt,
+    event: &Event<'_>,
+    opened: Result<LoggedIn>,
+) -> Result<LoggedIn> {
+    if let Err(Error::InvalidProof | Error::InvalidCredentials) = opened {
+        let wrong = event.with_outcome(AuditOutcome::WrongCode);
+        audit.failure(attempt, Actor::Anonymous, &wrong)?;
+        return Err(Error::InvalidProof);
+    }
+    opened
+}
+
 /// What a session is opened with.
 pub(super) struct Opening<'a> {
     /// The credentials, with which the password was right a moment ago.
     pub(super) verified: &'a Credentials,
     /// What the user has shown.
     pub(super) amr: Amr,
-    /// What is still to be checked and used up, and what it is used for.
-    pub(super) factor: Option<(&'a ShownFactor, Use)>,
+    /// What is in order and still to be used up.
+    pub(super) factor: Option<&'a CheckedFactor<'a>>,
     pub(super) device: &'a Device,
     pub(super) audience: &'a Audience,
 }
@@ -181,16 +201,14 @@ pub(super) fn open(
     let Opening { verified, factor, device, audience, .. } = *opening;
     let settings = &app.config().sessions;
     let key = app.newest_refresh_key()?;
-    let user = UserId::stored(verified.subject.user_id);
-    let checked = factor.map(|(shown, used)| factors::check(app, user, shown, used)).transpose()?;
-    let amr = checked.as_ref().map_or(opening.amr, |checked| opening.amr.and(checked.amr()));
+    let amr = factor.map_or(opening.amr, |factor| opening.amr.and(factor.amr()));
     let opened = app.database()?.with_transaction(|tx| {
         let opened = store::open(tx, verified, key.generation(), settings, device, amr)?;
         let opened = opened.ok_or(Error::InvalidCredentials)?;
         let user = opened.subject.user_id;
         store::end_oldest(tx, user, settings.per_user, app.config().tokens.access_ttl)?;
-        if let Some(checked) = &checked {
-            checked.use_up(tx, app, UserId::stored(user))?;
+        if let Some(factor) = factor {
+            factor.use_up(tx, app, UserId::stored(user))?;
         }
         also(tx, UserId::stored(user))?;
         let extra = store::extra_claims(tx, &app.config().tokens.claims, user)?;

@@ -1,12 +1,12 @@
 //! Finishing a login with a second factor. The first call has checked the password.
 
 use super::challenge::ticket;
-use super::login::{Opening, count, open, refused};
+use super::login::{Opening, count, open, refused, settled};
 use super::store::{self, Credentials};
 use super::types::{Device, LoggedIn};
 use crate::access::Actor;
 use crate::app::App;
-use crate::audit::{Action, AuditOutcome, Event, Writer};
+use crate::audit::{Action, Event, Writer};
 use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::factors::{self, ShownFactor, Use};
@@ -61,29 +61,18 @@ fn attempt(
         found.subject.user_id == ticket.user && found.subject.token_version == ticket.token_version
     };
     let event = Event::new(Action::LogIn, Some(UserId::stored(ticket.user)));
-    let wrong = event.with_outcome(AuditOutcome::WrongCode);
     let Some(credentials) = credentials.filter(is_meant) else {
-        audit.failure(&attempt, Actor::Anonymous, &wrong)?;
-        return Err(Error::InvalidProof);
+        return settled(&audit, &attempt, &event, Err(Error::InvalidProof));
     };
     refused(&audit, &attempt, &event, &credentials)?;
-    let verified = &credentials;
-    let opening = Opening {
-        verified,
-        amr: Amr::PASSWORD,
-        factor: Some((shown, Use::SecondFactor)),
-        device,
-        audience,
-    };
-    let opened = open(app, &opening, |tx, user| {
-        attempt.succeeded(tx, Some(user))?;
-        audit.record(tx, Actor::Anonymous, &event)
+    let user = UserId::stored(ticket.user);
+    let opened = factors::check(app, user, shown, Use::SecondFactor).and_then(|checked| {
+        let (verified, factor) = (&credentials, Some(&checked));
+        let opening = Opening { verified, amr: Amr::PASSWORD, factor, device, audience };
+        open(app, &opening, |tx, user| {
+            attempt.succeeded(tx, Some(user))?;
+            audit.record(tx, Actor::Anonymous, &event)
+        })
     });
-    match opened {
-        Err(Error::InvalidProof | Error::InvalidCredentials) => {
-            audit.failure(&attempt, Actor::Anonymous, &wrong)?;
-            Err(Error::InvalidProof)
-        }
-        opened => opened,
-    }
+    settled(&audit, &attempt, &event, opened)
 }

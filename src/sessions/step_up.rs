@@ -1,7 +1,7 @@
 //! Stepping up: proving anew who one is, in a session that goes on (RFC 9470).
 
 use super::refresh::counting;
-use super::store::{self, Renewal};
+use super::store;
 use super::tokens::issue;
 use super::types::LoggedIn;
 use crate::access::{Actor, Caller, Right, authorize, user_of};
@@ -13,8 +13,8 @@ use crate::factors::{self, ShownFactor, Use};
 use crate::limits::{self, Attempt};
 use crate::metrics;
 use crate::passwords::{Password, Verdict};
-use crate::tokens::{Amr, Audience, Claims, Grant};
-use store::Credentials;
+use crate::tokens::{Amr, Audience, Claims, ExtraClaims, Grant};
+use store::{Credentials, Refreshed};
 
 /// What a user shows to prove anew who they are.
 #[derive(Clone, Debug, Default)]
@@ -49,8 +49,8 @@ pub fn step_up(
     let (login, generation) = found.ok_or(Error::TokenInvalid)?;
     let key = app.refresh_key(generation)?.ok_or(Error::TokenInvalid)?;
     let verified = verify(app, claims, &Login::parse(&login)?, shown)?;
-    let (renewed, extra) = renew(app, claims, &verified, shown)?;
-    let Renewal { subject, left, authentication, counter } = renewed;
+    let (renewed, counter, extra) = renew(app, claims, &verified, shown)?;
+    let Refreshed { subject, left, authentication } = renewed;
     let session = claims.sid;
     let token = key.token(session, counter)?;
     issue(app, Grant { subject, session, authentication, left, audience, extra: &extra }, token)
@@ -107,7 +107,7 @@ fn renew(
     claims: &Claims,
     verified: &Verified<'_>,
     shown: &Shown<'_>,
-) -> Result<(Renewal, crate::tokens::ExtraClaims)> {
+) -> Result<(Refreshed, i64, ExtraClaims)> {
     let Verified { audit, attempt, credentials } = verified;
     let settings = &app.config().sessions;
     let user = UserId::stored(claims.user_id);
@@ -135,12 +135,11 @@ fn renew(
             let counting = counting(app);
             let id = claims.sid.id();
             let issued = store::advance(tx, id, &held.retired, settings, counting)?;
-            let store::Refreshed { subject, left, authentication } =
-                issued.ok_or(Error::TokenInvalid)?;
+            let issued = issued.ok_or(Error::TokenInvalid)?;
             attempt.succeeded(tx, None)?;
             audit.record(tx, actor, &event)?;
             let extra = store::extra_claims(tx, &app.config().tokens.claims, claims.user_id)?;
-            Ok((Renewal { subject, left, authentication, counter: held.counter + 1 }, extra))
+            Ok((issued, held.counter + 1, extra))
         })
     });
     if let Err(Error::InvalidProof) = renewed {

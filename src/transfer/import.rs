@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::database::with_owner;
 use crate::db::connect::{Fault, patient};
-use crate::db::{Line, OWNER_ROLE};
+use crate::db::{OWNER_ROLE, Transaction};
 use crate::error::{Error, Result};
 use crate::factors::{self, MovedFactors};
 use std::collections::{HashMap, HashSet};
@@ -191,14 +191,14 @@ fn insert(
 /// Gives the users who were inserted the factors that their lines have.
 fn bring_factors(
     app: &App,
-    conn: &mut Line,
+    tx: &mut Transaction<'_>,
     new: &[&IncomingUser],
     inserted: &HashSet<String>,
 ) -> Result<()> {
     let with = new.iter().filter(|user| inserted.contains(user.login.canonical()));
     let moved: HashMap<&str, &MovedFactors> =
         with.filter_map(|user| Some((user.login.canonical(), user.factors.as_ref()?))).collect();
-    if moved.is_empty() { Ok(()) } else { factors::bring(app, conn, &moved) }
+    if moved.is_empty() { Ok(()) } else { factors::bring(app, tx, &moved) }
 }
 
 impl Imported {

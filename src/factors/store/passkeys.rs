@@ -1,8 +1,8 @@
 //! The SQL of passkeys.
 
-use crate::db::{Line, Transaction, violates};
+use crate::db::{Line, Transaction};
 use crate::domain::{FactorId, UserId};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::webauthn::NewPasskey;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -14,12 +14,11 @@ pub(crate) const SWEPT_AT_ONCE: u64 = 500;
 pub(crate) fn user_handle(
     tx: &mut Transaction<'_>,
     user: UserId,
-    new: &[u8; 32],
+    new: &[u8],
 ) -> Result<Option<Vec<u8>>> {
     let sql = "UPDATE gatepost.users SET passkey_user_id = coalesce(passkey_user_id, $2)
                WHERE id = $1 RETURNING passkey_user_id";
-    let row =
-        tx.query_typed_opt(sql, &[(&user.get(), Type::INT8), (&new.as_slice(), Type::BYTEA)])?;
+    let row = tx.query_typed_opt(sql, &[(&user.get(), Type::INT8), (&new, Type::BYTEA)])?;
     Ok(row.map(|row| row.get(0)))
 }
 
@@ -38,21 +37,19 @@ pub(crate) fn known(conn: &mut Line, user: UserId) -> Result<Vec<KnownPasskey>> 
     Ok(rows.iter().map(read).collect())
 }
 
-/// Adds a passkey.
-///
-/// # Errors
-/// [`Error::InvalidProof`] when there is one of this name already, whosever it is.
+/// Adds a passkey, unless there is one of this name already, whosever it is.
 pub(crate) fn insert(
     tx: &mut Transaction<'_>,
     user: UserId,
     name: &str,
     new: &NewPasskey,
-) -> Result<FactorId> {
+) -> Result<Option<FactorId>> {
     let sql = "INSERT INTO gatepost.factors
                    (user_id, kind, name, confirmed_at, credential_id, public_key, sign_count,
                     backed_up, transports)
-               VALUES ($1, 'passkey', $2, now(), $3, $4, $5, $6, $7) RETURNING id";
-    let row = tx.query_typed_one(
+               VALUES ($1, 'passkey', $2, now(), $3, $4, $5, $6, $7)
+               ON CONFLICT (credential_id) DO NOTHING RETURNING id";
+    let row = tx.query_typed_opt(
         sql,
         &[
             (&user.get(), Type::INT8),
@@ -63,12 +60,8 @@ pub(crate) fn insert(
             (&new.backed_up, Type::BOOL),
             (&new.transports.join(" "), Type::TEXT),
         ],
-    );
-    match row {
-        Ok(row) => Ok(FactorId::stored(row.get(0))),
-        Err(error) if violates(&error, "factors_credential_id_key") => Err(Error::InvalidProof),
-        Err(error) => Err(error.into()),
-    }
+    )?;
+    Ok(row.map(|row| FactorId::stored(row.get(0))))
 }
 
 /// A passkey and its user.

@@ -6,19 +6,8 @@ use crate::access::standing::{active, session_lives, stepped_up};
 use crate::db::{Line, Transaction};
 use crate::domain::UserId;
 use crate::error::Result;
-use crate::tokens::{Amr, Authentication, SessionRef, Subject};
-use std::time::Duration;
+use crate::tokens::{Amr, SessionRef};
 use tokio_postgres::types::Type;
-
-/// What the new tokens of a session say.
-pub(crate) struct Renewal {
-    pub(crate) subject: Subject,
-    /// How long the session lasts unless it is used.
-    pub(crate) left: Duration,
-    pub(crate) authentication: Authentication,
-    /// The number of the refresh token that is good.
-    pub(crate) counter: i64,
-}
 
 /// The login of the user of a session, and the generation of the key that its refresh tokens are derived
 /// from.

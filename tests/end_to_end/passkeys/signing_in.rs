@@ -214,6 +214,9 @@ fn in_production_there_are_none_until_they_are_set_up() {
     });
     let detail = problem(server.post("/passkey/options", &json!({})), 404, "not_found");
     assert!(detail.contains("passkeys.rp_id"), "{detail}");
+    let mut device = Device::new();
+    let options = json!({"challenge": "AAAA", "rpId": "localhost"});
+    problem(server.post("/passkey", &device.get(&options, |_| ())), 404, "not_found");
     let check = |domain: &str, origins: &[&str]| {
         let mut config = Config::new(Profile::Testing);
         config.passkeys.rp_id = (!domain.is_empty()).then(|| domain.parse().unwrap());
