@@ -1,7 +1,7 @@
 //! Second factors: authenticator apps, passkeys and recovery codes.
 //!
-//! A factor counts once its user has shown a code of it. From then on a login asks for one, whatever the
-//! settings say. Recovery codes come with the first factor and go with the last.
+//! An app counts once its user has shown a code of it, and a passkey at once. From then on a login asks for a
+//! factor, whatever the settings say. Recovery codes come with the first factor and go with the last.
 
 pub(crate) mod api;
 mod challenge;

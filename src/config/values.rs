@@ -311,6 +311,7 @@ words!(ForwardedHeader {
     "X-Forwarded-For" => ForwardedHeader::XForwardedFor,
     "Forwarded" => ForwardedHeader::Forwarded,
 });
+
 impl Value for RequiredMfa {
     const FORM: &'static str = "whom";
 

@@ -55,6 +55,11 @@ enum More<'a> {
     },
 }
 
+/// The claim `acr` that a sign-in must give.
+fn acr_values(mfa: bool) -> &'static str {
+    if mfa { MFA } else { SFA }
+}
+
 impl<'a> More<'a> {
     fn of(error: &'a Error) -> Option<Self> {
         Some(match error {
@@ -66,7 +71,7 @@ impl<'a> More<'a> {
             Error::MfaRequired(None) => Self::NoMfa { methods: [] },
             Error::InsufficientAuthentication { max_age, mfa } => Self::Authentication {
                 max_age: error::seconds(*max_age),
-                acr_values: if *mfa { MFA } else { SFA },
+                acr_values: acr_values(*mfa),
             },
             _ => return None,
         })
@@ -233,7 +238,7 @@ impl Response {
             // RFC 6749, 5.2: the challenge is for the scheme that the client tried.
             Error::ClientInvalid => response.header("WWW-Authenticate", "Basic realm=\"gatepost\""),
             Error::InsufficientAuthentication { max_age, mfa } => {
-                let acr_values = if *mfa { MFA } else { SFA };
+                let acr_values = acr_values(*mfa);
                 let max_age = error::seconds(*max_age);
                 let challenge = format!(
                     "Bearer error=\"insufficient_user_authentication\", max_age=\"{max_age}\", \

@@ -14,7 +14,7 @@ use crate::limits::{self, Attempt};
 use crate::metrics;
 use crate::passwords::{Password, Verdict};
 use crate::tokens::{Amr, Audience, Claims, ExtraClaims, Grant};
-use store::{Credentials, Refreshed};
+use store::{Credentials, Refreshed, Stepping};
 
 /// What a user shows to prove anew who they are.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,23 @@ pub struct Shown<'a> {
     pub password: Option<&'a Password>,
     /// The second factor. A user who has one must show it.
     pub factor: Option<&'a ShownFactor>,
+}
+
+impl Shown<'_> {
+    /// # Errors
+    /// [`Error::InvalidRequest`] when what the user must show is missing.
+    fn suffices(&self, second_factor: bool) -> Result<()> {
+        if second_factor && self.factor.is_none() {
+            let fault =
+                "is needed, or recovery_code in its place: this account has a second factor";
+            return Err(Error::parameter("code", fault));
+        }
+        if !second_factor && self.password.is_none() {
+            let fault = "is needed: this account has no second factor";
+            return Err(Error::parameter("password", fault));
+        }
+        Ok(())
+    }
 }
 
 /// Proves anew who the caller is. The session goes on with new tokens, in which `auth_time` is now, and
@@ -46,9 +63,11 @@ pub fn step_up(
         authorize(conn, caller, Right::Change(user))?;
         store::stepping(conn, claims.sid, user)
     })?;
-    let (login, generation) = found.ok_or(Error::TokenInvalid)?;
-    let key = app.refresh_key(generation)?.ok_or(Error::TokenInvalid)?;
-    let verified = verify(app, claims, &Login::parse(&login)?, shown)?;
+    let stepping = found.ok_or(Error::TokenInvalid)?;
+    // Before it counts as an attempt.
+    shown.suffices(stepping.second_factor)?;
+    let key = app.refresh_key(stepping.generation)?.ok_or(Error::TokenInvalid)?;
+    let verified = verify(app, claims, &stepping, shown)?;
     let (renewed, counter, extra) = renew(app, claims, &verified, shown)?;
     let Refreshed { subject, left, authentication } = renewed;
     let session = claims.sid;
@@ -66,26 +85,21 @@ struct Verified<'a> {
 fn verify<'a>(
     app: &'a App,
     claims: &Claims,
-    login: &Login,
+    stepping: &Stepping,
     shown: &Shown<'_>,
 ) -> Result<Verified<'a>> {
-    let counters = limits::of_login(app, login)?;
+    let login = Login::parse(&stepping.login)?;
+    let counters = limits::of_login(app, &login)?;
     let audit = Writer::new(app)?;
     let (outcome, credentials) = app
         .database()?
-        .with_connection(|conn| store::credentials(conn, login, &counters, app.nobody()))?;
+        .with_connection(|conn| store::credentials(conn, &login, &counters, app.nobody()))?;
     let is_meant = |found: &Credentials| {
         let subject = found.subject;
         (subject.user_id, subject.token_version) == (claims.user_id, claims.token_version)
+            && found.second_factor == stepping.second_factor
     };
     let credentials = credentials.filter(is_meant).ok_or(Error::TokenInvalid)?;
-    if credentials.second_factor && shown.factor.is_none() {
-        let fault = "is needed, or recovery_code in its place: this account has a second factor";
-        return Err(Error::parameter("code", fault));
-    }
-    if !credentials.second_factor && shown.password.is_none() {
-        return Err(Error::parameter("password", "is needed: this account has no second factor"));
-    }
     let attempt = Attempt::admitted(app, counters, outcome).inspect_err(|error| {
         if matches!(error, Error::TooManyAttempts(_)) {
             metrics::REFUSED_BY_LIMIT[metrics::Limited::Login as usize].add(1);

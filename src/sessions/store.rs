@@ -19,4 +19,4 @@ pub(crate) use extra::extra_claims;
 pub(super) use listing::list;
 pub(super) use opening::{Credentials, Opened, credentials, open, replace_hash};
 pub(super) use refreshing::{Counting, Refreshed, advance, count_refresh, is_unheard_of, lock};
-pub(super) use renewing::{hold, renew, stepping};
+pub(super) use renewing::{Stepping, hold, renew, stepping};

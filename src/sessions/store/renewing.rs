@@ -9,14 +9,22 @@ use crate::error::Result;
 use crate::tokens::{Amr, SessionRef};
 use tokio_postgres::types::Type;
 
-/// The login of the user of a session, and the generation of the key that its refresh tokens are derived
-/// from.
+/// What a step-up is checked against, beside the credentials.
+pub(crate) struct Stepping {
+    pub(crate) login: String,
+    /// Whether the user has a second factor.
+    pub(crate) second_factor: bool,
+    /// The generation of the key that the session's refresh tokens are derived from.
+    pub(crate) generation: i64,
+}
+
+/// Reads it.
 pub(crate) fn stepping(
     conn: &mut Line,
     session: SessionRef,
     user: UserId,
-) -> Result<Option<(String, i64)>> {
-    let sql = "SELECT u.login, s.key_generation
+) -> Result<Option<Stepping>> {
+    let sql = "SELECT u.login, u.second_factor, s.key_generation
                FROM gatepost.sessions s JOIN gatepost.users u ON u.id = s.user_id
                WHERE s.id = $1 AND s.identity = $2 AND u.id = $3";
     let identity = session.identity().as_slice();
@@ -24,7 +32,11 @@ pub(crate) fn stepping(
         sql,
         &[(&session.id(), Type::INT8), (&identity, Type::BYTEA), (&user.get(), Type::INT8)],
     )?;
-    Ok(row.map(|row| (row.get(0), row.get(1))))
+    Ok(row.map(|row| Stepping {
+        login: row.get(0),
+        second_factor: row.get(1),
+        generation: row.get(2),
+    }))
 }
 
 /// Locks the user and then the session, unless password or factors were changed since the credentials

@@ -7,6 +7,7 @@ use crate::support::{PASSWORD, TestServer, Tokens, problem};
 use reqwest::Method;
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Checks the answer that RFC 9470 asks for.
 #[track_caller]
@@ -150,6 +151,27 @@ fn guesses_in_a_step_up_count_as_those_of_a_login_do() {
     let wrong = json!({"password": "another password"});
     let statuses: Vec<u16> = (0..6).map(|_| guess(&wrong)).collect();
     assert_eq!((&statuses[..3], statuses.contains(&429)), (&[400; 3][..], true), "{statuses:?}");
+}
+
+#[test]
+fn a_step_up_that_lacks_what_is_needed_is_no_guess() {
+    let server = TestServer::with(|c| {
+        c.limits.account_failures = 2;
+        c.limits.tuning.first_wait = Duration::from_millis(300);
+    });
+    server.register("alice");
+    let tokens = server.tokens("alice");
+    let app = server.add_totp(&tokens.access);
+    server.sql().execute("DELETE FROM gatepost.known_networks", &[]).unwrap();
+    let step_up = |body: &Value| server.call("/step-up", &tokens.access, body);
+    for _ in 0..2 {
+        problem(step_up(&json!({"code": app.wrong()})), 400, "invalid_proof");
+    }
+    std::thread::sleep(Duration::from_millis(700));
+    for _ in 0..3 {
+        problem(step_up(&json!({"password": PASSWORD})), 400, "invalid_request");
+    }
+    assert_eq!(step_up(&json!({"code": app.code(0)})).status(), 200);
 }
 
 #[test]
