@@ -139,6 +139,10 @@ pub(crate) enum Right {
     Introspect,
     /// To see or remove the second factors of this user, as that user. No key may.
     Guard(UserId),
+    /// To take messages and events from the outbox.
+    Pull,
+    /// To make users who are invited.
+    Invite,
     /// To give this user a second factor, as that user and nobody else.
     Enrol(UserId),
 }
@@ -158,6 +162,8 @@ impl Right {
             | Self::Manage(_)
             | Self::Appoint(_)
             | Self::Register
+            | Self::Pull
+            | Self::Invite
             | Self::Introspect => None,
         }
     }
@@ -171,9 +177,13 @@ impl Right {
             | Self::Appoint(id)
             | Self::Guard(id)
             | Self::Enrol(id) => Some(id),
-            Self::Admin | Self::SeeAll | Self::ChangeOthers | Self::Register | Self::Introspect => {
-                None
-            }
+            Self::Admin
+            | Self::SeeAll
+            | Self::ChangeOthers
+            | Self::Register
+            | Self::Pull
+            | Self::Invite
+            | Self::Introspect => None,
         }
     }
 
@@ -184,6 +194,8 @@ impl Right {
             Self::Change(_) | Self::ChangeOthers | Self::Manage(_) => Some(Scope::UsersWrite),
             Self::Register => Some(Scope::Register),
             Self::Introspect => Some(Scope::Introspect),
+            Self::Pull => Some(Scope::Outbox),
+            Self::Invite => Some(Scope::Invite),
             Self::Admin | Self::Appoint(_) | Self::Guard(_) | Self::Enrol(_) => None,
         }
     }

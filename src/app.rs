@@ -22,7 +22,7 @@ use crate::tokens::{AccessClaims, Keys};
 use keys::{KeyCache, LoadedKeys};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An opened Gatepost: everything but the HTTP server.
 ///
@@ -41,6 +41,8 @@ pub struct App {
     set_back: set_back::SetBack,
     board: board::Board,
     statuses: statuses::Statuses,
+    /// When a message or a request was last written here that somebody must look at.
+    stirred: Mutex<Option<Instant>>,
     managed: Mutex<Option<Managed>>,
     /// Whether the role of `database.url` was checked and is acceptable.
     role_judged: AtomicBool,
@@ -54,6 +56,9 @@ pub(crate) enum Sharing {
     /// For commands: it may belong to a service that is running.
     Shared,
 }
+
+/// Longer than a transaction of ours takes to be committed, but for the slowest.
+const STIRRED_FOR: Duration = Duration::from_secs(5);
 
 impl App {
     /// The settings.
@@ -194,6 +199,17 @@ impl App {
     /// The Token Status Lists that this instance made a moment ago.
     pub(crate) fn statuses(&self) -> &statuses::Statuses {
         &self.statuses
+    }
+
+    /// Says that a transaction is about to leave something for the threads that hand messages over.
+    pub(crate) fn stir(&self) {
+        *self.stirred.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether that was so lately that the transaction may not have been committed by then, or was a moment ago.
+    pub(crate) fn is_stirred(&self) -> bool {
+        let stirred = *self.stirred.lock().unwrap_or_else(PoisonError::into_inner);
+        stirred.is_some_and(|at| at.elapsed() < STIRRED_FOR)
     }
 
     /// What keys are encrypted with in the database.

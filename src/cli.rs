@@ -12,6 +12,7 @@ mod database;
 mod doctor;
 mod health;
 mod log_line;
+mod mail;
 #[cfg(test)]
 mod man_pages;
 mod notify;
@@ -78,6 +79,8 @@ enum Command {
     #[command(subcommand)]
     ApiKey(api_key::Command),
     #[command(subcommand)]
+    Mail(mail::Command),
+    #[command(subcommand)]
     Selftest(selftest::Command),
     Completions(completions::Options),
 }
@@ -136,6 +139,7 @@ fn dispatch(words: &[OsString]) -> Outcome {
         Command::Passwords(command) => passwords::command(&context, &command),
         Command::User(command) => user::command(&context, &command),
         Command::ApiKey(command) => api_key::command(&context, &command),
+        Command::Mail(command) => mail::command(&context, &command),
         Command::Selftest(command) => selftest::command(&context, &command),
         Command::Completions(options) => completions::command(&context, &options),
     }

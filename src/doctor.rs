@@ -10,6 +10,7 @@ mod files;
 mod grants;
 mod keys;
 mod machine;
+mod messages;
 mod proxy;
 mod verdict;
 
@@ -112,6 +113,11 @@ fn databases(loaded: &Loaded) -> Vec<Examination> {
         }
     };
     let mut done = database::examine(&mut client, config);
+    let messages = messages::examine(&mut client, config);
+    done.push(examination(
+        "messages",
+        messages.unwrap_or_else(|e| Verdict::skipped(e.to_string())),
+    ));
     done.push(disk);
     done.push(examination("keys", keys::examine(config)));
     done.push(examination("proxy", proxy::examine(&mut client, config)));

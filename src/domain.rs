@@ -2,6 +2,7 @@
 //! once, where it comes in, and is valid from then on. Nothing here knows the database or HTTP.
 
 mod attributes;
+mod email;
 mod id;
 mod login;
 mod names;
@@ -9,6 +10,7 @@ mod page;
 mod timestamp;
 
 pub use attributes::{Attributes, AttributesPatch};
+pub use email::Email;
 pub use id::{FactorId, SessionId, UserId};
 pub use login::{Login, LoginPrefix};
 pub use names::{Name, Names};

@@ -17,6 +17,8 @@ pub enum Error {
     UnsupportedMediaType(&'static str),
     /// Another user has this login, compared in its canonical form.
     LoginTaken,
+    /// Another user has this address and has proved it.
+    EmailTaken,
     /// The new password is refused. The text says why.
     WeakPassword(String),
     /// Wrong login or wrong password. The error does not tell which.
@@ -162,6 +164,7 @@ impl fmt::Display for Error {
                 write!(f, "send the body with the header Content-Type: {expected}")
             }
             Self::LoginTaken => f.write_str("this login is taken"),
+            Self::EmailTaken => f.write_str("this address is another user's"),
             Self::InvalidCredentials => f.write_str("wrong login or password"),
             Self::AccountLocked => f.write_str("this account is locked"),
             Self::AccountExpired => f.write_str("this account has expired"),

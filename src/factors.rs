@@ -21,6 +21,7 @@ use crate::config::Profile;
 use crate::db::Transaction;
 use crate::domain::{FactorId, UserId};
 use crate::error::{Error, Result};
+use crate::outbox::{self, MessageKind};
 pub use crate::webauthn::Assertion;
 use crate::webauthn::Creation;
 pub(crate) use moving::{MovedFactors, bring, taken_along};
@@ -114,6 +115,7 @@ pub fn confirm_totp(
         let codes = counts_from_now_on(tx, user)?;
         let event = Event::new(Action::AddFactor, Some(user));
         audit.record(tx, actor, &event.with_detail(&described(&factor)))?;
+        tell(tx, app, user, APP_ADDED)?;
         Ok((factor, codes))
     })
 }
@@ -134,6 +136,7 @@ pub fn replace_recovery_codes(app: &App, caller: &Caller) -> Result<RecoveryCode
         }
         let codes = replace_codes(tx, user)?;
         audit.record(tx, actor, &Event::new(Action::ReplaceRecoveryCodes, Some(user)))?;
+        tell(tx, app, user, CODES_REPLACED)?;
         Ok(codes)
     })
 }
@@ -160,6 +163,7 @@ pub fn remove(app: &App, caller: &Caller, id: FactorId) -> Result<Factor> {
         }
         let event = Event::new(Action::RemoveFactor, Some(owner));
         audit.record(tx, actor, &event.with_detail(&described(&factor)))?;
+        tell(tx, app, owner, FACTOR_REMOVED)?;
         Ok(factor)
     })
 }
@@ -185,6 +189,7 @@ pub fn remove_all(app: &App, caller: &Caller, user: UserId) -> Result<Vec<Factor
             actor,
             &Event::new(Action::RemoveFactor, Some(user)).with_detail("all"),
         )?;
+        tell(tx, app, user, ALL_REMOVED)?;
         Ok(removed)
     })
 }
@@ -250,8 +255,20 @@ pub fn add_passkey(
         let codes = counts_from_now_on(tx, user)?;
         let event = Event::new(Action::AddFactor, Some(user));
         audit.record(tx, actor, &event.with_detail(&described(&factor)))?;
+        tell(tx, app, user, PASSKEY_ADDED)?;
         Ok((factor, codes))
     })
+}
+
+const APP_ADDED: &str = "an authenticator app was added";
+const PASSKEY_ADDED: &str = "a passkey was added";
+const FACTOR_REMOVED: &str = "a second factor was removed";
+const ALL_REMOVED: &str = "all second factors were removed";
+const CODES_REPLACED: &str = "the recovery codes were replaced";
+
+/// Tells a user what was done.
+fn tell(tx: &mut Transaction<'_>, app: &App, user: UserId, what: &str) -> Result<()> {
+    outbox::notify(tx, app, user, MessageKind::FactorsChanged, Some(what))
 }
 
 fn has_room(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {

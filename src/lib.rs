@@ -42,11 +42,13 @@
 //! |---|---|
 //! | [`users`] | register, find, show, list, change and delete users |
 //! | [`sessions`] | log in, refresh, log out, list and end sessions |
+//! | [`recovery`] | get back into an account, prove an address, invite a user |
 //! | [`factors`] | add, list and remove second factors |
 //! | [`introspection`] | introspect a token, revoke it |
 //! | [`revocations`] | list what was revoked, for services that verify tokens by themselves |
 //! | [`api_keys`] | create, list and revoke the keys of other programs |
 //! | [`signing_keys`] | list, rotate and replace the keys that sign tokens |
+//! | [`outbox`] | pull messages and events, see what mail says |
 //! | [`audit`] | read, verify and prune the audit log |
 //! | [`transfer`] | import users with their hashes, and export them |
 //! | [`passwords`] | build a list of breached passwords |
@@ -99,11 +101,12 @@
 //! # Features
 //!
 //! `tls`, on by default, is HTTPS on the service's own listeners. Without it, put a proxy in front.
+//! `mail`, on by default, lets messages leave by SMTP or a webhook. Without it they are pulled.
 //!
 //! # What it is not
 //!
-//! Gatepost does not sign people in through accounts elsewhere, and sends no mail and no text
-//! messages. It knows nothing of LDAP, SAML and SCIM. It has no tenants and no policy language, and
+//! Gatepost does not sign people in through accounts elsewhere, and sends no text messages and no
+//! magic links. It knows nothing of LDAP, SAML and SCIM. It has no tenants and no policy language, and
 //! no database but PostgreSQL. It is not an async library.
 //!
 //! # Compatibility
@@ -125,15 +128,17 @@
 //   routes
 //   backup
 //   restore
-//   grants
+//   grants, recovery
 //   api_keys, introspection, openapi, ops, revocations, signing_keys, transfer, users
 //   sessions
 //   factors
+//   outbox
+//   proofs
 //   audit
 //   access, limits
 //   app
 //   database, health, http
-//   db, front_door, passwords, tokens, webauthn
+//   db, front_door, mail, passwords, tokens, webauthn
 //   room
 //   config
 //   domain, metrics, threads
@@ -171,17 +176,21 @@ pub mod internals;
 pub mod introspection;
 mod limits;
 mod lines;
+mod mail;
 mod metrics;
 mod modes;
 mod moment;
 mod monitoring;
 mod openapi;
 mod ops;
+pub mod outbox;
 pub mod passwords;
 #[cfg(feature = "tls")]
 mod pem_file;
 mod plain_file;
 pub mod printable;
+mod proofs;
+pub mod recovery;
 pub mod restore;
 pub mod revocations;
 mod room;

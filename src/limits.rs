@@ -75,31 +75,74 @@ pub(crate) fn of_login(app: &App, login: &Login) -> Result<Counters> {
     })
 }
 
-/// Counts a registration by the client of this thread. Every one counts, since each costs a hash.
-///
-/// # Errors
-/// `Error::TooManyAttempts`; database errors.
-pub(crate) fn registration(app: &App) -> Result<()> {
+/// What the client of this thread counts against where there is no login; nothing if its network is not known.
+fn of_client(app: &App, kind: CounterKind, rule: store::LimitRule) -> Result<Counters> {
     let limits = &app.config().limits;
-    let Some(network) = client::address().map(network) else {
-        return Ok(());
-    };
-    let rule = (limits.registrations, limits.tuning.registration_forget).into();
-    let counters = Counters {
-        enabled: limits.enabled,
-        account: counter(&app.keyed("limits")?, CounterKind::Registration, &[&network]),
+    let network = client::address().map(network);
+    Ok(Counters {
+        enabled: limits.enabled && network.is_some(),
+        account: counter(&app.keyed("limits")?, kind, &[&network.unwrap_or_default()]),
         network: None,
         pair: None,
         account_rule: rule,
         network_rule: rule,
         first_wait: millis(limits.tuning.first_wait),
         beyond: beyond(app),
-    };
+    })
+}
+
+/// Counts what the client of this thread does, whatever becomes of it.
+fn count_each(app: &App, kind: CounterKind, limited: metrics::Limited) -> Result<()> {
+    let limits = &app.config().limits;
+    let rule = (limits.registrations, limits.tuning.registration_forget).into();
+    let counters = of_client(app, kind, rule)?;
+    if !counters.enabled {
+        return Ok(());
+    }
     let admitted = Attempt::admit(app, counters);
     if let Err(Error::TooManyAttempts(_)) = admitted {
-        metrics::REFUSED_BY_LIMIT[metrics::Limited::Registration as usize].add(1);
+        metrics::REFUSED_BY_LIMIT[limited as usize].add(1);
     }
     admitted?.failed(app, |_| Ok(()))
+}
+
+/// Counts a registration by the client of this thread. Every one counts, since each costs a hash.
+///
+/// # Errors
+/// `Error::TooManyAttempts`; database errors.
+pub(crate) fn registration(app: &App) -> Result<()> {
+    count_each(app, CounterKind::Registration, metrics::Limited::Registration)
+}
+
+/// Counts a request for a way back by the client of this thread, as many as registrations: each may send a message.
+///
+/// # Errors
+/// `Error::TooManyAttempts`; database errors.
+pub(crate) fn recovery(app: &App) -> Result<()> {
+    count_each(app, CounterKind::Recovery, metrics::Limited::Recovery)
+}
+
+/// An attempt with a code of a message, by the client of this thread. It counts where it fails, as a login does
+/// against its network.
+///
+/// # Errors
+/// `Error::TooManyAttempts`; database errors.
+pub(crate) fn code(app: &App) -> Result<Attempt> {
+    let limits = &app.config().limits;
+    let rule = (limits.network_failures, limits.tuning.network_forget).into();
+    let attempt = Attempt::admit(app, of_client(app, CounterKind::Code, rule)?);
+    if let Err(Error::TooManyAttempts(_)) = attempt {
+        metrics::REFUSED_BY_LIMIT[metrics::Limited::Recovery as usize].add(1);
+    }
+    attempt
+}
+
+/// Whether a user is known in the network of these counters.
+///
+/// # Errors
+/// Database errors.
+pub(crate) fn knows(tx: &mut Transaction<'_>, counters: &Counters) -> Result<bool> {
+    counters.pair.as_ref().map_or(Ok(false), |pair| store::knows(tx, pair))
 }
 
 /// The longest time that forgetting the refreshes of a session takes. A longer one was stored
@@ -178,6 +221,14 @@ impl Attempt {
         Ok(())
     }
 
+    /// As [`is_somewhere_new`], for an attempt that was admitted: then most need not ask.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub(crate) fn is_somewhere_new(&self, tx: &mut Transaction<'_>, user: UserId) -> Result<bool> {
+        if self.outcome.is_known() { Ok(false) } else { is_somewhere_new(tx, &self.counters, user) }
+    }
+
     /// Settles it as succeeded. With a user, the network is known from now on.
     ///
     /// # Errors
@@ -188,6 +239,22 @@ impl Attempt {
             return Ok(());
         }
         store::settle(tx, &self.counters, &self.outcome, user, KNOWN_NETWORKS - 1)
+    }
+}
+
+/// Whether a user who is known in some network signs in from one that is new. To be asked before that one is
+/// remembered. The first network of an account is not new.
+///
+/// # Errors
+/// Database errors.
+pub(crate) fn is_somewhere_new(
+    tx: &mut Transaction<'_>,
+    counters: &Counters,
+    user: UserId,
+) -> Result<bool> {
+    match counters.pair.as_ref().filter(|_| counters.enabled) {
+        Some(pair) => store::is_somewhere_new(tx, pair, user),
+        None => Ok(false),
     }
 }
 

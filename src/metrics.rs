@@ -56,10 +56,11 @@ pub(crate) enum Limited {
     Login,
     Registration,
     Refresh,
+    Recovery,
 }
 
 /// The words for it, in order.
-pub(crate) const LIMITS: [&str; 3] = ["login", "registration", "refresh"];
+pub(crate) const LIMITS: [&str; 4] = ["login", "registration", "refresh", "recovery"];
 
 /// Kinds of password hashes.
 #[derive(Clone, Copy)]
@@ -181,6 +182,25 @@ pub(crate) static SESSIONS_OPENED: Counter = Counter::new();
 pub(crate) static SESSIONS_REFRESHED: Counter = Counter::new();
 pub(crate) static SESSIONS_ENDED: Counter = Counter::new();
 pub(crate) static SESSIONS_STOLEN: Counter = Counter::new();
+
+/// What became of an attempt to hand a message over.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "mail"), expect(dead_code, reason = "then none is made"))]
+pub(crate) enum Delivery {
+    Delivered,
+    Refused,
+    Away,
+}
+
+/// The words for it, in order.
+pub(crate) const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "refused", "away"];
+
+/// What is handed over, in the order of `outbox::store::Channel`.
+pub(crate) const DELIVERED: [&str; 2] = ["mail", "event"];
+
+/// Attempts to hand messages and events over.
+pub(crate) static DELIVERIES: [[Counter; DELIVERY_OUTCOMES.len()]; DELIVERED.len()] =
+    [const { [const { Counter::new() }; DELIVERY_OUTCOMES.len()] }; DELIVERED.len()];
 
 /// Rows of the audit log.
 pub(crate) static AUDIT_ROWS: Counter = Counter::new();

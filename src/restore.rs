@@ -12,6 +12,7 @@ use crate::audit::{Action, Event, head};
 use crate::database::with_owner;
 use crate::db::sequences;
 use crate::error::Result;
+use crate::recovery;
 use crate::signing_keys;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,7 +21,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const STEP: i64 = 1_000_000;
 
 /// Moves the ids of users, sessions, API keys and rows of the audit log far beyond all that were
-/// given out, replaces all keys, and ends all sessions. Returns the API keys, which an operator
+/// given out, replaces all keys, and ends all sessions, ways back and invitations. Messages that wait are dropped. Returns the API keys, which an operator
 /// should review.
 ///
 /// It can be run again at any time, even after a crash halfway. The ids come first, so that nothing
@@ -40,6 +41,7 @@ pub fn after_restore(app: &App) -> Result<Vec<ApiKey>> {
     with_owner(app.config(), |owner| sequences::raise(owner, beyond))?;
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let generation = i64::try_from(clock.as_millis()).unwrap_or(0);
+    recovery::end_all(app)?;
     signing_keys::replace_all(app, generation, &Event::new(Action::AfterRestore, None))?;
     head(app)?;
     api_keys::list(app, &Caller::Trusted)

@@ -7,7 +7,7 @@ use crate::front_door::Lane::{self, Hashing, Ordinary};
 use crate::grants;
 use crate::http::{Request, Response};
 use crate::metrics::OTHER_ROUTE;
-use crate::{api_keys, audit, factors, introspection, openapi, ops, revocations};
+use crate::{api_keys, audit, factors, introspection, openapi, ops, outbox, recovery, revocations};
 use crate::{sessions, signing_keys, users};
 
 type Handler = fn(&App, &Request) -> Result<Response>;
@@ -43,6 +43,14 @@ fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
         ("POST", "/factor/passkey/options") => (Ordinary, factors::api::passkey_options),
         ("POST", "/factor/passkey") => (Ordinary, factors::api::add_passkey),
         ("POST", "/recovery-codes") => (Ordinary, factors::api::replace_recovery_codes),
+        ("POST", "/verification") => (Ordinary, recovery::api::verify),
+        ("POST", "/verification/confirm") => (Ordinary, recovery::api::confirm_verification),
+        ("POST", "/recovery") => (Ordinary, recovery::api::ask),
+        ("POST", "/recovery/confirm") => (Hashing, recovery::api::confirm),
+        ("POST", "/invitation") => (Ordinary, recovery::api::invite),
+        ("POST", "/invitation/confirm") => (Hashing, recovery::api::accept),
+        ("GET", "/outbox") => (Ordinary, outbox::api::pull),
+        ("DELETE", "/outbox") => (Ordinary, outbox::api::acknowledge),
         ("GET", "/api-keys") => (Ordinary, api_keys::api::list),
         ("POST", "/api-keys") => (Ordinary, api_keys::api::create),
         ("DELETE", "/api-key") => (Ordinary, api_keys::api::revoke),
@@ -98,7 +106,7 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
 }
 
 /// The paths that are counted apart, each under its place here.
-pub(crate) const LABELS: [&str; 34] = [
+pub(crate) const LABELS: [&str; 41] = [
     "/",
     "/token",
     "/logout",
@@ -133,6 +141,13 @@ pub(crate) const LABELS: [&str; 34] = [
     "/mfa/options",
     "/factor/passkey/options",
     "/factor/passkey",
+    "/verification",
+    "/verification/confirm",
+    "/recovery",
+    "/recovery/confirm",
+    "/invitation",
+    "/invitation/confirm",
+    "/outbox",
 ];
 
 /// The place of a path that exists.

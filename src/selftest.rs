@@ -1,14 +1,14 @@
-//! What operators can find out about their own machine: whether the time of a refused login reveals
-//! that the login exists or is locked.
+//! What operators can find out about their own machine: whether the time of a refused login, or of a request for a
+//! way back, reveals that the login exists or is locked.
 //!
-//! [`timing`] starts the service as it is configured, without TLS, alone or beside a running one,
-//! and tries to log in with wrong passwords. That service has the limits out of reach and uses the
+//! [`timing`] starts the service as it is configured, without TLS and mail, alone or beside a running one,
+//! tries to log in with wrong passwords, and asks for ways back. That service has the limits out of reach and uses the
 //! configured database, so nobody else may reach it: it listens on a Unix socket in a closed
 //! directory, removes the socket's name as soon as the one client is connected, and answers only
-//! logins of the accounts that are measured. In the configured database it makes two accounts of
+//! calls about the accounts that are measured. In the configured database it makes two accounts of
 //! its own, with random logins and passwords, and deletes them again. Nothing else there is touched
 //! but the audit log, which records both, and the counts of failures of those logins, which are
-//! forgotten. The accounts expire by themselves a day later, should this process be killed.
+//! forgotten. No message leaves: the accounts have used up those of a day. The accounts expire by themselves a day later, should this process be killed.
 //!
 //! Its limits: one client, one login after the other, accounts that were read a moment before and
 //! whose hashes are as strong as configured. The first login of an account whose row PostgreSQL has
@@ -28,7 +28,7 @@ use crate::http::{PrivateDir, Request};
 use crate::service::Service;
 use accounts::{Logins, answer, random_word, with_accounts};
 use client::{Answer, Client};
-use kind::{Kind, Times};
+use kind::{Call, Kind, Times};
 pub use progress::{Progress, Tries};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
@@ -42,19 +42,19 @@ use std::time::{Duration, Instant};
 /// filled.
 const WARM_UP: u32 = 20;
 
-/// Measures refused logins of known, unknown and locked accounts and compares them. `watch` is
+/// Measures refused logins and requests for a way back, of known, unknown and locked accounts, and compares each. `watch` is
 /// called with the progress; when it breaks, nothing more is tried, and the outcome is `None`. The
 /// accounts are deleted in any case.
 ///
 /// # Errors
-/// As [`Service::start`]; [`Error::Unavailable`] and [`Error::Internal`] when a login was not
-/// answered as refused, or different kinds were answered differently: then no clock is needed to
+/// As [`Service::start`]; [`Error::Unavailable`] and [`Error::Internal`] when a call was not
+/// answered as meant, or different kinds were answered differently: then no clock is needed to
 /// tell them apart.
 pub fn timing(
     config: Config,
     tries: Tries,
     watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
-) -> Result<Option<Timing>> {
+) -> Result<Option<[Timing; 2]>> {
     let fault = |e| Error::startup(format!("cannot make a directory for a socket: {e}"));
     let directory = PrivateDir::new().map_err(fault)?;
     let socket = directory.path().join("login");
@@ -74,7 +74,8 @@ pub fn timing(
     if watch(Progress::Comparing).is_break() {
         return Ok(None);
     }
-    Ok(Some(compare(&times)))
+    let [logins, requests] = &times;
+    Ok(Some([compare(Call::LogIn, logins), compare(Call::Recovery, requests)]))
 }
 
 /// The operator's settings, except those that would prevent the measurement. The limits are raised
@@ -87,6 +88,10 @@ fn for_measuring(mut config: Config, socket: PathBuf) -> Config {
     config.limits.tuning.account_forget = second;
     config.limits.network_failures = 1_000_000;
     config.limits.tuning.network_forget = second;
+    config.limits.registrations = 10_000;
+    config.limits.tuning.registration_forget = second;
+    let unset = Config::new(config.profile);
+    (config.mail, config.events) = (unset.mail, unset.events);
     config.audit.tuning.failures_per_minute = 0;
     config.server.trusted_proxies = "127.0.0.1".parse().into_iter().collect();
     config.server.forwarded_header = ForwardedHeader::XForwardedFor;
@@ -106,25 +111,30 @@ fn measure(
     logins: &Logins,
     tries: Tries,
     watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
-) -> Result<Option<Times>> {
+) -> Result<Option<[Times; 2]>> {
     let tries = tries.get();
     let mut random = SmallRng::from_rng(&mut rand::rng());
-    let mut times: Times = Kind::ALL.map(|_| Vec::with_capacity(tries as usize));
+    let mut times: [Times; 2] =
+        Call::ALL.map(|_| Kind::ALL.map(|_| Vec::with_capacity(tries as usize)));
     let mut order = [0, 1, 2, 3];
-    let mut first = None;
+    let mut first = [None, None];
     let mut begin = Instant::now();
     for round in 0..WARM_UP + tries {
         order.shuffle(&mut random);
-        for place in order {
+        for (call, place) in Call::ALL.into_iter().flat_map(|call| order.map(|place| (call, place)))
+        {
             let login = match Kind::ALL[place] {
                 Kind::Known | Kind::Control => &logins.known,
                 Kind::Unknown => &logins.unknown,
                 Kind::Locked => &logins.locked,
             };
-            let (time, answer) = client.log_in(login.as_str(), &random_word())?;
-            check(&answer, first.get_or_insert(answer.clone()))?;
+            let (time, answer) = match call {
+                Call::LogIn => client.log_in(login.as_str(), &random_word())?,
+                Call::Recovery => client.ask(login.as_str())?,
+            };
+            check(call, &answer, first[call as usize].get_or_insert(answer.clone()))?;
             if round >= WARM_UP {
-                times[place].push(time);
+                times[call as usize][place].push(time);
             }
         }
         let done = (round + 1).saturating_sub(WARM_UP);
@@ -139,26 +149,28 @@ fn measure(
     Ok(Some(times))
 }
 
-/// Checks that a login was refused, in the same words as all others.
-fn check(answer: &Answer, first: &Answer) -> Result<()> {
-    if answer.status != 400 || answer.body["code"] != "invalid_credentials" {
-        let text = format!(
-            "a login was answered {}: {}, and not refused as wrong",
-            answer.status, answer.body["code"]
-        );
-        return Err(Error::Unavailable(text));
+/// Checks that a login was refused, or a request taken, in the same words as all others.
+fn check(call: Call, answer: &Answer, first: &Answer) -> Result<()> {
+    let code = &answer.body["code"];
+    let is_as_meant = match call {
+        Call::LogIn => answer.status == 400 && code == "invalid_credentials",
+        Call::Recovery => answer.status == 202,
+    };
+    if !is_as_meant {
+        let what = call.one();
+        return Err(Error::Unavailable(format!("{what} was answered {}: {code}", answer.status)));
     }
     if (answer.length, &answer.body) != (first.length, &first.body) {
-        return Err(Error::Internal("two refused logins were answered differently".to_owned()));
+        return Err(Error::Internal(format!("two {} were answered differently", call.name())));
     }
     Ok(())
 }
 
-fn compare(times: &Times) -> Timing {
+fn compare(call: Call, times: &Times) -> Timing {
     let mut random = SmallRng::from_rng(&mut rand::rng());
     let of = |kind: Kind| times[kind as usize].as_slice();
     let differences =
         Kind::PAIRS.map(|(first, second)| statistics::compare(of(first), of(second), &mut random));
     let smallest = statistics::smallest_found(of(Kind::Control), of(Kind::Known));
-    Timing::new(times, differences, smallest)
+    Timing::new(call, times, differences, smallest)
 }

@@ -4,7 +4,7 @@ mod upkeep;
 
 use crate::app::{App, Sharing};
 use crate::audit::Sealer;
-use crate::config::{AccessMode, Config, Listen, Profile, Server as ServerSettings};
+use crate::config::{AccessMode, Config, Listen, Profile, Server as ServerSettings, Way};
 use crate::db::connect::parse_url;
 use crate::db::managed::Managed;
 use crate::error::{Error, Result};
@@ -14,8 +14,9 @@ use crate::http::hosts::Hosts;
 use crate::http::server::Server;
 use crate::http::{Request, Response};
 use crate::monitoring::Monitoring;
+use crate::outbox::{self, Courier};
 use crate::passwords::Policy;
-use crate::{room, routes, threads};
+use crate::{recovery, room, routes, threads};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use upkeep::Upkeep;
@@ -48,6 +49,7 @@ struct Parts {
     door: Option<Arc<Door>>,
     upkeep: Option<Upkeep>,
     sealer: Option<Sealer>,
+    courier: Option<Courier>,
     monitoring: Option<Monitoring>,
 }
 
@@ -86,6 +88,7 @@ impl Service {
         front_door::check_tls(&config.server)
             .map_err(|e| Error::startup(format!("server.tls_certificate: {e}")))?;
         Policy::open(&config.passwords)?;
+        outbox::texts(config)?;
         match &config.database.url {
             None => Managed::check(&config.data_dir()?)?,
             Some(url) => drop(parse_url("database.url", url, config)?),
@@ -184,6 +187,7 @@ impl Service {
         watch(Arc::clone(door), Arc::clone(&self.failure), Arc::clone(&self.idle))?;
         self.parts.upkeep = Some(Upkeep::start(Arc::clone(&self.app))?);
         self.parts.sealer = Some(Sealer::start(Arc::clone(&self.app))?);
+        self.parts.courier = Some(Courier::start(&self.app, recovery::answer_requests)?);
         self.parts.monitoring = Monitoring::start(&self.app)?;
         Ok(())
     }
@@ -228,7 +232,8 @@ impl Service {
     }
 
     fn shut_down(&mut self) {
-        let Parts { server, door, upkeep, sealer, monitoring } = std::mem::take(&mut self.parts);
+        let Parts { server, door, upkeep, sealer, courier, monitoring } =
+            std::mem::take(&mut self.parts);
         self.app.expect_end();
         let deadline = self.app.config().server.shutdown_timeout;
         let end = Instant::now() + deadline;
@@ -240,7 +245,7 @@ impl Service {
         if let Some(server) = server {
             server.stop(end.saturating_duration_since(Instant::now()));
         }
-        drop((upkeep, sealer, monitoring));
+        drop((upkeep, sealer, courier, monitoring));
         self.app.close();
     }
 }
@@ -296,6 +301,12 @@ fn warn(config: &Config, listeners: &[Listener]) {
     let listen = &config.server.listen;
     if config.access.mode == AccessMode::Open {
         log::warn!("access.mode = \"open\": anyone who can reach {listen} may do anything");
+    }
+    let sends = config.mail.way() != Way::Pulled;
+    if sends && config.encryption.key.is_none() {
+        log::warn!(
+            "without encryption.key whoever has a copy of the database makes the links that mail holds"
+        );
     }
     // Of sockets that systemd passes only they themselves know where they listen.
     let is_open = |address: &Address| match address {

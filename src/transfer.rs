@@ -15,7 +15,7 @@ mod line;
 mod store;
 mod survey;
 
-pub use batches::Ids;
+pub use batches::{Ids, Importing};
 pub use export::{count, export};
 pub use import::{ImportEvent, Imported, import};
 pub use line::LineFault;

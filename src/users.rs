@@ -3,12 +3,15 @@
 //! Each operation checks its caller's right itself, whether it is reached over HTTP or called by
 //! a program that embeds us.
 
+mod addresses;
+mod admins;
 pub(crate) mod api;
 mod change;
 mod export;
 mod filter;
 mod filtered;
 mod last_admin;
+pub(crate) mod proved;
 mod read;
 mod store;
 mod types;
@@ -19,10 +22,13 @@ use crate::access::{
 use crate::app::App;
 use crate::audit::{Action, Event, Writer};
 use crate::config::Registration;
-use crate::domain::{Login, UserId};
+use crate::db::Transaction;
+use crate::domain::{Email, Login, UserId};
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::outbox::{self, Asked, UserEvent};
 use crate::passwords::Password;
+use crate::proofs::ProofKind;
 use crate::sessions;
 pub use change::{Change, change, change_password};
 pub use export::{ExportPosition, UserExport, export};
@@ -37,11 +43,25 @@ pub use types::{NewUser, User};
 /// Registers a user.
 ///
 /// # Errors
+/// As [`register_with`].
+pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) -> Result<User> {
+    register_with(app, caller, login, password, None)
+}
+
+/// Registers a user, with an address or without one.
+///
+/// # Errors
 /// [`Error::WeakPassword`]; [`Error::LoginTaken`], also for all but one of several callers who
 /// register the same login at once. With `access.registration = "admin"`: [`Error::TokenMissing`],
 /// [`Error::TokenInvalid`], [`Error::Forbidden`], [`Error::ScopeMissing`]. If anyone may register:
 /// [`Error::TooManyAttempts`]. Database errors.
-pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) -> Result<User> {
+pub fn register_with(
+    app: &App,
+    caller: &Caller,
+    login: &Login,
+    password: &Password,
+    email: Option<&Email>,
+) -> Result<User> {
     let admins_only = app.config().access.registration == Registration::Admin;
     if admins_only {
         app.database()?.with_connection(|conn| authorize(conn, caller, Right::Register))?;
@@ -55,19 +75,33 @@ pub fn register(app: &App, caller: &Caller, login: &Login, password: &Password) 
     let audit = Writer::new(app)?;
     let database = app.database()?;
     let hash = app.hash(password)?.to_string();
+    let new = NewUser { email: email.cloned(), ..NewUser::default() };
     database.with_transaction(|tx| {
         let actor = if admins_only {
             authorize_change(tx, caller, Right::Register)?
         } else {
             caller.actor(tx)?
         };
-        let user = store::insert(tx, login, &hash, &NewUser::default())?;
+        let user = store::insert(tx, login, &hash, &new)?;
+        begins(tx, app, &user)?;
         if by_oneself {
             limits::registered(tx, &counters, user.id)?;
         }
         audit.record(tx, actor, &Event::new(Action::Register, Some(user.id)))?;
         Ok(user)
     })
+}
+
+/// Tells of a new user, and sends the address what proves it.
+fn begins(tx: &mut Transaction<'_>, app: &App, user: &User) -> Result<()> {
+    outbox::tell(tx, app, user.id, &[UserEvent::Created])?;
+    match &user.email {
+        Some(email) => {
+            let asked = Asked::anew();
+            outbox::send_proof(tx, app, user.id, ProofKind::Verification, email, asked).map(drop)
+        }
+        None => Ok(()),
+    }
 }
 
 /// Deletes a user and returns the user that was deleted. The user's sessions end, and their access
@@ -87,6 +121,7 @@ pub fn delete(app: &App, caller: &Caller, id: UserId) -> Result<User> {
         let user = store::delete(tx, id)?.ok_or(Error::NoSuchUser)?;
         admins.knew(&user)?;
         sessions::end_all(tx, app, id, None)?;
+        outbox::tell(tx, app, id, &[UserEvent::Deleted])?;
         audit.record(tx, actor, &Event::new(Action::DeleteUser, Some(id)))?;
         Ok(user.seen_by(caller))
     })
@@ -114,6 +149,7 @@ pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<
             // The user's tokens claim more than is true now.
             sessions::revoke_tokens(tx, id)?;
         }
+        outbox::tell(tx, app, id, &[UserEvent::Changed])?;
         audit.record(tx, actor, &Event::new(Action::SetAdmin, Some(id)).with_detail(detail))?;
         Ok(user.seen_by(caller))
     })
@@ -152,6 +188,7 @@ pub fn create(
         authorize_change(tx, caller, also)?;
         let user = store::insert(tx, login, &hash, new)?;
         user.extra_claims(&app.config().tokens.claims)?;
+        begins(tx, app, &user)?;
         let event = Event::new(Action::Register, Some(user.id));
         let event = detail.as_deref().map_or(event, |detail| event.with_detail(detail));
         audit.record(tx, actor, &event)?;

@@ -37,6 +37,9 @@ _gatepost() {
             gatepost,health)
                 cmd="gatepost__subcmd__health"
                 ;;
+            gatepost,mail)
+                cmd="gatepost__subcmd__mail"
+                ;;
             gatepost,passwords)
                 cmd="gatepost__subcmd__passwords"
                 ;;
@@ -88,6 +91,12 @@ _gatepost() {
             gatepost__subcmd__database,upgrade)
                 cmd="gatepost__subcmd__database__subcmd__upgrade"
                 ;;
+            gatepost__subcmd__mail,preview)
+                cmd="gatepost__subcmd__mail__subcmd__preview"
+                ;;
+            gatepost__subcmd__mail,send-test)
+                cmd="gatepost__subcmd__mail__subcmd__send__subcmd__test"
+                ;;
             gatepost__subcmd__passwords,build-list)
                 cmd="gatepost__subcmd__passwords__subcmd__build__subcmd__list"
                 ;;
@@ -121,6 +130,9 @@ _gatepost() {
             gatepost__subcmd__user,import)
                 cmd="gatepost__subcmd__user__subcmd__import"
                 ;;
+            gatepost__subcmd__user,invite)
+                cmd="gatepost__subcmd__user__subcmd__invite"
+                ;;
             gatepost__subcmd__user,list)
                 cmd="gatepost__subcmd__user__subcmd__list"
                 ;;
@@ -130,11 +142,17 @@ _gatepost() {
             gatepost__subcmd__user,promote)
                 cmd="gatepost__subcmd__user__subcmd__promote"
                 ;;
+            gatepost__subcmd__user,recover)
+                cmd="gatepost__subcmd__user__subcmd__recover"
+                ;;
             gatepost__subcmd__user,remove-factors)
                 cmd="gatepost__subcmd__user__subcmd__remove__subcmd__factors"
                 ;;
             gatepost__subcmd__user,set-attributes)
                 cmd="gatepost__subcmd__user__subcmd__set__subcmd__attributes"
+                ;;
+            gatepost__subcmd__user,set-email)
+                cmd="gatepost__subcmd__user__subcmd__set__subcmd__email"
                 ;;
             gatepost__subcmd__user,set-groups)
                 cmd="gatepost__subcmd__user__subcmd__set__subcmd__groups"
@@ -158,7 +176,7 @@ _gatepost() {
 
     case "${cmd}" in
         gatepost)
-            opts="-h -V --config --help --version serve health check-config doctor database signing-key audit passwords user api-key selftest completions"
+            opts="-h -V --config --help --version serve health check-config doctor database signing-key audit passwords user api-key mail selftest completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -545,6 +563,64 @@ _gatepost() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gatepost__subcmd__mail)
+            opts="-h --config --help preview send-test"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gatepost__subcmd__mail__subcmd__preview)
+            opts="-h --language --html --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --language)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gatepost__subcmd__mail__subcmd__send__subcmd__test)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gatepost__subcmd__passwords)
             opts="-h --config --help build-list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -720,7 +796,7 @@ _gatepost() {
             return 0
             ;;
         gatepost__subcmd__user)
-            opts="-h --config --help create list show promote demote lock unlock expire set-roles set-groups set-attributes delete set-password remove-factors import export"
+            opts="-h --config --help create list show promote demote lock unlock expire set-roles set-groups set-attributes set-email invite recover delete set-password remove-factors import export"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -738,12 +814,16 @@ _gatepost() {
             return 0
             ;;
         gatepost__subcmd__user__subcmd__create)
-            opts="-h --admin --role --group --json --config --help"
+            opts="-h --admin --email --role --group --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --email)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --role)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -836,7 +916,7 @@ _gatepost() {
             return 0
             ;;
         gatepost__subcmd__user__subcmd__import)
-            opts="-h --dry-run --renumber --config --help"
+            opts="-h --dry-run --renumber --invite --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -853,14 +933,44 @@ _gatepost() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gatepost__subcmd__user__subcmd__invite)
+            opts="-h --role --group --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --role)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gatepost__subcmd__user__subcmd__list)
-            opts="-h --login-prefix --role --group --locked --created-after --created-before --json --config --help"
+            opts="-h --login-prefix --email --role --group --locked --created-after --created-before --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --login-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --email)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -931,6 +1041,24 @@ _gatepost() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gatepost__subcmd__user__subcmd__recover)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gatepost__subcmd__user__subcmd__remove__subcmd__factors)
             opts="-h --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -951,6 +1079,24 @@ _gatepost() {
             ;;
         gatepost__subcmd__user__subcmd__set__subcmd__attributes)
             opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gatepost__subcmd__user__subcmd__set__subcmd__email)
+            opts="-h --verified --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

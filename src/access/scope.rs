@@ -17,12 +17,22 @@ pub enum Scope {
     Register,
     /// `introspect`: to ask whether a token is valid.
     Introspect,
+    /// `outbox`: to take messages and events from the outbox.
+    Outbox,
+    /// `invite`: to invite users.
+    Invite,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 4] =
-        [Self::UsersRead, Self::UsersWrite, Self::Register, Self::Introspect];
+    pub const ALL: [Self; 6] = [
+        Self::UsersRead,
+        Self::UsersWrite,
+        Self::Register,
+        Self::Introspect,
+        Self::Outbox,
+        Self::Invite,
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -31,6 +41,8 @@ impl Scope {
             Self::UsersWrite => "users:write",
             Self::Register => "register",
             Self::Introspect => "introspect",
+            Self::Outbox => "outbox",
+            Self::Invite => "invite",
         }
     }
 

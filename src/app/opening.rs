@@ -104,6 +104,7 @@ impl App {
             set_back: set_back::SetBack::default(),
             board: board::Board::default(),
             statuses: statuses::Statuses::default(),
+            stirred: Mutex::default(),
             managed: Mutex::new(managed),
             config,
         })

@@ -45,6 +45,14 @@ pub(crate) enum Action {
     LogOut,
     EndSession,
     ReuseRefreshToken,
+    /// A way back was asked for, and was sent or handed over.
+    AskRecovery,
+    /// A way back was used.
+    Recover,
+    AcceptInvitation,
+    VerifyEmail,
+    /// The change of an address was taken back.
+    UndoEmail,
     /// Who they are was proved anew in a session.
     StepUp,
     AddFactor,
@@ -75,6 +83,11 @@ impl Action {
             Self::EndSession => "end_session",
             Self::ReuseRefreshToken => "reuse_refresh_token",
             Self::StepUp => "step_up",
+            Self::AskRecovery => "ask_recovery",
+            Self::Recover => "recover",
+            Self::AcceptInvitation => "accept_invitation",
+            Self::VerifyEmail => "verify_email",
+            Self::UndoEmail => "undo_email",
             Self::AddFactor => "add_factor",
             Self::RemoveFactor => "remove_factor",
             Self::ReplaceRecoveryCodes => "replace_recovery_codes",

@@ -26,7 +26,7 @@ pub(super) enum Command {
         /// What the key allows, separated by commas: users:read (read users and their sessions),
         /// users:write (change and delete users who are not admins, and end their sessions),
         /// register (register users, also with access.registration = "admin"), introspect
-        /// (introspect tokens)
+        /// (introspect tokens), outbox (take messages and events), invite (invite users)
         #[arg(long, value_name = "SCOPE[,SCOPE…]")]
         scope: String,
         #[command(flatten)]

@@ -4,14 +4,16 @@ mod filters;
 mod transfer;
 
 use super::ask::{self, ask, read_line};
+use super::output::print_line;
 use super::records::{Form, Records};
 use super::{Context, Failure, Outcome};
 use clap::Subcommand;
 use filters::Filters;
-use gatepost::domain::{AttributesPatch, Login, Names, Page, Timestamp};
+use gatepost::domain::{AttributesPatch, Email, Login, Names, Page, Timestamp};
 use gatepost::factors;
 use gatepost::passwords::Password;
-use gatepost::transfer::Ids;
+use gatepost::recovery;
+use gatepost::transfer::{Ids, Importing};
 use gatepost::users::{self, Change, Filter, NewUser, User};
 use gatepost::{App, Caller};
 use std::fmt::Display;
@@ -21,8 +23,8 @@ use zeroize::Zeroizing;
 /// Create, list, show, change, import and export users
 ///
 /// These commands work with and without a running service, on the private PostgreSQL too. A user is
-/// shown as id, login, `admin` or `user`, and the time of registration; `locked`, `expires TIME`,
-/// `roles NAMES` and `groups NAMES` follow where they apply. Attributes are shown with --json.
+/// shown as id, login, `admin` or `user`, and the time of registration; `email ADDRESS`, `locked`,
+/// `expires TIME`, `roles NAMES` and `groups NAMES` follow where they apply. Attributes are shown with --json.
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Create a user; reads the password from standard input
@@ -32,6 +34,9 @@ pub(super) enum Command {
         /// Make the user an admin
         #[arg(long)]
         admin: bool,
+        /// The user's address
+        #[arg(long, value_name = "ADDRESS")]
+        email: Option<String>,
         /// A role of the new user; may be repeated
         #[arg(long, value_name = "ROLE")]
         role: Vec<String>,
@@ -81,6 +86,42 @@ pub(super) enum Command {
     /// The JSON is an object such as {"public": {"plan": "pro"}, "private": {"score": 7}}. What it
     /// does not name stays, and null removes (RFC 7396).
     SetAttributes(Named),
+    /// Set the address of a user
+    ///
+    /// One that was verified stays until mail to the new one was seen to arrive.
+    SetEmail {
+        /// The user's login
+        login: String,
+        /// The address, or `none`
+        address: String,
+        /// Take it as verified, and at once
+        #[arg(long)]
+        verified: bool,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Make a user without a password, and send the address a link that lets its reader set one
+    Invite {
+        /// The login of the new user
+        login: String,
+        /// The address
+        address: String,
+        /// A role of the new user; may be repeated
+        #[arg(long, value_name = "ROLE")]
+        role: Vec<String>,
+        /// A group of the new user; may be repeated
+        #[arg(long, value_name = "GROUP")]
+        group: Vec<String>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Print a link, or a token for POST /recovery/confirm, that sets a new password
+    ///
+    /// It works once, for half an hour. Hand it to the user and to nobody else.
+    Recover {
+        /// The user's login
+        login: String,
+    },
     /// Delete a user
     Delete(Named),
     /// Set a password, read from standard input
@@ -93,7 +134,7 @@ pub(super) enum Command {
     ///
     /// Reads NDJSON in UTF-8, one object a line. An object has login and password_hash, and
     /// optionally id, admin, created_at, token_version, locked, expires_at, roles, groups,
-    /// attributes and factors. If there are ids, all lines have one and they ascend, as in an export; then all
+    /// attributes, email, email_verified and factors. If there are ids, all lines have one and they ascend, as in an export; then all
     /// is imported or nothing, there must be no users yet, and database.owner_url is needed unless
     /// the PostgreSQL is the private one. With --renumber the users get new ids. A hash may be bcrypt, Argon2, scrypt or
     /// PBKDF2 in the forms of Django, Werkzeug, passlib and others, or come from an export, which
@@ -109,6 +150,9 @@ pub(super) enum Command {
         /// Give the users new ids instead of those in the file
         #[arg(long)]
         renumber: bool,
+        /// Invite the users who have an email and no password_hash
+        #[arg(long)]
+        invite: bool,
     },
     /// Write all users in the form that import reads
     ///
@@ -152,10 +196,11 @@ pub(super) fn command(context: &Context, command: &Command) -> Outcome {
         changed(named, &|app, user| users::set_admin(app, &caller, user.id, admin))
     };
     match command {
-        Command::Create { login, admin, role, group, form } => {
+        Command::Create { login, admin, email, role, group, form } => {
             let login = Login::parse(login)?;
             let mut new = NewUser::default();
             new.admin = *admin;
+            new.email = email.as_deref().map(Email::parse).transpose()?;
             new.roles = Names::parse("role", role)?;
             new.groups = Names::parse("group", group)?;
             let password = read_password()?;
@@ -191,6 +236,34 @@ pub(super) fn command(context: &Context, command: &Command) -> Outcome {
             change.attributes = Some(&patch);
             changed(named, &|app, user| users::change(app, &caller, user.id, &change))
         }
+        Command::SetEmail { login, address, verified, form } => {
+            let email = match address.as_str() {
+                "none" if *verified => {
+                    return Err(Failure::Usage("--verified needs an address".to_owned()));
+                }
+                "none" => None,
+                address => Some(Email::parse(address)?),
+            };
+            let mut change = Change::default();
+            change.email = Some(email.as_ref());
+            change.email_verified = *verified;
+            let app = open()?;
+            let user = users::find(&app, &caller, &Login::parse(login)?)?;
+            show(&users::change(&app, &caller, user.id, &change)?, form)
+        }
+        Command::Invite { login, address, role, group, form } => {
+            let (login, email) = (Login::parse(login)?, Email::parse(address)?);
+            let mut new = NewUser::default();
+            new.roles = Names::parse("role", role)?;
+            new.groups = Names::parse("group", group)?;
+            show(&recovery::invite(&open()?, &caller, &login, &email, &new)?, form)
+        }
+        Command::Recover { login } => {
+            let app = open()?;
+            let user = users::find(&app, &caller, &Login::parse(login)?)?;
+            let way = recovery::hand_over(&app, &caller, user.id)?;
+            print_line(way.link.as_ref().unwrap_or(&way.token).expose())
+        }
         Command::Delete(named) => changed(named, &|app, user| users::delete(app, &caller, user.id)),
         Command::SetPassword(named) => {
             // Asked for first, so that the database is not held while someone types.
@@ -200,10 +273,12 @@ pub(super) fn command(context: &Context, command: &Command) -> Outcome {
         Command::RemoveFactors(named) => changed(named, &|app, user| {
             factors::remove_all(app, &caller, user.id).map(|_| user.clone())
         }),
-        Command::Import { file, dry_run, renumber } => {
+        Command::Import { file, dry_run, renumber, invite } => {
             let ids = if *renumber { Ids::Renumbered } else { Ids::Kept };
+            let importing = Importing::from(ids);
+            let importing = if *invite { importing.inviting() } else { importing };
             let work = if *dry_run { transfer::dry_run } else { transfer::import };
-            work(context, file, ids)
+            work(context, file, importing)
         }
         Command::Export => transfer::export(&open()?),
     }
@@ -222,6 +297,13 @@ fn add(records: &mut Records, user: &User) -> Outcome {
     let id = user.id.get();
     let expires = user.expires_at.map(|time| format!("expires {time}"));
     let mut columns: Vec<&dyn Display> = vec![&id, &user.login, &kind, &user.created_at];
+    let email = user.email.as_ref().map(|email| match user.email_verified {
+        true => format!("email {email}"),
+        false => format!("email {email} (not verified)"),
+    });
+    if let Some(email) = &email {
+        columns.push(email);
+    }
     if user.locked {
         columns.push(&"locked");
     }

@@ -39,6 +39,7 @@ impl Config {
     pub fn validate(&self) -> Result<()> {
         let ranges = self.out_of_range().into_iter();
         let faults = ranges.chain(self.faults()).chain(self.connection_strings());
+        let faults = faults.chain(self.ways_out());
         let faults: Vec<String> = faults.chain(inert::faults(self)).collect();
         if faults.is_empty() { Ok(()) } else { Err(Error::Configuration(faults)) }
     }
@@ -63,6 +64,7 @@ impl Config {
             self.of_access(),
             self.of_metrics(),
             self.of_passkeys(),
+            self.of_mail(),
         ];
         sections.into_iter().flatten().filter(|(wrong, _)| *wrong).map(|(_, text)| text.to_owned())
     }

@@ -31,7 +31,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
 type Rule = (bool, &'static [&'static str], &'static str);
 
 /// Whether these settings are without effect, and why.
-fn rules(config: &Config) -> [Rule; 7] {
+fn rules(config: &Config) -> [Rule; 8] {
     let server = &config.server;
     let is_unix = matches!(server.listen, Listen::Unix(_));
     [
@@ -59,6 +59,11 @@ fn rules(config: &Config) -> [Rule; 7] {
             is_unix,
             &["server.tls_certificate", "server.max_connections_per_address"],
             "where server.listen is a Unix socket",
+        ),
+        (
+            config.mail.smtp.is_none(),
+            &["mail.from", "mail.templates", "mail.language"],
+            "without mail.smtp",
         ),
         (config.metrics.listen.is_none(), &["metrics.open_to_network"], "without metrics.listen"),
         (

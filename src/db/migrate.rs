@@ -123,6 +123,16 @@ const MIGRATIONS: &[Migration] = &[
         name: "passkeys",
         sql: include_str!("../../sql/migrations/0020_passkeys.sql"),
     },
+    Migration {
+        version: 21,
+        name: "addresses",
+        sql: include_str!("../../sql/migrations/0021_addresses.sql"),
+    },
+    Migration {
+        version: 22,
+        name: "messages",
+        sql: include_str!("../../sql/migrations/0022_messages.sql"),
+    },
 ];
 
 /// The last migration that was applied.

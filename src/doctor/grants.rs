@@ -27,8 +27,18 @@ const GRANTED: &str = "
     ORDER BY 1, 2, 3";
 
 /// Tables whose rows the service may also change and delete.
-const OPEN: [&str; 7] =
-    ["attempts", "factors", "known_networks", "refresh_keys", "sessions", "signing_keys", "users"];
+const OPEN: [&str; 10] = [
+    "attempts",
+    "factors",
+    "known_networks",
+    "outbox",
+    "proofs",
+    "recovery_requests",
+    "refresh_keys",
+    "sessions",
+    "signing_keys",
+    "users",
+];
 
 /// What it may do beside that and beside reading, as the migrations grant it.
 const ALSO: [(&str, &str); 11] = [

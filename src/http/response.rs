@@ -175,6 +175,7 @@ impl Response {
             Error::InvalidRequest(_) => (BAD_REQUEST, "invalid_request"),
             Error::UnsupportedMediaType(_) => (MEDIA_TYPE, "unsupported_media_type"),
             Error::LoginTaken => (BAD_REQUEST, "login_taken"),
+            Error::EmailTaken => (BAD_REQUEST, "email_taken"),
             Error::WeakPassword(_) => (BAD_REQUEST, "weak_password"),
             Error::InvalidCredentials => (BAD_REQUEST, "invalid_credentials"),
             Error::TooManyAttempts(_) => (TOO_MANY_REQUESTS, "too_many_attempts"),

@@ -16,6 +16,8 @@ pub(super) enum CounterKind {
     Network = b'n',
     Pair = b'p',
     Registration = b'r',
+    Recovery = b'w',
+    Code = b'c',
 }
 
 /// A key in the table of attempts.

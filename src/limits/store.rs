@@ -109,6 +109,11 @@ impl Admission {
         }
     }
 
+    /// Whether the login is known in this network.
+    pub(super) fn is_known(&self) -> bool {
+        self.known
+    }
+
     /// How long the client must wait, if it must.
     pub(super) fn wait(&self) -> Option<Duration> {
         self.wait
@@ -185,6 +190,26 @@ pub(super) fn settle(
         ],
     )?;
     Ok(())
+}
+
+/// Whether a login is known in a network, which the key names together.
+pub(super) fn knows(tx: &mut Transaction<'_>, pair: &Vec<u8>) -> Result<bool> {
+    let sql = "SELECT FROM gatepost.known_networks
+               WHERE network = $1 AND seen_at > now() - interval '90 days'";
+    Ok(tx.query_typed_opt(sql, &[(pair, Type::BYTEA)])?.is_some())
+}
+
+/// Whether a user is known in networks, and this is none of them.
+pub(super) fn is_somewhere_new(
+    tx: &mut Transaction<'_>,
+    pair: &Vec<u8>,
+    user: UserId,
+) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT FROM gatepost.known_networks WHERE user_id = $1)
+                  AND NOT EXISTS (SELECT FROM gatepost.known_networks
+                                  WHERE network = $2 AND seen_at > now() - interval '90 days')";
+    let row = tx.query_typed_one(sql, &[(&user.get(), Type::INT8), (pair, Type::BYTEA)])?;
+    Ok(row.get(0))
 }
 
 /// Removes rows that are forgotten. Then, of each kind that has more than `most` rows, removes

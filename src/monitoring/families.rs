@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::audit;
 use crate::db::migrate;
 use crate::metrics::{self, BOUNDS, Counter, Histogram};
+use crate::outbox;
 use crate::routes;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
@@ -32,6 +33,8 @@ pub(super) struct Families {
 struct Asked {
     unsealed: i64,
     schema: i64,
+    waiting: i64,
+    waited: f64,
 }
 
 impl Families {
@@ -51,8 +54,11 @@ impl Families {
         *known = None;
         let database = self.app.database_at_hand()?;
         let unsealed = audit::unsealed(database).ok()?;
+        let (waiting, waited) = outbox::backlog(database).ok()?;
         let asked = Asked {
             unsealed,
+            waiting,
+            waited,
             schema: database.with_connection(|conn| migrate::applied(conn)).ok()?,
         };
         *known = Some((Instant::now(), asked));
@@ -282,6 +288,18 @@ fn accounts(out: &mut Out<'_>) -> fmt::Result {
         "Sessions ended because a retired refresh token was used again",
         &metrics::SESSIONS_STOLEN,
     )?;
+    let deliveries = metrics::DELIVERED.iter().zip(&metrics::DELIVERIES);
+    let deliveries = deliveries.flat_map(|(channel, counters)| {
+        let counted = metrics::DELIVERY_OUTCOMES.iter().zip(counters);
+        counted.map(move |(outcome, count)| {
+            (vec![("channel", *channel), ("outcome", *outcome)], count.get())
+        })
+    });
+    out.counters(
+        "gatepost_outbox_deliveries",
+        "Attempts to hand messages and events over, by what became of them",
+        deliveries,
+    )?;
     out.counter("gatepost_audit_rows", "Rows written to the audit log", &metrics::AUDIT_ROWS)
 }
 
@@ -314,6 +332,16 @@ impl Families {
             "gatepost_audit_unsealed_rows",
             "Rows of the audit log that no seal covers yet, at most 10,000",
             asked.unsealed as f64,
+        )?;
+        out.gauge(
+            "gatepost_outbox_waiting",
+            "Messages and events that wait to leave, at most 10,000",
+            asked.waiting as f64,
+        )?;
+        out.gauge(
+            "gatepost_outbox_oldest_seconds",
+            "How long the oldest of them has waited",
+            asked.waited,
         )?;
         out.gauge(
             "gatepost_schema_version",

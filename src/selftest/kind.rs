@@ -1,6 +1,35 @@
-//! The kinds of refused logins that are compared.
+//! What is measured, and the kinds of it that are compared.
 
-/// Why a login is refused.
+/// A call whose time must not tell whether a login exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// `POST /` with a wrong password.
+    LogIn,
+    /// `POST /recovery`.
+    Recovery,
+}
+
+impl Call {
+    pub(super) const ALL: [Self; 2] = [Self::LogIn, Self::Recovery];
+
+    /// What is measured.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::LogIn => "refused logins",
+            Self::Recovery => "requests for a way back",
+        }
+    }
+
+    /// One of it.
+    pub(super) fn one(self) -> &'static str {
+        match self {
+            Self::LogIn => "a refused login",
+            Self::Recovery => "a request for a way back",
+        }
+    }
+}
+
+/// Why a login is refused, or whom a request for a way back is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The password is wrong.

@@ -1,6 +1,6 @@
 //! What the measurement found, in figures and in words.
 
-use super::kind::{Kind, Times};
+use super::kind::{Call, Kind, Times};
 use super::statistics::{Difference, correct, percentile};
 use std::fmt;
 
@@ -11,10 +11,10 @@ const LEVEL: f64 = 0.01;
 const SHOWN: [(usize, &str); 6] =
     [(0, "least"), (5, "5 %"), (25, "25 %"), (50, "median"), (75, "75 %"), (95, "95 %")];
 
-/// The distributions of refused logins, and how they compare. It is displayed as tables and a
-/// verdict.
+/// The distributions of a call's times, and how they compare. It is displayed as tables.
 #[derive(Clone, Debug)]
 pub struct Timing {
+    call: Call,
     tries: usize,
     percentiles: [[u64; SHOWN.len()]; 4],
     differences: [Difference; 4],
@@ -23,7 +23,12 @@ pub struct Timing {
 
 impl Timing {
     /// `differences` are those of [`Kind::PAIRS`]; their p values are not corrected yet.
-    pub(super) fn new(times: &Times, mut differences: [Difference; 4], smallest: u64) -> Self {
+    pub(super) fn new(
+        call: Call,
+        times: &Times,
+        mut differences: [Difference; 4],
+        smallest: u64,
+    ) -> Self {
         let mut all = differences.map(|difference| difference.p).concat();
         correct(&mut all);
         for (difference, corrected) in differences.iter_mut().zip(all.chunks(3)) {
@@ -34,16 +39,19 @@ impl Timing {
             sorted.sort_unstable();
             SHOWN.map(|(hundredths, _)| percentile(&sorted, hundredths))
         });
-        Self { tries: times[0].len(), percentiles, differences, smallest }
+        Self { call, tries: times[0].len(), percentiles, differences, smallest }
     }
 
     /// What can be told apart, in words; `None` if nothing can. The chance of a false alarm is 1 %.
     pub fn told_apart(&self) -> Option<String> {
         let [control, ..] = self.differences.map(|difference| is_apart(&difference));
         if control {
-            let text = "a login could be told apart from itself, so something else disturbed the \
-                        measurement; run it again when the machine is quiet";
-            return Some(text.to_owned());
+            let text = format!(
+                "{} could be told apart from itself, so something else disturbed the measurement; run \
+                 it again when the machine is quiet",
+                self.call.one()
+            );
+            return Some(text);
         }
         let apart = Kind::PAIRS.iter().zip(&self.differences).filter(|(_, found)| is_apart(found));
         let pairs: Vec<String> = apart
@@ -51,8 +59,9 @@ impl Timing {
             .collect();
         (!pairs.is_empty()).then(|| {
             format!(
-                "the time of a refused login tells {}; if a second run on a quiet machine finds \
+                "the time of {} tells {}; if a second run on a quiet machine finds \
                  the same, an attacker can find it too: please report it with these tables",
+                self.call.one(),
                 pairs.join(" and ")
             )
         })
@@ -65,7 +74,7 @@ fn is_apart(difference: &Difference) -> bool {
 
 impl fmt::Display for Timing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "refused logins, {} tries each, microseconds\n", self.tries)?;
+        writeln!(f, "{}, {} tries each, microseconds\n", self.call.name(), self.tries)?;
         write!(f, "{:14}", "")?;
         for (_, name) in SHOWN {
             write!(f, "{name:>11}")?;
@@ -110,7 +119,7 @@ mod tests {
     fn with(p: [f64; 4]) -> Timing {
         let difference = |p| Difference { median: 1_234, longer: 0.512, p: [p, 1.0, 1.0] };
         let times = [10, 20, 30, 40].map(|time| vec![time * 1_000; 50]);
-        Timing::new(&times, p.map(difference), 3_210)
+        Timing::new(Call::LogIn, &times, p.map(difference), 3_210)
     }
 
     #[test]
@@ -125,7 +134,7 @@ mod tests {
     #[test]
     fn a_control_that_differs_says_that_nothing_was_measured() {
         let text = with([0.0001, 0.0001, 0.5, 0.5]).told_apart().unwrap();
-        assert!(text.starts_with("a login could be told apart from itself"), "{text}");
+        assert!(text.starts_with("a refused login could be told apart from itself"), "{text}");
     }
 
     #[test]

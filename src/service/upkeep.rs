@@ -11,6 +11,8 @@ use crate::config::Profile;
 use crate::db;
 use crate::error::Result;
 use crate::factors;
+use crate::outbox;
+use crate::proofs;
 use crate::sessions;
 use crate::threads;
 use std::sync::mpsc::{RecvTimeoutError, Sender, TryRecvError, channel};
@@ -73,6 +75,8 @@ fn run(app: &App, stop: &Receiver<()>) {
         if swept.elapsed() >= sweep_again {
             sweep(app, stop, "ended sessions", sessions::sweep_some);
             sweep(app, stop, "answered challenges", factors::sweep_some);
+            sweep(app, stop, "messages", outbox::sweep_some);
+            sweep(app, stop, "proofs", proofs::sweep_some);
             swept = Instant::now();
         }
         if prunes && prune_at <= Instant::now() {

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::factors::{self, CheckedFactor, ShownFactor, Use};
 use crate::limits::{self, Attempt};
 use crate::metrics;
+use crate::outbox::{self, MessageKind};
 use crate::passwords::{Password, Verdict};
 use crate::tokens::{Amr, Audience, Grant};
 
@@ -133,6 +134,8 @@ fn attempt(
         let (verified, factor) = (&credentials, checked.as_ref());
         let opening = Opening { verified, amr: Amr::PASSWORD, factor, device, audience };
         open(app, &opening, |tx, user| {
+            let is_new = attempt.is_somewhere_new(tx, user)?;
+            tell_of_new_place(tx, app, is_new, user)?;
             attempt.succeeded(tx, Some(user))?;
             audit.record(tx, Actor::Anonymous, &event)
         })
@@ -146,6 +149,16 @@ fn attempt(
         audit.failure(&attempt, Actor::Anonymous, &event.with_outcome(outcome))?;
     }
     Ok(LoggedIn { mfa_due_at: due, ..opened? })
+}
+
+/// Tells a user of a sign-in in a network that is new.
+pub(super) fn tell_of_new_place(
+    tx: &mut Transaction<'_>,
+    app: &App,
+    is_new: bool,
+    user: UserId,
+) -> Result<()> {
+    if is_new { outbox::notify(tx, app, user, MessageKind::NewSignIn, None) } else { Ok(()) }
 }
 
 /// Refuses a user with the right password whose account is locked or expired.

@@ -1,7 +1,7 @@
 //! Finishing a login with a second factor. The first call has checked the password.
 
 use super::challenge::ticket;
-use super::login::{Opening, count, open, refused, settled};
+use super::login::{Opening, count, open, refused, settled, tell_of_new_place};
 use super::store::{self, Credentials};
 use super::types::{Device, LoggedIn};
 use crate::access::Actor;
@@ -70,6 +70,8 @@ fn attempt(
         let (verified, factor) = (&credentials, Some(&checked));
         let opening = Opening { verified, amr: Amr::PASSWORD, factor, device, audience };
         open(app, &opening, |tx, user| {
+            let is_new = attempt.is_somewhere_new(tx, user)?;
+            tell_of_new_place(tx, app, is_new, user)?;
             attempt.succeeded(tx, Some(user))?;
             audit.record(tx, Actor::Anonymous, &event)
         })

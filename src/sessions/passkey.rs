@@ -2,7 +2,7 @@
 //!
 //! Nobody can guess one, so nothing is counted, and guesses at the password keep no passkey out.
 
-use super::login::{Opening, count, open, refused, settled};
+use super::login::{Opening, count, open, refused, settled, tell_of_new_place};
 use super::store;
 use super::types::{Device, LoggedIn};
 use crate::access::Actor;
@@ -57,6 +57,8 @@ fn attempt(
         let (verified, factor) = (&credentials, Some(&checked));
         let opening = Opening { verified, amr: Amr::default(), factor, device, audience };
         open(app, &opening, |tx, user| {
+            let is_new = limits::is_somewhere_new(tx, &counters, user)?;
+            tell_of_new_place(tx, app, is_new, user)?;
             limits::registered(tx, &counters, user)?;
             audit.record(tx, Actor::Anonymous, &event)
         })

@@ -24,6 +24,30 @@ pub enum Ids {
     Renumbered,
 }
 
+/// How users are imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Importing {
+    /// What becomes of their ids.
+    pub ids: Ids,
+    /// Whether users without a hash are invited to set a password, if they have an address.
+    pub invite: bool,
+}
+
+impl Importing {
+    /// The same, with users who have no hash invited.
+    #[must_use]
+    pub fn inviting(self) -> Self {
+        Self { invite: true, ..self }
+    }
+}
+
+impl From<Ids> for Importing {
+    fn from(ids: Ids) -> Self {
+        Self { ids, invite: false }
+    }
+}
+
 /// A part of the source.
 #[derive(Default)]
 pub(super) struct Batch {
@@ -36,7 +60,7 @@ pub(super) struct Batch {
 pub(super) struct Batches<'a, R> {
     app: &'a App,
     lines: Lines<R>,
-    ids: Ids,
+    importing: Importing,
     /// Whether lines have ids, once the first of them has said so, and the last id.
     with_ids: Option<bool>,
     last: i64,
@@ -45,9 +69,9 @@ pub(super) struct Batches<'a, R> {
 impl<'a, R: BufRead> Batches<'a, R> {
     /// # Errors
     /// [`Error::File`] when the source cannot be read.
-    pub(super) fn new(app: &'a App, source: R, ids: Ids) -> Result<Self> {
+    pub(super) fn new(app: &'a App, source: R, importing: Importing) -> Result<Self> {
         let lines = Lines::new(source, MAX_LINE).map_err(unreadable)?;
-        Ok(Self { app, lines, ids, with_ids: None, last: 0 })
+        Ok(Self { app, lines, importing, with_ids: None, last: 0 })
     }
 
     /// Whether the ids of the source are kept, which is known from the first user on.
@@ -73,7 +97,8 @@ impl<'a, R: BufRead> Batches<'a, R> {
             }
             batch.lines += 1;
             let app = self.app;
-            let user = IncomingUser::parse(number, text, |hash| app.can_verify(hash));
+            let nobody = self.importing.invite.then(|| app.nobody());
+            let user = IncomingUser::parse(number, text, nobody, |hash| app.can_verify(hash));
             match user.and_then(|user| self.check_id(user)) {
                 Ok(user) => batch.users.push(user),
                 Err(fault) => batch.faults.push(fault),
@@ -84,7 +109,7 @@ impl<'a, R: BufRead> Batches<'a, R> {
 
     /// Ascending ids are unique, which nobody needs to remember them for.
     fn check_id(&mut self, user: IncomingUser) -> std::result::Result<IncomingUser, LineFault> {
-        if self.ids == Ids::Renumbered {
+        if self.importing.ids == Ids::Renumbered {
             return Ok(IncomingUser { id: None, ..user });
         }
         match (user.id, *self.with_ids.get_or_insert(user.id.is_some())) {

@@ -1,6 +1,6 @@
 //! Importing: from lines to rows, a batch at a time.
 
-use super::batches::{Batch, Batches, Ids};
+use super::batches::{Batch, Batches, Importing};
 use super::line::{ExistingUser, IncomingUser, LineFault};
 use super::store;
 use crate::access::Actor;
@@ -9,8 +9,11 @@ use crate::audit::{Action, Event, Writer};
 use crate::database::with_owner;
 use crate::db::connect::{Fault, patient};
 use crate::db::{OWNER_ROLE, Transaction};
+use crate::domain::Email;
 use crate::error::{Error, Result};
 use crate::factors::{self, MovedFactors};
+use crate::outbox::{self, Asked};
+use crate::proofs::ProofKind;
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 
@@ -56,11 +59,11 @@ pub enum ImportEvent<'a> {
 pub fn import(
     app: &App,
     source: impl BufRead,
-    ids: Ids,
+    importing: impl Into<Importing>,
     mut hear: impl FnMut(ImportEvent<'_>),
 ) -> Result<Imported> {
     let mut so_far = Imported::default();
-    let mut batches = Batches::new(app, source, ids)?;
+    let mut batches = Batches::new(app, source, importing.into())?;
     while let Some(batch) = batches.next()? {
         if batches.has_ids() {
             return import_with_ids(app, so_far, batch, batches, &mut hear);
@@ -119,10 +122,12 @@ fn import_with_ids<R: BufRead>(
             let (new, again) = apart(&users);
             let inserted = store::insert(&mut tx, &new, true)?;
             bring_factors(app, &mut tx, &new, &inserted)?;
+            invite(app, &mut tx, &new, &inserted)?;
             so_far.imported += inserted.len() as u64;
             let there = not_inserted(new, again, &inserted);
             let existing = store::existing(&mut tx, &there)?;
-            so_far.compare_all(there, &existing, hear);
+            let addresses = store::verified_emails(&mut tx, &there)?;
+            so_far.compare_all(there, &existing, &addresses, hear);
             hear(ImportEvent::Progress(&so_far));
             next = batches.next()?;
         }
@@ -169,6 +174,7 @@ fn insert(
     let inserted = database.with_transaction(|tx| {
         let inserted = store::insert(tx, &new, false)?;
         bring_factors(app, tx, &new, &inserted)?;
+        invite(app, tx, &new, &inserted)?;
         if !inserted.is_empty() {
             let detail = format!("{} users", inserted.len());
             audit.record(
@@ -182,8 +188,10 @@ fn insert(
     so_far.imported += inserted.len() as u64;
     let there = not_inserted(new, again, &inserted);
     if !there.is_empty() {
-        let existing = database.with_connection(|conn| store::existing(conn, &there))?;
-        so_far.compare_all(there, &existing, hear);
+        let (existing, addresses) = database.with_connection(|conn| {
+            Ok((store::existing(conn, &there)?, store::verified_emails(conn, &there)?))
+        })?;
+        so_far.compare_all(there, &existing, &addresses, hear);
     }
     Ok(())
 }
@@ -201,12 +209,37 @@ fn bring_factors(
     if moved.is_empty() { Ok(()) } else { factors::bring(app, tx, &moved) }
 }
 
+/// Sends invitations to the users who were inserted and have no password.
+fn invite(
+    app: &App,
+    tx: &mut Transaction<'_>,
+    new: &[&IncomingUser],
+    inserted: &HashSet<String>,
+) -> Result<()> {
+    let is_one = |user: &&&IncomingUser| user.invited && inserted.contains(user.login.canonical());
+    let invited: Vec<&IncomingUser> = new.iter().filter(is_one).copied().collect();
+    if invited.is_empty() {
+        return Ok(());
+    }
+    let ids = store::ids(tx, &invited)?;
+    for user in invited {
+        let (Some(id), Some(email)) = (ids.get(user.login.canonical()), &user.email) else {
+            continue;
+        };
+        if !outbox::send_proof(tx, app, *id, ProofKind::Invitation, email, Asked::anew())? {
+            return Err(outbox::no_way_out());
+        }
+    }
+    Ok(())
+}
+
 impl Imported {
-    /// Counts and reports the users who were not inserted, since their logins were taken.
+    /// Counts and reports the users who were not inserted, since their logins or addresses were taken.
     fn compare_all(
         &mut self,
         there: Vec<&IncomingUser>,
         existing: &HashMap<String, ExistingUser>,
+        addresses: &HashSet<String>,
         hear: &mut impl FnMut(ImportEvent<'_>),
     ) {
         for user in there {
@@ -222,6 +255,12 @@ impl Imported {
                     self.refused += 1;
                     hear(ImportEvent::Refused(user.fault(TAKEN)));
                 }
+                Comparison::Gone
+                    if user.verified_email().is_some_and(|it| addresses.contains(it)) =>
+                {
+                    self.refused += 1;
+                    hear(ImportEvent::Refused(user.fault(ADDRESS_TAKEN)));
+                }
                 Comparison::Gone => {
                     self.refused += 1;
                     hear(ImportEvent::Refused(user.fault("was deleted while it was imported")));
@@ -232,6 +271,8 @@ impl Imported {
 }
 
 pub(super) const TAKEN: &str = "this login, once normalised, belongs to another user";
+
+pub(super) const ADDRESS_TAKEN: &str = "its verified email belongs to another user";
 
 /// How a line compares with the row that has its login.
 pub(super) enum Comparison {
@@ -245,7 +286,9 @@ pub(super) enum Comparison {
 /// A user who registered here can have the same login by chance, but not in the same spelling and
 /// with the same microsecond or the same hash.
 pub(super) fn compare(user: &IncomingUser, row: &ExistingUser) -> Comparison {
-    let same_hash = user.hash.is_that_of(&row.password_hash);
+    // An invited user has set a password meanwhile, or not.
+    let same_email = user.email.as_ref().map(Email::as_str) == row.email.as_deref();
+    let same_hash = user.hash.is_that_of(&row.password_hash) || (user.invited && same_email);
     let same_time = user.created_at.map(|time| time == row.created_at);
     if row.login != user.login.as_str() || !(same_hash || same_time == Some(true)) {
         return Comparison::Taken;
@@ -259,6 +302,16 @@ pub(super) fn compare(user: &IncomingUser, row: &ExistingUser) -> Comparison {
             user.token_version.is_some(),
             user.token_version == Some(row.token_version),
             "token_version",
+        ),
+        differs(
+            user.email.is_some(),
+            user.email.as_ref().map(Email::as_str) == row.email.as_deref(),
+            "email",
+        ),
+        differs(
+            user.email_verified.is_some(),
+            user.email_verified == Some(row.email_verified),
+            "email_verified",
         ),
         differs(user.locked.is_some(), user.locked == Some(row.locked), "locked"),
         differs(user.expires_at.is_some(), user.expires_at == row.expires_at, "expires_at"),

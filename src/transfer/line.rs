@@ -1,7 +1,7 @@
 //! A line of NDJSON, in and out.
 
 use crate::by_name::by_name;
-use crate::domain::{Attributes, AttributesPatch, Login, Names};
+use crate::domain::{Attributes, AttributesPatch, Email, Login, Names};
 use crate::error::{Error, Result};
 use crate::factors::MovedFactors;
 use crate::moment;
@@ -35,9 +35,13 @@ pub(super) struct IncomingUser {
     pub(super) id: Option<i64>,
     pub(super) login: Login,
     pub(super) hash: PasswordHash,
+    /// Whether the user has no password, and is invited to set one.
+    pub(super) invited: bool,
     pub(super) admin: Option<bool>,
     pub(super) created_at: Option<OffsetDateTime>,
     pub(super) token_version: Option<i64>,
+    pub(super) email: Option<Email>,
+    pub(super) email_verified: Option<bool>,
     pub(super) locked: Option<bool>,
     pub(super) expires_at: Option<OffsetDateTime>,
     pub(super) roles: Option<Names>,
@@ -54,6 +58,8 @@ pub(super) struct ExistingUser {
     pub(super) admin: bool,
     pub(super) created_at: OffsetDateTime,
     pub(super) token_version: i64,
+    pub(super) email: Option<String>,
+    pub(super) email_verified: bool,
     pub(super) locked: bool,
     pub(super) expires_at: Option<OffsetDateTime>,
     pub(super) roles: Names,
@@ -80,6 +86,8 @@ struct Fields {
     admin: Option<Value>,
     created_at: Option<Value>,
     token_version: Option<Value>,
+    email: Option<Value>,
+    email_verified: Option<Value>,
     locked: Option<Value>,
     expires_at: Option<Value>,
     roles: Option<Value>,
@@ -91,43 +99,66 @@ by_name!(Fields);
 
 impl IncomingUser {
     /// Reads a line; `None` stands for one that is too long. `check` says whether a hash can be
-    /// verified.
+    /// verified. With `nobody`, a hash that no password matches, a line may have none of its own.
     pub(super) fn parse(
         line: u64,
         text: Option<&[u8]>,
+        nobody: Option<&PasswordHash>,
         check: impl Fn(&PasswordHash) -> std::result::Result<(), String>,
     ) -> std::result::Result<Self, LineFault> {
         let fault = |cause: String| LineFault { line, cause };
         let text = text.ok_or_else(|| fault("is too long".to_owned()))?;
         let fields: Fields = serde_json::from_slice(text).map_err(|e| fault(describe(&e)))?;
-        Self::from_fields(line, fields, check).map_err(fault)
+        Self::from_fields(line, fields, nobody, check).map_err(fault)
     }
 
     fn from_fields(
         line: u64,
         fields: Fields,
+        nobody: Option<&PasswordHash>,
         check: impl Fn(&PasswordHash) -> std::result::Result<(), String>,
     ) -> std::result::Result<Self, String> {
         let login = required("login", fields.login.as_ref())?;
         let login = Login::parse(login).map_err(|e| e.to_string())?;
-        let hash = required("password_hash", fields.password_hash.as_ref())?;
-        let of_hash = |e: &dyn fmt::Display| format!("password_hash: {e}");
-        let hash = match &fields.hashed_by {
-            None => PasswordHash::from_elsewhere(hash).map_err(|e| of_hash(&e))?,
-            Some(Value::String(by)) if by == US => {
-                PasswordHash::own(hash).map_err(|e| format!("hashed_by: {US}, but {e}"))?
+        let email = email(fields.email.as_ref())?;
+        let invited = match (nobody, &fields.password_hash, &email) {
+            (Some(nobody), None, Some(_)) => Some(nobody.clone()),
+            (Some(_), None, None) => {
+                return Err("password_hash: is missing, and so is email".to_owned());
             }
-            Some(_) => return Err(format!("hashed_by: must be {US:?} or absent")),
+            _ => None,
+        };
+        let of_hash = |e: &dyn fmt::Display| format!("password_hash: {e}");
+        let given = required("password_hash", fields.password_hash.as_ref());
+        let hash = match (&invited, &fields.hashed_by) {
+            (Some(nobody), _) => nobody.clone(),
+            (None, None) => PasswordHash::from_elsewhere(given?).map_err(|e| of_hash(&e))?,
+            (None, Some(Value::String(by))) if by == US => {
+                PasswordHash::own(given?).map_err(|e| format!("hashed_by: {US}, but {e}"))?
+            }
+            (None, Some(_)) => return Err(format!("hashed_by: must be {US:?} or absent")),
         };
         check(&hash).map_err(|e| of_hash(&e))?;
+        let email_verified = truth("email_verified", fields.email_verified.as_ref())?;
+        if email_verified == Some(true) && email.is_none() {
+            return Err("email_verified: there is no email".to_owned());
+        }
+        let admin = truth("admin", fields.admin.as_ref())?;
+        if invited.is_some() && (admin == Some(true) || email_verified == Some(true)) {
+            let text = "password_hash: is missing, and an invitation makes no admin and proves the email by itself";
+            return Err(text.to_owned());
+        }
         Ok(Self {
             line,
             id: number("id", fields.id.as_ref())?,
             login,
             hash,
-            admin: truth("admin", fields.admin.as_ref())?,
+            invited: invited.is_some(),
+            admin,
             created_at: time("created_at", fields.created_at.as_ref())?,
             token_version: number("token_version", fields.token_version.as_ref())?,
+            email,
+            email_verified,
             locked: truth("locked", fields.locked.as_ref())?,
             expires_at: time("expires_at", fields.expires_at.as_ref())?,
             roles: names("roles", fields.roles.as_ref())?,
@@ -135,6 +166,11 @@ impl IncomingUser {
             attributes: attributes(fields.attributes)?,
             factors: factors(fields.factors.as_ref())?,
         })
+    }
+
+    /// The address that is this user's alone, in canonical form.
+    pub(super) fn verified_email(&self) -> Option<&str> {
+        self.email.as_ref().filter(|_| self.email_verified == Some(true)).map(Email::canonical)
     }
 
     /// A fault of this line.
@@ -203,6 +239,14 @@ fn attributes(value: Option<Value>) -> std::result::Result<Option<Attributes>, S
     attributes.map(Some).map_err(|e| e.to_string())
 }
 
+fn email(value: Option<&Value>) -> std::result::Result<Option<Email>, String> {
+    match value {
+        None => Ok(None),
+        Some(Value::String(text)) => Email::parse(text).map(Some).map_err(|e| e.to_string()),
+        Some(_) => Err("email: must be a string".to_owned()),
+    }
+}
+
 fn factors(value: Option<&Value>) -> std::result::Result<Option<MovedFactors>, String> {
     let factors = value.map(MovedFactors::parse).transpose();
     factors.map_err(|fault| format!("factors: {fault}"))
@@ -228,6 +272,10 @@ struct OutgoingUser<'a> {
     admin: bool,
     created_at: String,
     token_version: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    email_verified: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     locked: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -255,6 +303,8 @@ pub(super) fn write(user: &ExistingUser, factors: Option<&MovedFactors>) -> Resu
         admin: user.admin,
         created_at: moment::write_micros(user.created_at),
         token_version: user.token_version,
+        email: user.email.as_deref(),
+        email_verified: user.email_verified,
         locked: user.locked,
         expires_at: user.expires_at.map(moment::write_micros),
         roles: &user.roles,
@@ -271,7 +321,7 @@ pub(super) fn write(user: &ExistingUser, factors: Option<&MovedFactors>) -> Resu
 /// refused.
 #[cfg(feature = "internals")]
 pub(crate) fn again(text: &[u8]) -> std::result::Result<String, String> {
-    let user = IncomingUser::parse(1, Some(text), |_| Ok(())).map_err(|fault| fault.cause)?;
+    let user = IncomingUser::parse(1, Some(text), None, |_| Ok(())).map_err(|fault| fault.cause)?;
     let row = ExistingUser {
         id: user.id.unwrap_or(1),
         login: user.login.as_str().to_owned(),
@@ -279,6 +329,8 @@ pub(crate) fn again(text: &[u8]) -> std::result::Result<String, String> {
         admin: user.admin.unwrap_or(false),
         created_at: user.created_at.unwrap_or(OffsetDateTime::UNIX_EPOCH),
         token_version: user.token_version.unwrap_or(1),
+        email: user.email.as_ref().map(|email| email.as_str().to_owned()),
+        email_verified: user.email_verified.unwrap_or(false),
         locked: user.locked.unwrap_or(false),
         expires_at: user.expires_at,
         roles: user.roles.unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use super::line::{ExistingUser, IncomingUser};
 use crate::db::{Client, Line, Transaction};
-use crate::domain::{Attributes, Names};
+use crate::domain::{Attributes, Email, Names, UserId};
 use crate::error::Result;
 use crate::moment::{self, Moment};
 use std::collections::{HashMap, HashSet};
@@ -14,7 +14,7 @@ use tokio_postgres::types::Type;
 macro_rules! columns {
     () => {
         "id, login_canonical, login, password_hash, admin, created_at, locked, expires_at,
-         token_version, roles, groups, public_attributes, private_attributes"
+         token_version, roles, groups, public_attributes, private_attributes, email, email_verified"
     };
 }
 
@@ -29,6 +29,8 @@ fn existing_of(row: &Row) -> Result<ExistingUser> {
         locked: row.get(6),
         expires_at: row.get::<_, Option<Moment>>(7).and_then(|end| end.end(whose)),
         token_version: row.get(8),
+        email: row.get(13),
+        email_verified: row.get(14),
         roles: Names::stored(row.get(9)),
         groups: Names::stored(row.get(10)),
         attributes: Attributes::stored(row.get(11), row.get(12))?,
@@ -48,19 +50,21 @@ macro_rules! insert {
                  INSERT INTO gatepost.users (",
             $column,
             "login, login_canonical, password_hash, admin, created_at, locked, expires_at,
-                     token_version, roles, groups, public_attributes, private_attributes) ",
+                     token_version, roles, groups, public_attributes, private_attributes, email,
+                     email_canonical, email_verified) ",
             $overriding,
             " SELECT ",
             $value,
             "login, canonical, hash, admin, coalesce(created_at, now()), locked, expires_at,
                      token_version, string_to_array(roles, ' '), string_to_array(groups, ' '),
-                     public, private
-                 FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                     public, private, email, email_canonical, email_verified
+                 FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
                       WITH ORDINALITY
                       AS line (login, canonical, hash, admin, created_at, locked, expires_at,
-                               token_version, roles, groups, public, private, id, number)
+                               token_version, roles, groups, public, private, id, email,
+                               email_canonical, email_verified, number)
                  ORDER BY number
-                 ON CONFLICT (login_canonical) DO NOTHING
+                 ON CONFLICT DO NOTHING
                  RETURNING id, login_canonical, roles, groups
              ), indexed AS (
                  INSERT INTO gatepost.memberships (user_id, kind, name)
@@ -72,7 +76,7 @@ macro_rules! insert {
     };
 }
 
-/// Inserts the users whose login is free, in order, and returns their canonical logins. With `ids`
+/// Inserts the users whose login and verified address are free, in order, and returns their canonical logins. With `ids`
 /// they keep theirs, which no row may have.
 pub(super) fn insert(
     tx: &mut Transaction<'_>,
@@ -104,6 +108,9 @@ pub(super) fn insert(
         };
         users.iter().map(column).collect::<Vec<Option<String>>>()
     };
+    let emails = |of: fn(&Email) -> &str| {
+        users.iter().map(|user| user.email.as_ref().map(of)).collect::<Vec<Option<&str>>>()
+    };
     let versions: Vec<i64> = users.iter().map(|user| user.token_version.unwrap_or(1)).collect();
     let numbers: Vec<Option<i64>> = users.iter().map(|user| user.id).collect();
     let rows = tx.query_typed(
@@ -122,6 +129,9 @@ pub(super) fn insert(
             (&attributes(0), Type::TEXT_ARRAY),
             (&attributes(1), Type::TEXT_ARRAY),
             (&numbers, Type::INT8_ARRAY),
+            (&emails(Email::as_str), Type::TEXT_ARRAY),
+            (&emails(Email::canonical), Type::TEXT_ARRAY),
+            (&truths(|user| user.email_verified), Type::BOOL_ARRAY),
         ],
     )?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
@@ -164,6 +174,23 @@ pub(super) fn existing(
     let logins: Vec<&str> = users.iter().map(|user| user.login.canonical()).collect();
     let rows = conn.query_typed(sql, &[(&logins, Type::TEXT_ARRAY)])?;
     rows.iter().map(|row| Ok((row.get(1), existing_of(row)?))).collect()
+}
+
+/// The numbers of users, by the canonical form of their logins.
+pub(super) fn ids(conn: &mut Line, users: &[&IncomingUser]) -> Result<HashMap<String, UserId>> {
+    let sql = "SELECT login_canonical, id FROM gatepost.users WHERE login_canonical = ANY ($1)";
+    let logins: Vec<&str> = users.iter().map(|user| user.login.canonical()).collect();
+    let rows = conn.query_typed(sql, &[(&logins, Type::TEXT_ARRAY)])?;
+    Ok(rows.iter().map(|row| (row.get(0), UserId::stored(row.get(1)))).collect())
+}
+
+/// Those of these addresses, in canonical form, that some user has proved.
+pub(super) fn verified_emails(conn: &mut Line, users: &[&IncomingUser]) -> Result<HashSet<String>> {
+    let sql = "SELECT email_canonical FROM gatepost.users
+               WHERE email_verified AND email_canonical = ANY ($1)";
+    let emails: Vec<&str> = users.iter().filter_map(|user| user.verified_email()).collect();
+    let rows = conn.query_typed(sql, &[(&emails, Type::TEXT_ARRAY)])?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// The users after this id, in the order of their ids.

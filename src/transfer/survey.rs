@@ -1,8 +1,8 @@
 //! A dry run of an import: what it would do, and what the first logins would cost. It changes
 //! nothing.
 
-use super::batches::{Batches, Ids};
-use super::import::{Comparison, ImportEvent, Imported, TAKEN, compare, not_empty};
+use super::batches::{Batches, Importing};
+use super::import::{ADDRESS_TAKEN, Comparison, ImportEvent, Imported, TAKEN, compare, not_empty};
 use super::line::{IncomingUser, LineFault};
 use super::store;
 use crate::app::App;
@@ -61,8 +61,8 @@ impl Survey {
 }
 
 /// Reads NDJSON as [`import`](super::import) does and says what that would do, without doing it.
-/// Every line that would be refused is reported to `hear`, logins that are twice in the source
-/// last.
+/// Every line that would be refused is reported to `hear`, logins and verified addresses that are twice in the
+/// source last.
 ///
 /// # Errors
 /// As [`import`](super::import), and [`Error::File`] when there is no room for temporary files,
@@ -70,7 +70,7 @@ impl Survey {
 pub fn survey(
     app: &App,
     source: impl BufRead,
-    ids: Ids,
+    importing: impl Into<Importing>,
     mut hear: impl FnMut(ImportEvent<'_>),
 ) -> Result<Survey> {
     let mut outcome = Imported::default();
@@ -78,7 +78,7 @@ pub fn survey(
     let dir = std::env::temp_dir();
     let at_dir = |e: std::io::Error| Error::File(format!("{}: {e}", dir.display()));
     let mut seen = Sorter::new(&dir);
-    let mut batches = Batches::new(app, source, ids)?;
+    let mut batches = Batches::new(app, source, importing.into())?;
     while let Some(batch) = batches.next()? {
         if batches.has_ids() && outcome.imported == 0 {
             check_empty(app)?;
@@ -87,13 +87,24 @@ pub fn survey(
         outcome.refused += batch.faults.len() as u64;
         batch.faults.into_iter().for_each(|fault| hear(ImportEvent::Refused(fault)));
         let users: Vec<&IncomingUser> = batch.users.iter().collect();
-        let existing = app.database()?.with_connection(|conn| store::existing(conn, &users))?;
+        let (existing, addresses) = app.database()?.with_connection(|conn| {
+            Ok((store::existing(conn, &users)?, store::verified_emails(conn, &users)?))
+        })?;
         for user in users {
             match existing.get(user.login.canonical()).map(|row| compare(user, row)) {
+                None if user.verified_email().is_some_and(|it| addresses.contains(it)) => {
+                    outcome.refused += 1;
+                    hear(ImportEvent::Refused(user.fault(ADDRESS_TAKEN)));
+                }
                 None | Some(Comparison::Gone) => {
                     outcome.imported += 1;
-                    kinds.count(&user.hash);
+                    if !user.invited {
+                        kinds.count(&user.hash);
+                    }
                     seen.push(record(user)).map_err(at_dir)?;
+                    if let Some(address) = record_of_address(user) {
+                        seen.push(address).map_err(at_dir)?;
+                    }
                 }
                 Some(Comparison::Same) => outcome.present += 1,
                 Some(Comparison::Changed(_)) => outcome.changed += 1,
@@ -105,14 +116,21 @@ pub fn survey(
         }
         hear(ImportEvent::Progress(&outcome));
     }
-    let repeated = |first: u64, line: u64, same: bool| {
-        outcome.imported -= 1;
+    let repeated = |what: What, first: u64, line: u64, same: bool| {
+        if same && what == What::Address {
+            // It is one user twice, whom the login tells of.
+            return;
+        }
+        outcome.imported = outcome.imported.saturating_sub(1);
         if same {
             outcome.present += 1;
             return;
         }
         outcome.refused += 1;
-        let cause = format!("its login, once normalised, is the same as on line {first}");
+        let cause = match what {
+            What::Login => format!("its login, once normalised, is the same as on line {first}"),
+            What::Address => format!("its verified email is the same as on line {first}"),
+        };
         hear(ImportEvent::Refused(LineFault { line, cause }));
     };
     find_repeated(seen, repeated).map_err(at_dir)?;
@@ -128,31 +146,56 @@ fn check_empty(app: &App) -> Result<()> {
     with_owner(app.config(), |_| Ok(()))
 }
 
-/// Fingerprint of the canonical login, line, fingerprint of what would make two lines one user.
+/// What two lines have in common.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Login,
+    Address,
+}
+
+/// Fingerprint of the canonical login or address, of which one bit says which of them; line; fingerprint of what
+/// would make two lines one user.
 type Record = [u8; 24];
 
+/// The bit of the eighth byte that says which.
+const IS_ADDRESS: u8 = 1;
+
 fn record(user: &IncomingUser) -> Record {
-    let fingerprint = |text: &str| <[u8; 32]>::from(Sha256::digest(text));
     let content = format!("{}\n{}", user.login.as_str(), user.hash);
+    record_of(What::Login, user.login.canonical(), user.line, &content)
+}
+
+fn record_of_address(user: &IncomingUser) -> Option<Record> {
+    let address = user.verified_email()?;
+    Some(record_of(What::Address, address, user.line, user.login.canonical()))
+}
+
+fn record_of(what: What, identity: &str, line: u64, same: &str) -> Record {
+    let fingerprint = |text: &str| <[u8; 32]>::from(Sha256::digest(text));
     let mut record = [0; 24];
-    record[..8].copy_from_slice(&fingerprint(user.login.canonical())[..8]);
-    record[8..16].copy_from_slice(&user.line.to_be_bytes());
-    record[16..].copy_from_slice(&fingerprint(&content)[..8]);
+    record[..8].copy_from_slice(&fingerprint(identity)[..8]);
+    record[7] = match what {
+        What::Login => record[7] & !IS_ADDRESS,
+        What::Address => record[7] | IS_ADDRESS,
+    };
+    record[8..16].copy_from_slice(&line.to_be_bytes());
+    record[16..].copy_from_slice(&fingerprint(same)[..8]);
     record
 }
 
-/// Calls `repeated` for every record whose login an earlier line has, with the number of that line,
-/// its own, and whether both describe the same user.
+/// Calls `repeated` for every record whose login or address an earlier line has, with the number of that line, its
+/// own, and whether both describe the same user.
 fn find_repeated(
     seen: Sorter<24>,
-    mut repeated: impl FnMut(u64, u64, bool),
+    mut repeated: impl FnMut(What, u64, u64, bool),
 ) -> std::io::Result<()> {
     let line = |record: &Record| u64::from_be_bytes(std::array::from_fn(|n| record[8 + n]));
     let mut first: Option<Record> = None;
     seen.finish(|record| {
         match &first {
             Some(first) if first[..8] == record[..8] => {
-                repeated(line(first), line(&record), first[16..] == record[16..]);
+                let what = if record[7] & IS_ADDRESS == 0 { What::Login } else { What::Address };
+                repeated(what, line(first), line(&record), first[16..] == record[16..]);
             }
             _ => first = Some(record),
         }

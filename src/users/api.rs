@@ -5,7 +5,7 @@ use crate::access::Caller;
 use crate::app::App;
 use crate::config::Registration;
 use crate::domain::{
-    Attributes, AttributesPatch, Login, LoginPrefix, Name, Names, Page, Timestamp, UserId,
+    Attributes, AttributesPatch, Email, Login, LoginPrefix, Name, Names, Page, Timestamp, UserId,
 };
 use crate::error::{Error, Result};
 use crate::http::paging::{encoded, page, page_and_after, with_next};
@@ -16,14 +16,14 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 /// What only admins and programs may say about a user.
-struct Managed {
+pub(crate) struct Managed {
     roles: Option<Names>,
     groups: Option<Names>,
     attributes: Option<AttributesPatch>,
 }
 
 impl Managed {
-    fn of(parameters: &mut Parameters) -> Result<Self> {
+    pub(crate) fn of(parameters: &mut Parameters) -> Result<Self> {
         let mut names = |field| -> Result<Option<Names>> {
             let names = parameters.optional_texts(field)?;
             names.map(|names| Names::parse(field, names)).transpose()
@@ -37,6 +37,17 @@ impl Managed {
     fn is_empty(&self) -> bool {
         self.roles.is_none() && self.groups.is_none() && self.attributes.is_none()
     }
+
+    pub(crate) fn new_user(self, email: Option<Email>) -> Result<NewUser> {
+        let patch = self.attributes.map(|patch| patch.applied_to(&Attributes::default()));
+        Ok(NewUser {
+            admin: false,
+            email,
+            roles: self.roles.unwrap_or_default(),
+            groups: self.groups.unwrap_or_default(),
+            attributes: patch.transpose()?.unwrap_or_default(),
+        })
+    }
 }
 
 /// `POST /user`
@@ -44,21 +55,15 @@ pub(crate) fn register(app: &App, request: &Request) -> Result<Response> {
     let mut parameters = request.parameters()?;
     let login = Login::parse(&parameters.text("login")?)?;
     let password = Password::parse(&Zeroizing::new(parameters.text("password")?))?;
+    let email = parameters.optional_text("email")?.map(|text| Email::parse(&text)).transpose()?;
     let managed = Managed::of(&mut parameters)?;
     parameters.end()?;
     let by_anyone = app.config().access.registration == Registration::Anyone && managed.is_empty();
     let caller = if by_anyone { Caller::Anonymous } else { Caller::of(app, request)? };
     let user = if managed.is_empty() {
-        super::register(app, &caller, &login, &password)?
+        super::register_with(app, &caller, &login, &password, email.as_ref())?
     } else {
-        let patch = managed.attributes.map(|patch| patch.applied_to(&Attributes::default()));
-        let new = NewUser {
-            admin: false,
-            roles: managed.roles.unwrap_or_default(),
-            groups: managed.groups.unwrap_or_default(),
-            attributes: patch.transpose()?.unwrap_or_default(),
-        };
-        super::create(app, &caller, &login, &password, &new)?
+        super::create(app, &caller, &login, &password, &managed.new_user(email)?)?
     };
     let location = format!("?id={}", user.id.get());
     Ok(Response::json(201, &user).header("Location", location))
@@ -73,8 +78,8 @@ struct UsersPage<'a> {
 }
 
 /// The filters of `GET /users`.
-const FILTERS: [&str; 6] =
-    ["login_prefix", "role", "group", "locked", "created_after", "created_before"];
+const FILTERS: [&str; 7] =
+    ["login_prefix", "email", "role", "group", "locked", "created_after", "created_before"];
 
 /// The filters that the parameters name, and the same as a query, each followed by `&`.
 fn filter(parameters: &mut Parameters) -> Result<(Filter, String)> {
@@ -85,6 +90,7 @@ fn filter(parameters: &mut Parameters) -> Result<(Filter, String)> {
         let time = || Timestamp::parse(&text).map_err(|fault| Error::parameter(name, fault));
         match name {
             "login_prefix" => filter.login_prefix = Some(LoginPrefix::parse(&text)?),
+            "email" => filter.email = Some(Email::parse(&text)?),
             "role" => filter.role = Some(Name::parse(name, &text)?),
             "group" => filter.group = Some(Name::parse(name, &text)?),
             "locked" => {
@@ -198,16 +204,23 @@ pub(crate) fn change(app: &App, request: &Request) -> Result<Response> {
         }
         other => other.map(|_| None),
     };
+    let email = match parameters.nullable_text("email")? {
+        Some(text) => Some(text.map(|text| Email::parse(&text)).transpose()?),
+        None => None,
+    };
     let managed = Managed::of(&mut parameters)?;
     parameters.end()?;
-    if new.is_none() && locked.is_none() && expires_at.is_none() && managed.is_empty() {
-        let text = "is missing, as are locked, expires_at, roles, groups and attributes: there is \
-                    nothing to change";
+    let own = new.is_some() || email.is_some();
+    if !own && locked.is_none() && expires_at.is_none() && managed.is_empty() {
+        let text = "is missing, as are email, locked, expires_at, roles, groups and attributes: \
+                    there is nothing to change";
         return Err(Error::parameter("password", text));
     }
     let change = Change {
         password: new.as_ref(),
         current_password: current.as_ref(),
+        email: email.as_ref().map(Option::as_ref),
+        email_verified: false,
         locked,
         expires_at,
         roles: managed.roles.as_ref(),

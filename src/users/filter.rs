@@ -6,7 +6,7 @@
 //! and drop what the others do not want, which the statement's deadline bounds.
 
 use super::types::User;
-use crate::domain::{Login, LoginPrefix, Name, Timestamp};
+use crate::domain::{Email, Login, LoginPrefix, Name, Timestamp};
 use crate::error::{Error, Result};
 use crate::moment;
 use time::OffsetDateTime;
@@ -17,6 +17,8 @@ use time::OffsetDateTime;
 pub struct Filter {
     /// Whose logins begin like this, in any spelling.
     pub login_prefix: Option<LoginPrefix>,
+    /// Who have this address, verified or not.
+    pub email: Option<Email>,
     /// Who have this role.
     pub role: Option<Name>,
     /// Who are in this group.
@@ -41,6 +43,7 @@ impl Filter {
     /// Whether it lets everybody pass.
     pub fn is_empty(&self) -> bool {
         self.login_prefix.is_none()
+            && self.email.is_none()
             && self.role.is_none()
             && self.group.is_none()
             && self.locked.is_none()
@@ -126,6 +129,9 @@ mod tests {
             login: "Ａlice Ö".to_owned(),
             admin: false,
             created_at: Timestamp::parse("1969-12-31T23:59:59Z").unwrap(),
+            email: None,
+            email_verified: false,
+            pending_email: None,
             locked: false,
             expires_at: None,
             roles: Names::default(),

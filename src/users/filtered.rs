@@ -42,6 +42,10 @@ impl Statement {
                      AND {alias}.kind = '{kind}' AND {alias}.name = {name}"
             );
         }
+        if let Some(email) = &filter.email {
+            let email = statement.value(email.canonical().to_owned(), Type::TEXT);
+            statement.conditions.push(format!("u.email_canonical = {email}"));
+        }
         if let Some(locked) = filter.locked {
             // Written out, since the planner takes a partial index only for a constant.
             statement.conditions.push(if locked { "u.locked" } else { "NOT u.locked" }.to_owned());

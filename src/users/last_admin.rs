@@ -8,7 +8,7 @@
 //! [`Caller::Trusted`] is not bound: the command line, an embedding program and open mode can make
 //! another admin whenever they like.
 
-use super::store::{self, Admin};
+use super::admins::{self, Admin};
 use super::types::User;
 use crate::access::Caller;
 use crate::db::Transaction;
@@ -41,10 +41,10 @@ impl Admins {
         // No key may change an admin, and a key's own row must be locked before any user's.
         let Caller::Bearer(claims) = caller else { return Ok(Self::NotAsked) };
         // An ordinary user's deletion must not wait for the admins, nor they for it.
-        if !store::is_admin(tx, id)? {
+        if !admins::is_admin(tx, id)? {
             return Ok(Self::NotAmongThem);
         }
-        let (admins, now) = store::lock_admins(tx, &[claims.user_id, id.get()])?;
+        let (admins, now) = admins::lock_admins(tx, &[claims.user_id, id.get()])?;
         Ok(Self::Held(admins, now))
     }
 

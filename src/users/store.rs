@@ -3,11 +3,9 @@
 use super::types::{NewUser, User};
 use crate::access::standing::{CallerRows, CallerStanding, standing};
 use crate::db::{Client, Connection, Transaction, violates};
-use crate::domain::{Attributes, Login, Names, Page, Timestamp, UserId};
+use crate::domain::{Attributes, Email, Login, Names, Page, Timestamp, UserId};
 use crate::error::{Error, Result};
-use crate::moment::Moment;
 use crate::passwords::PasswordHash;
-use time::OffsetDateTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -15,14 +13,14 @@ use tokio_postgres::types::Type;
 macro_rules! columns {
     () => {
         "id, login, admin, created_at, locked, expires_at, roles, groups, public_attributes,
-         private_attributes"
+         private_attributes, email, email_verified, pending_email"
     };
 }
 
 pub(super) use columns;
 
 /// How many there are.
-const COLUMNS: usize = 10;
+const COLUMNS: usize = 13;
 
 pub(super) fn user(row: &Row) -> Result<User> {
     let whose = ("user", row.get(0));
@@ -31,6 +29,9 @@ pub(super) fn user(row: &Row) -> Result<User> {
         login: row.get(1),
         admin: row.get(2),
         created_at: Timestamp::stored(row.get(3), whose),
+        email: Email::stored(row.get(10)),
+        email_verified: row.get(11),
+        pending_email: Email::stored(row.get(12)),
         locked: row.get(4),
         expires_at: Timestamp::stored_end(row.get(5), whose),
         roles: Names::stored(row.get(6)),
@@ -47,8 +48,8 @@ pub(super) fn insert(
 ) -> Result<User> {
     let sql = concat!(
         "INSERT INTO gatepost.users (login, login_canonical, password_hash, admin, roles, groups,
-                                     public_attributes, private_attributes)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ",
+                                     public_attributes, private_attributes, email, email_canonical)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING ",
         columns!()
     );
     let [public, private] = new.attributes.columns();
@@ -65,6 +66,8 @@ pub(super) fn insert(
             (&new.groups.as_slice(), Type::TEXT_ARRAY),
             (&public, Type::TEXT),
             (&private, Type::TEXT),
+            (&new.email.as_ref().map(Email::as_str), Type::TEXT),
+            (&new.email.as_ref().map(Email::canonical), Type::TEXT),
         ],
     );
     let user = match inserted {
@@ -99,6 +102,9 @@ fn index_memberships(tx: &mut Transaction<'_>, user: &User) -> Result<()> {
     )?;
     Ok(())
 }
+
+/// The constraint by which a verified address is one user's.
+pub(super) const VERIFIED_EMAIL: &str = "users_verified_email_key";
 
 /// A page of users and whether there are more.
 pub(super) type ListedUsers = (Vec<User>, bool);
@@ -199,44 +205,13 @@ pub(super) fn password_hash(conn: &mut Client, id: UserId) -> Result<Option<Pass
     PasswordHash::stored(row.get(0)).map(Some).map_err(unusable)
 }
 
-/// Whether a user is an admin at the moment.
-pub(super) fn is_admin(tx: &mut Transaction<'_>, id: UserId) -> Result<bool> {
-    let sql = "SELECT FROM gatepost.users WHERE id = $1 AND admin";
-    Ok(tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?.is_some())
-}
-
-/// An admin's row.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Admin {
-    pub(super) id: UserId,
-    pub(super) locked: bool,
-    pub(super) expires_at: Option<OffsetDateTime>,
-}
-
-/// All admins, and the time. Their rows are held until the transaction ends, and so are those of
-/// `others`. This is one statement, since users are always locked in the order of their ids.
-pub(super) fn lock_admins(
-    tx: &mut Transaction<'_>,
-    others: &[i64],
-) -> Result<(Vec<Admin>, OffsetDateTime)> {
-    let now: Moment = tx.query_typed_one("SELECT now()", &[])?.get(0);
-    let now = now.time(("clock", 0));
-    let sql = "SELECT id, locked, expires_at, admin FROM gatepost.users
-               WHERE id = ANY ($1 || ARRAY(SELECT id FROM gatepost.users WHERE admin))
-               ORDER BY id FOR UPDATE";
-    let rows = tx.query_typed(sql, &[(&others, Type::INT8_ARRAY)])?;
-    let admin = |row: &Row| Admin {
-        id: UserId::stored(row.get(0)),
-        locked: row.get(1),
-        expires_at: row.get::<_, Option<Moment>>(2).and_then(|end| end.end(("user", row.get(0)))),
-    };
-    Ok((rows.iter().filter(|row| row.get(3)).map(admin).collect(), now))
-}
-
 /// What to change in a user's row; `None` leaves a column as it is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct ChangedColumns {
     pub(super) hash: Option<String>,
+    pub(super) email: Option<Option<Email>>,
+    /// Whether that address is proved, and takes its place at once.
+    pub(super) email_verified: bool,
     pub(super) locked: Option<bool>,
     pub(super) expires_at: Option<Option<Timestamp>>,
     pub(super) roles: Option<Names>,
@@ -249,6 +224,13 @@ pub(super) fn lock(tx: &mut Transaction<'_>, id: UserId) -> Result<Option<User>>
     let sql = concat!("SELECT ", columns!(), " FROM gatepost.users WHERE id = $1 FOR UPDATE");
     let row = tx.query_typed_opt(sql, &[(&id.get(), Type::INT8)])?;
     row.as_ref().map(user).transpose()
+}
+
+/// Whether a new address must wait, since the one that is there is verified.
+macro_rules! waits {
+    () => {
+        "coalesce(email_verified AND email_canonical <> $13 AND NOT $14, false)"
+    };
 }
 
 /// Changes a user. A new password and a lock each end the access tokens issued before, for good:
@@ -268,13 +250,25 @@ pub(super) fn change(
              roles = coalesce($6, roles),
              groups = coalesce($7, groups),
              public_attributes = CASE WHEN $8 THEN $9 ELSE public_attributes END,
-             private_attributes = CASE WHEN $8 THEN $10 ELSE private_attributes END
+             private_attributes = CASE WHEN $8 THEN $10 ELSE private_attributes END,
+             email = CASE WHEN $11 AND NOT ",
+        waits!(),
+        " THEN $12 ELSE email END,
+             email_canonical = CASE WHEN $11 AND NOT ",
+        waits!(),
+        " THEN $13 ELSE email_canonical END,
+             email_verified = CASE WHEN $11 THEN $12 IS NOT NULL AND (email_verified OR $14)
+                                   ELSE email_verified END,
+             pending_email = CASE WHEN NOT $11 THEN pending_email WHEN ",
+        waits!(),
+        " THEN $12 END
          WHERE id = $1 RETURNING ",
         columns!()
     );
     let [public, private] = change.attributes.as_ref().map(Attributes::columns).unwrap_or_default();
     let expires_at = change.expires_at.flatten().map(Timestamp::parameter);
-    let row = tx.query_typed_opt(
+    let address = change.email.as_ref().and_then(Option::as_ref);
+    let changed = tx.query_typed_opt(
         sql,
         &[
             (&id.get(), Type::INT8),
@@ -287,8 +281,16 @@ pub(super) fn change(
             (&change.attributes.is_some(), Type::BOOL),
             (&public, Type::TEXT),
             (&private, Type::TEXT),
+            (&change.email.is_some(), Type::BOOL),
+            (&address.map(Email::as_str), Type::TEXT),
+            (&address.map(Email::canonical), Type::TEXT),
+            (&change.email_verified, Type::BOOL),
         ],
-    )?;
+    );
+    let row = match changed {
+        Err(error) if violates(&error, VERIFIED_EMAIL) => return Err(Error::EmailTaken),
+        changed => changed?,
+    };
     let Some(user) = row.as_ref().map(user).transpose()? else { return Ok(None) };
     if change.roles.is_some() || change.groups.is_some() {
         index_memberships(tx, &user)?;

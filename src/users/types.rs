@@ -2,7 +2,7 @@
 
 use crate::access::Caller;
 use crate::config::ClaimTemplates;
-use crate::domain::{Attributes, Names, Timestamp, UserId};
+use crate::domain::{Attributes, Email, Names, Timestamp, UserId};
 use crate::error::Result;
 use crate::tokens::{AboutUser, ExtraClaims};
 use serde::Serialize;
@@ -19,6 +19,15 @@ pub struct User {
     pub admin: bool,
     /// When the user was registered.
     pub created_at: Timestamp,
+    /// The user's address of electronic mail. Shown if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
+    /// Whether mail to it was seen to arrive. Shown when it was.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub email_verified: bool,
+    /// What takes its place once mail to this one is seen to arrive. Shown if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_email: Option<Email>,
     /// Whether an admin has locked the account. Shown when it is.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub locked: bool,
@@ -58,13 +67,16 @@ impl User {
         own && !self.admin
     }
 
+    /// The user as that user sees it.
+    pub(crate) fn for_its_user(mut self) -> Self {
+        self.attributes = self.attributes.for_the_user();
+        self
+    }
+
     /// The user as this caller, who may see it, does: only admins and programs see the private
     /// attributes.
-    pub(super) fn seen_by(mut self, caller: &Caller) -> Self {
-        if self.is_seen_by_itself(caller) {
-            self.attributes = self.attributes.for_the_user();
-        }
-        self
+    pub(super) fn seen_by(self, caller: &Caller) -> Self {
+        if self.is_seen_by_itself(caller) { self.for_its_user() } else { self }
     }
 }
 
@@ -74,6 +86,8 @@ impl User {
 pub struct NewUser {
     /// Whether the user is an admin.
     pub admin: bool,
+    /// The user's address, which is not verified yet.
+    pub email: Option<Email>,
     /// The user's roles.
     pub roles: Names,
     /// The groups that the user is in.
@@ -83,10 +97,16 @@ pub struct NewUser {
 }
 
 impl NewUser {
+    /// Whether it is nothing that only admins and programs may say.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.admin && self.roles.is_empty() && self.groups.is_empty() && self.attributes.is_empty()
+    }
+
     /// What the audit log says about it.
     pub(super) fn detail(&self) -> Option<String> {
         let parts = [
             self.admin.then(|| "admin".to_owned()),
+            self.email.as_ref().map(|_| EMAIL.to_owned()),
             (!self.roles.is_empty()).then(|| described("roles", &self.roles)),
             (!self.groups.is_empty()).then(|| described("groups", &self.groups)),
             (!self.attributes.is_empty()).then(|| ATTRIBUTES.to_owned()),
@@ -98,6 +118,9 @@ impl NewUser {
 
 /// What the audit log says about attributes. What they are is the application's secret.
 pub(super) const ATTRIBUTES: &str = "attributes";
+
+/// What the audit log says about an address.
+pub(super) const EMAIL: &str = "email";
 
 /// What the audit log says about roles or groups.
 pub(super) fn described(what: &str, names: &Names) -> String {

@@ -158,8 +158,11 @@ fn any_part_of_a_user_can_be_changed_with_any_other() {
     assert_eq!((&changed["locked"], &changed["expires_at"]), (&json!(true), &json!(FUTURE)));
     problem(two.server.log_in("alice", new), 403, "account_locked");
     for (body, begin) in [
-        (json!({"id": 1}), "password: is missing, as are locked"),
-        (json!({"id": 1, "current_password": PASSWORD}), "password: is missing, as are locked"),
+        (json!({"id": 1}), "password: is missing, as are email, locked"),
+        (
+            json!({"id": 1, "current_password": PASSWORD}),
+            "password: is missing, as are email, locked",
+        ),
         (json!({"id": 1, "locked": "true"}), "locked: must be true or false"),
         (json!({"id": 1, "locked": null}), "locked: must be true or false"),
         (json!({"id": 1, "expires_at": 1_900_000_000}), "expires_at: must be a string or null"),

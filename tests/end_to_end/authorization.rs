@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// `DELETE /session`; `show` to `delete`, `sessions`, `end` and `lock` are about one user: a plain one, or
 /// an admin. `self` is that user. `keys` to `end-key` are the calls about API keys, `signing` and `rotate` those
 /// about signing keys.
-const TABLE: [&str; 5] = [
+const TABLE: [&str; 6] = [
     "
     who             list  show  patch  delete  show-admin  patch-admin  delete-admin  register
     nobody          401   401   401    401     401         401          401           401
@@ -108,9 +108,27 @@ const TABLE: [&str; 5] = [
     foreign-prefix  401      401       401            401             401         401          401        401
     oauth-client    401      401       401            401             401         401          401        401
 ",
+    "
+    who             pull  unpull   invite  invite-role  email  email-admin
+    nobody          401   401      401     401          401    401
+    nonsense        401   401      401     401          401    401
+    stranger        403   403      403     403          403    403
+    self            403   403      403     403          200    -
+    admin           200   200      201     201          200    200
+    users:read      403   403      403     403          403    403
+    users:write     403   403      403     403          200    403
+    register        403   403      403     403          403    403
+    introspect      403   403      403     403          403    403
+    all-scopes      200   200      201     201          200    403
+    revoked-key     401   401      401     401          401    401
+    unknown-key     401   401      401     401          401    401
+    misspelt-key    401   401      401     401          401    401
+    foreign-prefix  401   401      401     401          401    401
+    oauth-client    401   401      401     401          401    401
+",
 ];
 
-const ALL_SCOPES: &str = "users:read,users:write,register,introspect";
+const ALL_SCOPES: &str = "users:read,users:write,register,introspect,outbox,invite";
 
 fn unique(word: &str) -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -191,6 +209,22 @@ fn call(server: &TestServer, who: &str, what: &str) -> Response {
         "delete" => server.request(Method::DELETE, &target),
         "roles" => server.request(Method::PATCH, "/user").json(&json!({"id": id, "roles": ["a"]})),
         "export" => server.request(Method::GET, &format!("/user/export?id={id}")),
+        "pull" => server.request(Method::GET, "/outbox"),
+        "unpull" => server.request(Method::DELETE, "/outbox").json(&json!({"ids": [1]})),
+        "invite" | "invite-role" => {
+            // Somebody must be there who sends it.
+            key(server, "outbox");
+            let login = unique("invited");
+            let mut body = json!({"login": login, "email": format!("{login}@example.com")});
+            if what == "invite-role" {
+                body["roles"] = json!(["staff"]);
+            }
+            server.request(Method::POST, "/invitation").json(&body)
+        }
+        "email" => {
+            let email = format!("{login}@example.com");
+            server.request(Method::PATCH, "/user").json(&json!({"id": id, "email": email}))
+        }
         "keys" => server.request(Method::GET, "/api-keys"),
         "make-key" => server
             .request(Method::POST, "/api-keys")
@@ -254,7 +288,12 @@ fn check_denial(response: Response, who: &str, what: &str) {
             let spared = who == "users:write"
                 && matches!(
                     what,
-                    "patch-admin" | "delete-admin" | "end-admin" | "lock-admin" | "roles-admin"
+                    "patch-admin"
+                        | "delete-admin"
+                        | "end-admin"
+                        | "lock-admin"
+                        | "roles-admin"
+                        | "email-admin"
                 );
             // No scope gives the right to make rights.
             let of_admins = matches!(what, "keys" | "make-key" | "end-key" | "signing" | "rotate");
@@ -280,7 +319,8 @@ fn who_may_do_what_in_which_mode() {
             assert_eq!(row.len(), calls.len(), "{row:?}");
             let who = row[0];
             for (what, cell) in calls.iter().zip(&row).skip(1).filter(|(_, cell)| **cell != "-") {
-                let done = if matches!(*what, "register" | "make-key") { 201 } else { 200 };
+                let makes = matches!(*what, "register" | "make-key" | "invite" | "invite-role");
+                let done = if makes { 201 } else { 200 };
                 let expected = cell.parse().unwrap();
                 // The token says whose factor or session it is about.
                 let asks = matches!(*what, "add-factor" | "add-passkey" | "new-codes" | "step-up");
@@ -299,5 +339,5 @@ fn who_may_do_what_in_which_mode() {
             }
         }
     }
-    assert_eq!(cells, 3 * (15 * 34 - 10));
+    assert_eq!(cells, 3 * (15 * 40 - 11));
 }

@@ -218,12 +218,13 @@ fn a_problem_document() {
 }
 
 /// The names of the calls, from which generators of clients make the names of functions.
-const OPERATIONS: &str = "addPasskey changeUser confirmTotp createApiKey deleteUser endSession enrolTotp exportUser \
-    finishMfa introspect listApiKeys listAudit listFactors listKeys listRevocations \
+const OPERATIONS: &str = "acceptInvitation acknowledgeOutbox addPasskey askRecovery changeUser confirmRecovery \
+    confirmTotp confirmVerification createApiKey deleteUser endSession enrolTotp exportUser \
+    finishMfa introspect invite listApiKeys listAudit listFactors listKeys listRevocations \
     listSessions listSigningKeys listUsers live logIn logInWithPasskey logOut mfaOptions \
-    passkeyOptions ready refresh register removeFactor replaceRecoveryCodes revoke \
-    revokeApiKey rotateSigningKeys showDocs showMetadata showOpenApi showStatusList showUser \
-    signInOptions stepUp";
+    passkeyOptions pullOutbox ready refresh register removeFactor replaceRecoveryCodes revoke \
+    revokeApiKey rotateSigningKeys sendVerification showDocs showMetadata showOpenApi \
+    showStatusList showUser signInOptions stepUp";
 
 #[test]
 fn the_description_of_the_api() {
@@ -265,6 +266,9 @@ gatepost_lane_wait_seconds histogram lane
 gatepost_lane_waiting gauge lane
 gatepost_limited_total counter limit
 gatepost_logins_total counter outcome
+gatepost_outbox_deliveries_total counter channel,outcome
+gatepost_outbox_oldest_seconds gauge
+gatepost_outbox_waiting gauge
 gatepost_password_hash_runs_total counter at_once
 gatepost_password_hashes_total counter kind
 gatepost_schema_version gauge
@@ -310,6 +314,7 @@ fn the_metrics_and_their_labels_and_the_page_that_tells_of_them() {
 
 /// Status and code of every error.
 pub(crate) const CODES: &[(u16, &str)] = &[
+    (400, "email_taken"),
     (400, "invalid_credentials"),
     (400, "invalid_grant"),
     (400, "invalid_proof"),
@@ -441,6 +446,16 @@ sessions.refresh_grace = 10s
 sessions.per_user = 1000
 passkeys.rp_id = (none)
 passkeys.origins = (none)
+mail.smtp = (none)
+mail.webhook = (none)
+mail.webhook_secret = (none)
+mail.from = ""
+mail.link_base = ""
+mail.templates = (none)
+mail.language = "en"
+events.webhook = (none)
+events.webhook_secret = (none)
+recovery.undo = 7d
 log.level = "info"
 log.format = "logfmt"
 log.requests = true

@@ -41,6 +41,7 @@ mod limits;
 mod listing;
 mod logins;
 mod logs;
+mod messages;
 mod monitoring;
 mod oauth;
 mod open_mode;

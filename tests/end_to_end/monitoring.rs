@@ -102,7 +102,7 @@ fn what_people_do_is_counted_and_nobody_is_named() {
         ("gatepost_sessions_ended_total", 1.0),
         ("gatepost_sessions_stolen_total", 0.0),
         ("gatepost_database_up", 1.0),
-        ("gatepost_schema_version", 20.0),
+        ("gatepost_schema_version", 22.0),
         ("gatepost_build_info{version=\"0.1.0\"}", 1.0),
     ] {
         assert_eq!(number(&text, series), expected, "{series}");

@@ -5,6 +5,7 @@ mod shape;
 use crate::authorization::key;
 use crate::factors::Authenticator;
 use crate::frozen_forms::CODES;
+use crate::messages::wait;
 use crate::support::{TestServer, form};
 use gatepost::Caller;
 use gatepost::api_keys::{self, ApiKeyName, Scopes};
@@ -133,6 +134,29 @@ fn examples(document: &Value) -> Vec<Example<'_>> {
     all
 }
 
+/// The token of the message that a call about bob sends.
+fn mailed(server: &TestServer, admin: &str, call: &str) -> String {
+    let key = key(server, "outbox").1;
+    let mut body = json!({"login": "bob"});
+    if call != "/recovery" {
+        body["email"] = json!("bob@example.com");
+    }
+    if call == "/user" {
+        body["password"] = json!("staple and battery");
+    }
+    assert!(server.call(call, admin, &body).status().is_success());
+    gatepost::recovery::answer_requests(server.app()).unwrap();
+    let kind = if call == "/user" { "mail.verification" } else { &call.replace('/', "mail.") };
+    let mut found = None;
+    wait(|| {
+        let page: Value = server.get("/outbox", &key).json().unwrap();
+        let mut messages = page["messages"].as_array().unwrap().iter();
+        found = messages.find(|message| message["type"] == *kind).cloned();
+        found.is_some()
+    });
+    found.unwrap()["data"]["token"].as_str().unwrap().to_owned()
+}
+
 /// Sends an example as it stands, but for the tokens in it, to a service with alice and an admin.
 fn send(example: &Example<'_>) -> reqwest::blocking::Response {
     let server = TestServer::start();
@@ -160,6 +184,24 @@ fn send(example: &Example<'_>) -> reqwest::blocking::Response {
             let app = server.add_totp(&alice.access);
             live.extend([("mfa_token", server.mfa_token("alice")), ("code", app.code(0))]);
         }
+        ("/verification", "sent") => {
+            let sql = "UPDATE gatepost.users SET email = 'root@example.com', email_canonical = 'root@example.com'
+                       WHERE login = 'root'";
+            server.sql().execute(sql, &[]).unwrap();
+        }
+        ("/verification/confirm", "proved") => {
+            live.insert(0, ("token", mailed(&server, &root, "/user")));
+        }
+        ("/recovery/confirm", "set") => {
+            let token = mailed(&server, &root, "/user");
+            server.post("/verification/confirm", &json!({ "token": token }));
+            live.insert(0, ("token", mailed(&server, &root, "/recovery")));
+        }
+        ("/invitation/confirm", "accepted") => {
+            live.insert(0, ("token", mailed(&server, &root, "/invitation")));
+        }
+        ("/outbox", "messages" | "acknowledged") => drop(mailed(&server, &root, "/user")),
+        ("/invitation", "invited") => drop(key(&server, "outbox")),
         _ => (),
     }
     if example.path.starts_with("/api-key") {

@@ -25,7 +25,8 @@ fn it_shows_distributions_and_comparisons_and_leaves_no_account() {
     let errors = String::from_utf8(output.stderr).unwrap();
     // So few tries beside other tests may well show something.
     assert!(matches!(output.status.code(), Some(0 | 1)), "{errors}");
-    for part in ["50 tries each", "known again", "unknown / known", "locked / unknown"] {
+    assert_eq!(text.matches("50 tries each").count(), 2, "{text}");
+    for part in ["requests for a way back", "known again", "unknown / known", "locked / unknown"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(errors.contains("accounts that exist while this runs: selftest-"), "{errors}");

@@ -1,7 +1,7 @@
 //! The filters of `gatepost user list`.
 
 use super::super::Failure;
-use gatepost::domain::{LoginPrefix, Name, Timestamp};
+use gatepost::domain::{Email, LoginPrefix, Name, Timestamp};
 use gatepost::users::Filter;
 
 #[derive(clap::Args)]
@@ -9,6 +9,9 @@ pub(in crate::cli) struct Filters {
     /// Only users whose logins begin like this, in any spelling
     #[arg(long, value_name = "TEXT")]
     login_prefix: Option<String>,
+    /// Only users who have this address, verified or not
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
     /// Only users who have this role
     #[arg(long)]
     role: Option<String>,
@@ -37,6 +40,7 @@ impl Filters {
         };
         let mut filter = Filter::default();
         filter.login_prefix = self.login_prefix.as_deref().map(LoginPrefix::parse).transpose()?;
+        filter.email = self.email.as_deref().map(Email::parse).transpose()?;
         filter.role = self.role.as_deref().map(|name| Name::parse("role", name)).transpose()?;
         filter.group = self.group.as_deref().map(|name| Name::parse("group", name)).transpose()?;
         filter.locked = self.locked;

@@ -4,7 +4,7 @@ use super::super::output::{is_terminal, raw};
 use super::super::progress::ProgressLine;
 use super::super::{Context, Failure, Outcome, print};
 use gatepost::App;
-use gatepost::transfer::{self, Ids, ImportEvent, Imported, Survey};
+use gatepost::transfer::{self, ImportEvent, Imported, Importing, Survey};
 use std::fmt::Write;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read};
@@ -70,12 +70,12 @@ fn named(file: &str) -> impl Fn(gatepost::Error) -> Failure {
     }
 }
 
-pub(super) fn import(context: &Context, file: &str, ids: Ids) -> Outcome {
+pub(super) fn import(context: &Context, file: &str, importing: Importing) -> Outcome {
     // Before the database, so that a wrong name is reported without waiting for that.
     let source = Source::open(file)?;
     let app = App::open(context.load()?)?;
     let teller = source.teller(file);
-    let done = transfer::import(&app, source.buffered(), ids, teller).map_err(named(file))?;
+    let done = transfer::import(&app, source.buffered(), importing, teller).map_err(named(file))?;
     let new = done.imported;
     let present = done.present;
     let changed = done.changed;
@@ -87,11 +87,12 @@ pub(super) fn import(context: &Context, file: &str, ids: Ids) -> Outcome {
     refused(file, &done)
 }
 
-pub(super) fn dry_run(context: &Context, file: &str, ids: Ids) -> Outcome {
+pub(super) fn dry_run(context: &Context, file: &str, importing: Importing) -> Outcome {
     let source = Source::open(file)?;
     let app = App::open(context.load()?)?;
     let teller = source.teller(file);
-    let survey = transfer::survey(&app, source.buffered(), ids, teller).map_err(named(file))?;
+    let survey =
+        transfer::survey(&app, source.buffered(), importing, teller).map_err(named(file))?;
     print(&table(&survey))?;
     refused(file, &survey.outcome)
 }
