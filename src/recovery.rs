@@ -95,9 +95,11 @@ fn answer_one(app: &App) -> Result<bool> {
         let Some((user, email)) = user.and_then(|user| Some((user.clone(), user.email?))) else {
             return Ok(true);
         };
+        // One that cannot be looked at keeps no other waiting.
+        let Ok(login) = Login::parse(&user.login) else { return Ok(true) };
         let client = request.client.and_then(|client| client.parse().ok());
         for_client(client, || {
-            let counters = limits::of_login(app, &Login::parse(&user.login)?)?;
+            let counters = limits::of_login(app, &login)?;
             let known = limits::knows(tx, &counters)?;
             let asked = Asked { identity: request.identity, known };
             if outbox::send_proof(tx, app, user.id, ProofKind::Recovery, &email, asked)? {
@@ -137,7 +139,9 @@ fn check(app: &App, shown: &ShownProof) -> Result<FoundProof> {
         ShownProof::Code { request, code } => {
             let attempt = limits::code(app)?;
             let found = proofs::by_code(app, request, code.expose());
-            if let Err(Error::InvalidProof) = &found {
+            if found.is_ok() {
+                app.database()?.with_transaction(|tx| attempt.succeeded(tx, None))?;
+            } else if let Err(Error::InvalidProof) = &found {
                 let audit = Writer::new(app)?;
                 let event = Event::new(Action::Recover, None).with_outcome(AuditOutcome::WrongCode);
                 audit.failure(&attempt, Actor::Anonymous, &event)?;

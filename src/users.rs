@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::outbox::{self, Asked, UserEvent};
 use crate::passwords::Password;
-use crate::proofs::ProofKind;
+use crate::proofs::{self, ProofKind};
 use crate::sessions;
 pub use change::{Change, change, change_password};
 pub use export::{ExportPosition, UserExport, export};
@@ -145,7 +145,10 @@ pub fn set_admin(app: &App, caller: &Caller, id: UserId, admin: bool) -> Result<
             admins.can_spare(id, None)?;
         }
         let user = store::set_admin(tx, id, admin)?.ok_or(Error::NoSuchUser)?;
-        if !admin {
+        if admin {
+            // Somebody may have pulled a link that would open an admin's account now.
+            proofs::end_all(tx, id)?;
+        } else {
             // The user's tokens claim more than is true now.
             sessions::revoke_tokens(tx, id)?;
         }

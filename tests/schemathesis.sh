@@ -40,7 +40,7 @@ run() {
     url=$(sed -n 's/^listening on //p' "$home/$mode.out")
     # The key outlives what the calls end and delete. Only an admin reads the audit log.
     key=$("$program" api-key create schemathesis \
-        --scope users:read,users:write,register,introspect 2>/dev/null)
+        --scope users:read,users:write,register,introspect,outbox,invite 2>/dev/null)
     ADMIN=$(curl -sf "$url/" -H 'Content-Type: application/json' \
         -d '{"login":"root","password":"a stapler for root"}' |
         sed 's/.*"access_token":"\([^"]*\)".*/\1/')

@@ -60,7 +60,11 @@ impl<'a> Handing<'a> {
         while !is_stopping() {
             let database = self.app.database()?;
             let taken = database.with_transaction(|tx| store::take(tx, self.of))?;
-            let Some(row) = taken else { break };
+            let Some(row) = taken else {
+                // Nothing is left that could be away.
+                self.rest = None;
+                break;
+            };
             // Apart from that: who deletes a user takes the proof first, and the row after it.
             database.with_connection(|conn| message::leaves(conn, self.app, &row))?;
             let id = row.id;
@@ -71,14 +75,9 @@ impl<'a> Handing<'a> {
             } else {
                 let message = message::read(self.app, &row)?;
                 let unique = format!("msg_{id}_{}", moment::micros(row.created_at));
-                match &opened {
-                    Some(_) => (),
-                    None => opened = Some(Opened::open(self.app, self.of)),
-                }
-                match opened.as_ref() {
-                    Some(Ok(opened)) => opened.send(self.app, &message, &unique, is_stopping),
-                    Some(Err(fault)) => Err(fault.clone()),
-                    None => Ok(()),
+                match opened.get_or_insert_with(|| Opened::open(self.app, self.of)) {
+                    Ok(opened) => opened.send(self.app, &message, &unique, is_stopping),
+                    Err(fault) => Err(fault.clone()),
                 }
             };
             // What is cut off by our own end says nothing about the server.

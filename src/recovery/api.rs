@@ -91,6 +91,7 @@ pub(crate) fn confirm_verification(app: &App, request: &Request) -> Result<Respo
 /// `POST /invitation`
 pub(crate) fn invite(app: &App, request: &Request) -> Result<Response> {
     let caller = Caller::of(app, request)?;
+    caller.shows_something()?;
     let mut parameters = request.parameters()?;
     let login = Login::parse(&parameters.text("login")?)?;
     let email = Email::parse(&parameters.text("email")?)?;

@@ -109,6 +109,8 @@ fn filter(parameters: &mut Parameters) -> Result<(Filter, String)> {
 /// `GET /users`
 pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     let caller = Caller::of(app, request)?;
+    // Only then is more said about what is asked.
+    caller.shows_something()?;
     let mut parameters = request.parameters()?;
     let (filter, query) = filter(&mut parameters)?;
     let (page, users, next) = if filter.is_empty() {
@@ -120,7 +122,6 @@ pub(crate) fn list(app: &App, request: &Request) -> Result<Response> {
     } else {
         let (page, after) = page_and_after(&mut parameters)?;
         no_more_filters(&parameters)?;
-        caller.shows_something()?;
         let after = after.map(|after| filter.parse_position(&after)).transpose()?;
         let (users, more) = super::search(app, &caller, &filter, page, after.as_ref())?;
         let last = users.last().filter(|_| more).map(|user| filter.position_after(user));

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Lets the libraries that others verify tokens with verify ours, and python-fido2 judge passkeys, and prints what
-# each says:
+# Lets the libraries that others verify tokens with verify ours, python-fido2 judge passkeys, and the library of
+# Standard Webhooks what is posted, and prints what each says:
 #
 #     cargo build && tests/clients/run.sh
 #
@@ -19,8 +19,8 @@ cd "$dir"
 has() { command -v "$1" >/dev/null || { echo "not run: $1 is missing"; return 1; }; }
 if has python3; then
     python3 -m venv py
-    py/bin/pip install -q "PyJWT[crypto]" joserfc authlib "python-jose[cryptography]" fido2
-    py/bin/pip list 2>/dev/null | grep -iE '^(pyjwt|joserfc|authlib|python-jose|fido2) ' || true
+    py/bin/pip install -q "PyJWT[crypto]" joserfc authlib "python-jose[cryptography]" fido2 standardwebhooks
+    py/bin/pip list 2>/dev/null | grep -iE '^(pyjwt|joserfc|authlib|python-jose|fido2|standardwebhooks) ' || true
 fi
 if has npm; then
     mkdir node
@@ -111,6 +111,21 @@ if [ -d py ]; then
     echo "== passkeys"
     py/bin/python "$here/passkeys.py" "$ISSUER" alice 'correct horse battery'
     stop
+    echo
+    echo "== webhooks"
+    secret=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+    py/bin/python "$here/webhooks.py" $((port + 1)) $secret listening &
+    listener=$!
+    until [ -s listening ]; do kill -0 $listener; sleep 0.1; done
+    export GATEPOST_EVENTS_WEBHOOK=http://127.0.0.1:$((port + 1))/ GATEPOST_EVENTS_WEBHOOK_SECRET=$secret
+    rm -rf "$dir/EdDSA"
+    start EdDSA
+    for login in bob carol; do
+        curl -s -o /dev/null "$ISSUER/user" -H "$json" -d "{\"login\":\"$login\",\"password\":\"correct horse battery\"}"
+    done
+    wait $listener
+    stop
+    unset GATEPOST_EVENTS_WEBHOOK GATEPOST_EVENTS_WEBHOOK_SECRET
     export ALGORITHM=Ed25519
     py/bin/python "$here/ed25519.py" >ed25519.out &
     service=$!

@@ -91,6 +91,18 @@ fn what_opens_an_admins_account_is_not_pulled() {
 }
 
 #[test]
+fn a_link_that_was_pulled_does_not_open_the_account_of_who_became_an_admin() {
+    let pulled = Pulled::start();
+    let id = pulled.register("alice", "a@example.com");
+    pulled.ask(&json!({"login": "alice"}));
+    let token = text(&pulled.one("mail.recovery"), "token").to_owned();
+    let alice = gatepost::domain::UserId::parse(id).unwrap();
+    let caller = gatepost::Caller::Trusted;
+    gatepost::users::set_admin(pulled.server.app(), &caller, alice, true).unwrap();
+    problem(pulled.recover(&token, "staple and battery"), 400, "invalid_proof");
+}
+
+#[test]
 fn products_are_told_what_happened_to_whom_and_nothing_more() {
     let pulled = Pulled::start();
     let server = &pulled.server;
