@@ -6,7 +6,7 @@
 #
 # Installs them into a temporary directory from the registries of their languages. Needs a network,
 # python3 with venv, npm, go, and mvn with java; what is missing is left out and named. Takes three
-# minutes. It was last run on 2026-11-27; the table is in docs/verifying.md.
+# minutes. It was last run on 2026-11-28; the table is in docs/verifying.md.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 program=${GATEPOST:-$here/../../target/debug/gatepost}
