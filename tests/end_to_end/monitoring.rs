@@ -319,6 +319,6 @@ fn prometheus_itself_reads_the_numbers_and_the_alerts() {
     prometheus.wait().unwrap();
     let (target, rules) = outcome.unwrap();
     assert_eq!(target.unwrap()["lastError"], "");
-    assert_eq!(rules.unwrap().as_array().unwrap().len(), 10);
+    assert_eq!(rules.unwrap().as_array().unwrap().len(), 11);
     service.stop();
 }
