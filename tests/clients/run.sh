@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Lets the libraries that others verify tokens with verify ours, python-fido2 judge passkeys, and the library of
-# Standard Webhooks what is posted, and prints what each says:
+# Lets the libraries that others verify tokens with verify ours, python-fido2 and webauthn-rs-core judge passkeys, and
+# the library of Standard Webhooks what is posted, and prints what each says:
 #
 #     cargo build && tests/clients/run.sh
 #
 # Installs them into a temporary directory from the registries of their languages. Needs a network,
-# python3 with venv, npm, go, and mvn with java; what is missing is left out and named. Takes three
-# minutes. It was last run on 2026-11-28; the table is in docs/verifying.md.
+# python3 with venv, npm, go, mvn with java, and cargo with OpenSSL's headers; what is missing is left out and named.
+# Takes six minutes. It was last run on 2026-11-28; the table is in docs/verifying.md.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 program=${GATEPOST:-$here/../../target/debug/gatepost}
@@ -105,10 +105,19 @@ if [ -d node ]; then
     stop
 fi
 
+if has cargo && has pkg-config && pkg-config --exists openssl; then
+    CARGO_TARGET_DIR=$dir/judge cargo build -q --manifest-path "$here/../judges/webauthn/Cargo.toml"
+    start ES256
+    echo
+    echo "== passkeys, webauthn-rs-core"
+    judge/debug/gatepost-webauthn-judge "$ISSUER" alice 'correct horse battery'
+    stop
+fi
+
 if [ -d py ]; then
     start EdDSA
     echo
-    echo "== passkeys"
+    echo "== passkeys, python-fido2"
     py/bin/python "$here/passkeys.py" "$ISSUER" alice 'correct horse battery'
     stop
     echo
