@@ -73,13 +73,20 @@ pub(crate) fn by_code(app: &App, request: &str, code: &str) -> Result<FoundProof
 
 /// Uses a proof up, and ends all others of its kind. Of any number who use it at once, one succeeds.
 ///
+/// Of changes that may be taken back, only those are ended that were made later: whoever has taken an account over and
+/// takes back a change of their own must not keep the owner from taking back the first one, and the owner who does so ends
+/// all that came after it.
+///
 /// # Errors
 /// [`Error::InvalidProof`]; database errors.
 pub(crate) fn use_up(tx: &mut Transaction<'_>, proof: &FoundProof) -> Result<()> {
     if !store::use_up(tx, proof)? {
         return Err(Error::InvalidProof);
     }
-    store::end(tx, proof.user, &[proof.kind])
+    match proof.kind {
+        ProofKind::Undo => store::end_later(tx, proof),
+        kind => store::end(tx, proof.user, &[kind]),
+    }
 }
 
 /// Ends what a change of the password or address, or a lock, makes void.
@@ -96,6 +103,12 @@ pub(crate) fn end_all(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {
 /// Database errors.
 pub(crate) fn leaves(conn: &mut Line, app: &App, id: i64, kind: ProofKind) -> Result<()> {
     store::leaves(conn, id, kind.good_for(app))
+}
+
+/// The page of the product with a token behind it, if `mail.link_base` names one.
+pub(crate) fn link(app: &App, kind: ProofKind, token: &str) -> Option<String> {
+    let base = &app.config().mail.link_base;
+    (!base.is_empty()).then(|| format!("{base}#{}={token}", kind.name()))
 }
 
 /// The kind of a proof in a row, and what identifies it.
@@ -121,8 +134,6 @@ pub(crate) fn use_up_the_day(tx: &mut Transaction<'_>, user: UserId, email: &Ema
 /// # Errors
 /// Database errors.
 pub(crate) fn sweep_some(app: &App) -> Result<(u64, bool)> {
-    let removed = app
-        .database()?
-        .with_transaction(|tx| store::sweep(tx, KEPT.max(app.config().recovery.undo)))?;
+    let removed = app.database()?.with_transaction(|tx| store::sweep(tx, KEPT))?;
     Ok((removed, removed == store::SWEPT_AT_ONCE))
 }

@@ -8,9 +8,7 @@ mod invitation;
 mod store;
 mod verification;
 
-use crate::access::Actor;
-use crate::access::Caller;
-use crate::access::{Right, authorize_fresh_change};
+use crate::access::{Actor, Caller, Right, authorize_fresh_change};
 use crate::app::App;
 use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::client::{address, for_client};
@@ -74,7 +72,11 @@ pub fn ask(app: &App, whom: &Whom) -> Result<String> {
     let taken = app
         .database()?
         .with_connection(|conn| store::insert(conn, identity, login, email, client.as_deref()))?;
-    if taken { Ok(identity.text()) } else { Err(Error::Overloaded("a look at their request")) }
+    if taken {
+        Ok(identity.text())
+    } else {
+        Err(Error::Overloaded("too many requests for a way back are waiting"))
+    }
 }
 
 /// Looks at the requests so far. A service does this by itself; a program that only embeds the operations must.
@@ -92,17 +94,17 @@ fn answer_one(app: &App) -> Result<bool> {
     database.with_transaction(|tx| {
         let Some(request) = store::take(tx)? else { return Ok(false) };
         let user = proved::lock_by(tx, request.login.as_deref(), request.email.as_deref())?;
-        let Some((user, email)) = user.and_then(|user| Some((user.clone(), user.email?))) else {
+        let Some(user) = user else { return Ok(true) };
+        // One that cannot be looked at keeps no other waiting.
+        let (Some(email), Ok(login)) = (&user.email, Login::parse(&user.login)) else {
             return Ok(true);
         };
-        // One that cannot be looked at keeps no other waiting.
-        let Ok(login) = Login::parse(&user.login) else { return Ok(true) };
         let client = request.client.and_then(|client| client.parse().ok());
         for_client(client, || {
             let counters = limits::of_login(app, &login)?;
             let known = limits::knows(tx, &counters)?;
             let asked = Asked { identity: request.identity, known };
-            if outbox::send_proof(tx, app, user.id, ProofKind::Recovery, &email, asked)? {
+            if outbox::send_proof(tx, app, user.id, ProofKind::Recovery, email, asked)? {
                 audit.record(
                     tx,
                     Actor::Anonymous,
@@ -193,7 +195,6 @@ pub fn hand_over(app: &App, caller: &Caller, user: UserId) -> Result<HandedOver>
         )
     })?;
     let token = key.token(ProofKind::Recovery, identity);
-    let base = &app.config().mail.link_base;
-    let link = (!base.is_empty()).then(|| Secret::new(format!("{base}#recovery={token}")));
+    let link = proofs::link(app, ProofKind::Recovery, &token).map(Secret::new);
     Ok(HandedOver { token: Secret::new(token), link })
 }

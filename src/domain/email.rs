@@ -35,18 +35,8 @@ impl Email {
     /// # Errors
     /// [`Error::InvalidRequest`], saying why it is none.
     pub fn parse(typed: &str) -> Result<Self> {
-        Self::named("email", typed)
-    }
-
-    /// The same, of a parameter with another name.
-    ///
-    /// # Errors
-    /// As [`parse`](Self::parse).
-    pub(crate) fn named(parameter: &'static str, typed: &str) -> Result<Self> {
-        match canonical(typed) {
-            Ok(canonical) => Ok(Self { typed: typed.to_owned(), canonical }),
-            Err(fault) => Err(Error::parameter(parameter, fault)),
-        }
+        let canonical = canonical(typed).map_err(|fault| Error::parameter("email", fault))?;
+        Ok(Self { typed: typed.to_owned(), canonical })
     }
 
     /// As it was typed.

@@ -25,7 +25,7 @@ pub(crate) fn pull(app: &App, request: &Request) -> Result<Response> {
     let size = parameters.optional_number("page_size", 1)?.unwrap_or(20);
     parameters.end()?;
     let messages = super::pull(app, &caller, size)?;
-    Ok(Response::json(200, &OutboxPage { messages: &messages }).header("Cache-Control", "no-store"))
+    Ok(Response::json(200, &OutboxPage { messages: &messages }))
 }
 
 /// `DELETE /outbox`

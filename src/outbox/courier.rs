@@ -36,8 +36,8 @@ struct Hand {
 }
 
 impl Courier {
-    /// Starts a thread for messages, and one for events where they are posted. `before` is done by the first, once a
-    /// second.
+    /// Starts a thread for messages, and one for events where they are posted. `before` is done by the first,
+    /// whenever it looks: in the seconds after something was written here, and every half minute.
     ///
     /// # Errors
     /// [`Error::Startup`](crate::Error::Startup).

@@ -150,8 +150,7 @@ pub(super) fn read(app: &App, row: &OutboxRow) -> Result<OutboxMessage> {
         {
             let key = ProofKey::of(app)?;
             let token = key.token(kind, identity);
-            let base = &app.config().mail.link_base;
-            data.link = (!base.is_empty()).then(|| format!("{base}#{}={token}", kind.name()));
+            data.link = proofs::link(app, kind, &token);
             data.token = Some(token);
             data.code = (kind == proofs::ProofKind::Recovery).then(|| key.code(identity));
             data.expires_in = Some(kind.good_for(app).as_secs());

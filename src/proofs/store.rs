@@ -117,12 +117,27 @@ pub(super) fn use_up(tx: &mut Transaction<'_>, proof: &FoundProof) -> Result<boo
     Ok(tx.execute_typed(sql, &[(&proof.id, Type::INT8)])? == 1)
 }
 
-/// Ends the live proofs of a user, and takes back the messages with them that have not left.
+/// Ends the live proofs of a user. Messages with them that have not left count for nothing from then on.
 pub(super) fn end(tx: &mut Transaction<'_>, user: UserId, kinds: &[ProofKind]) -> Result<()> {
     let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
     let sql = "UPDATE gatepost.proofs SET live = false
                WHERE user_id = $1 AND kind = ANY ($2) AND live";
     tx.execute_typed(sql, &[(&user.get(), Type::INT8), (&kinds, Type::TEXT_ARRAY)])?;
+    Ok(())
+}
+
+/// Ends the live proofs of the same user and kind that were made after this one.
+pub(super) fn end_later(tx: &mut Transaction<'_>, proof: &FoundProof) -> Result<()> {
+    let sql = "UPDATE gatepost.proofs SET live = false
+               WHERE user_id = $1 AND kind = $2 AND id > $3 AND live";
+    tx.execute_typed(
+        sql,
+        &[
+            (&proof.user.get(), Type::INT8),
+            (&proof.kind.name(), Type::TEXT),
+            (&proof.id, Type::INT8),
+        ],
+    )?;
     Ok(())
 }
 
@@ -142,7 +157,7 @@ pub(super) fn sweep(tx: &mut Transaction<'_>, kept: Duration) -> Result<u64> {
     let sql = "DELETE FROM gatepost.proofs WHERE id IN (
                    SELECT id FROM gatepost.proofs
                    WHERE created_at < now() - $1 * interval '1 ms'
-                     AND (NOT live OR coalesce(expires_at, created_at + interval '5 days') < now())
+                     AND (NOT live OR expires_at < now())
                    ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
     let most = i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX);
     Ok(tx.execute_typed(sql, &[(&millis(kept), Type::INT8), (&most, Type::INT8)])?)

@@ -11,10 +11,8 @@ use crate::passwords::Password;
 use crate::secret::Secret;
 use crate::users::api::Managed;
 use serde::Serialize;
+use serde_json::json;
 use zeroize::Zeroizing;
-
-#[derive(Serialize)]
-struct Nothing {}
 
 #[derive(Serialize)]
 struct RequestNumber {
@@ -40,7 +38,7 @@ pub(crate) fn ask(app: &App, request: &Request) -> Result<Response> {
         }
     };
     let answer = RequestNumber { request: super::ask(app, &whom)? };
-    Ok(Response::json(202, &answer).header("Cache-Control", "no-store"))
+    Ok(Response::json(202, &answer))
 }
 
 /// `POST /recovery/confirm`
@@ -66,7 +64,7 @@ pub(crate) fn confirm(app: &App, request: &Request) -> Result<Response> {
         }
     };
     super::confirm(app, &shown, &password)?;
-    Ok(Response::json(200, &Nothing {}))
+    Ok(Response::json(200, &json!({})))
 }
 
 /// `POST /verification`
@@ -77,7 +75,7 @@ pub(crate) fn verify(app: &App, request: &Request) -> Result<Response> {
     let email = Email::parse(&parameters.text("email")?)?;
     parameters.end()?;
     super::verify(app, &caller, &email)?;
-    Ok(Response::json(202, &Nothing {}))
+    Ok(Response::json(202, &json!({})))
 }
 
 /// `POST /verification/confirm`

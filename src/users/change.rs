@@ -1,7 +1,7 @@
 //! Changing a user: the password, a lock, when the account expires, roles, groups and attributes.
 
 use super::last_admin::Admins;
-use super::proved::told_old_address;
+use super::proved::tell_old_address;
 use super::read::find_as;
 use super::store;
 use super::types::{ATTRIBUTES, EMAIL, User, described};
@@ -205,7 +205,7 @@ fn tell(
         outbox::notify(tx, app, user.id, MessageKind::AccountLocked, None)?;
     }
     if let (Some(before), Some(new)) = (before, &change.email) {
-        told_old_address(tx, app, before, user)?;
+        tell_old_address(tx, app, before, user)?;
         let waits =
             !change.email_verified && (user.pending_email.is_some() || !user.email_verified);
         if let Some(new) = new.as_ref().filter(|_| waits) {

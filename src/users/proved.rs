@@ -38,7 +38,7 @@ pub(crate) fn verify_address(
     proofs::use_up(tx, proof)?;
     let user = addresses::verify_email(tx, proof.user, &proof.email)?.ok_or(Error::InvalidProof)?;
     proofs::end_all(tx, user.id)?;
-    told_old_address(tx, app, &before, &user)?;
+    tell_old_address(tx, app, &before, &user)?;
     outbox::tell(tx, app, user.id, &[UserEvent::Changed])?;
     audit.record(tx, Actor::Anonymous, &Event::new(Action::VerifyEmail, Some(user.id)))?;
     Ok(user)
@@ -134,7 +134,7 @@ pub(crate) fn insert_invited(
 }
 
 /// Tells an address that was verified that the user has it no longer.
-pub(super) fn told_old_address(
+pub(super) fn tell_old_address(
     tx: &mut Transaction<'_>,
     app: &App,
     before: &User,

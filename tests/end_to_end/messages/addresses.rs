@@ -126,6 +126,38 @@ fn a_proved_address_changes_when_the_new_one_is_proved_and_the_old_one_takes_it_
 }
 
 #[test]
+fn a_thief_who_takes_back_a_change_of_their_own_keeps_the_owner_neither_from_it_nor_undoes_the_owners()
+ {
+    let pulled = Pulled::start();
+    let server = &pulled.server;
+    let id = pulled.register("alice", "owner@example.com");
+    let move_to = |email: &str| {
+        let token = server.token("alice");
+        assert_eq!(server.patch(&json!({"id": id, "email": email}), &token).status(), 200);
+        let proof = text(&pulled.one("mail.verification"), "token").to_owned();
+        assert_eq!(pulled.verified(&proof).status(), 200);
+        text(&pulled.one("mail.email_changed"), "token").to_owned()
+    };
+    let owners = move_to("thief@example.com");
+    let thiefs = move_to("second@example.com");
+    let last = move_to("third@example.com");
+    // The thief uses the second, and the owner's is good all the same.
+    assert_eq!(pulled.verified(&thiefs).status(), 200);
+    assert_eq!(pulled.user(id)["email"], "thief@example.com");
+    problem(pulled.verified(&last), 400, "invalid_proof");
+    assert_eq!(pulled.verified(&owners).status(), 200);
+    assert_eq!(pulled.user(id)["email"], "owner@example.com");
+    // Another day, the other way round: what the thief could take back is over once the owner has.
+    let yesterday = "UPDATE gatepost.proofs SET created_at = created_at - interval '1 day'";
+    server.sql().execute(yesterday, &[]).unwrap();
+    let owners = move_to("thief@example.com");
+    let thiefs = move_to("second@example.com");
+    assert_eq!(pulled.verified(&owners).status(), 200);
+    problem(pulled.verified(&thiefs), 400, "invalid_proof");
+    assert_eq!(pulled.user(id)["email"], "owner@example.com");
+}
+
+#[test]
 fn an_address_that_was_proved_is_told_of_its_removal() {
     let pulled = Pulled::start();
     let id = pulled.register("alice", "old@example.com");
