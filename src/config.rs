@@ -58,6 +58,8 @@ pub use log_levels::LogLevels;
 pub use logging::{Log, LogFormat};
 pub(crate) use mail::Way;
 pub use mail::{Events, Mail, Recovery};
+#[cfg(feature = "mail")]
+pub(crate) use mail_checks::sender;
 pub use monitoring::Metrics;
 pub use net::{Cidr, ForwardedHeader, Listen, NotACidr, NotListen};
 pub use passkeys::Passkeys;

@@ -31,7 +31,7 @@ impl Config {
                 events.webhook_secret.as_ref().map(|it| endpoint::webhook_secret(it).map(drop)),
             ),
             ("mail.link_base", link_base.map(|url| endpoint::check_link_base(url, production))),
-            ("mail.from", from.map(check_from)),
+            ("mail.from", from.map(|from| sender(from).map(drop))),
             ("mail.language", Some(check_language(&mail.language))),
         ];
         found.into_iter().filter_map(|(name, outcome)| Some(format!("{name}: {}", outcome?.err()?)))
@@ -65,18 +65,17 @@ impl Config {
     }
 }
 
-/// Whether mail can be from this: an address, or a name and an address in angle brackets.
-fn check_from(from: &str) -> Result<(), &'static str> {
-    let address = match from.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
-        Some((name, address)) if !name.contains(['<', '>', '"']) => address,
-        Some(_) => "",
-        None => from,
+/// Whom mail is from: an address, or a name and an address in angle brackets.
+pub(crate) fn sender(from: &str) -> Result<(Option<&str>, Email), &'static str> {
+    let (name, address) = match from.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
+        Some((name, address)) if !name.contains(['<', '>', '"']) => (name.trim(), address),
+        Some(_) => ("", ""),
+        None => ("", from),
     };
     let is_odd = from.chars().any(char::is_control);
-    if is_odd || Email::parse(address).is_err() {
-        return Err("expected an address such as Example <noreply@example.com>");
-    }
-    Ok(())
+    let address = Email::parse(address).ok().filter(|_| !is_odd);
+    let form = "expected an address such as Example <noreply@example.com>";
+    Ok((Some(name).filter(|name| !name.is_empty()), address.ok_or(form)?))
 }
 
 /// Whether this can be a language, as BCP 47 writes it.

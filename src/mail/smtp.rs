@@ -4,7 +4,7 @@
 
 use super::texts::Rendered;
 use super::{DEADLINE, NotSent};
-use crate::config::{Mail, SmtpServer, SmtpTls};
+use crate::config::{Mail, SmtpServer, SmtpTls, sender};
 use lettre::address::Envelope;
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::Error;
@@ -38,8 +38,11 @@ impl Smtp {
         let away = |text: String| NotSent::Away(text);
         let url = settings.smtp.as_ref().ok_or_else(|| away("mail.smtp is not set".to_owned()))?;
         let server = SmtpServer::parse(url).map_err(|fault| away(fault.to_owned()))?;
-        let from: Mailbox =
-            settings.from.parse().map_err(|fault| away(format!("mail.from: {fault}")))?;
+        let (name, address) =
+            sender(&settings.from).map_err(|fault| away(format!("mail.from: {fault}")))?;
+        let address = address.canonical().parse();
+        let address = address.map_err(|fault| away(format!("mail.from: {fault}")))?;
+        let from = Mailbox::new(name.map(str::to_owned), address);
         let tls = TlsParameters::new_rustls(server.host.clone());
         let tls = tls.map_err(|fault| away(format!("TLS: {}", described(&fault))));
         let tls = match server.tls {
@@ -219,6 +222,26 @@ mod tests {
             "{fault:?}"
         );
         assert!(took < Duration::from_secs(10), "{took:?}");
+    }
+
+    #[test]
+    fn mail_can_be_from_whoever_the_settings_take() {
+        for (from, written) in [
+            ("noreply@example.com", "noreply@example.com"),
+            ("Example <noreply@example.com>", "Example <noreply@example.com>"),
+            (
+                "Example, Inc. <noreply@BÜCHER.example>",
+                "\"Example, Inc.\" <noreply@xn--bcher-kva.example>",
+            ),
+            ("<a@b>", "a@b"),
+        ] {
+            let mut config = Config::new(Profile::Testing);
+            config.mail.smtp = Some("smtp://127.0.0.1".into());
+            config.mail.link_base = "https://www.example.com/".to_owned();
+            config.mail.from = from.to_owned();
+            assert_eq!(config.validate(), Ok(()), "{from}");
+            assert_eq!(Smtp::open(&config.mail).unwrap().from.to_string(), written);
+        }
     }
 
     #[test]
