@@ -146,9 +146,7 @@ pub fn pull(app: &App, caller: &Caller, size: i64) -> Result<Vec<OutboxMessage>>
     check_size(size, "page_size")?;
     let rows = app.database()?.with_transaction(|tx| {
         let rows = store::waiting(tx, &pulled(app), size)?;
-        for row in &rows {
-            message::leaves(tx, app, row)?;
-        }
+        message::leave(tx, app, &rows)?;
         Ok(rows)
     })?;
     rows.iter().map(|row| message::read(app, row)).collect()

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::db::{Line, Transaction};
 use crate::domain::{Email, UserId};
 use crate::error::{Error, Result};
+use crate::moment::millis;
 use std::time::Duration;
 pub(crate) use store::FoundProof;
 use subtle::ConstantTimeEq;
@@ -97,12 +98,14 @@ pub(crate) fn end_all(tx: &mut Transaction<'_>, user: UserId) -> Result<()> {
     store::end(tx, user, &[ProofKind::Verification, ProofKind::Recovery, ProofKind::Invitation])
 }
 
-/// Begins the time of a proof, since its message leaves now.
+/// Begins the time of these proofs, since their messages leave now.
 ///
 /// # Errors
 /// Database errors.
-pub(crate) fn leaves(conn: &mut Line, app: &App, id: i64, kind: ProofKind) -> Result<()> {
-    store::leaves(conn, id, kind.good_for(app))
+pub(crate) fn leave(conn: &mut Line, app: &App, proofs: &[(i64, ProofKind)]) -> Result<()> {
+    let ids: Vec<i64> = proofs.iter().map(|(id, _)| *id).collect();
+    let good_for: Vec<i64> = proofs.iter().map(|(_, kind)| millis(kind.good_for(app))).collect();
+    store::leave(conn, &ids, &good_for)
 }
 
 /// The page of the product with a token behind it, if `mail.link_base` names one.

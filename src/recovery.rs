@@ -187,7 +187,7 @@ pub fn hand_over(app: &App, caller: &Caller, user: UserId) -> Result<HandedOver>
         let email = found.email.unwrap_or(nowhere);
         let made = proofs::make(tx, user, ProofKind::Recovery, &email, identity, true)?;
         let made = made.ok_or(Error::TooManyAttempts(std::time::Duration::from_secs(1800)))?;
-        proofs::leaves(tx, app, made, ProofKind::Recovery)?;
+        proofs::leave(tx, app, &[(made, ProofKind::Recovery)])?;
         audit.record(
             tx,
             actor,

@@ -66,7 +66,8 @@ impl<'a> Handing<'a> {
                 break;
             };
             // Apart from that: who deletes a user takes the proof first, and the row after it.
-            database.with_connection(|conn| message::leaves(conn, self.app, &row))?;
+            let rows = std::slice::from_ref(&row);
+            database.with_connection(|conn| message::leave(conn, self.app, rows))?;
             let id = row.id;
             // A message about a user who was deleted has nobody to go to.
             let is_lost = self.of == Channel::Mail && row.whose.is_none();

@@ -10,7 +10,7 @@ use crate::domain::{Attributes, UserId};
 use crate::error::{Error, Result};
 use crate::mail::texts::Texts;
 use crate::moment;
-use crate::proofs::{self, ProofKey};
+use crate::proofs::{self, ProofKey, ProofKind};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -118,16 +118,17 @@ impl std::fmt::Debug for MessageData {
     }
 }
 
-/// Begins the time of what a message is to prove.
+/// Begins the time of what messages are to prove.
 ///
 /// # Errors
 /// Database errors.
-pub(super) fn leaves(conn: &mut Line, app: &App, row: &OutboxRow) -> Result<()> {
-    let Some((id, kind, identity)) = &row.proof else { return Ok(()) };
-    match proofs::stored(kind, identity) {
-        Some((kind, _)) => proofs::leaves(conn, app, *id, kind),
-        None => Ok(()),
-    }
+pub(super) fn leave(conn: &mut Line, app: &App, rows: &[OutboxRow]) -> Result<()> {
+    let proofs: Vec<(i64, ProofKind)> = rows
+        .iter()
+        .filter_map(|row| row.proof.as_ref())
+        .filter_map(|(id, kind, identity)| Some((*id, proofs::stored(kind, identity)?.0)))
+        .collect();
+    if proofs.is_empty() { Ok(()) } else { proofs::leave(conn, app, &proofs) }
 }
 
 /// The message of a row, with its secrets.
@@ -152,7 +153,7 @@ pub(super) fn read(app: &App, row: &OutboxRow) -> Result<OutboxMessage> {
             let token = key.token(kind, identity);
             data.link = proofs::link(app, kind, &token);
             data.token = Some(token);
-            data.code = (kind == proofs::ProofKind::Recovery).then(|| key.code(identity));
+            data.code = (kind == ProofKind::Recovery).then(|| key.code(identity));
             data.expires_in = Some(kind.good_for(app).as_secs());
         }
     }

@@ -147,9 +147,11 @@ pub(super) fn put_out(tx: &mut Transaction<'_>, id: i64) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn leaves(conn: &mut Line, id: i64, good_for: Duration) -> Result<()> {
-    let sql = "UPDATE gatepost.proofs SET expires_at = now() + $2 * interval '1 ms' WHERE id = $1";
-    conn.execute_typed(sql, &[(&id, Type::INT8), (&millis(good_for), Type::INT8)])?;
+/// Begins the time of proofs, each of so many milliseconds.
+pub(super) fn leave(conn: &mut Line, ids: &[i64], good_for: &[i64]) -> Result<()> {
+    let sql = "UPDATE gatepost.proofs AS p SET expires_at = now() + leaving.ms * interval '1 ms'
+               FROM unnest($1, $2) AS leaving (id, ms) WHERE p.id = leaving.id";
+    conn.execute_typed(sql, &[(&ids, Type::INT8_ARRAY), (&good_for, Type::INT8_ARRAY)])?;
     Ok(())
 }
 
