@@ -3,6 +3,7 @@
 //! A text is a file `LANGUAGE/KIND.txt`: a line `Subject: …`, an empty line, and the text. Beside it may lie
 //! `LANGUAGE/KIND.html`. Without one the HTML is made from the text. What stands in braces is replaced by a
 //! value, which is escaped in HTML. All files are read when the service starts, and a fault in one is an error then.
+//! They are read again whenever mail leaves, so a change needs no restart; a fault then lets messages wait.
 
 use super::kind::{LINK, MessageKind, Named};
 use std::collections::BTreeMap;
