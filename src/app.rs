@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::db::managed::Managed;
 use crate::db::{self, Database};
 use crate::error::Result;
+use crate::in_flight::InFlight;
 use crate::passwords::{Hasher, Password, PasswordHash, Policy, Verdict};
 use crate::tokens::encryption::EncryptionKeys;
 use crate::tokens::refresh::RefreshKey;
@@ -33,6 +34,7 @@ pub struct App {
     hasher: Hasher,
     policy: Policy,
     activity: Arc<Activity>,
+    in_flight: Arc<InFlight>,
     key_cache: KeyCache,
     root: OnceLock<keyed::Root>,
     /// Attempts counted by this instance since it swept.
@@ -174,6 +176,11 @@ impl App {
     /// Takes over the secret behind keyed hashes, unless one was read before.
     pub(crate) fn adopt_root(&self, root: keyed::Root) {
         self.root.get_or_init(|| root);
+    }
+
+    /// The attempts that take a hash and are under way.
+    pub(crate) fn in_flight(&self) -> &Arc<InFlight> {
+        &self.in_flight
     }
 
     /// Counts up to a number. Returns whether it is reached, and then begins anew.

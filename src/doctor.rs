@@ -15,6 +15,7 @@ mod proxy;
 mod verdict;
 
 use crate::config::Loaded;
+use crate::config::SAFE_ITERATIONS;
 use crate::db;
 use crate::db::Client;
 use crate::db::managed::Managed;
@@ -32,10 +33,9 @@ pub fn examine(loaded: &Result<Loaded>) -> Vec<Examination> {
         Ok(loaded) => (Some(loaded), configuration(loaded)),
         Err(error) => (None, unreadable(error)),
     };
-    let mut done = vec![
-        examination("configuration", configuration),
-        examination("sha-instructions", machine::sha_instructions()),
-    ];
+    let mut done = vec![examination("configuration", configuration)];
+    let iterations = loaded.map_or(SAFE_ITERATIONS, |loaded| loaded.config.passwords.iterations);
+    done.push(examination("sha-instructions", machine::sha_instructions(iterations)));
     if let Some(loaded) = loaded {
         done.push(examination("limits", machine::limits(&loaded.config)));
         done.push(examination("file-modes", files::modes(loaded)));

@@ -142,7 +142,7 @@
 //   room
 //   config
 //   domain, metrics, threads
-//   activity, by_name, child, client, control_group, error, lines, modes, moment, pem_file, plain_file, printable, secret, server_certificate, shares, sorter
+//   activity, by_name, child, client, control_group, error, in_flight, lines, modes, moment, pem_file, plain_file, printable, secret, server_certificate, shares, sorter
 //
 // Each of the slices, from `restore` to `factors`, is `api` (HTTP), operations, `store` (SQL).
 
@@ -171,6 +171,7 @@ mod front_door;
 mod grants;
 pub mod health;
 mod http;
+mod in_flight;
 #[cfg(feature = "internals")]
 pub mod internals;
 pub mod introspection;

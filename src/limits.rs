@@ -10,9 +10,10 @@
 //! While failures are left, an attempt is counted when it has failed, so that people who log in
 //! write nothing and many of them may do so at once. When none are left, an attempt is counted on
 //! admission, which lets one through at the end of each wait, and is taken back if it succeeds. So
-//! only attempts that were being hashed when the limit was reached slip past it, once: at most
-//! `server.tuning.hashing_upstreams` of each instance. They are counted all the same, and the wait
-//! is longer for it.
+//! only attempts that were being hashed when the limit was reached slip past it, once: at most six of
+//! each hashing thread of each instance, however many it computes at once. When more are under way,
+//! each of these counts as failed until it is known. Those that slip past are counted all the same,
+//! and the wait is longer for it.
 //!
 //! All of this is kept as times. When the database's clock is set back, they are farther ahead than
 //! they were meant to be. So a wait that is longer than the longest possible one is ignored, and no
@@ -32,26 +33,37 @@ use crate::app::App;
 use crate::app::journal::Counted;
 use crate::client;
 use crate::db;
-use crate::db::Transaction;
+use crate::db::{Connection, Transaction};
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
+use crate::in_flight::{Entry, Flight, Seen};
 use crate::metrics;
 use crate::moment::millis;
 use counter::{CounterKind, counter, network};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 pub(crate) use store::{Admission, Counters, admit_attempt};
 
 /// Networks remembered for a user. Eight, each a /24, have room for home, work and travel. A thief
 /// with many addresses who knows the password needs no more guesses.
 const KNOWN_NETWORKS: i64 = 8;
 
+/// How long an attempt waits for others to end before it looks again by itself.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// Failures remembered beyond those before the first wait: as many as double the wait up to the
 /// longest, and as many as slip through at once. More would only prolong the effect of a clock that
 /// was set back.
 fn beyond(app: &App) -> i64 {
     const DOUBLINGS: i64 = 30;
-    let slip = i64::try_from(app.config().server.hashing_upstreams()).unwrap_or(i64::MAX);
-    slip.saturating_add(DOUBLINGS)
+    i64::try_from(slip(app)).unwrap_or(i64::MAX).saturating_add(DOUBLINGS)
+}
+
+/// Attempts of an instance that may be under way without counting as failed. People of one network
+/// who log in at the same moment are more than one, and guesses that slip past are a few.
+fn slip(app: &App) -> usize {
+    const OF_A_THREAD: usize = 6;
+    let server = &app.config().server;
+    server.hashing_upstreams().min(OF_A_THREAD.saturating_mul(server.hashing_threads()))
 }
 
 /// What a login by the client of this thread counts against.
@@ -175,6 +187,8 @@ pub(crate) fn refuse(app: &App, wait: Duration) -> Error {
 pub(crate) struct Attempt {
     counters: Counters,
     outcome: Admission,
+    /// Since when it is under way, if it takes a hash.
+    flight: Option<Flight>,
 }
 
 impl Attempt {
@@ -197,8 +211,91 @@ impl Attempt {
     /// `Error::TooManyAttempts`.
     pub(crate) fn admitted(app: &App, counters: Counters, outcome: Admission) -> Result<Self> {
         match outcome.wait() {
-            None => Ok(Self { counters, outcome }),
+            None => Ok(Self { counters, outcome, flight: None }),
             Some(wait) => Err(refuse(app, wait)),
+        }
+    }
+
+    /// As [`admit`](Self::admit), for an attempt that takes a hash.
+    ///
+    /// # Errors
+    /// As [`with_hash`](Self::with_hash).
+    pub(crate) fn before_hash(app: &App, counters: Counters) -> Result<Self> {
+        let database = app.database()?;
+        let ask = |counters: &Counters| {
+            let enabled = counters.enabled;
+            let admit = |conn: &mut Connection| store::admit(conn, counters);
+            let outcome =
+                if enabled { database.with_connection(admit)? } else { Admission::uncounted() };
+            Ok((outcome, ()))
+        };
+        Ok(Self::with_hash(app, counters, ask)?.0)
+    }
+
+    /// Admits an attempt that takes a hash. `ask` asks whether it may be made, and reads what else
+    /// is needed. If more attempts are under way for a login or a network than may slip past its
+    /// limit, it waits until some have ended, and asks again.
+    ///
+    /// # Errors
+    /// `Error::TooManyAttempts`; `Error::Overloaded` when it would have to wait for too long; those
+    /// of `ask`; database errors.
+    pub(crate) fn with_hash<T>(
+        app: &App,
+        counters: Counters,
+        ask: impl Fn(&Counters) -> Result<(Admission, T)>,
+    ) -> Result<(Self, T)> {
+        let (begun, patience) = (Instant::now(), app.config().server.tuning.hashing_queue_timeout);
+        while begun.elapsed() < patience {
+            let seen = app.in_flight().see(counters.keys_there_are());
+            let (outcome, read) = ask(&counters)?;
+            let attempt = Self::admitted(app, counters.clone(), outcome)?;
+            if let Some(begun) = attempt.begin(app, &seen)? {
+                return Ok((begun, read));
+            }
+        }
+        let refused = "too many attempts are being made for one login or from one network";
+        Err(Error::Overloaded(refused))
+    }
+
+    /// Begins it, if nobody has failed since `seen` and not too many others are under way. Otherwise
+    /// nothing has begun, perhaps after a wait for another to end.
+    fn begin(self, app: &App, seen: &Seen) -> Result<Option<Self>> {
+        let keys = self.counters.left(&self.outcome);
+        // Not counted, or counted already, one at a time.
+        if keys.is_empty() {
+            return Ok(Some(self));
+        }
+        let (in_flight, slip) = (app.in_flight(), slip(app));
+        let few: Vec<_> =
+            keys.iter().map(|(key, rule)| (*key, rule.map_or(usize::MAX, |_| slip))).collect();
+        let mut entry = in_flight.begin(seen, &few);
+        if matches!(entry, Entry::Full) {
+            // Each of them may fail. So there may be as many more as failures are left.
+            let mut more = Vec::new();
+            for (key, rule) in &keys {
+                more.push((
+                    *key,
+                    match rule {
+                        None => usize::MAX,
+                        Some(rule) => {
+                            let failures = app
+                                .database()?
+                                .with_connection(|conn| store::failures(conn, key, rule))?;
+                            let left = usize::try_from(rule.failures - 1 - failures).unwrap_or(0);
+                            slip.saturating_add(left)
+                        }
+                    },
+                ));
+            }
+            entry = in_flight.begin(seen, &more);
+        }
+        match entry {
+            Entry::Begun(flight) => Ok(Some(Self { flight: Some(flight), ..self })),
+            Entry::Changed => Ok(None),
+            Entry::Full => {
+                in_flight.wait(LOOK_AGAIN);
+                Ok(None)
+            }
         }
     }
 
@@ -217,6 +314,7 @@ impl Attempt {
             }
             also(tx)
         })?;
+        self.flight.iter().for_each(Flight::failed);
         sweep_now_and_then(app);
         Ok(())
     }

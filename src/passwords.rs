@@ -27,7 +27,7 @@ pub use breached::{BuildProgress, Built, build_breach_list};
 use foreign::{Digest, Foreign};
 use form::Form;
 use hashing_threads::{Bounds, HashingThreads};
-use kernel::HASH_BYTES;
+use kernel::{HASH_BYTES, Kernel};
 pub use password::Password;
 use pepper::Peppers;
 use phc::{Own, SALT_BYTES};
@@ -35,6 +35,14 @@ pub(crate) use policy::Policy;
 use std::sync::Arc;
 pub(crate) use stored::PasswordHash;
 use subtle::ConstantTimeEq;
+
+/// Hashes that should be asked for at a time, for each hashing thread, so that it has always enough
+/// to compute: as many as it computes at once, and a quarter more that are on their way; and not fewer
+/// than six, so that a thread that has finished three finds three more.
+pub(crate) fn callers_of_a_thread() -> usize {
+    let lanes = Kernel::detect().lanes();
+    (lanes + lanes / 4).max(6)
+}
 
 /// Whether a password was the right one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

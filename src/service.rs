@@ -164,7 +164,7 @@ impl Service {
         let reported = Arc::clone(&self.failure);
         let server = self.parts.server.insert(Server::start(
             settings.workers,
-            // Threads that wait for a hash: a hashing thread takes up to three hashes at once.
+            // Threads that wait for a hash.
             settings.hashing_upstreams(),
             self.app.config().log.requests,
             move |request| match hosts.admit(request) {

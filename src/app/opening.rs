@@ -3,12 +3,12 @@
 use super::keys::KeyCache;
 use super::{App, Sharing, board, journal, set_back, statuses};
 use crate::activity::Activity;
-use crate::config::{Config, Profile};
+use crate::config::{Config, MOST_UPSTREAMS, Profile};
 use crate::db::managed::Managed;
 use crate::db::migrate::{self, SchemaStanding};
 use crate::db::{self, Database};
 use crate::error::{Error, Result};
-use crate::passwords::{Hasher, Policy};
+use crate::passwords::{self, Hasher, Policy};
 use crate::room;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -90,6 +90,11 @@ impl App {
         }
         let activity = Arc::<Activity>::default();
         let threads = config.server.hashing_threads();
+        if config.server.tuning.hashing_upstreams == 0 {
+            // What this processor can use, now that it has been looked at.
+            let callers = passwords::callers_of_a_thread() * threads;
+            config.server.tuning.hashing_upstreams = callers.min(MOST_UPSTREAMS);
+        }
         let callers = config.server.hashing_upstreams();
         Ok(Self {
             database,
@@ -97,6 +102,7 @@ impl App {
             hasher: Hasher::new(&config.passwords, threads, callers, Arc::clone(&activity))?,
             policy: Policy::open(&config.passwords)?,
             activity,
+            in_flight: Arc::default(),
             key_cache: KeyCache::new(&config, sharing == Sharing::Shared)?,
             root: OnceLock::new(),
             counted: AtomicU32::new(0),

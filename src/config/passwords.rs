@@ -4,7 +4,7 @@ use crate::secret::Secret;
 use std::path::PathBuf;
 
 /// The fewest PBKDF2 iterations in production (OWASP Password Storage Cheat Sheet, 2023).
-pub(super) const SAFE_ITERATIONS: u32 = 600_000;
+pub(crate) const SAFE_ITERATIONS: u32 = 600_000;
 
 /// The most PBKDF2 iterations: two seconds of a slow core. `src/passwords/cost.rs` says why a hash
 /// may cost that much and no more.

@@ -41,7 +41,10 @@ const RETIRED: &[(&str, Now)] = &[
     ("server.ordinary_waiting", Fixed("server.ordinary_queue")),
     ("server.ordinary_waiting_bytes", Fixed("server.ordinary_queue_bytes")),
     ("server.ordinary_waiting_deadline", Fixed("server.ordinary_queue_timeout")),
-    ("server.hashing_upstreams", Follows("six for each of server.hashing_threads")),
+    (
+        "server.hashing_upstreams",
+        Follows("what the processor can use, for each of server.hashing_threads"),
+    ),
     ("server.hashing_waiting", Named("server.hashing_queue")),
     ("server.hashing_waiting_bytes", Fixed("server.hashing_queue_bytes")),
     ("server.hashing_waiting_deadline", Fixed("server.hashing_queue_timeout")),
@@ -127,8 +130,8 @@ mod tests {
             ("database.pool_wait_file", "database.pool_wait is no longer a setting: it is 2s"),
             (
                 "server.hashing_upstreams",
-                "server.hashing_upstreams is no longer a setting: it is six for each of \
-                 server.hashing_threads",
+                "server.hashing_upstreams is no longer a setting: it is what the processor \
+                 can use, for each of server.hashing_threads",
             ),
         ] {
             assert_eq!(said(name), text);

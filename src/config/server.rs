@@ -7,6 +7,9 @@ use super::web_origin::WebOrigin;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Private connections of a lane at most, each with two threads.
+pub(crate) const MOST_UPSTREAMS: usize = 1024;
+
 section! {
     /// Where Gatepost listens, its threads, and how much time and room a client may take. The
     /// defaults are for a small virtual machine on the open internet.
@@ -177,10 +180,10 @@ tuning! {
         ordinary_queue_timeout: Duration = "5s", "10ms" to "1h";
 
         /// Requests handed over to the hashing threads, each with a thread and a private
-        /// connection. 0 means six for each hashing thread: three that it computes and three that
-        /// are ready when it is done. With three, a thread that was done often found only one
-        /// password and computed it alone (two cores, 64 clients: 50 logins a second instead of
-        /// 58).
+        /// connection, which are started when they are needed. 0 means what the processor can use,
+        /// for each hashing thread: as many as it computes at once and a quarter more, since the
+        /// next must be there when one is done. That is 20 with AVX-512, 10 with AVX2 alone, and
+        /// otherwise 6.
         hashing_upstreams: usize = "0", "0" to "1024";
 
         /// Bytes of the hashing requests that wait in `server.hashing_queue`: the longest accepted
@@ -234,10 +237,11 @@ impl Server {
         }
     }
 
-    /// Requests with the hashing threads: as set, otherwise six for each.
+    /// Requests with the hashing threads: as set, otherwise as many as any processor can use. `App`
+    /// sets it to what this one can.
     pub(crate) fn hashing_upstreams(&self) -> usize {
         match self.tuning.hashing_upstreams {
-            0 => 6 * self.hashing_threads(),
+            0 => (20 * self.hashing_threads()).min(MOST_UPSTREAMS),
             upstreams => upstreams,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::verdict::Verdict;
 use crate::config::Config;
-use crate::passwords::kernel;
+use crate::passwords::kernel::{Kernel, Measured};
 use crate::room;
 use std::path::Path;
 
@@ -23,21 +23,51 @@ pub(super) fn limits(config: &Config) -> Verdict {
     }
 }
 
-/// Whether the processor's SHA instructions are used.
-pub(super) fn sha_instructions() -> Verdict {
-    sha(kernel::uses_sha_instructions())
+/// What the processor has for hashing, and how long a hash of so many iterations takes.
+pub(super) fn sha_instructions(iterations: u32) -> Verdict {
+    let kernel = Kernel::detect();
+    sha(kernel.uses_sha_instructions(), &kernel.measured(), iterations)
 }
 
-fn sha(used: bool) -> Verdict {
-    if used {
-        return Verdict::ok("passwords are hashed with the processor's SHA instructions");
+/// Judges what was measured for one hash at a time, for two, and so on.
+fn sha(instructions: bool, measured: &[Measured], iterations: u32) -> Verdict {
+    let took = table(measured, iterations);
+    if instructions {
+        return Verdict::ok(took);
+    }
+    let remedy = "give the virtual machine the processor of its host (QEMU: `-cpu host`), or use another \
+                  kind of machine; `grep sha_ni /proc/cpuinfo` shows whether they are there";
+    if measured.len() > 1 {
+        let found = format!(
+            "the processor has no SHA instructions, or this virtual machine hides them: {took}"
+        );
+        return Verdict::warning(
+            found,
+            "a login takes up to five times as long while nobody else logs in",
+            remedy,
+        );
     }
     Verdict::fault(
-        "the processor has no SHA instructions, or this virtual machine hides them",
+        format!(
+            "the processor has no instructions for hashing, or this virtual machine hides them: {took}"
+        ),
         "a login takes up to five times as long, so the machine answers fewer of them",
-        "give the virtual machine the processor of its host (QEMU: `-cpu host`), or use another \
-         kind of machine; `grep sha_ni /proc/cpuinfo` shows whether they are there",
+        remedy,
     )
+}
+
+/// The time of a hash for one alone and for the numbers at once up to which each way is the best.
+fn table(measured: &[Measured], iterations: u32) -> String {
+    let mut rows = Vec::new();
+    for (n, Measured { at_once, way, nanoseconds }) in measured.iter().enumerate() {
+        let ms = nanoseconds * f64::from(iterations) / 1e6;
+        if n == 0 {
+            rows.push(format!("{ms:.1} ms alone ({way})"));
+        } else if measured.get(n + 1).is_none_or(|next| next.way != *way) {
+            rows.push(format!("{:.1} ms each for {at_once} at once ({way})", ms / *at_once as f64));
+        }
+    }
+    format!("a hash of {iterations} iterations takes {}", rows.join(", "))
 }
 
 /// The free disk of the private PostgreSQL.
@@ -87,7 +117,23 @@ mod tests {
 
     #[test]
     fn a_machine_without_sha_instructions_is_told_of() {
-        assert!(is_fault(&sha(false)) && !is_fault(&sha(true)));
+        let at_once = |at_once, way, nanoseconds| Measured { at_once, way, nanoseconds };
+        let portable = at_once(1, "portable", 360.0);
+        assert!(is_fault(&sha(false, &[portable], 600_000)));
+        let Verdict::Warning(slow) = sha(false, &[portable, at_once(2, "avx2", 550.0)], 600_000)
+        else {
+            panic!()
+        };
+        assert!(slow.found.contains("216.0 ms alone (portable), 165.0 ms each for 2"), "{slow:?}");
+        let mut measured = vec![at_once(1, "sha_ni", 82.0), at_once(2, "sha_ni", 112.0)];
+        measured.extend([at_once(3, "avx512", 390.0), at_once(4, "avx512", 390.0)]);
+        assert_eq!(
+            sha(true, &measured, 600_000),
+            Verdict::ok(
+                "a hash of 600000 iterations takes 49.2 ms alone (sha_ni), 33.6 ms each for 2 at \
+                 once (sha_ni), 58.5 ms each for 4 at once (avx512)"
+            )
+        );
     }
 
     #[test]

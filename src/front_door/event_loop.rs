@@ -36,6 +36,10 @@ pub(super) const RETRY_HASHING: usize = Lane::Hashing as usize;
 pub(super) const ACCEPT_AGAIN: usize = 2;
 pub(super) const STOP_NOW: usize = 3;
 pub(super) const LOOK_FOR_IDLENESS: usize = 5;
+/// Of the first lane; that of the second follows.
+pub(super) const SHRINK_FIRST: usize = 6;
+const SHRINK_ORDINARY: usize = SHRINK_FIRST + Lane::Ordinary as usize;
+const SHRINK_HASHING: usize = SHRINK_FIRST + Lane::Hashing as usize;
 #[cfg(feature = "tls")]
 pub(super) const CHECK_TLS: usize = 4;
 
@@ -228,6 +232,8 @@ impl EventLoop {
             (Kind::Client, _) => self.on_client_overdue(token),
             (Kind::Clock, RETRY_ORDINARY) => self.grow_again(Lane::Ordinary),
             (Kind::Clock, RETRY_HASHING) => self.grow_again(Lane::Hashing),
+            (Kind::Clock, SHRINK_ORDINARY) => self.shrink(Lane::Ordinary),
+            (Kind::Clock, SHRINK_HASHING) => self.shrink(Lane::Hashing),
             (Kind::Clock, ACCEPT_AGAIN) => {
                 self.accept_at = None;
                 self.accept_soon();

@@ -8,7 +8,7 @@ use std::io;
 use mio::Token;
 
 use super::connection::State;
-use super::event_loop::EventLoop;
+use super::event_loop::{EventLoop, SHRINK_FIRST};
 use super::lane::Lane;
 use super::nonblocking::is_not_now;
 use super::problem::{Cause, Refusal};
@@ -38,6 +38,9 @@ impl EventLoop {
             // Ordinary requests are answered so soon that the order does not matter.
             if lane == Lane::Hashing && self.successes.claim(network, self.now) {
                 pool.waiting.prefer(network);
+            }
+            if pool.retry_at.is_none() {
+                self.grow(lane);
             }
             for other in displaced {
                 self.turn_away(other);
@@ -172,11 +175,12 @@ impl EventLoop {
             self.lose(lane, token);
             self.assign(lane);
         } else if piece.done {
-            let proved = self.pools[lane as usize].release(token);
+            let proved = self.pools[lane as usize].release(token, self.now);
             self.assign(lane);
             if proved {
                 self.grow(lane);
             }
+            self.shrink_later(lane);
         }
         Ok(())
     }
@@ -237,6 +241,23 @@ impl EventLoop {
             let at = Some(self.now + pool.next_retry());
             self.deadlines.change(fixed(Kind::Clock, lane as usize), &mut pool.retry_at, at);
         }
+    }
+
+    /// Sets the clock for closing connections, unless it is set.
+    fn shrink_later(&mut self, lane: Lane) {
+        let pool = &mut self.pools[lane as usize];
+        if pool.shrink_at.is_none() && pool.next_to_close().is_some() {
+            let (at, clock) = (pool.next_to_close(), SHRINK_FIRST + lane as usize);
+            self.deadlines.change(fixed(Kind::Clock, clock), &mut pool.shrink_at, at);
+        }
+    }
+
+    /// Closes connections that nobody needs.
+    pub(super) fn shrink(&mut self, lane: Lane) {
+        let pool = &mut self.pools[lane as usize];
+        pool.shrink_at = None;
+        pool.shrink(self.now, self.poll.registry());
+        self.shrink_later(lane);
     }
 
     pub(super) fn grow_again(&mut self, lane: Lane) {

@@ -7,6 +7,10 @@
 //! limit. So a connection that owes a reply is never closed and replaced: when its client has left,
 //! the reply is read and thrown away. Thus tiny_http never holds more requests than there are
 //! connections.
+//!
+//! Each connection costs a thread of tiny_http's. So there are as many as tiny_http has threads for
+//! in any case, and more are opened while requests wait. One that nobody has needed for some
+//! seconds is closed.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -23,6 +27,13 @@ use super::waiting::WaitingList;
 /// The target that a new private connection asks for, to prove that a thread serves it. Any answer
 /// will do, so the router need not know it; the HTTP layer may want to keep it out of its counts.
 pub const PROBE_TARGET: &str = "/-/front-door";
+
+/// Connections that stay open. tiny_http keeps four threads for a lane, whatever happens.
+const LEAST: usize = 4;
+
+/// How long a connection beyond those stays open when it is not needed: much longer than the pauses in
+/// steady traffic, so that threads do not come and go.
+const LINGER: Duration = Duration::from_secs(10);
 
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(2);
@@ -99,13 +110,17 @@ pub(super) struct Pool {
     pub(super) waiting_deadline: Duration,
     path: PathBuf,
     target: usize,
-    idle: Vec<Token>,
+    /// Those that serve nobody, and since when. The one that was used last is used next, so the first
+    /// has been idle longest.
+    idle: Vec<(Token, Instant)>,
     proving: bool,
     /// Whether a connection has proved itself before.
     proved: bool,
     retry: Duration,
     /// When to try to connect again; the entry that `deadlines` holds.
     pub(super) retry_at: Option<Instant>,
+    /// When to close what is not needed; the entry that `deadlines` holds.
+    pub(super) shrink_at: Option<Instant>,
 }
 
 impl Pool {
@@ -127,12 +142,15 @@ impl Pool {
             proved: false,
             retry: FIRST_RETRY,
             retry_at: None,
+            shrink_at: None,
         }
     }
 
-    /// Opens the next connection, unless there are enough or one has not proved itself yet.
+    /// Opens the next connection, unless there are enough or one has not proved itself yet. Beyond
+    /// the least, there are enough as long as no request waits.
     pub(super) fn grow(&mut self, registry: &Registry) -> io::Result<()> {
-        if self.proving || self.connections.len() >= self.target {
+        let enough = if self.waiting.is_empty() { self.target.min(LEAST) } else { self.target };
+        if self.proving || self.connections.len() >= enough {
             return Ok(());
         }
         let mut stream = UnixStream::connect(&self.path)?;
@@ -161,7 +179,7 @@ impl Pool {
         request: Vec<u8>,
         to_head_request: bool,
     ) -> Option<(Token, io::Result<()>)> {
-        let token = self.idle.pop()?;
+        let (token, _) = self.idle.pop()?;
         let upstream = self.connections.get_mut(token)?;
         Some((token, upstream.send(Role::Serving(client), request, to_head_request)))
     }
@@ -171,12 +189,12 @@ impl Pool {
     }
 
     /// The reply is complete, and the connection is free. Says whether it has just proved itself.
-    pub(super) fn release(&mut self, token: Token) -> bool {
+    pub(super) fn release(&mut self, token: Token, now: Instant) -> bool {
         let Some(upstream) = self.connections.get_mut(token) else { return false };
         let proved = upstream.role == Role::Proving;
         upstream.role = Role::Idle;
         upstream.outgoing = Vec::new();
-        self.idle.push(token);
+        self.idle.push((token, now));
         if proved {
             self.proving = false;
             self.proved = true;
@@ -195,9 +213,24 @@ impl Pool {
     pub(super) fn remove(&mut self, token: Token, registry: &Registry) -> Option<Upstream> {
         let mut upstream = self.connections.remove(token)?;
         let _ = registry.deregister(&mut upstream.stream);
-        self.idle.retain(|other| *other != token);
+        self.idle.retain(|(other, _)| *other != token);
         self.proving &= upstream.role != Role::Proving;
         Some(upstream)
+    }
+
+    /// When the next connection will not have been needed for long enough, if there are more than
+    /// stay open.
+    pub(super) fn next_to_close(&self) -> Option<Instant> {
+        let (_, since) = self.idle.first().filter(|_| self.connections.len() > LEAST)?;
+        Some(*since + LINGER)
+    }
+
+    /// Closes what nobody has needed for long enough.
+    pub(super) fn shrink(&mut self, now: Instant, registry: &Registry) {
+        while self.next_to_close().is_some_and(|at| at <= now) {
+            let Some(&(token, _)) = self.idle.first() else { return };
+            self.remove(token, registry);
+        }
     }
 
     /// Whether this error of `grow` means that tiny_http was there and has gone. Its accept thread

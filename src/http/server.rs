@@ -1,8 +1,12 @@
-//! The worker pools: fixed numbers of threads that pull requests from tiny_http.
+//! The worker pools: threads that pull requests from tiny_http.
 //!
 //! There are two, one for each lane, each on a tiny_http server of its own behind a private Unix
 //! socket. Only the front door connects there, so what arrives is complete, canonical and bounded.
 //! A panic in a handler becomes a 500 and the worker goes on.
+//!
+//! The ordinary pool has a fixed number of threads. Those of the hashing pool do little but wait for
+//! their hash, and a processor may compute many at once. So that pool begins with a few, starts one
+//! more when the last idle one takes a request, and lets go of those that had none for some seconds.
 
 use super::private_dir::PrivateDir;
 use super::{Request, Response};
@@ -12,10 +16,11 @@ use crate::metrics;
 use crate::modes;
 use crate::printable;
 use crate::threads;
-use std::io::Cursor;
+use std::io::{self, Cursor};
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,6 +28,12 @@ use std::time::{Duration, Instant};
 /// How long a pool that is dropped waits for its threads. Then it has not served yet, or its owner
 /// has panicked.
 const DROPPED: Duration = Duration::from_secs(5);
+
+/// Threads of the hashing pool that are always there.
+const LEAST: usize = 2;
+
+/// How long a thread beyond those waits for a request: much longer than the pauses in steady traffic.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// Answers requests.
 type Router = dyn Fn(&Request) -> Response + Send + Sync;
@@ -39,13 +50,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts both pools. With `log_requests` each request that is answered has a line in the log.
+    /// Starts both pools: this many workers, and at most so many that wait for hashes. With `log_requests` each request that is answered has a line in the log.
     ///
     /// # Errors
     /// [`Error::Startup`] when a private socket cannot be made or a thread cannot be started.
     pub(crate) fn start(
         workers: usize,
-        hashing_threads: usize,
+        hashing_workers: usize,
         log_requests: bool,
         router: impl Fn(&Request) -> Response + Send + Sync + 'static,
         on_failure: impl Fn(String) + Send + Sync + 'static,
@@ -54,14 +65,14 @@ impl Server {
         let directory = PrivateDir::new().map_err(fault)?;
         let router: Arc<Router> = Arc::new(router);
         let on_failure: Arc<OnFailure> = Arc::new(on_failure);
-        let pool = |name: &str, threads| {
+        let pool = |name, threads| {
             let path = directory.path().join(name);
             let (router, on_failure) = (Arc::clone(&router), Arc::clone(&on_failure));
             Pool::start(&path, name, threads, log_requests, router, on_failure)
         };
         Ok(Self {
-            ordinary: pool("worker", workers)?,
-            hashing: pool("hashing", hashing_threads)?,
+            ordinary: pool("worker", workers..=workers)?,
+            hashing: pool("hashing", LEAST.min(hashing_workers)..=hashing_workers)?,
             _directory: directory,
         })
     }
@@ -83,7 +94,6 @@ impl Server {
 /// The threads of one lane.
 struct Pool {
     shared: Arc<Shared>,
-    threads: usize,
     path: PathBuf,
     /// Disconnected when the last thread has ended.
     ended: Mutex<Receiver<()>>,
@@ -91,6 +101,12 @@ struct Pool {
 
 struct Shared {
     listener: tiny_http::Server,
+    name: &'static str,
+    /// The least threads and the most.
+    bounds: RangeInclusive<usize>,
+    threads: AtomicUsize,
+    /// Those that wait for a request.
+    idle: AtomicUsize,
     log_requests: bool,
     router: Arc<Router>,
     on_failure: Arc<OnFailure>,
@@ -100,8 +116,8 @@ struct Shared {
 impl Pool {
     fn start(
         path: &Path,
-        name: &str,
-        threads: usize,
+        name: &'static str,
+        bounds: RangeInclusive<usize>,
         log_requests: bool,
         router: Arc<Router>,
         on_failure: Arc<OnFailure>,
@@ -111,21 +127,29 @@ impl Pool {
         };
         let listener = tiny_http::Server::http_unix(path).map_err(|e| fault(&e))?;
         let stopping = AtomicBool::new(false);
-        let shared = Arc::new(Shared { listener, log_requests, router, on_failure, stopping });
+        let (threads, idle) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let least = *bounds.start();
+        let shared = Shared {
+            listener,
+            name,
+            bounds,
+            threads,
+            idle,
+            log_requests,
+            router,
+            on_failure,
+            stopping,
+        };
         let (alive, ended) = channel();
-        let ended = Mutex::new(ended);
         modes::set(path, 0o600).map_err(|e| fault(&e))?;
-        let mut pool = Self { shared, threads: 0, path: path.to_owned(), ended };
-        for number in 0..threads {
-            let shared = Arc::clone(&pool.shared);
-            let life = alive.clone();
-            let started = threads::start(format!("{name}-{number}"), move || shared.work(&life));
-            if let Err(error) = started {
+        let pool =
+            Self { shared: Arc::new(shared), path: path.to_owned(), ended: Mutex::new(ended) };
+        for _ in 0..least {
+            if let Err(error) = start_thread(&pool.shared, &alive) {
                 // The pool, which is dropped here, waits until every sender is gone.
                 drop(alive);
                 return Err(error);
             }
-            pool.threads += 1;
         }
         Ok(pool)
     }
@@ -134,7 +158,7 @@ impl Pool {
         self.shared.stopping.store(true, Ordering::SeqCst);
         // A thread that was woken looks for requests once more, and may take the next thread's
         // wake-up call instead. Hence two for each.
-        for _ in 0..2 * self.threads {
+        for _ in 0..2 * self.shared.bounds.end() {
             self.shared.listener.unblock();
         }
         let left = end.saturating_duration_since(Instant::now());
@@ -153,26 +177,80 @@ impl Drop for Pool {
     }
 }
 
+/// Starts one more thread. It holds a sender as long as it lives.
+fn start_thread(shared: &Arc<Shared>, alive: &Sender<()>) -> Result<()> {
+    let number = shared.threads.fetch_add(1, Ordering::SeqCst);
+    // Counted as idle before it runs, so that others do not start one for the same need.
+    shared.idle.fetch_add(1, Ordering::SeqCst);
+    let (its, life) = (Arc::clone(shared), alive.clone());
+    let started = threads::start(format!("{}-{number}", shared.name), move || work(&its, &life));
+    if started.is_err() {
+        shared.threads.fetch_sub(1, Ordering::SeqCst);
+        shared.idle.fetch_sub(1, Ordering::SeqCst);
+    }
+    started.map(drop)
+}
+
+/// A thread's life. It begins as an idle one.
+fn work(shared: &Arc<Shared>, alive: &Sender<()>) {
+    while let Some(request) = shared.next() {
+        let others = shared.idle.fetch_sub(1, Ordering::SeqCst) - 1;
+        let most = *shared.bounds.end();
+        if others == 0 && shared.threads.load(Ordering::SeqCst) < most {
+            // Where the system refuses, those that there are go on.
+            if let Err(error) = start_thread(shared, alive) {
+                log::debug!("{error}");
+            }
+        }
+        // The handler's panic is a 500 already; this catches any other, such as a logger's.
+        drop(catch_unwind(AssertUnwindSafe(|| shared.answer(request))));
+        shared.idle.fetch_add(1, Ordering::SeqCst);
+    }
+    shared.idle.fetch_sub(1, Ordering::SeqCst);
+}
+
 impl Shared {
-    /// A thread's life. `_alive` is dropped with it.
-    fn work(&self, _alive: &Sender<()>) {
+    /// The next request. `None` is the end of this thread, which is no longer counted then.
+    fn next(&self) -> Option<tiny_http::Request> {
         loop {
             let stopping = self.stopping.load(Ordering::SeqCst);
-            let received =
-                if stopping { self.listener.try_recv() } else { self.listener.recv().map(Some) };
+            let may_go = self.threads.load(Ordering::SeqCst) > *self.bounds.start();
+            let received = if stopping {
+                self.listener.try_recv()
+            } else if may_go {
+                self.wait()
+            } else {
+                self.listener.recv().map(Some)
+            };
             match received {
-                // The handler's panic is a 500 already; this catches any other, such as a logger's.
-                Ok(Some(request)) => drop(catch_unwind(AssertUnwindSafe(|| self.answer(request)))),
-                Ok(None) => return,
+                Ok(Some(request)) => return Some(request),
+                Ok(None) if stopping || self.may_end() => return None,
+                Ok(None) => (),
                 Err(_) if self.stopping.load(Ordering::SeqCst) => (),
                 // tiny_http accepts nothing after its first accept error, and reports it once.
                 Err(error) => {
-                    return (self.on_failure)(format!(
+                    (self.on_failure)(format!(
                         "the private server accepts no more connections: {error}"
                     ));
+                    return None;
                 }
             }
         }
+    }
+
+    /// Waits for a request, but not for ever.
+    fn wait(&self) -> io::Result<Option<tiny_http::Request>> {
+        match self.listener.recv_timeout(LINGER)? {
+            // When it is woken in its last millisecond, it does not look for what it was woken for.
+            None => self.listener.try_recv(),
+            request => Ok(request),
+        }
+    }
+
+    /// Counts this thread as ended, unless it is one of the least.
+    fn may_end(&self) -> bool {
+        let fewer = |threads: usize| (threads > *self.bounds.start()).then(|| threads - 1);
+        self.threads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_ok()
     }
 
     fn answer(&self, mut from: tiny_http::Request) {
@@ -221,7 +299,7 @@ fn is_probe(request: &tiny_http::Request) -> bool {
     request.url() == PROBE_TARGET && !has_id
 }
 
-fn send<R: std::io::Read>(to: tiny_http::Request, response: tiny_http::Response<R>, id: &str) {
+fn send<R: io::Read>(to: tiny_http::Request, response: tiny_http::Response<R>, id: &str) {
     if let Err(error) = to.respond(response) {
         log::debug!("{id} the front door left: {error}");
     }

@@ -75,21 +75,31 @@ pub fn is_common(password: &str) -> bool {
     common::is_common(password)
 }
 
-/// How many passwords the kernel computes at once.
-pub fn slots() -> usize {
-    Kernel::detect().slots()
+/// The most passwords that the kernel computes at once.
+pub fn lanes() -> usize {
+    Kernel::detect().lanes()
 }
 
-/// Whether the kernel failed its self-check, so that the crate replaces it.
+/// How many at once, with which instructions, and the nanoseconds that an iteration of all of them
+/// takes, as measured at the start.
+pub fn measured() -> Vec<(usize, &'static str, f64)> {
+    let measured = Kernel::detect().measured().into_iter();
+    measured.map(|one| (one.at_once, one.way, one.nanoseconds)).collect()
+}
+
+/// Whether a way of the kernel failed its self-check, so that others replace it.
 pub fn failed_self_check() -> bool {
-    Kernel::detect().failed_self_check()
+    !Kernel::detect().failed_self_check().is_empty()
 }
 
-/// Derives as many hashes as there are places for them, in one call.
-pub fn derive(password: &[u8], salt: &[u8], iterations: u32, out: &mut [[u8; HASH_BYTES]]) {
-    let job = |out| Job { password, salt, iterations, out };
-    let mut jobs: Vec<_> = out.iter_mut().map(job).collect();
-    Kernel::detect().derive(&mut jobs, &|| ());
+/// Derives so many hashes in one call.
+pub fn derive(
+    password: &[u8],
+    salt: &[u8],
+    iterations: u32,
+    hashes: usize,
+) -> Vec<[u8; HASH_BYTES]> {
+    Kernel::detect().derive(&vec![Job { password, salt, iterations }; hashes], &|| ())
 }
 
 /// The costliest password hash of each kind that is accepted.

@@ -83,6 +83,24 @@ impl Counters {
         let account = if outcome.known { self.pair.as_ref() } else { Some(&self.account) };
         (account, self.network.as_ref())
     }
+
+    /// Every key under which an attempt may count.
+    pub(super) fn keys_there_are(&self) -> impl Iterator<Item = &Vec<u8>> {
+        [Some(&self.account), self.network.as_ref(), self.pair.as_ref()].into_iter().flatten()
+    }
+
+    /// The keys under which an attempt counts that was let in because failures are left, each with
+    /// its rule if it may make the attempt wait.
+    pub(super) fn left(&self, outcome: &Admission) -> Vec<(&Vec<u8>, Option<&LimitRule>)> {
+        let counted = outcome.account_until.is_some() || outcome.network_until.is_some();
+        if !self.enabled || counted {
+            return Vec::new();
+        }
+        let (account, network) = self.keys(outcome);
+        let account = account.map(|key| (key, Some(&self.account_rule)));
+        let rule = Some(&self.network_rule).filter(|_| !outcome.known);
+        account.into_iter().chain(network.map(|key| (key, rule))).collect()
+    }
 }
 
 impl Admission {
@@ -135,6 +153,15 @@ pub(super) fn admit(conn: &mut Connection, counters: &Counters) -> Result<Admiss
     let rows = conn.query_prepared(sql, &counters.parameters())?;
     let row = rows.first().ok_or_else(|| Error::Internal("no outcome".to_owned()))?;
     Ok(Admission::of(row))
+}
+
+/// The failures that are remembered of a key, as [`admit_attempt!`] counts them.
+pub(super) fn failures(conn: &mut Connection, key: &Vec<u8>, rule: &LimitRule) -> Result<i64> {
+    let sql =
+        "SELECT round(extract(epoch FROM greatest(forgotten_at - now(), '0')) * 1000 / $2)::bigint
+               FROM gatepost.attempts WHERE key = $1";
+    let rows = conn.query_typed(sql, &[(key, Type::BYTEA), (&rule.forget, Type::INT8)])?;
+    Ok(rows.first().map_or(0, |row| row.get(0)))
 }
 
 /// Counts a failure, unless it was counted on admission.

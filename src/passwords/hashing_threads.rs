@@ -3,8 +3,9 @@
 //!
 //! A thread that needs a hash hands it over and waits. [`queue`] decides the order, by the network
 //! of the client that the calling thread works for. No more can wait than there are callers, so the
-//! queue is bounded by the threads that call. A foreign hash that a library computes cannot be
-//! interrupted: it gives way by its priority alone.
+//! queue is bounded by the threads that call. A hashing thread computes several at once. One that
+//! ends is answered at once, and the next takes its lane. A foreign hash that a library computes
+//! cannot be interrupted: it gives way by its priority alone.
 
 mod queue;
 mod slow_hash;
@@ -13,16 +14,17 @@ mod tests;
 
 use super::cost;
 use super::foreign::Foreign;
-use super::kernel::{HASH_BYTES, Job, Kernel};
+use super::kernel::{HASH_BYTES, Job, Kernel, Lanes, Stretch};
 use crate::activity::Activity;
 use crate::client;
 use crate::error::{Error, Result};
 use crate::metrics::{self, AT_ONCE, Hash};
 use crate::shares::Network;
 use crate::threads;
-use queue::{ForeignCheck, Pbkdf2, Queue, Taken, Waiting, Work};
+use queue::{Alone, ForeignCheck, Pbkdf2, Queue, Taken, Waiting};
+use slow_hash::Watch;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -67,8 +69,23 @@ struct Shared {
     activity: Arc<Activity>,
     /// Bytes that the foreign hashes which run may take together.
     budget: usize,
+    /// Iterations of a hash, as configured.
+    usual: u32,
     queue: Mutex<Queue>,
     wake: Condvar,
+}
+
+/// Where a hash of ours is sent.
+type Reply = SyncSender<Result<[u8; HASH_BYTES]>>;
+
+/// What one thread has in hand.
+struct Hand {
+    lanes: Lanes<Reply>,
+    /// To be computed when the lanes are empty.
+    alone: Option<Alone>,
+    watch: Watch,
+    /// Iterations done with one lane, with two, and so on, that are not counted as a run yet.
+    done: [u64; AT_ONCE],
 }
 
 impl HashingThreads {
@@ -86,14 +103,14 @@ impl HashingThreads {
         activity: Arc<Activity>,
     ) -> Result<Self> {
         let Bounds { threads, budget, usual, most_costly } = bounds;
-        if kernel.failed_self_check() {
+        for way in kernel.failed_self_check() {
             log::warn!(
-                "this machine's SHA instructions computed a wrong SHA-256, so hashing goes on without them, more slowly. The processor or the build is faulty"
+                "the instructions {way} of this machine computed a wrong hash, so hashing goes on without them, more slowly. The processor or the build is faulty"
             );
         }
         let queue = Mutex::new(Queue::new(threads, usual, most_costly));
         let wake = Condvar::new();
-        let shared = Arc::new(Shared { kernel, activity, budget, queue, wake });
+        let shared = Arc::new(Shared { kernel, activity, budget, usual, queue, wake });
         let mut started = Self { shared, threads: Vec::new() };
         for number in 0..threads {
             let shared = Arc::clone(&started.shared);
@@ -175,46 +192,48 @@ impl Shared {
         if let Err(error) = rustix::process::setpriority_process(None, NICER) {
             log::debug!("hashing threads keep their priority: {error}");
         }
-        while let Some(taken) = self.take() {
-            let Taken { work, costly } = taken;
-            match work {
-                Work::Together(taken) => self.derive(&taken, costly),
-                Work::Alone(check) => self.verify(&check, costly),
+        let (lanes, watch) = (Lanes::new(), Watch::default());
+        let mut hand = Hand { lanes, alone: None, watch, done: [0; AT_ONCE] };
+        while self.take(&mut hand) {
+            if hand.lanes.is_empty() {
+                hand.alone
+                    .take()
+                    .into_iter()
+                    .for_each(|alone| self.compute_alone(alone, &mut hand));
+                continue;
             }
+            self.advance(&mut hand);
+            self.answer(&mut hand.lanes);
+            self.give_way();
         }
     }
 
-    /// Notes that something is done that other threads may have waited for.
-    fn done(&self, memory: usize, costly: bool) {
-        if memory > 0 || costly {
-            self.lock().done(memory, costly);
-            self.wake.notify_all();
-        }
+    /// Computes for about a quarter of a millisecond.
+    fn advance(&self, hand: &mut Hand) {
+        let Hand { lanes, watch, done, .. } = hand;
+        let Stretch { at_once, iterations } = watch.over(
+            || lanes.advance(self.kernel),
+            |stretch| cost::of_iterations(stretch.iterations) * stretch.at_once as u64,
+        );
+        // A run is as many iterations as a usual hash has.
+        let Some(done) = done.get_mut(at_once.saturating_sub(1)) else { return };
+        *done += u64::from(iterations);
+        let usual = u64::from(self.usual.max(1));
+        metrics::HASH_RUNS[at_once.saturating_sub(1)].add(*done / usual);
+        *done %= usual;
     }
 
-    fn derive(&self, taken: &[Pbkdf2], costly: bool) {
-        metrics::HASHED[Hash::Own as usize].add(taken.len() as u64);
-        metrics::HASH_RUNS[taken.len().clamp(1, AT_ONCE) - 1].add(1);
-        let mut hashes = vec![[0; HASH_BYTES]; taken.len()];
-        let mut jobs: Vec<Job<'_>> = taken
-            .iter()
-            .zip(&mut hashes)
-            .map(|(waiting, out)| Job {
-                password: &waiting.password,
-                salt: &waiting.salt,
-                iterations: waiting.iterations,
-                out,
-            })
-            .collect();
-        let expected = jobs.iter().map(|job| cost::of_iterations(job.iterations)).sum();
-        slow_hash::watch(Duration::from_nanos(expected), || {
-            self.kernel.derive(&mut jobs, &|| self.give_way());
-        });
-        drop(jobs);
-        self.done(0, costly);
-        for (waiting, hash) in taken.iter().zip(hashes) {
+    /// Sends away what has ended.
+    fn answer(&self, lanes: &mut Lanes<Reply>) {
+        let mut hashes = 0;
+        while let Some((reply, hash)) = lanes.finished() {
+            hashes += 1;
             // Nothing receives it when the caller panicked.
-            let _ = waiting.reply.send(Ok(hash));
+            let _ = reply.send(Ok(hash));
+        }
+        if hashes > 0 {
+            metrics::HASHED[Hash::Own as usize].add(hashes as u64);
+            self.lock().finished(hashes);
         }
     }
 
@@ -228,30 +247,67 @@ impl Shared {
         }
     }
 
-    /// A library's panic must cost neither this thread nor the memory that was set aside.
-    fn verify(&self, check: &ForeignCheck, costly: bool) {
-        metrics::HASHED[check.hash.kind() as usize].add(1);
-        let outcome = catch_unwind(AssertUnwindSafe(|| check.hash.verify(&check.password)));
-        let outcome = outcome.unwrap_or_else(|_| {
-            Err(Error::Internal("verifying a foreign hash panicked".to_owned()))
-        });
-        self.done(check.hash.memory(), costly);
-        let _ = check.reply.send(outcome);
-    }
-
-    /// Waits for work that can be done now and takes it. `None` means the end.
-    fn take(&self) -> Option<Taken> {
-        let mut queue = self.lock();
-        queue.idle += 1;
-        loop {
-            if let Some(taken) = queue.take(self.kernel.slots(), self.budget) {
-                queue.idle -= 1;
-                return Some(taken);
+    fn compute_alone(&self, alone: Alone, hand: &mut Hand) {
+        let Alone { work, costly } = alone;
+        let memory = work.memory();
+        match work {
+            Waiting::Foreign(check) => {
+                let outcome = verify(&check);
+                self.done(memory, costly);
+                let _ = check.reply.send(outcome);
             }
-            if queue.closed && queue.is_empty() {
-                return None;
+            Waiting::Pbkdf2(Pbkdf2 { password, salt, iterations, reply }) => {
+                hand.lanes.add(&Job { password: &password, salt: &salt, iterations }, reply);
+                let (reply, hash) = loop {
+                    if let Some(ended) = hand.lanes.finished() {
+                        break ended;
+                    }
+                    self.advance(hand);
+                    self.give_way();
+                };
+                metrics::HASHED[Hash::Own as usize].add(1);
+                self.done(memory, costly);
+                let _ = reply.send(Ok(hash));
             }
-            queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
+
+    /// Notes that something is done that other threads may have waited for.
+    fn done(&self, memory: usize, costly: bool) {
+        self.lock().done(memory, costly);
+        self.wake.notify_all();
+    }
+
+    /// Takes as much as this thread should compute, and waits where there is nothing. `false` means
+    /// the end.
+    fn take(&self, hand: &mut Hand) -> bool {
+        let mut taken = Vec::new();
+        let mut queue = self.lock();
+        while hand.alone.is_none() {
+            let held = hand.lanes.len() + taken.len();
+            match queue.take(held, self.kernel, self.budget) {
+                Some(Taken::Own(own)) => taken.push(own),
+                Some(Taken::Alone(alone)) => hand.alone = Some(alone),
+                None if held > 0 => break,
+                None if queue.closed && queue.is_empty() => return false,
+                None => {
+                    hand.watch = Watch::default();
+                    queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+        drop(queue);
+        for Pbkdf2 { password, salt, iterations, reply } in taken {
+            hand.lanes.add(&Job { password: &password, salt: &salt, iterations }, reply);
+        }
+        self.answer(&mut hand.lanes);
+        true
+    }
+}
+
+/// A library's panic must cost neither this thread nor the memory that was set aside.
+fn verify(check: &ForeignCheck) -> Result<bool> {
+    metrics::HASHED[check.hash.kind() as usize].add(1);
+    let outcome = catch_unwind(AssertUnwindSafe(|| check.hash.verify(&check.password)));
+    outcome.unwrap_or_else(|_| Err(Error::Internal("verifying a foreign hash panicked".to_owned())))
 }

@@ -93,9 +93,9 @@ fn attempt(
     let database = app.database()?;
     let counters = limits::of_login(app, login)?;
     let audit = Writer::new(app)?;
-    let (outcome, credentials) = database
-        .with_connection(|conn| store::credentials(conn, login, &counters, app.nobody()))?;
-    let attempt = Attempt::admitted(app, counters, outcome)?;
+    let (attempt, credentials) = Attempt::with_hash(app, counters, |counters| {
+        database.with_connection(|conn| store::credentials(conn, login, counters, app.nobody()))
+    })?;
     let stored = credentials.as_ref().map(|credentials| &credentials.hash);
     let verdict = app.verify(password, stored)?;
     let user = credentials.as_ref().map(|found| UserId::stored(found.subject.user_id));

@@ -91,20 +91,21 @@ fn verify<'a>(
     let login = Login::parse(&stepping.login)?;
     let counters = limits::of_login(app, &login)?;
     let audit = Writer::new(app)?;
-    let (outcome, credentials) = app
-        .database()?
-        .with_connection(|conn| store::credentials(conn, &login, &counters, app.nobody()))?;
+    let database = app.database()?;
+    let admitted = Attempt::with_hash(app, counters, |counters| {
+        database.with_connection(|conn| store::credentials(conn, &login, counters, app.nobody()))
+    });
+    let (attempt, credentials) = admitted.inspect_err(|error| {
+        if matches!(error, Error::TooManyAttempts(_)) {
+            metrics::REFUSED_BY_LIMIT[metrics::Limited::Login as usize].add(1);
+        }
+    })?;
     let is_meant = |found: &Credentials| {
         let subject = found.subject;
         (subject.user_id, subject.token_version) == (claims.user_id, claims.token_version)
             && found.second_factor == stepping.second_factor
     };
     let credentials = credentials.filter(is_meant).ok_or(Error::TokenInvalid)?;
-    let attempt = Attempt::admitted(app, counters, outcome).inspect_err(|error| {
-        if matches!(error, Error::TooManyAttempts(_)) {
-            metrics::REFUSED_BY_LIMIT[metrics::Limited::Login as usize].add(1);
-        }
-    })?;
     if let Some(password) = shown.password
         && app.verify(password, Some(&credentials.hash))? == Verdict::Wrong
     {

@@ -252,7 +252,7 @@ fn check_current(
     current: &Password,
 ) -> Result<()> {
     let audit = Writer::new(app)?;
-    let attempt = Attempt::admit(app, counters)?;
+    let attempt = Attempt::before_hash(app, counters)?;
     // Both together, so that nothing stands between a wrong password and its being counted.
     let (actor, stored) = app
         .database()?

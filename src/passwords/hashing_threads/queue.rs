@@ -1,27 +1,28 @@
 //! The hashes that wait for the hashing threads, and which one a thread takes next.
 //!
-//! Networks of clients are served in turn (`shares`), one hash each. A thread takes up to three of
-//! ours at once, since the kernel computes three together in less than twice the time of one. But
-//! it leaves some to threads that are idle. It takes a foreign hash alone. One that needs memory
-//! must wait until the running ones leave enough of the budget. Until then others pass it, except
-//! those that need memory too.
+//! Networks of clients are served in turn (`shares`), one hash each. A thread computes several of
+//! ours at once, as many as end the waiting soonest where all threads have an equal share, and takes
+//! the next as soon as there is a lane for it. It computes a foreign hash alone: the thread that takes
+//! one takes no more until it is done. One that needs memory must wait until the running ones leave
+//! enough of the budget. Until then others pass it, except those that need memory too.
 //!
 //! A hash that costs several times what a login usually does waits apart, after the others: an
 //! import may bring some, and guesses at them must not stop all logins. One thread at a time
-//! computes such a hash, and never the only thread while others wait. Each one that waits holds a
-//! worker, so their number is bounded. Beyond the bound the network with most of them gives way.
+//! computes such a hash, alone, and never the only thread while others wait. Each one that waits
+//! holds a worker, so their number is bounded. Beyond the bound the network with most of them gives
+//! way.
 
 use crate::error::{Error, Result};
 use crate::passwords::cost;
 use crate::passwords::foreign::Foreign;
-use crate::passwords::kernel::HASH_BYTES;
+use crate::passwords::kernel::{HASH_BYTES, Kernel};
 use crate::shares::{Amount, Network, Shares, Ticket};
 use std::sync::mpsc::SyncSender;
 use zeroize::Zeroizing;
 
-/// How often cheap hashes may pass a costly one where there are several threads. That is a second
-/// or two of theirs, so a flood of logins does not keep it waiting for good.
-const PASSED: u32 = 8;
+/// How often cheap hashes may pass a costly one where there are several threads, for each lane of a
+/// thread. That is a second or two of theirs, so a flood of logins does not keep it waiting for good.
+const PASSED: usize = 8;
 
 /// A hash of this many times the usual cost is costly. Twice 600,000 rounds are half of the most
 /// that any stored hash may cost.
@@ -38,10 +39,13 @@ pub(super) struct Queue {
     /// How many costly ones may wait.
     most_costly: usize,
     threads: usize,
-    pub(super) idle: usize,
+    /// Threads that have taken a hash that is computed alone.
+    occupied: usize,
+    /// Hashes that the other threads compute.
+    pub(super) running: usize,
     costly_runs: bool,
     /// How often waiting hashes have passed a costly one.
-    passed: u32,
+    passed: usize,
     /// Bytes that the foreign hashes which run take.
     pub(super) in_use: usize,
     pub(super) closed: bool,
@@ -67,19 +71,22 @@ pub(super) struct ForeignCheck {
     pub(super) reply: SyncSender<Result<bool>>,
 }
 
-/// The work that a thread takes at a time.
-pub(super) struct Taken {
-    pub(super) work: Work,
+/// What a thread takes at a time.
+pub(super) enum Taken {
+    /// One of ours, for a lane.
+    Own(Pbkdf2),
+    /// One that the thread computes when its lanes are empty.
+    Alone(Alone),
+}
+
+/// A hash that is computed alone.
+pub(super) struct Alone {
+    pub(super) work: Waiting,
     pub(super) costly: bool,
 }
 
-pub(super) enum Work {
-    Together(Vec<Pbkdf2>),
-    Alone(ForeignCheck),
-}
-
 impl Waiting {
-    fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         match self {
             Self::Pbkdf2(_) => 0,
             Self::Foreign(check) => check.hash.memory(),
@@ -115,7 +122,8 @@ impl Queue {
             much: MUCH * cost::of_iterations(usual.max(USUAL)),
             most_costly,
             threads,
-            idle: 0,
+            occupied: 0,
+            running: 0,
             costly_runs: false,
             passed: 0,
             in_use: 0,
@@ -146,12 +154,11 @@ impl Queue {
         }
     }
 
-    /// Takes work that can be done now: the next in turn, and if it is ours, a fair share of more
-    /// of ours.
-    pub(super) fn take(&mut self, slots: usize, budget: usize) -> Option<Taken> {
+    /// Takes the next in turn of what can be computed now, for a thread that computes `held` hashes.
+    pub(super) fn take(&mut self, held: usize, kernel: &Kernel, budget: usize) -> Option<Taken> {
         let room = budget.saturating_sub(self.in_use);
         let may_run = !self.costly_runs && !self.costly.is_empty();
-        let due = may_run && self.threads > 1 && self.passed >= PASSED;
+        let due = may_run && self.threads > 1 && self.passed >= PASSED * kernel.lanes();
         let costly = self.costly.find(|waiting| waiting.memory() <= room).filter(|_| may_run);
         // A costly one that is due keeps others from the memory that it waits for.
         let first = self.first(room, due && costly.is_none());
@@ -159,11 +166,17 @@ impl Queue {
             (Some(costly), None) => self.take_costly(costly),
             (Some(costly), Some(_)) if due => self.take_costly(costly),
             (_, first) => {
-                let taken = self.take_usual(first?, slots, room);
+                let first = first.filter(|_| held < self.share(kernel))?;
                 self.passed = if may_run { self.passed + 1 } else { 0 };
-                taken
+                self.take_usual(first)
             }
         }
+    }
+
+    /// How many hashes a thread should compute, of those that run and wait.
+    fn share(&self, kernel: &Kernel) -> usize {
+        let threads = self.threads.saturating_sub(self.occupied).max(1);
+        kernel.at_once((self.running + self.waiting.held().count).div_ceil(threads))
     }
 
     /// The first in turn of the cheap ones that there is memory for.
@@ -175,43 +188,37 @@ impl Queue {
         })
     }
 
-    fn take_usual(&mut self, first: Ticket, slots: usize, room: usize) -> Option<Taken> {
-        let work = match self.waiting.serve(first)? {
-            Waiting::Foreign(check) => {
-                self.in_use += check.hash.memory();
-                Work::Alone(check)
+    fn take_usual(&mut self, first: Ticket) -> Option<Taken> {
+        Some(match self.waiting.serve(first)? {
+            Waiting::Pbkdf2(own) => {
+                self.running += 1;
+                Taken::Own(own)
             }
-            Waiting::Pbkdf2(one) => {
-                let left = self.waiting.held().count + 1;
-                let share = left.div_ceil(self.idle.max(1)).min(slots);
-                let mut taken = vec![one];
-                while taken.len() < share
-                    && let Some(next) = self.first(room, false)
-                    && let Some(Waiting::Pbkdf2(_)) = self.waiting.get(next)
-                    && let Some(Waiting::Pbkdf2(own)) = self.waiting.serve(next)
-                {
-                    taken.push(own);
-                }
-                Work::Together(taken)
-            }
-        };
-        Some(Taken { work, costly: false })
+            work @ Waiting::Foreign(_) => self.alone(Alone { work, costly: false }),
+        })
     }
 
     fn take_costly(&mut self, ticket: Ticket) -> Option<Taken> {
-        let waiting = self.costly.serve(ticket)?;
+        let work = self.costly.serve(ticket)?;
         (self.costly_runs, self.passed) = (true, 0);
-        self.in_use += waiting.memory();
-        let work = match waiting {
-            Waiting::Pbkdf2(own) => Work::Together(vec![own]),
-            Waiting::Foreign(check) => Work::Alone(check),
-        };
-        Some(Taken { work, costly: true })
+        Some(self.alone(Alone { work, costly: true }))
     }
 
-    /// Notes that work which was taken is done.
+    fn alone(&mut self, alone: Alone) -> Taken {
+        self.in_use += alone.work.memory();
+        self.occupied += 1;
+        Taken::Alone(alone)
+    }
+
+    /// Notes that so many hashes have left their lanes.
+    pub(super) fn finished(&mut self, hashes: usize) {
+        self.running -= hashes;
+    }
+
+    /// Notes that a hash that was computed alone is done, and gives its memory back.
     pub(super) fn done(&mut self, memory: usize, costly: bool) {
         self.in_use -= memory;
+        self.occupied -= 1;
         self.costly_runs &= !costly;
     }
 }

@@ -19,21 +19,42 @@ const LEAST: Duration = Duration::from_millis(500);
 
 static SAID: AtomicBool = AtomicBool::new(false);
 
-/// Computes hashes that should take `expected` on a slow core, and warns when they take much
-/// longer.
-pub(super) fn watch<T>(expected: Duration, compute: impl FnOnce() -> T) -> T {
-    let begin = processor_time();
-    let computed = compute();
-    let spent = processor_time().saturating_sub(begin);
-    if cfg!(debug_assertions) && is_slow(expected, spent) && !SAID.swap(true, Ordering::Relaxed) {
-        log::warn!(
-            "hashing took {spent:.1?} of processor time, where a slow machine takes {expected:.1?}. \
-             This is a debug build, and Gatepost is probably not optimised in it. Put \
-             `[profile.dev.package.\"*\"]` and below it `opt-level = 2` into the Cargo.toml of \
-             your workspace"
-        );
+/// What a thread has computed since it last had nothing to do, or since the last look.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    expected: Duration,
+    spent: Duration,
+}
+
+impl Watch {
+    /// Computes something, and warns when such things take much longer than the nanoseconds that
+    /// they should take on a slow core.
+    pub(super) fn over<T>(
+        &mut self,
+        compute: impl FnOnce() -> T,
+        expected: impl FnOnce(&T) -> u64,
+    ) -> T {
+        if !cfg!(debug_assertions) {
+            return compute();
+        }
+        let begin = processor_time();
+        let computed = compute();
+        self.spent += processor_time().saturating_sub(begin);
+        self.expected += Duration::from_nanos(expected(&computed));
+        let Self { expected, spent } = *self;
+        if is_slow(expected, spent) && !SAID.swap(true, Ordering::Relaxed) {
+            log::warn!(
+                "hashing took {spent:.1?} of processor time, where a slow machine takes {expected:.1?}. \
+                 This is a debug build, and Gatepost is probably not optimised in it. Put \
+                 `[profile.dev.package.\"*\"]` and below it `opt-level = 2` into the Cargo.toml of \
+                 your workspace"
+            );
+        }
+        if spent > LEAST {
+            *self = Self::default();
+        }
+        computed
     }
-    computed
 }
 
 fn is_slow(expected: Duration, spent: Duration) -> bool {

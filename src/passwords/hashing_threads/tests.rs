@@ -4,6 +4,8 @@ use super::*;
 use pbkdf2::pbkdf2_hmac;
 use sha2::Sha256;
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 const SALT_BYTES: usize = 16;
 const BUDGET: usize = 1 << 20;
 
@@ -58,40 +60,68 @@ fn a_hash_is_computed_though_others_are_answered_all_the_time() {
     assert_eq!(hash, expected);
 }
 
+/// A service of one thread, and what lets that thread go on from its first stretch.
+fn held_up(lanes: usize) -> (HashingThreads, Arc<AtomicBool>) {
+    let go_on = Arc::new(AtomicBool::new(false));
+    let waits = Arc::clone(&go_on);
+    let slow = Kernel::stand_in(lanes, move |_, _| {
+        while !waits.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    let bounds = Bounds { threads: 1, budget: BUDGET, usual: 1_000, most_costly: 4 };
+    let kernel = Box::leak(Box::new(slow));
+    (HashingThreads::start_with(kernel, bounds, Arc::default()).unwrap(), go_on)
+}
+
+fn wait_for(hashing: &HashingThreads, waiting: usize, running: usize) {
+    let is = |queue: MutexGuard<'_, Queue>| (queue.len(), queue.running) == (waiting, running);
+    while !is(hashing.shared.lock()) {
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn the_network_of_the_client_decides_whose_turn_it_is() {
-    let bounds = Bounds { threads: 1, budget: BUDGET, usual: 10_000_000, most_costly: 4 };
-    let hashing = HashingThreads::start(bounds, Arc::default()).unwrap();
+    let (hashing, go_on) = held_up(1);
     let order = Mutex::new(Vec::new());
-    let ask = |address: &'static str, iterations| {
-        let derive = || hashing.derive(b"password", &[7; SALT_BYTES], iterations).unwrap();
+    let ask = |address: &'static str| {
+        let derive = || hashing.derive(b"password", &[7; SALT_BYTES], 100_000).unwrap();
         client::for_client(address.parse().ok(), derive);
         order.lock().unwrap().push(address);
     };
-    let wait_for = |waiting| {
-        while hashing.shared.lock().len() != waiting {
-            std::thread::yield_now();
-        }
-    };
     std::thread::scope(|scope| {
-        // It is taken before the others are there.
-        let wait_for_idle = |idle| {
-            while hashing.shared.lock().idle != idle {
-                std::thread::yield_now();
-            }
-        };
-        wait_for_idle(1);
-        scope.spawn(|| ask("192.0.2.1", 4_000_000));
-        wait_for_idle(0);
+        scope.spawn(|| ask("192.0.2.1"));
+        wait_for(&hashing, 0, 1);
         for n in 1..=12 {
-            scope.spawn(|| ask("192.0.2.2", 300_000));
-            wait_for(n);
+            scope.spawn(|| ask("192.0.2.2"));
+            wait_for(&hashing, n, 1);
         }
-        scope.spawn(|| ask("198.51.100.1", 300_000));
-        wait_for(13);
+        scope.spawn(|| ask("198.51.100.1"));
+        wait_for(&hashing, 13, 1);
+        go_on.store(true, Ordering::SeqCst);
     });
     let place = order.lock().unwrap().iter().position(|address| *address == "198.51.100.1");
+    // Callers are not woken in the order of their answers.
     assert!(place.unwrap() < 8, "{order:?}");
+}
+
+#[test]
+fn a_hash_that_comes_while_others_are_computed_takes_a_free_lane_at_once() {
+    let (hashing, go_on) = held_up(16);
+    let order = Mutex::new(Vec::new());
+    let ask = |iterations| {
+        hashing.derive(b"password", &[7; SALT_BYTES], iterations).unwrap();
+        order.lock().unwrap().push(iterations);
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| ask(1_100_000));
+        wait_for(&hashing, 0, 1);
+        scope.spawn(|| ask(1_000));
+        wait_for(&hashing, 1, 1);
+        go_on.store(true, Ordering::SeqCst);
+    });
+    assert_eq!(*order.lock().unwrap(), [1_000, 1_100_000]);
 }
 
 #[cfg(debug_assertions)]
@@ -118,18 +148,21 @@ fn a_hash_as_slow_as_without_optimisation_is_warned_of_once() {
     static WARNINGS: Warnings = Warnings(Mutex::new(Vec::new()));
     log::set_logger(&WARNINGS).unwrap();
     log::set_max_level(log::LevelFilter::Warn);
-    let slow = Kernel::of(Box::new(|_, _| {
+    static MICROSECONDS: AtomicU64 = AtomicU64::new(1);
+    let slow = Kernel::stand_in(1, |_, iterations| {
+        let microseconds = u64::from(iterations) * MICROSECONDS.load(Ordering::SeqCst);
         let begin = slow_hash::processor_time();
-        while slow_hash::processor_time() - begin < Duration::from_millis(600) {
+        while slow_hash::processor_time() - begin < Duration::from_micros(microseconds) {
             std::hint::spin_loop();
         }
-    }));
+    });
     let bounds = Bounds { threads: 1, budget: BUDGET, usual: 1_000, most_costly: 4 };
     let kernel = Box::leak(Box::new(slow));
     let hashing = HashingThreads::start_with(kernel, bounds, Arc::default()).unwrap();
     // A hash that may well take this long on a slow machine.
     hashing.derive(b"password", &[7; SALT_BYTES], 600_000).unwrap();
     assert!(WARNINGS.0.lock().unwrap().is_empty());
+    MICROSECONDS.store(6, Ordering::SeqCst);
     for _ in 0..2 {
         hashing.derive(b"password", &[7; SALT_BYTES], 100_000).unwrap();
     }

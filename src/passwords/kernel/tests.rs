@@ -26,8 +26,8 @@ impl Case {
         Self { password: random_bytes(rng, password), salt: random_bytes(rng, salt), iterations }
     }
 
-    fn job<'a>(&'a self, out: &'a mut [u8; HASH_BYTES]) -> Job<'a> {
-        Job { password: &self.password, salt: &self.salt, iterations: self.iterations, out }
+    fn job(&self) -> Job<'_> {
+        Job { password: &self.password, salt: &self.salt, iterations: self.iterations }
     }
 }
 
@@ -37,23 +37,30 @@ fn random_bytes(rng: &mut StdRng, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// The machine's fast way, without the check that would replace it with the crate.
-fn unchecked() -> Kernel {
-    Kernel { fast: fast(), failed_self_check: false }
+/// Every way of this machine by itself, without the check that would leave it out, and all together.
+fn unchecked() -> Vec<Kernel> {
+    let mut kernels: Vec<_> = instructions::ways().into_iter().map(Kernel::of).collect();
+    kernels.push(Kernel::of(Way::portable()));
+    let mut ways = instructions::ways();
+    ways.insert(0, Way::portable());
+    let table = Table::measure(&ways);
+    kernels.push(Kernel { ways, table, failed_self_check: Vec::new() });
+    kernels
 }
 
 fn derive(kernel: &Kernel, cases: &[Case]) -> Vec<[u8; HASH_BYTES]> {
-    let mut hashes = vec![[0; HASH_BYTES]; cases.len()];
-    let mut jobs: Vec<_> = cases.iter().zip(&mut hashes).map(|(case, out)| case.job(out)).collect();
-    kernel.derive(&mut jobs, &|| ());
-    hashes
+    let jobs: Vec<_> = cases.iter().map(Case::job).collect();
+    kernel.derive(&jobs, &|| ())
 }
 
 fn assert_equal_to_the_crate(kernel: &Kernel, cases: &[Case]) {
     for (n, (case, computed)) in cases.iter().zip(derive(kernel, cases)).enumerate() {
-        let mut expected = [0; HASH_BYTES];
-        derive_by_crate(&mut case.job(&mut expected));
-        assert_eq!(computed, expected, "job {n} of {}: {case:?}", cases.len());
+        assert_eq!(
+            computed,
+            by_crate(&case.job()),
+            "{kernel:?}, job {n} of {}: {case:?}",
+            cases.len()
+        );
     }
 }
 
@@ -85,25 +92,27 @@ fn published_vectors() {
     ];
     let cases = vectors.map(|(password, salt, n, _)| Case::new(password, salt, n));
     let hex = |hash: &[u8]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let together = derive(&unchecked(), &cases);
-    for ((case, hash), (.., expected)) in cases.iter().zip(together).zip(vectors) {
-        assert_eq!(hex(&hash), expected, "{case:?}");
-        assert_eq!(hex(&derive(&unchecked(), std::slice::from_ref(case))[0]), expected, "{case:?}");
+    for kernel in unchecked() {
+        let together = derive(&kernel, &cases);
+        for ((case, hash), (.., expected)) in cases.iter().zip(together).zip(vectors) {
+            assert_eq!(hex(&hash), expected, "{kernel:?}: {case:?}");
+            let alone = derive(&kernel, std::slice::from_ref(case))[0];
+            assert_eq!(hex(&alone), expected, "{kernel:?}: {case:?}");
+        }
     }
 }
 
 #[test]
-fn every_length_in_every_slot() {
+fn every_length_in_every_lane() {
     let mut rng = StdRng::seed_from_u64(1);
-    let kernel = unchecked();
-    for slots in 1..=SLOTS {
-        for slot in 0..slots {
+    for kernel in unchecked() {
+        for lane in 0..kernel.lanes() {
             for length in 0..=200 {
-                let mut cases = vec![Case::random(&mut rng); slots];
-                cases.fill_with(|| Case::random(&mut rng));
-                cases[slot].password = random_bytes(&mut rng, length);
+                let mut cases: Vec<_> =
+                    (0..kernel.lanes()).map(|_| Case::random(&mut rng)).collect();
+                cases[lane].password = random_bytes(&mut rng, length);
                 if length <= 130 {
-                    cases[slot].salt = random_bytes(&mut rng, length);
+                    cases[lane].salt = random_bytes(&mut rng, length);
                 }
                 assert_equal_to_the_crate(&kernel, &cases);
             }
@@ -112,14 +121,17 @@ fn every_length_in_every_slot() {
 }
 
 #[test]
-fn every_number_of_iterations_in_every_slot() {
+fn every_number_of_iterations_in_every_lane_beside_any_number_of_others() {
     let mut rng = StdRng::seed_from_u64(2);
-    for slots in 1..=SLOTS {
-        for slot in 0..slots {
-            for iterations in (1..=50).chain([2_000, 2_001, 2_002, 4_003]) {
-                let mut cases: Vec<_> = (0..slots).map(|_| Case::random(&mut rng)).collect();
-                cases[slot].iterations = iterations;
-                assert_equal_to_the_crate(&unchecked(), &cases);
+    for kernel in unchecked() {
+        for lanes in 1..=kernel.lanes() {
+            for lane in 0..lanes {
+                let iterations = (1..=20).chain([rng.random_range(21..=5_000)]);
+                for iterations in iterations {
+                    let mut cases: Vec<_> = (0..lanes).map(|_| Case::random(&mut rng)).collect();
+                    cases[lane].iterations = iterations;
+                    assert_equal_to_the_crate(&kernel, &cases);
+                }
             }
         }
     }
@@ -128,81 +140,147 @@ fn every_number_of_iterations_in_every_slot() {
 #[test]
 fn any_number_of_jobs_of_any_lengths() {
     let mut rng = StdRng::seed_from_u64(3);
-    for count in 0..=7 {
-        for _ in 0..60 {
+    for kernel in unchecked() {
+        for count in 0..=40 {
             let cases: Vec<_> = (0..count).map(|_| Case::random(&mut rng)).collect();
-            assert_equal_to_the_crate(&unchecked(), &cases);
+            assert_equal_to_the_crate(&kernel, &cases);
         }
     }
+}
+
+/// Not run by default: it takes ten minutes. `cargo test --release --lib -- --ignored ten_minutes`.
+#[test]
+#[ignore = "takes ten minutes"]
+fn ten_minutes_of_random_numbers_of_lanes() {
+    let mut rng = StdRng::seed_from_u64(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs());
+    let (begin, mut hashes) = (std::time::Instant::now(), 0);
+    while begin.elapsed().as_secs() < 600 {
+        for kernel in unchecked() {
+            let count = rng.random_range(0..=40);
+            let mut cases: Vec<_> = (0..count).map(|_| Case::random(&mut rng)).collect();
+            for case in &mut cases {
+                if rng.random_ratio(1, 8) {
+                    case.iterations = rng.random_range(1..=3_000);
+                }
+            }
+            assert_equal_to_the_crate(&kernel, &cases);
+            hashes += count;
+        }
+    }
+    println!("{hashes} hashes");
+}
+
+#[test]
+fn hashes_that_come_and_go_at_any_time_do_not_disturb_each_other() {
+    let mut rng = StdRng::seed_from_u64(4);
+    for kernel in unchecked() {
+        let (mut lanes, mut ended) = (Lanes::new(), 0);
+        for n in 0..200 {
+            let case = Case::random(&mut rng);
+            lanes.add(&case.job(), by_crate(&case.job()));
+            while lanes.len() > n % 19 {
+                while let Some((expected, hash)) = lanes.finished() {
+                    assert_eq!(hash, expected, "{kernel:?}");
+                    ended += 1;
+                }
+                let held = lanes.len();
+                let stretch = lanes.advance(&kernel);
+                assert_eq!(stretch.at_once, kernel.at_once(held));
+                assert!(held == 0 || stretch.iterations > 0);
+            }
+        }
+        assert_eq!(ended + lanes.len(), 200);
+    }
+}
+
+#[test]
+fn those_with_the_least_left_go_first() {
+    let kernel = Kernel::of(Way::portable());
+    let mut lanes = Lanes::new();
+    for (n, iterations) in [50_000, 20_000, 30_000].into_iter().enumerate() {
+        let case = Case::new("password", "salt", iterations);
+        lanes.add(&case.job(), n);
+    }
+    let mut order = Vec::new();
+    while !lanes.is_empty() {
+        order.extend(lanes.finished().map(|(n, _)| n));
+        lanes.advance(&kernel);
+    }
+    assert_eq!(order, [1, 2, 0]);
 }
 
 #[test]
 fn jobs_of_one_iteration_and_of_none_do_not_disturb_the_others() {
     let iterations = [1, 0, 7, 1, 1, 50, 0, 2];
     let cases = iterations.map(|n| Case::new(&format!("password {n}"), "salt", n));
-    assert_equal_to_the_crate(&unchecked(), &cases);
-    let none_is_one = derive(&unchecked(), &[0, 1].map(|n| Case::new("password", "salt", n)));
-    assert_eq!(none_is_one[0], none_is_one[1]);
+    for kernel in unchecked() {
+        assert_equal_to_the_crate(&kernel, &cases);
+        let none_is_one = derive(&kernel, &[0, 1].map(|n| Case::new("password", "salt", n)));
+        assert_eq!(none_is_one[0], none_is_one[1]);
+    }
 }
 
 #[test]
 fn a_long_job_can_be_interrupted_and_goes_on() {
-    let kernel = unchecked();
-    let case = Case::new("password", "salt", 15_001);
-    let mut hash = [0; HASH_BYTES];
-    let interruptions = std::cell::Cell::new(0);
-    kernel.derive(&mut [case.job(&mut hash)], &|| interruptions.set(interruptions.get() + 1));
-    assert_eq!(hash, derive(&kernel, std::slice::from_ref(&case))[0]);
-    let expected = if kernel.fast.is_some() { 15_000 / job::IN_A_ROW - 1 } else { 1 };
-    assert_eq!(interruptions.get(), expected);
+    for kernel in unchecked() {
+        let case = Case::new("password", "salt", 25_001);
+        let interruptions = std::cell::Cell::new(0);
+        kernel.derive(&[case.job()], &|| interruptions.set(interruptions.get() + 1));
+        assert_eq!(interruptions.get(), 25_000_u32.div_ceil(kernel.stretch(1)), "{kernel:?}");
+        assert!(interruptions.get() > 1);
+    }
 }
 
 #[test]
 fn this_machine_passes_the_self_check() {
     let kernel = Kernel::detect();
-    assert!(!kernel.failed_self_check());
-    assert_eq!(kernel.slots(), if fast().is_some() { 3 } else { 1 });
+    assert!(kernel.failed_self_check().is_empty());
+    assert_eq!(kernel.ways.len(), 1 + instructions::ways().len());
+    let measured = kernel.measured();
+    let most = kernel.ways.iter().map(|way| way.lanes).max();
+    assert_eq!(Some(measured.len()), most);
+    assert!(measured.iter().all(|one| one.nanoseconds > 0.0), "{measured:?}");
+}
+
+/// A way of so many lanes that gets something wrong in one of them.
+fn wrong(lanes: usize, spoil: impl Fn(&mut [&mut Chain]) + Send + Sync + 'static) -> Way {
+    let right = Way::portable();
+    Way::new("wrong", lanes, true, move |chains, iterations| {
+        right.advance(chains, iterations);
+        spoil(chains);
+    })
 }
 
 #[test]
-fn the_self_check_notices_a_wrong_kernel_and_the_crate_takes_over() {
-    let right = |jobs: &mut [Job<'_>]| jobs.iter_mut().for_each(derive_by_crate);
-    let kernel = Kernel::checked(Some(Box::new(move |jobs, _| right(jobs))));
-    assert!(!kernel.failed_self_check());
-    assert_eq!(kernel.slots(), 3);
+fn the_self_check_notices_a_wrong_way_and_another_takes_over() {
+    let kernel = Kernel::checked(vec![wrong(3, |_| ())]);
+    assert!(kernel.failed_self_check().is_empty());
+    assert_eq!(kernel.ways.len(), 2);
 
-    let mut wrong: Vec<(String, Derive)> = Vec::new();
-    for slot in 0..SLOTS {
-        let one_bit = move |jobs: &mut [Job<'_>], _: &dyn Fn()| {
-            right(jobs);
-            jobs.iter_mut().skip(slot).step_by(SLOTS).for_each(|job| job.out[31] ^= 1);
-        };
-        wrong.push((format!("a bit in slot {slot}"), Box::new(one_bit)));
+    let mut ways = Vec::new();
+    for (lanes, lane) in
+        [3, 8, 16].into_iter().flat_map(|lanes| (0..lanes).map(move |n| (lanes, n)))
+    {
+        ways.push(wrong(lanes, move |chains| {
+            if let Some(chain) = chains.get_mut(lane) {
+                chain.sum[7] ^= 1;
+            }
+        }));
+        ways.push(wrong(lanes, move |chains| {
+            let [first, others @ ..] = chains else { return };
+            let other = others.get_mut(lane % (lanes - 1));
+            other.into_iter().for_each(|other| std::mem::swap(&mut first.last, &mut other.last));
+        }));
+        ways.push(wrong(lanes, move |chains| {
+            if let Some(chain) = chains.get_mut(lane) {
+                chain.inner[0] ^= 1;
+            }
+        }));
     }
-    let swapped = move |jobs: &mut [Job<'_>], _: &dyn Fn()| {
-        right(jobs);
-        if let [a, b, ..] = jobs {
-            std::mem::swap(a.out, b.out);
-        }
-    };
-    wrong.push(("two slots swapped".into(), Box::new(swapped)));
-    let forgetful = move |jobs: &mut [Job<'_>], _: &dyn Fn()| {
-        let first = SLOTS.min(jobs.len());
-        right(&mut jobs[..first]);
-    };
-    wrong.push(("only the first three".into(), Box::new(forgetful)));
-    let cut = |jobs: &mut [Job<'_>], _: &dyn Fn()| {
-        for job in jobs {
-            let password = &job.password[..job.password.len().min(64)];
-            pbkdf2_hmac::<Sha256>(password, job.salt, job.iterations, job.out);
-        }
-    };
-    wrong.push(("long passwords cut".into(), Box::new(cut)));
-
-    for (what, derive) in wrong {
-        let kernel = Kernel::checked(Some(derive));
-        assert!(kernel.failed_self_check(), "{what}");
-        assert_eq!(kernel.slots(), 1);
+    for (n, way) in ways.into_iter().enumerate() {
+        let kernel = Kernel::checked(vec![way]);
+        assert_eq!(kernel.failed_self_check(), ["wrong"], "fault {n}");
+        assert_eq!((kernel.ways.len(), kernel.lanes()), (1, 1));
         let cases = [64, 65, 80].map(|n| Case::new(&"x".repeat(n), "salt", 3));
         assert_equal_to_the_crate(&kernel, &cases);
     }

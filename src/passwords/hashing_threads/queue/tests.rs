@@ -19,110 +19,171 @@ fn network(number: usize) -> Network {
     Network::of(ADDRESSES[number].parse().unwrap())
 }
 
-/// What is taken in turn from a queue with these waiting: `p` and how many of ours, `P` for a
-/// costly one, or the kibibytes of a foreign one; `-` for nothing.
-fn order(waiting: &[&str], in_use: usize) -> String {
-    let waiting: Vec<_> = waiting.iter().map(|word| (0, *word)).collect();
-    order_of(Queue { idle: 1, in_use, ..Queue::new(1, 1, 4) }, &waiting)
+/// A kernel that computes up to three at once, or one.
+fn kernel(lanes: usize) -> Kernel {
+    Kernel::stand_in(lanes, |_, _| ())
 }
 
-/// The same, with a network's number for each.
-fn order_of(mut queue: Queue, waiting: &[(usize, &str)]) -> String {
-    let (own, own_answers) = sync_channel(1);
-    let (foreign, foreign_answers) = sync_channel(1);
-    let password = || Zeroizing::new(b"x".to_vec());
+fn own(iterations: u32) -> Waiting {
+    let (reply, _) = sync_channel(1);
+    let password = Zeroizing::new(b"x".to_vec());
+    Waiting::Pbkdf2(Pbkdf2 { password, salt: Vec::new(), iterations, reply })
+}
+
+fn foreign(hash: Foreign) -> Waiting {
+    let (reply, _) = sync_channel(1);
+    Waiting::Foreign(ForeignCheck { password: Zeroizing::new(b"x".to_vec()), hash, reply })
+}
+
+/// What the threads of a queue take with these waiting, one after the other, when each takes what it
+/// can: a network's number for one of ours, `P` and it for a costly one, or the kibibytes of a
+/// foreign one; `-` for nothing.
+fn order(threads: usize, lanes: usize, in_use: usize, waiting: &[(usize, &str)]) -> String {
+    let mut queue = Queue { in_use, ..Queue::new(threads, 1, 4) };
     for (of, word) in waiting {
-        let own = |iterations| {
-            let password = password();
-            let salt = Vec::new();
-            let reply = own.clone();
-            Waiting::Pbkdf2(Pbkdf2 { password, salt, iterations, reply })
-        };
         let waiting = match *word {
-            "p" => own(1),
+            // The number of the network is its cost, so that it is known again.
+            "p" => own(1 + u32::try_from(*of).unwrap()),
             "P" => own(100_000_000),
-            kib => {
-                let kib: u32 = kib.parse().unwrap();
-                let hash = if kib == 0 { cheap() } else { memory_hard(kib) };
-                let reply = foreign.clone();
-                Waiting::Foreign(ForeignCheck { password: password(), hash, reply })
-            }
+            "0" => foreign(cheap()),
+            kib => foreign(memory_hard(kib.parse().unwrap())),
         };
         queue.push(network(*of), waiting);
     }
-    drop((own_answers, foreign_answers));
-    let mut order = Vec::new();
+    let (kernel, mut order) = (kernel(lanes), Vec::new());
     loop {
-        match queue.take(3, 1024 << 10) {
-            Some(Taken { work: Work::Together(taken), costly: false }) => {
-                order.push(format!("p{}", taken.len()));
+        let (mut held, mut alone) = (0, None);
+        while alone.is_none() {
+            match queue.take(held, &kernel, 1024 << 10) {
+                Some(Taken::Own(own)) => {
+                    order.push((own.iterations - 1).to_string());
+                    held += 1;
+                }
+                Some(Taken::Alone(taken)) => alone = Some(taken),
+                None => break,
             }
-            Some(Taken { work: Work::Together(taken), .. }) => {
-                order.push("P".repeat(taken.len()));
-                queue.done(0, true);
-            }
-            Some(Taken { work: Work::Alone(check), .. }) => {
-                order.push((check.hash.memory() >> 10).to_string());
-            }
-            None if queue.is_empty() => return order.join(" "),
-            None => return format!("{} -", order.join(" ")),
+        }
+        queue.finished(held);
+        if let Some(Alone { work, costly }) = &alone {
+            order.push(match work {
+                Waiting::Pbkdf2(_) => "P".to_owned(),
+                Waiting::Foreign(check) => format!("f{}", check.hash.memory() >> 10),
+            });
+            // Its memory stays in use, to see what waits for it.
+            queue.done(0, *costly);
+        } else if held == 0 {
+            order.extend((!queue.is_empty()).then(|| "-".to_owned()));
+            return order.join(" ");
+        } else {
+            order.push("|".to_owned());
         }
     }
 }
 
+/// The same for one network and a thread with three lanes.
+fn order_of_one(words: &str, in_use: usize) -> String {
+    let waiting: Vec<_> = words.split(' ').map(|word| (0, word)).collect();
+    order(1, 3, in_use, &waiting)
+}
+
 #[test]
-fn ours_are_taken_together_and_foreign_ones_alone() {
-    assert_eq!(order(&["p", "p", "p", "p", "0", "p", "64", "p", "p"], 0), "p3 p1 0 p1 64 p2");
+fn ours_are_computed_together_and_foreign_ones_alone() {
+    assert_eq!(order_of_one("p p p p 0 p 64 p p", 0), "0 0 0 | 0 f0 0 f64 0 0 |");
 }
 
 #[test]
 fn what_needs_more_memory_than_is_left_waits_and_only_what_needs_none_passes_it() {
-    assert_eq!(order(&["512", "256", "512", "64", "0", "p"], 0), "512 256 0 p1 -");
-    assert_eq!(order(&["1024"], 0), "1024");
-    assert_eq!(order(&["1024"], 1), " -");
+    assert_eq!(order_of_one("512 256 512 64 0 p", 0), "f512 f256 f0 0 | -");
+    assert_eq!(order_of_one("1024", 0), "f1024");
+    assert_eq!(order_of_one("1024", 1), "-");
 }
 
 #[test]
 fn networks_are_served_in_turn_whoever_asks_most() {
-    let queue = || Queue { idle: 1, ..Queue::new(1, 1, 4) };
     let flood = [(0, "0"), (0, "0"), (0, "0"), (0, "0"), (1, "p"), (2, "p"), (0, "0")];
-    assert_eq!(order_of(queue(), &flood), "0 p2 0 0 0 0");
+    assert_eq!(order(1, 3, 0, &flood), "f0 1 2 f0 f0 f0 f0");
+}
+
+#[test]
+fn a_lane_that_becomes_free_goes_to_the_next_in_turn() {
+    let mut queue = Queue::new(1, 1, 4);
+    let kernel = kernel(16);
+    for _ in 0..40 {
+        queue.push(network(0), own(1));
+    }
+    let mut held = 0;
+    while let Some(Taken::Own(_)) = queue.take(held, &kernel, 0) {
+        held += 1;
+    }
+    assert_eq!(held, 16);
+    queue.push(network(1), own(2));
+    assert!(queue.take(held, &kernel, 0).is_none());
+    queue.finished(1);
+    let taken = (queue.take(held - 1, &kernel, 0), queue.take(held, &kernel, 0));
+    // The network whose turn it was, and no more than there are lanes.
+    assert!(matches!(taken, (Some(Taken::Own(_)), None)));
+    queue.finished(1);
+    let Some(Taken::Own(next)) = queue.take(held - 1, &kernel, 0) else { panic!() };
+    assert_eq!(next.iterations, 2);
+}
+
+#[test]
+fn threads_share_what_waits_unless_one_computes_something_alone() {
+    let mut queue = Queue::new(2, 1, 4);
+    let kernel = kernel(16);
+    let take_all = |queue: &mut Queue| {
+        let mut held = 0;
+        while let Some(Taken::Own(_)) = queue.take(held, &kernel, 0) {
+            held += 1;
+        }
+        held
+    };
+    for _ in 0..9 {
+        queue.push(network(0), own(1));
+    }
+    assert_eq!([take_all(&mut queue), take_all(&mut queue)], [5, 4]);
+    queue.finished(9);
+    queue.push(network(1), foreign(cheap()));
+    assert!(matches!(queue.take(0, &kernel, 0), Some(Taken::Alone(_))));
+    for _ in 0..9 {
+        queue.push(network(0), own(1));
+    }
+    assert_eq!(take_all(&mut queue), 9);
+    queue.done(0, false);
 }
 
 #[test]
 fn what_costs_much_comes_last_alone_and_on_one_thread_at_a_time() {
-    assert_eq!(order(&["P", "p", "P", "p", "p", "0"], 0), "p3 0 P P");
-    let mut queue = Queue { idle: 2, ..Queue::new(2, 1, 4) };
-    let (reply, _answer) = sync_channel(1);
-    let own = |iterations| {
-        let password = Zeroizing::new(Vec::new());
-        let salt = Vec::new();
-        let reply = reply.clone();
-        Waiting::Pbkdf2(Pbkdf2 { password, salt, iterations, reply })
-    };
+    assert_eq!(order_of_one("P p P p p 0", 0), "0 0 0 | f0 P P");
+    let mut queue = Queue::new(2, 1, 4);
+    let kernel = kernel(3);
+    let is_costly = |taken| matches!(taken, Some(Taken::Alone(Alone { costly: true, .. })));
     queue.push(network(0), own(100_000_000));
     queue.push(network(1), own(100_000_000));
-    assert!(queue.take(3, 0).unwrap().costly);
-    assert!(queue.take(3, 0).is_none(), "the other thread is kept for others");
+    assert!(is_costly(queue.take(0, &kernel, 0)));
+    assert!(queue.take(0, &kernel, 0).is_none(), "the other thread is kept for others");
     queue.push(network(2), own(1));
-    assert!(!queue.take(3, 0).unwrap().costly);
+    assert!(matches!(queue.take(0, &kernel, 0), Some(Taken::Own(_))));
     queue.done(0, true);
-    assert!(queue.take(3, 0).unwrap().costly);
+    assert!(is_costly(queue.take(0, &kernel, 0)));
 }
 
 #[test]
 fn what_costs_much_is_not_passed_for_ever_where_there_are_several_threads() {
     let mut words = vec![(0, "P")];
     words.extend([(1, "0"); 12]);
-    let queue = |threads| Queue { idle: 1, ..Queue::new(threads, 1, 4) };
-    let alone = "0 ".repeat(12) + "P";
-    assert_eq!(order_of(queue(1), &words), alone);
-    assert_eq!(order_of(queue(2), &words), "0 0 0 0 0 0 0 0 P 0 0 0 0");
+    assert_eq!(order(1, 1, 0, &words), "f0 ".repeat(12) + "P");
+    assert_eq!(order(2, 1, 0, &words), "f0 ".repeat(8) + "P f0 f0 f0 f0");
+    let mut ours = vec![(0, "P")];
+    ours.extend([(1, "p"); 60]);
+    let taken = order(2, 3, 0, &ours).replace("| ", "");
+    let (before, _) = taken.split_once(" P").unwrap();
+    assert_eq!(before.split(' ').count(), 24, "{taken}");
 }
 
 #[test]
 fn the_network_that_waits_for_most_that_costs_much_gives_way() {
-    let mut queue = Queue { idle: 1, ..Queue::new(2, 1, 2) };
+    let mut queue = Queue::new(2, 1, 2);
     let push = |queue: &mut Queue, of| {
         let (reply, answer) = sync_channel(1);
         let password = Zeroizing::new(Vec::new());
