@@ -2,7 +2,8 @@
 //! alone for logins, PostgreSQL's own `pgbench` for reads and writes. A private PostgreSQL with
 //! durability, the release binary as its own process, everything in turn and several times, medians
 //! and spreads. `cargo bench --bench service`, or with `-- --quick`. Needs `wrk` and `pgbench`;
-//! takes about ten minutes, a quick run two.
+//! takes about fifteen minutes, a quick run three. `-- --program PATH` measures another build of the
+//! program; `-- --flood` only what a flood of logins does.
 //!
 //! The load comes from this machine too and takes its share of the cores. Absolute figures can be
 //! compared only with each other.
@@ -18,7 +19,7 @@ mod site;
 
 use gatepost::Profile;
 use gatepost_test_support::Cluster;
-use load::Load;
+use load::{Load, Networks};
 use peers::PgBench;
 use process::Process;
 use report::{Table, progress};
@@ -28,7 +29,8 @@ use std::time::{Duration, Instant};
 const USERS: u32 = 10_000;
 
 /// All registrations come from one network here.
-const SETTINGS: &[(&str, &str)] = &[("GATEPOST_LIMITS_REGISTRATIONS", "10000")];
+const SETTINGS: &[(&str, &str)] =
+    &[("GATEPOST_LIMITS_REGISTRATIONS", "10000"), ("GATEPOST_SERVER_TRUSTED_PROXIES", "127.0.0.1")];
 
 /// How much is measured.
 struct Extent {
@@ -46,6 +48,14 @@ fn main() {
     let site = process::Site::prepare(&cluster, Profile::Development, USERS);
     let mut table = Table::default();
 
+    if std::env::args().any(|argument| argument == "--flood") {
+        let service = Process::start(&site, SETTINGS);
+        let token = service.log_in("user1");
+        flood(&mut table, &service, &token, &extent);
+        crowds(&mut table, &service, &extent);
+        drop(service);
+        return table.print();
+    }
     table.section("The program");
     table.line("binary, MiB", vec![site.binary_mib()]);
     table.line("start to first answer, ms", starts(&site, extent.rounds));
@@ -57,6 +67,7 @@ fn main() {
     logins(&mut table, &service, &extent);
     registrations(&mut table, &service, &pgbench, &extent);
     flood(&mut table, &service, &token, &extent);
+    crowds(&mut table, &service, &extent);
     drop(service);
     table.print();
 }
@@ -96,8 +107,9 @@ fn reads(table: &mut Table, service: &Process, pgbench: &PgBench, token: &str, e
 
 fn logins(table: &mut Table, service: &Process, extent: &Extent) {
     table.section("POST /, 600,000 iterations, against the kernel alone on all cores");
-    // A client alone waits for one hash at a time, so the kernel alone runs with one slot.
-    for (clients, slots, threads) in [(1, 1, 1), (8, 3, cores()), (64, 3, cores())] {
+    // A client alone waits for one hash at a time, so the kernel alone runs with one lane.
+    let most = gatepost::internals::benchmark::lanes();
+    for (clients, slots, threads) in [(1, 1, 1), (8, most.min(3), cores()), (64, most, cores())] {
         let (mut ours, mut kernel) = (Vec::new(), Vec::new());
         for round in 1..=extent.rounds {
             progress(&format!("logins of {clients} clients, {round} of {}", extent.rounds));
@@ -115,10 +127,12 @@ fn logins(table: &mut Table, service: &Process, extent: &Extent) {
 fn registrations(table: &mut Table, service: &Process, pgbench: &PgBench, extent: &Extent) {
     table.section("POST /user, 8 clients, against pgbench inserting the same row");
     let (mut ours, mut theirs, mut kernel) = (Vec::new(), Vec::new(), Vec::new());
+    // Eight clients wait for eight hashes.
+    let most = gatepost::internals::benchmark::lanes().min(3);
     for round in 1..=extent.rounds {
         progress(&format!("registrations {round} of {}", extent.rounds));
         theirs.push(pgbench.run(peers::REGISTER, 8, extent.seconds));
-        kernel.push(peers::kernel(3, cores(), extent.seconds));
+        kernel.push(peers::kernel(most, cores(), extent.seconds));
         ours.push(Load::register().run(service, 8, extent.seconds).rate);
     }
     table.line("registrations/s", ours.clone());
@@ -161,6 +175,49 @@ fn flood(table: &mut Table, service: &Process, token: &str, extent: &Extent) {
     table.line("threads before", vec![before.threads]);
     table.line("threads during", during.iter().map(|status| status.threads).collect());
     table.line("threads after", vec![after.threads]);
+}
+
+/// An honest client that logs in once a second, alone and beside 256 clients that log in: of one other
+/// network, and of a thousand.
+fn crowds(table: &mut Table, service: &Process, extent: &Extent) {
+    let measured = gatepost::internals::benchmark::measured();
+    // Nanoseconds of an iteration of a batch are milliseconds of a million.
+    let batch = measured.last().map_or(0.0, |(_, _, nanoseconds)| nanoseconds * 0.6);
+    let logins = extent.seconds * 5;
+    let mut bound = None;
+    for (name, networks) in [
+        ("alone", None),
+        ("beside 256 clients of one network", Some(Networks::One)),
+        ("beside 256 clients of a thousand networks", Some(Networks::Thousand)),
+    ] {
+        table.section(&format!("An honest client, {name}"));
+        progress(&format!("an honest client, {name}"));
+        // Known in its network, as an owner is.
+        service.log_in_from("user2", "203.0.113.7");
+        let (took, refused, crowd) = std::thread::scope(|scope| {
+            let crowd = networks.map(|networks| {
+                scope.spawn(move || Load::crowd(USERS, networks).flood(service, 256, logins + 3))
+            });
+            std::thread::sleep(Duration::from_secs(2));
+            let (took, refused) = load::honest(service, logins);
+            (took, refused, crowd.map(|crowd| crowd.join().unwrap()))
+        });
+        let mut sorted = took;
+        sorted.sort_by(f64::total_cmp);
+        let p50 = sorted[sorted.len() / 2];
+        let bound = *bound.get_or_insert(2.0 * p50 + batch);
+        let p99 = sorted[(sorted.len() * 99).div_ceil(100) - 1];
+        table.line("p50, ms", vec![p50]);
+        table.line("p99, ms", vec![p99]);
+        table.line("    p99 : two alone and a batch", vec![p99 / bound]);
+        table.line("refused", vec![refused as f64]);
+        if let Some(crowd) = crowd {
+            table.line("the crowd, logins/s", vec![crowd.rate]);
+            table.line("    p50, ms", vec![crowd.median_ms]);
+            table.line("    p99, ms", vec![crowd.p99_ms]);
+            table.line("    refused, of a hundred", vec![crowd.refused]);
+        }
+    }
 }
 
 fn cores() -> usize {

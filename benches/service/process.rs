@@ -37,8 +37,14 @@ impl Site {
     }
 
     pub(crate) fn binary_mib(&self) -> f64 {
-        std::fs::metadata(env!("CARGO_BIN_EXE_gatepost")).unwrap().len() as f64 / (1 << 20) as f64
+        std::fs::metadata(program()).unwrap().len() as f64 / (1 << 20) as f64
     }
+}
+
+/// The program that is measured: this build's, or what `--program PATH` names.
+fn program() -> String {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--program").skip(1);
+    arguments.next().unwrap_or_else(|| env!("CARGO_BIN_EXE_gatepost").to_owned())
 }
 
 /// A running service.
@@ -57,7 +63,7 @@ pub(crate) struct Status {
 impl Process {
     /// Starts it with these additional settings, and waits for its first line.
     pub(crate) fn start(site: &Site, settings: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gatepost"))
+        let mut child = Command::new(program())
             .env_clear()
             .env("GATEPOST_DATABASE_URL", site.url.expose())
             .env("GATEPOST_DATABASE_PREPARED_STATEMENTS", "true")
@@ -74,11 +80,16 @@ impl Process {
         Self { child, address }
     }
 
-    fn ask(&self, request: &str) -> String {
+    fn exchange(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn ask(&self, request: &str) -> String {
+        let answer = self.exchange(request);
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
         answer
     }
@@ -89,15 +100,16 @@ impl Process {
 
     /// An access token.
     pub(crate) fn log_in(&self, login: &str) -> String {
-        let body = format!("{{\"login\":\"{login}\",\"password\":\"{PASSWORD}\"}}");
-        let answer = self.ask(&format!(
-            "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        ));
+        let answer = self.ask(&log_in(login, ""));
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// The status of a login for which the proxy in front names this address.
+    pub(crate) fn log_in_from(&self, login: &str, address: &str) -> u16 {
+        let answer = self.exchange(&log_in(login, &format!("X-Forwarded-For: {address}\r\n")));
+        answer.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -112,6 +124,15 @@ impl Process {
             threads: number("Threads"),
         }
     }
+}
+
+fn log_in(login: &str, fields: &str) -> String {
+    let body = format!("{{\"login\":\"{login}\",\"password\":\"{PASSWORD}\"}}");
+    format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         {fields}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 impl Drop for Process {

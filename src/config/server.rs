@@ -50,8 +50,9 @@ section! {
         /// Threads that hash passwords, at a lower priority than all others. 0 means one for each
         /// core.
         ///
-        /// Hashing is pure computation, so more threads than cores gain nothing. Each thread takes
-        /// up to three passwords at once.
+        /// Hashing is pure computation, so more threads than cores gain nothing. Each thread computes
+        /// up to sixteen passwords at once where the processor has AVX-512, and up to three with its
+        /// SHA instructions; `gatepost doctor` says what was measured.
         hashing_threads: usize = "0", "1" to "256" or "0";
 
         /// How long a stop waits for the requests that are running.

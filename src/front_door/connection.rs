@@ -42,6 +42,8 @@ pub(super) enum State {
     Body(Box<Receiving>),
     /// Complete, and not yet given to an upstream.
     Waiting(Box<Request>),
+    /// There is no place to wait for it, which is said a moment later.
+    Refused(Box<Request>),
     /// Given to an upstream, which has not finished its reply.
     Exchange(Box<Exchange>),
     /// The answer is complete but not all written. Afterwards the connection goes on or closes.
@@ -153,7 +155,7 @@ impl Connection {
                 State::Handshaking => self.shake_hands(cx),
                 State::Idle | State::Head => self.receive_head(cx),
                 State::Body(_) => self.receive_body(cx),
-                State::Waiting(_) => Some(Step::Blocked),
+                State::Waiting(_) | State::Refused(_) => Some(Step::Blocked),
                 State::Exchange(_) => Some(self.make_room(cx)),
                 State::Flushing { keep_alive } => self.finish_answer(*keep_alive, cx),
                 State::Lingering { discarded } => Some(self.linger(*discarded, cx)),
@@ -212,9 +214,11 @@ impl Connection {
 
     /// Answers a complete request in place of the workers; the connection can go on.
     pub(super) fn answer_request(&mut self, refusal: Refusal, cx: &mut Context<'_>) {
-        let (State::Waiting(_) | State::Exchange(_)) = &self.state else { return };
+        let (State::Waiting(_) | State::Refused(_) | State::Exchange(_)) = &self.state else {
+            return;
+        };
         let request = match std::mem::replace(&mut self.state, State::Idle) {
-            State::Waiting(request) => *request,
+            State::Waiting(request) | State::Refused(request) => *request,
             State::Exchange(exchange) => exchange.request,
             _ => return,
         };
@@ -224,6 +228,14 @@ impl Connection {
             head_request: request.head_request,
         };
         self.answer(refusal, recipient, request.asked, request.id, cx);
+    }
+
+    /// Lets a waiting request hear a moment later that there is no place for it.
+    pub(super) fn turn_away(&mut self, now: Instant) {
+        if let State::Waiting(mut request) = std::mem::replace(&mut self.state, State::Idle) {
+            request.bytes = Vec::new();
+            self.enter(State::Refused(request), now);
+        }
     }
 
     /// Answers OPTIONS with the methods of its path.

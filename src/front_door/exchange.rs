@@ -51,12 +51,14 @@ impl EventLoop {
         }
     }
 
-    /// Answers a request for which there is no place to wait.
+    /// Refuses a request for which there is no place to wait.
     fn turn_away(&mut self, token: Token) {
         self.count_refused(token);
         self.overload.warn(self.now, "the queue is full; refusing some requests with 503");
-        let refusal = Refusal::new(Cause::Overloaded, "too many requests are waiting");
-        self.with_client(token, |client, cx| client.answer_request(refusal, cx));
+        let now = self.now;
+        if let Some(client) = self.clients.get_mut(token) {
+            client.turn_away(now);
+        }
     }
 
     /// Counts a request that is refused while it waits, or in place of waiting.

@@ -248,3 +248,43 @@ impl Pool {
         now
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shares::Network;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn there_are_more_connections_while_requests_wait_and_fewer_when_nobody_needed_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let poll = mio::Poll::new().unwrap();
+        let (waiting, begin) = (WaitingList::new(9, 999), Instant::now());
+        let mut pool = Pool::new(Kind::Hashing, path, 7, waiting, Duration::ZERO);
+        let grow = |pool: &mut Pool| {
+            for _ in 0..9 {
+                let next = pool.connections.next_token();
+                pool.grow(poll.registry()).unwrap();
+                pool.release(next, begin);
+            }
+            pool.connections.len()
+        };
+        assert_eq!(grow(&mut pool), LEAST);
+        assert_eq!(pool.next_to_close(), None);
+        assert!(pool.waiting.push(Token(1), Network::HERE, 1).is_some());
+        assert_eq!(grow(&mut pool), 7);
+        // One that is used again is not idle for that long.
+        let (used, sent) = pool.send(Token(1), b"GET".to_vec(), false).unwrap();
+        sent.unwrap();
+        pool.release(used, begin + LINGER / 2);
+        let at = pool.next_to_close().unwrap();
+        pool.shrink(at - Duration::from_nanos(1), poll.registry());
+        assert_eq!(pool.connections.len(), 7);
+        pool.shrink(at, poll.registry());
+        assert_eq!((pool.connections.len(), pool.idle.len()), (LEAST, LEAST));
+        assert!(pool.connections.get_mut(used).is_some());
+        assert_eq!(pool.next_to_close(), None);
+    }
+}

@@ -109,7 +109,8 @@ pub(super) const VERIFIED_EMAIL: &str = "users_verified_email_key";
 /// A page of users and whether there are more.
 pub(super) type ListedUsers = (Vec<User>, bool);
 
-/// A page, with the standing of the user `caller`.
+/// A page, with the standing of the user `caller`. What comes before a page that was asked for by its
+/// number is passed over in the index, without reading the rows.
 pub(super) fn list(
     conn: &mut Connection,
     caller: Option<CallerRows>,
@@ -125,7 +126,9 @@ pub(super) fn list(
          (SELECT ",
         columns!(),
         ", token_version, NULL, false, false
-          FROM gatepost.users WHERE id > $3 ORDER BY id OFFSET $4 LIMIT $5)"
+          FROM gatepost.users
+          WHERE id >= (SELECT id FROM gatepost.users WHERE id > $3 ORDER BY id OFFSET $4 LIMIT 1)
+          ORDER BY id LIMIT $5)"
     );
     let (after, offset) = page.start();
     let one_more = page.size() + 1;

@@ -1,11 +1,11 @@
 //! Which requests wait for hashes, and that no others do.
 
 use crate::logins::wait_for_locks;
-use crate::support::program::Home;
+use crate::support::program::{Home, Running};
 use crate::support::{PASSWORD, TestServer};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const CHANGES: i64 = 16;
 
@@ -79,6 +79,49 @@ fn guesses_at_hashes_of_a_high_cost_leave_a_thread_to_other_logins() {
         let done = done.load(Ordering::SeqCst);
         assert!(done < 2, "{done} of the guesses came first");
     });
+}
+
+#[test]
+fn threads_that_wait_for_hashes_come_when_they_are_needed_and_leave_again() {
+    let home = Home::new();
+    let mut command = home.command(&["serve"]);
+    command.envs([("GATEPOST_SERVER_HASHING_THREADS", "1"), ("GATEPOST_ACCESS_MODE", "open")]);
+    command.env("GATEPOST_LIMITS_REGISTRATIONS", "100");
+    let service = Running::start(&mut command);
+    let threads = || -> usize {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", service.pid())).unwrap();
+        let names = tasks
+            .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
+        names.filter(|name| name.starts_with("hashing-")).count()
+    };
+    // A thread names itself when it begins to run.
+    let begin = Instant::now();
+    while threads() != 2 {
+        assert!(begin.elapsed() < Duration::from_secs(5), "{} threads", threads());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let client = crate::support::client();
+    std::thread::scope(|scope| {
+        for n in 0..24 {
+            let (client, url) = (&client, &service.url);
+            scope.spawn(move || {
+                let body = json!({"login": format!("user{n}"), "password": PASSWORD});
+                let status =
+                    client.post(format!("{url}/user")).json(&body).send().unwrap().status();
+                assert_eq!(status, 201);
+            });
+        }
+    });
+    let (most, begin) = (threads(), Instant::now());
+    assert!((5..=20).contains(&most), "{most} threads");
+    // Ten seconds later nobody has needed them.
+    while threads() > 2 {
+        assert!(begin.elapsed() < Duration::from_secs(30), "{} threads", threads());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let body = json!({"login": "alice", "password": PASSWORD});
+    let created = client.post(format!("{}/user", service.url)).json(&body).send().unwrap();
+    assert_eq!(created.status(), 201);
 }
 
 #[test]
