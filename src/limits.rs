@@ -220,7 +220,7 @@ impl Attempt {
     ///
     /// # Errors
     /// As [`with_hash`](Self::with_hash).
-    pub(crate) fn before_hash(app: &App, counters: Counters) -> Result<Self> {
+    pub(crate) fn before_hash(app: &App, counters: &Counters) -> Result<Self> {
         let database = app.database()?;
         let ask = |counters: &Counters| {
             let enabled = counters.enabled;
@@ -241,13 +241,13 @@ impl Attempt {
     /// of `ask`; database errors.
     pub(crate) fn with_hash<T>(
         app: &App,
-        counters: Counters,
+        counters: &Counters,
         ask: impl Fn(&Counters) -> Result<(Admission, T)>,
     ) -> Result<(Self, T)> {
         let (begun, patience) = (Instant::now(), app.config().server.tuning.hashing_queue_timeout);
         while begun.elapsed() < patience {
             let seen = app.in_flight().see(counters.keys_there_are());
-            let (outcome, read) = ask(&counters)?;
+            let (outcome, read) = ask(counters)?;
             let attempt = Self::admitted(app, counters.clone(), outcome)?;
             if let Some(begun) = attempt.begin(app, &seen)? {
                 return Ok((begun, read));

@@ -37,11 +37,11 @@ pub(crate) use stored::PasswordHash;
 use subtle::ConstantTimeEq;
 
 /// Hashes that should be asked for at a time, for each hashing thread, so that it has always enough
-/// to compute: as many as it computes at once, and a quarter more that are on their way; and not fewer
+/// to compute: as many as it computes at once, and an eighth more that are on their way; and not fewer
 /// than six, so that a thread that has finished three finds three more.
 pub(crate) fn callers_of_a_thread() -> usize {
     let lanes = Kernel::detect().lanes();
-    (lanes + lanes / 4).max(6)
+    (lanes + lanes / 8).max(6)
 }
 
 /// Whether a password was the right one.

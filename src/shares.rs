@@ -199,18 +199,18 @@ impl<T> Shares<T> {
 
     /// Takes the thing that is next in turn.
     pub(crate) fn next(&mut self) -> Option<T> {
-        let ticket = self.find(|_| true)?;
+        let ticket = self.find(|_, _| true)?;
         self.serve(ticket)
     }
 
     /// The first in turn that is wanted.
-    pub(crate) fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<Ticket> {
+    pub(crate) fn find(&self, mut wanted: impl FnMut(Network, &T) -> bool) -> Option<Ticket> {
         for &(_, block) in &self.turns {
             for &(_, _, part) in self.turns_within.range((block, 0, 0)..=(block, u64::MAX, u8::MAX))
             {
                 let network = Network { block, part };
                 let mut items = self.items.range(Ticket::all_of(network));
-                if let Some((ticket, _)) = items.find(|(_, item)| wanted(&item.what)) {
+                if let Some((ticket, _)) = items.find(|(_, item)| wanted(network, &item.what)) {
                     return Some(*ticket);
                 }
             }

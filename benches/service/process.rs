@@ -8,7 +8,7 @@ use gatepost::{App, Caller, Profile};
 use gatepost_test_support::Cluster;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// A database with users in it, and the binary to run on it.
 pub(crate) struct Site {
@@ -50,6 +50,8 @@ fn program() -> String {
 /// A running service.
 pub(crate) struct Process {
     child: Child,
+    /// Kept open, since it prints more lines than the first.
+    _stdout: BufReader<ChildStdout>,
     pub(crate) address: String,
 }
 
@@ -75,9 +77,10 @@ impl Process {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
         let address = line.trim_end().strip_prefix("listening on http://").unwrap().to_owned();
-        Self { child, address }
+        Self { child, _stdout: stdout, address }
     }
 
     fn exchange(&self, request: &str) -> String {

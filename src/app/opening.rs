@@ -10,6 +10,7 @@ use crate::db::{self, Database};
 use crate::error::{Error, Result};
 use crate::passwords::{self, Hasher, Policy};
 use crate::room;
+use crate::threads;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -56,6 +57,8 @@ impl App {
     fn open_unread(mut config: Config, sharing: Sharing) -> Result<Self> {
         config.validate()?;
         room::for_app(&config)?;
+        // The processor is looked at while the database is.
+        threads::start("kernel", passwords::callers_of_a_thread)?;
         let (mut connect, managed) = match &config.database.url {
             Some(url) => {
                 let connect = db::connect::parse_url("database.url", url, &config)?;

@@ -182,8 +182,8 @@ tuning! {
 
         /// Requests handed over to the hashing threads, each with a thread and a private
         /// connection, which are started when they are needed. 0 means what the processor can use,
-        /// for each hashing thread: as many as it computes at once and a quarter more, since the
-        /// next must be there when one is done. That is 20 with AVX-512, 10 with AVX2 alone, and
+        /// for each hashing thread: as many as it computes at once and an eighth more, since the
+        /// next must be there when one is done. That is 18 with AVX-512, 9 with AVX2 alone, and
         /// otherwise 6.
         hashing_upstreams: usize = "0", "0" to "1024";
 
@@ -242,7 +242,7 @@ impl Server {
     /// sets it to what this one can.
     pub(crate) fn hashing_upstreams(&self) -> usize {
         match self.tuning.hashing_upstreams {
-            0 => (20 * self.hashing_threads()).min(MOST_UPSTREAMS),
+            0 => (18 * self.hashing_threads()).min(MOST_UPSTREAMS),
             upstreams => upstreams,
         }
     }

@@ -24,8 +24,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod way;
+mod ways;
 
-use chain::Chain;
 pub(crate) use job::{HASH_BYTES, Job};
 pub(crate) use lanes::{Lanes, Stretch};
 use pbkdf2::pbkdf2_hmac;
@@ -34,11 +34,11 @@ use std::fmt;
 use std::sync::OnceLock;
 use table::Table;
 use way::Way;
+use ways::Ways;
 
 /// The ways in which this process computes hashes.
 pub(crate) struct Kernel {
-    ways: Vec<Way>,
-    table: Table,
+    ways: Ways,
     /// Those that computed something wrong.
     failed_self_check: Vec<&'static str>,
 }
@@ -66,19 +66,18 @@ impl Kernel {
         for way in ways {
             let mut alone = Self::of(way);
             let list = if self_check(&alone) { &mut right } else { &mut wrong };
-            list.append(&mut alone.ways);
+            list.append(&mut alone.ways.all);
         }
         let failed_self_check = wrong.iter().map(|way| way.name).collect();
         right.push(Way::portable());
-        let table = Table::measure(&right);
-        Self { ways: right, table, failed_self_check }
+        Self { ways: Ways::measured(right), failed_self_check }
     }
 
     /// A single way, with as many lanes in use as there are hashes.
     fn of(way: Way) -> Self {
         let ways = vec![way];
         let table = Table::new(&ways, |_, _| 100.0);
-        Self { ways, table, failed_self_check: Vec::new() }
+        Self { ways: Ways { all: ways, table }, failed_self_check: Vec::new() }
     }
 
     /// A kernel that computes nothing, for tests of code that uses one.
@@ -92,7 +91,7 @@ impl Kernel {
 
     /// How many of so many hashes should be computed at once, so that all of them end soonest.
     pub(crate) fn at_once(&self, hashes: usize) -> usize {
-        self.table.at_once(hashes)
+        self.ways.table.at_once(hashes)
     }
 
     /// The most hashes that are worth computing at once: 16, 8, 3 or 1.
@@ -100,19 +99,13 @@ impl Kernel {
         self.at_once(usize::MAX)
     }
 
-    /// Iterations that so many at once can do in about a quarter of a millisecond.
-    fn stretch(&self, chains: usize) -> u32 {
-        self.table.stretch(chains)
+    /// Advances some of these for about a tenth of a millisecond, or until one ends. Those that have
+    /// ended must have been taken out.
+    pub(crate) fn advance<T>(&self, lanes: &mut Lanes<T>) -> Stretch {
+        lanes.advance(&self.ways)
     }
 
-    /// Advances these chains together, as many as [`at_once`](Self::at_once) has said.
-    fn advance(&self, chains: &mut [&mut Chain], iterations: u32) {
-        if let Some(best) = chains.len().checked_sub(1).and_then(|last| self.table.best.get(last)) {
-            self.ways[best.way].advance(chains, iterations);
-        }
-    }
-
-    /// Computes these hashes, and calls `between` about every quarter of a millisecond.
+    /// Computes these hashes, and calls `between` about every tenth of a millisecond.
     pub(crate) fn derive(&self, jobs: &[Job<'_>], between: &dyn Fn()) -> Vec<[u8; HASH_BYTES]> {
         let mut hashes = vec![[0; HASH_BYTES]; jobs.len()];
         let mut lanes = Lanes::new();
@@ -126,7 +119,7 @@ impl Kernel {
                 hashes[number] = hash;
             }
             if !lanes.is_empty() {
-                lanes.advance(self);
+                self.advance(&mut lanes);
                 between();
             } else if waiting.len() == 0 {
                 return hashes;
@@ -136,10 +129,10 @@ impl Kernel {
 
     /// What was measured at the start: the best way for one hash, for two, and so on.
     pub(crate) fn measured(&self) -> Vec<Measured> {
-        let best = self.table.best.iter().enumerate();
+        let best = self.ways.table.best.iter().enumerate();
         let measured = best.map(|(n, best)| Measured {
             at_once: n + 1,
-            way: self.ways[best.way].name,
+            way: self.ways.all[best.way].name,
             nanoseconds: best.nanoseconds,
         });
         measured.collect()
@@ -148,7 +141,7 @@ impl Kernel {
     /// Whether one password at a time is computed with instructions for SHA-256, by us or by the `sha2`
     /// crate.
     pub(crate) fn uses_sha_instructions(&self) -> bool {
-        self.ways.iter().any(|way| ["sha_ni", "sha2"].contains(&way.name))
+        self.ways.all.iter().any(|way| ["sha_ni", "sha2"].contains(&way.name))
     }
 
     /// Those ways that disagreed with the crate, and so are not used. That is worth a warning,
@@ -175,7 +168,7 @@ fn self_check(kernel: &Kernel) -> bool {
     let lengths = [0, 13, 64, 65, 100];
     let mut random = 1_u32;
     (1..=kernel.lanes() + 2).all(|count| {
-        (0..2 * lengths.len()).all(|shift| {
+        (0..lengths.len()).all(|shift| {
             let mut job = |n: usize| {
                 // Any sequence without a pattern will do (Numerical Recipes, section 7.1).
                 random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -92,7 +92,7 @@ fn verify<'a>(
     let counters = limits::of_login(app, &login)?;
     let audit = Writer::new(app)?;
     let database = app.database()?;
-    let admitted = Attempt::with_hash(app, counters, |counters| {
+    let admitted = Attempt::with_hash(app, &counters, |counters| {
         database.with_connection(|conn| store::credentials(conn, &login, counters, app.nobody()))
     });
     let (attempt, credentials) = admitted.inspect_err(|error| {

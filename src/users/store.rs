@@ -110,27 +110,35 @@ pub(super) const VERIFIED_EMAIL: &str = "users_verified_email_key";
 pub(super) type ListedUsers = (Vec<User>, bool);
 
 /// A page, with the standing of the user `caller`. What comes before a page that was asked for by its
-/// number is passed over in the index, without reading the rows.
+/// number is passed over in the index, without reading the rows; the first page needs no such search.
 pub(super) fn list(
     conn: &mut Connection,
     caller: Option<CallerRows>,
     page: Page,
 ) -> Result<(Option<CallerStanding>, ListedUsers)> {
-    let sql = concat!(
-        "SELECT ",
-        columns!(),
-        ", token_version, ",
-        standing!("$2", "$6"),
-        ", true FROM gatepost.users u WHERE id = $1
-         UNION ALL
-         (SELECT ",
-        columns!(),
-        ", token_version, NULL, false, false
-          FROM gatepost.users
-          WHERE id >= (SELECT id FROM gatepost.users WHERE id > $3 ORDER BY id OFFSET $4 LIMIT 1)
-          ORDER BY id LIMIT $5)"
-    );
+    macro_rules! page {
+        ($from:literal) => {
+            concat!(
+                "SELECT ",
+                columns!(),
+                ", token_version, ",
+                standing!("$2", "$6"),
+                ", true FROM gatepost.users u WHERE id = $1
+                 UNION ALL
+                 (SELECT ",
+                columns!(),
+                ", token_version, NULL, false, false FROM gatepost.users WHERE ",
+                $from,
+                " ORDER BY id LIMIT $5)"
+            )
+        };
+    }
     let (after, offset) = page.start();
+    let sql = if offset == 0 {
+        page!("id > $3 + $4")
+    } else {
+        page!("id >= (SELECT id FROM gatepost.users WHERE id > $3 ORDER BY id OFFSET $4 LIMIT 1)")
+    };
     let one_more = page.size() + 1;
     let rows = conn.query_prepared(
         sql,

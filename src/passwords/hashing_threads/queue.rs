@@ -6,6 +6,10 @@
 //! one takes no more until it is done. One that needs memory must wait until the running ones leave
 //! enough of the budget. Until then others pass it, except those that need memory too.
 //!
+//! Lanes that are all taken become free when they will, and those that were taken together become free
+//! together. So where there are many, the last one of all is kept for a network that has none: its
+//! client need not wait for a flood to end a batch.
+//!
 //! A hash that costs several times what a login usually does waits apart, after the others: an
 //! import may bring some, and guesses at them must not stop all logins. One thread at a time
 //! computes such a hash, alone, and never the only thread while others wait. Each one that waits
@@ -17,6 +21,7 @@ use crate::passwords::cost;
 use crate::passwords::foreign::Foreign;
 use crate::passwords::kernel::{HASH_BYTES, Kernel};
 use crate::shares::{Amount, Network, Shares, Ticket};
+use std::collections::BTreeMap;
 use std::sync::mpsc::SyncSender;
 use zeroize::Zeroizing;
 
@@ -27,6 +32,9 @@ const PASSED: usize = 8;
 /// A hash of this many times the usual cost is costly. Twice 600,000 rounds are half of the most
 /// that any stored hash may cost.
 const MUCH: u64 = 2;
+
+/// From how many lanes of a thread on one of all is kept: there it is little to lose.
+const MANY: usize = 8;
 
 /// The least rounds of PBKDF2-SHA-256 that count as usual, where fewer are configured.
 const USUAL: u32 = 600_000;
@@ -43,6 +51,8 @@ pub(super) struct Queue {
     occupied: usize,
     /// Hashes that the other threads compute.
     pub(super) running: usize,
+    /// How many of these are each network's.
+    running_of: BTreeMap<Network, usize>,
     costly_runs: bool,
     /// How often waiting hashes have passed a costly one.
     passed: usize,
@@ -73,8 +83,8 @@ pub(super) struct ForeignCheck {
 
 /// What a thread takes at a time.
 pub(super) enum Taken {
-    /// One of ours, for a lane.
-    Own(Pbkdf2),
+    /// One of ours, for a lane, and the network whose it is.
+    Own(Pbkdf2, Network),
     /// One that the thread computes when its lanes are empty.
     Alone(Alone),
 }
@@ -124,6 +134,7 @@ impl Queue {
             threads,
             occupied: 0,
             running: 0,
+            running_of: BTreeMap::new(),
             costly_runs: false,
             passed: 0,
             in_use: 0,
@@ -159,9 +170,11 @@ impl Queue {
         let room = budget.saturating_sub(self.in_use);
         let may_run = !self.costly_runs && !self.costly.is_empty();
         let due = may_run && self.threads > 1 && self.passed >= PASSED * kernel.lanes();
-        let costly = self.costly.find(|waiting| waiting.memory() <= room).filter(|_| may_run);
+        let costly = self.costly.find(|_, waiting| waiting.memory() <= room).filter(|_| may_run);
+        let last = self.running + 1 >= self.threads_for_ours() * kernel.lanes();
+        let kept = last && kernel.lanes() >= MANY;
         // A costly one that is due keeps others from the memory that it waits for.
-        let first = self.first(room, due && costly.is_none());
+        let first = self.first(room, due && costly.is_none(), kept);
         match (costly, first) {
             (Some(costly), None) => self.take_costly(costly),
             (Some(costly), Some(_)) if due => self.take_costly(costly),
@@ -175,13 +188,21 @@ impl Queue {
 
     /// How many hashes a thread should compute, of those that run and wait.
     fn share(&self, kernel: &Kernel) -> usize {
-        let threads = self.threads.saturating_sub(self.occupied).max(1);
-        kernel.at_once((self.running + self.waiting.held().count).div_ceil(threads))
+        let all = self.running + self.waiting.held().count;
+        kernel.at_once(all.div_ceil(self.threads_for_ours()))
     }
 
-    /// The first in turn of the cheap ones that there is memory for.
-    fn first(&self, room: usize, mut held_up: bool) -> Option<Ticket> {
-        self.waiting.find(|waiting| {
+    fn threads_for_ours(&self) -> usize {
+        self.threads.saturating_sub(self.occupied).max(1)
+    }
+
+    /// The first in turn of the cheap ones that there is memory for; if a lane is `kept`, of those
+    /// whose network computes none.
+    fn first(&self, room: usize, mut held_up: bool, kept: bool) -> Option<Ticket> {
+        self.waiting.find(|network, waiting| {
+            if kept && self.running_of.contains_key(&network) {
+                return false;
+            }
             let memory = waiting.memory();
             held_up |= memory > room;
             memory == 0 || !held_up
@@ -189,10 +210,12 @@ impl Queue {
     }
 
     fn take_usual(&mut self, first: Ticket) -> Option<Taken> {
+        let network = first.network();
         Some(match self.waiting.serve(first)? {
             Waiting::Pbkdf2(own) => {
                 self.running += 1;
-                Taken::Own(own)
+                *self.running_of.entry(network).or_insert(0) += 1;
+                Taken::Own(own, network)
             }
             work @ Waiting::Foreign(_) => self.alone(Alone { work, costly: false }),
         })
@@ -210,9 +233,15 @@ impl Queue {
         Taken::Alone(alone)
     }
 
-    /// Notes that so many hashes have left their lanes.
-    pub(super) fn finished(&mut self, hashes: usize) {
-        self.running -= hashes;
+    /// Notes that a hash of this network has left its lane.
+    pub(super) fn finished(&mut self, network: Network) {
+        self.running -= 1;
+        if let Some(running) = self.running_of.get_mut(&network) {
+            *running -= 1;
+            if *running == 0 {
+                self.running_of.remove(&network);
+            }
+        }
     }
 
     /// Notes that a hash that was computed alone is done, and gives its memory back.

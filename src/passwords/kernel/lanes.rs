@@ -2,11 +2,11 @@
 //!
 //! Chains know nothing of each other. So one may come at any time, and one that ends leaves a lane
 //! for the next at once. A stretch is advanced in the way, and with as many lanes, as ends the
-//! waiting of all soonest ([`Kernel::at_once`]); those with the least left go first.
+//! waiting of all soonest (`Table::at_once`); those with the least left go first.
 
-use super::Kernel;
 use super::chain::Chain;
 use super::job::{HASH_BYTES, Job};
+use super::ways::Ways;
 
 /// The chains of a thread, each with what its owner wants to remember of it.
 pub(crate) struct Lanes<T> {
@@ -55,22 +55,22 @@ impl<T> Lanes<T> {
         Some((what, chain.hash()))
     }
 
-    /// Advances some of the chains for about a quarter of a millisecond, or until one ends. Those
+    /// Advances some of the chains for about a tenth of a millisecond, or until one ends. Those
     /// that have ended must have been taken out.
-    pub(crate) fn advance(&mut self, kernel: &Kernel) -> Stretch {
-        let at_once = kernel.at_once(self.held.len());
+    pub(super) fn advance(&mut self, ways: &Ways) -> Stretch {
+        let at_once = ways.table.at_once(self.held.len());
         if at_once < self.held.len() {
             self.held.select_nth_unstable_by_key(at_once, |held| held.left);
         }
         let taken = &mut self.held[..at_once];
         let left = taken.iter().map(|held| held.left).min().unwrap_or(0);
-        let iterations = left.min(kernel.stretch(at_once));
+        let iterations = left.min(ways.table.stretch(at_once));
         let mut chains: Vec<&mut Chain> = Vec::with_capacity(at_once);
         for held in taken {
             held.left -= iterations;
             chains.push(&mut held.chain);
         }
-        kernel.advance(&mut chains, iterations);
+        ways.advance(&mut chains, iterations);
         Stretch { at_once, iterations }
     }
 }

@@ -1,6 +1,6 @@
 //! What is bounded is shared out by the clients' networks: whoever asks most does not get all of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gatepost::internals::front_door::Settings;
 
@@ -98,9 +98,16 @@ fn many_fresh_networks_evict_nobody_from_the_waiting_list() {
     let _running = occupy(&site, As::Peer, 1);
     let first = (2..5).map(|network| ask(&site, As::Peer, network, "/hash/x"));
     let mut first: Vec<Client> = first.collect();
-    for network in 10..30 {
-        assert!(is_refused(&ask(&site, As::Peer, network, "/hash/x").reply()));
+    let fresh: Vec<Client> = (10..30).map(|n| ask(&site, As::Peer, n, "/hash/x")).collect();
+    for mut client in fresh {
+        assert!(is_refused(&client.reply()));
     }
+    // Whoever asks again at once is kept for a moment each time.
+    let begin = Instant::now();
+    for _ in 0..2 {
+        assert!(is_refused(&ask(&site, As::Peer, 30, "/hash/x").reply()));
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(500), "{:?}", begin.elapsed());
     site.backend.open_gate();
     for client in &mut first {
         assert_eq!(client.reply().status, 200);

@@ -52,18 +52,19 @@ fn order(threads: usize, lanes: usize, in_use: usize, waiting: &[(usize, &str)])
     }
     let (kernel, mut order) = (kernel(lanes), Vec::new());
     loop {
-        let (mut held, mut alone) = (0, None);
+        let (mut held, mut alone) = (Vec::new(), None);
         while alone.is_none() {
-            match queue.take(held, &kernel, 1024 << 10) {
-                Some(Taken::Own(own)) => {
+            match queue.take(held.len(), &kernel, 1024 << 10) {
+                Some(Taken::Own(own, network)) => {
                     order.push((own.iterations - 1).to_string());
-                    held += 1;
+                    held.push(network);
                 }
                 Some(Taken::Alone(taken)) => alone = Some(taken),
                 None => break,
             }
         }
-        queue.finished(held);
+        let ours = held.len();
+        held.into_iter().for_each(|network| queue.finished(network));
         if let Some(Alone { work, costly }) = &alone {
             order.push(match work {
                 Waiting::Pbkdf2(_) => "P".to_owned(),
@@ -71,7 +72,7 @@ fn order(threads: usize, lanes: usize, in_use: usize, waiting: &[(usize, &str)])
             });
             // Its memory stays in use, to see what waits for it.
             queue.done(0, *costly);
-        } else if held == 0 {
+        } else if ours == 0 {
             order.extend((!queue.is_empty()).then(|| "-".to_owned()));
             return order.join(" ");
         } else {
@@ -105,26 +106,35 @@ fn networks_are_served_in_turn_whoever_asks_most() {
 }
 
 #[test]
-fn a_lane_that_becomes_free_goes_to_the_next_in_turn() {
+fn a_lane_that_becomes_free_goes_to_the_next_in_turn_and_the_last_to_a_network_that_has_none() {
     let mut queue = Queue::new(1, 1, 4);
     let kernel = kernel(16);
     for _ in 0..40 {
         queue.push(network(0), own(1));
     }
     let mut held = 0;
-    while let Some(Taken::Own(_)) = queue.take(held, &kernel, 0) {
+    while let Some(Taken::Own(..)) = queue.take(held, &kernel, 0) {
         held += 1;
     }
-    assert_eq!(held, 16);
+    assert_eq!(held, 15);
     queue.push(network(1), own(2));
-    assert!(queue.take(held, &kernel, 0).is_none());
-    queue.finished(1);
-    let taken = (queue.take(held - 1, &kernel, 0), queue.take(held, &kernel, 0));
-    // The network whose turn it was, and no more than there are lanes.
-    assert!(matches!(taken, (Some(Taken::Own(_)), None)));
-    queue.finished(1);
-    let Some(Taken::Own(next)) = queue.take(held - 1, &kernel, 0) else { panic!() };
-    assert_eq!(next.iterations, 2);
+    queue.push(network(1), own(3));
+    let Some(Taken::Own(next, of)) = queue.take(15, &kernel, 0) else { panic!() };
+    assert_eq!((next.iterations, of), (2, network(1)));
+    queue.push(network(2), own(4));
+    assert!(queue.take(16, &kernel, 0).is_none(), "there are no more lanes");
+    // It is the last one again, and each but the last network has some.
+    queue.finished(network(0));
+    let Some(Taken::Own(next, _)) = queue.take(15, &kernel, 0) else { panic!() };
+    assert_eq!(next.iterations, 4);
+    queue.finished(network(2));
+    assert!(queue.take(15, &kernel, 0).is_none());
+    queue.finished(network(1));
+    let taken = [14, 15].map(|held| match queue.take(held, &kernel, 0) {
+        Some(Taken::Own(own, _)) => own.iterations,
+        _ => 0,
+    });
+    assert!(taken.contains(&3), "{taken:?}");
 }
 
 #[test]
@@ -133,7 +143,7 @@ fn threads_share_what_waits_unless_one_computes_something_alone() {
     let kernel = kernel(16);
     let take_all = |queue: &mut Queue| {
         let mut held = 0;
-        while let Some(Taken::Own(_)) = queue.take(held, &kernel, 0) {
+        while let Some(Taken::Own(..)) = queue.take(held, &kernel, 0) {
             held += 1;
         }
         held
@@ -142,7 +152,7 @@ fn threads_share_what_waits_unless_one_computes_something_alone() {
         queue.push(network(0), own(1));
     }
     assert_eq!([take_all(&mut queue), take_all(&mut queue)], [5, 4]);
-    queue.finished(9);
+    (0..9).for_each(|_| queue.finished(network(0)));
     queue.push(network(1), foreign(cheap()));
     assert!(matches!(queue.take(0, &kernel, 0), Some(Taken::Alone(_))));
     for _ in 0..9 {
@@ -163,7 +173,7 @@ fn what_costs_much_comes_last_alone_and_on_one_thread_at_a_time() {
     assert!(is_costly(queue.take(0, &kernel, 0)));
     assert!(queue.take(0, &kernel, 0).is_none(), "the other thread is kept for others");
     queue.push(network(2), own(1));
-    assert!(matches!(queue.take(0, &kernel, 0), Some(Taken::Own(_))));
+    assert!(matches!(queue.take(0, &kernel, 0), Some(Taken::Own(..))));
     queue.done(0, true);
     assert!(is_costly(queue.take(0, &kernel, 0)));
 }

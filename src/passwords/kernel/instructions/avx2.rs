@@ -4,8 +4,8 @@
 //! Limits: as in `sha_ni`.
 
 use super::super::chain::Chain;
+use super::rounds::{K, PADDING, wipe_stack};
 use super::wide::wide;
-use super::{K, PADDING, wipe_stack};
 use core::arch::x86_64::{
     __m256i, _mm_cvtsi32_si128, _mm256_add_epi32, _mm256_and_si256, _mm256_or_si256,
     _mm256_set1_epi32, _mm256_sll_epi32, _mm256_srl_epi32, _mm256_xor_si256,

@@ -4,8 +4,8 @@
 //! Limits: as in `sha_ni`.
 
 use super::super::chain::Chain;
+use super::rounds::{K, PADDING, wipe_stack};
 use super::wide::wide;
-use super::{K, PADDING, wipe_stack};
 use core::arch::x86_64::{
     __m512i, _mm512_add_epi32, _mm512_ror_epi32, _mm512_set1_epi32, _mm512_srli_epi32,
     _mm512_ternarylogic_epi32, _mm512_xor_si512,
