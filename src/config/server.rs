@@ -7,8 +7,9 @@ use super::web_origin::WebOrigin;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Private connections of a lane at most, each with two threads.
-pub(crate) const MOST_UPSTREAMS: usize = 1024;
+/// Private connections to the hashing workers at most, where their number is not set. Each has two
+/// threads, and a container is often allowed 2,048.
+pub(crate) const MOST_UPSTREAMS: usize = 512;
 
 section! {
     /// Where Gatepost listens, its threads, and how much time and room a client may take. The

@@ -177,9 +177,11 @@ impl Drop for Pool {
     }
 }
 
-/// Starts one more thread. It holds a sender as long as it lives.
+/// Starts one more thread, unless there are as many as may be. It holds a sender as long as it lives.
 fn start_thread(shared: &Arc<Shared>, alive: &Sender<()>) -> Result<()> {
-    let number = shared.threads.fetch_add(1, Ordering::SeqCst);
+    let more = |threads: usize| (threads < *shared.bounds.end()).then(|| threads + 1);
+    let counted = shared.threads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more);
+    let Ok(number) = counted else { return Ok(()) };
     // Counted as idle before it runs, so that others do not start one for the same need.
     shared.idle.fetch_add(1, Ordering::SeqCst);
     let (its, life) = (Arc::clone(shared), alive.clone());
@@ -195,12 +197,11 @@ fn start_thread(shared: &Arc<Shared>, alive: &Sender<()>) -> Result<()> {
 fn work(shared: &Arc<Shared>, alive: &Sender<()>) {
     while let Some(request) = shared.next() {
         let others = shared.idle.fetch_sub(1, Ordering::SeqCst) - 1;
-        let most = *shared.bounds.end();
-        if others == 0 && shared.threads.load(Ordering::SeqCst) < most {
-            // Where the system refuses, those that there are go on.
-            if let Err(error) = start_thread(shared, alive) {
-                log::debug!("{error}");
-            }
+        // Where the system refuses, those that there are go on.
+        if others == 0
+            && let Err(error) = start_thread(shared, alive)
+        {
+            log::debug!("{error}");
         }
         // The handler's panic is a 500 already; this catches any other, such as a logger's.
         drop(catch_unwind(AssertUnwindSafe(|| shared.answer(request))));
