@@ -5,7 +5,7 @@
 //! give all of it to the greediest. So each thing is held in a [`Shares`], with two rules:
 //!
 //! - Networks are served in turn, one request each, each network's own in order of arrival
-//!   ([`Shares::next`]).
+//!   ([`Shares::find`], [`Shares::serve`]).
 //! - Where there is no room, the network that holds most gives way to a newcomer, but only if it
 //!   would still hold more than the newcomer then does ([`Shares::admit`], [`Shares::fullest`]).
 //!   Networks that hold as little as the newcomer are left alone, so many fresh networks evict none.
@@ -198,6 +198,7 @@ impl<T> Shares<T> {
     }
 
     /// Takes the thing that is next in turn.
+    #[cfg(test)]
     pub(crate) fn next(&mut self) -> Option<T> {
         let ticket = self.find(|_, _| true)?;
         self.serve(ticket)

@@ -29,7 +29,7 @@ impl EventLoop {
         };
         let (lane, network, bytes) = (request.lane, request.network, request.bytes.len());
         let pool = &mut self.pools[lane as usize];
-        if pool.has_idle() && pool.waiting.is_empty() {
+        if pool.has_idle() && pool.waiting.is_empty() && pool.may_serve(network) {
             self.give(lane, token);
             // If that connection was lost, the request waits, and another connection may be idle.
             self.assign(lane);
@@ -42,6 +42,8 @@ impl EventLoop {
             if pool.retry_at.is_none() {
                 self.grow(lane);
             }
+            // The last idle connection may be kept for this one.
+            self.assign(lane);
             for other in displaced {
                 self.turn_away(other);
                 self.work.push_back(other);
@@ -72,7 +74,7 @@ impl EventLoop {
     /// Gives waiting requests to idle connections, in order.
     fn assign(&mut self, lane: Lane) {
         while self.pools[lane as usize].has_idle() {
-            let Some(client) = self.pools[lane as usize].waiting.pop() else { return };
+            let Some(client) = self.pools[lane as usize].next() else { return };
             self.give(lane, client);
             self.work.push_back(client);
         }
@@ -82,10 +84,9 @@ impl EventLoop {
         let Some(client) = self.clients.get_mut(token) else { return };
         let Some(request) = client.take_waiting() else { return };
         let bytes = std::mem::take(&mut request.bytes);
-        let to_head = request.head_request;
-        let Some((upstream, sent)) = self.pools[lane as usize].send(token, bytes, to_head) else {
-            return;
-        };
+        let (network, to_head) = (request.network, request.head_request);
+        let pool = &mut self.pools[lane as usize];
+        let Some((upstream, sent)) = pool.send(token, network, bytes, to_head) else { return };
         let waited = client.begin_exchange(upstream, self.now);
         LANE[lane as usize].taken.add(1);
         LANE[lane as usize].wait.observe(waited);

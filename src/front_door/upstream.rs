@@ -11,7 +11,11 @@
 //! Each connection costs a thread of tiny_http's. So there are as many as tiny_http has threads for
 //! in any case, and more are opened while requests wait. One that nobody has needed for some
 //! seconds is closed.
+//!
+//! Connections that carry hashes become free when a batch of these ends. So where there are many, the
+//! last one is kept for a network that has none, as the hashing threads keep a lane.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -23,6 +27,7 @@ use super::nonblocking::is_not_now;
 use super::reply::Reply;
 use super::slots::{Kind, Slots};
 use super::waiting::WaitingList;
+use crate::shares::Network;
 
 /// The target that a new private connection asks for, to prove that a thread serves it. Any answer
 /// will do, so the router need not know it; the HTTP layer may want to keep it out of its counts.
@@ -34,6 +39,9 @@ const LEAST: usize = 4;
 /// How long a connection beyond those stays open when it is not needed: much longer than the pauses in
 /// steady traffic, so that threads do not come and go.
 const LINGER: Duration = Duration::from_secs(10);
+
+/// From how many connections on one is kept: there it is little to lose.
+const MANY: usize = 16;
 
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(2);
@@ -53,6 +61,8 @@ pub(super) enum Role {
 pub(super) struct Upstream {
     stream: UnixStream,
     pub(super) role: Role,
+    /// Whose request it carries.
+    network: Option<Network>,
     outgoing: Vec<u8>,
     sent: usize,
     pub(super) reply: Reply,
@@ -113,6 +123,8 @@ pub(super) struct Pool {
     /// Those that serve nobody, and since when. The one that was used last is used next, so the first
     /// has been idle longest.
     idle: Vec<(Token, Instant)>,
+    /// How many carry a request of each network.
+    serving: BTreeMap<Network, usize>,
     proving: bool,
     /// Whether a connection has proved itself before.
     proved: bool,
@@ -138,6 +150,7 @@ impl Pool {
             path,
             target: target.max(1),
             idle: Vec::new(),
+            serving: BTreeMap::new(),
             proving: false,
             proved: false,
             retry: FIRST_RETRY,
@@ -159,6 +172,7 @@ impl Pool {
         let mut upstream = Upstream {
             stream,
             role: Role::Proving,
+            network: None,
             outgoing: Vec::new(),
             sent: 0,
             reply: Reply::new(false),
@@ -176,16 +190,46 @@ impl Pool {
     pub(super) fn send(
         &mut self,
         client: Token,
+        network: Network,
         request: Vec<u8>,
         to_head_request: bool,
     ) -> Option<(Token, io::Result<()>)> {
         let (token, _) = self.idle.pop()?;
         let upstream = self.connections.get_mut(token)?;
+        upstream.network = Some(network);
+        *self.serving.entry(network).or_insert(0) += 1;
         Some((token, upstream.send(Role::Serving(client), request, to_head_request)))
     }
 
     pub(super) fn has_idle(&self) -> bool {
         !self.idle.is_empty()
+    }
+
+    /// Whether a request of this network may have an idle connection: not the last, if it has others.
+    pub(super) fn may_serve(&self, network: Network) -> bool {
+        !self.keeps_last() || !self.serving.contains_key(&network)
+    }
+
+    fn keeps_last(&self) -> bool {
+        let left = self.idle.len() + self.target.saturating_sub(self.connections.len());
+        left <= 1 && self.target >= MANY
+    }
+
+    /// Takes the next waiting request that may have an idle connection.
+    pub(super) fn next(&mut self) -> Option<Token> {
+        let (kept, serving) = (self.keeps_last(), &self.serving);
+        self.waiting.pop(|network| !kept || !serving.contains_key(&network))
+    }
+
+    /// Notes that a connection no longer carries a request of this network.
+    fn served(&mut self, network: Option<Network>) {
+        let Some(network) = network else { return };
+        if let Some(count) = self.serving.get_mut(&network) {
+            *count -= 1;
+            if *count == 0 {
+                self.serving.remove(&network);
+            }
+        }
     }
 
     /// The reply is complete, and the connection is free. Says whether it has just proved itself.
@@ -194,6 +238,8 @@ impl Pool {
         let proved = upstream.role == Role::Proving;
         upstream.role = Role::Idle;
         upstream.outgoing = Vec::new();
+        let network = upstream.network.take();
+        self.served(network);
         self.idle.push((token, now));
         if proved {
             self.proving = false;
@@ -215,6 +261,7 @@ impl Pool {
         let _ = registry.deregister(&mut upstream.stream);
         self.idle.retain(|(other, _)| *other != token);
         self.proving &= upstream.role != Role::Proving;
+        self.served(upstream.network.take());
         Some(upstream)
     }
 
@@ -276,7 +323,7 @@ mod tests {
         assert!(pool.waiting.push(Token(1), Network::HERE, 1).is_some());
         assert_eq!(grow(&mut pool), 7);
         // One that is used again is not idle for that long.
-        let (used, sent) = pool.send(Token(1), b"GET".to_vec(), false).unwrap();
+        let (used, sent) = pool.send(Token(1), Network::HERE, b"GET".to_vec(), false).unwrap();
         sent.unwrap();
         pool.release(used, begin + LINGER / 2);
         let at = pool.next_to_close().unwrap();
@@ -286,5 +333,39 @@ mod tests {
         assert_eq!((pool.connections.len(), pool.idle.len()), (LEAST, LEAST));
         assert!(pool.connections.get_mut(used).is_some());
         assert_eq!(pool.next_to_close(), None);
+    }
+
+    #[test]
+    fn the_last_of_many_connections_is_kept_for_a_network_that_has_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let poll = mio::Poll::new().unwrap();
+        let (waiting, now) = (WaitingList::new(9, 999), Instant::now());
+        let mut pool = Pool::new(Kind::Hashing, path, MANY, waiting, Duration::ZERO);
+        let [flood, honest] = [[192, 0, 2, 1], [198, 51, 100, 1]].map(|ip| Network::of(ip.into()));
+        assert!(pool.waiting.push(Token(1), flood, 1).is_some());
+        for _ in 0..MANY {
+            let next = pool.connections.next_token();
+            pool.grow(poll.registry()).unwrap();
+            pool.release(next, now);
+        }
+        let mut carrying = Vec::new();
+        while pool.may_serve(flood) {
+            carrying.push(pool.send(Token(1), flood, Vec::new(), false).unwrap().0);
+        }
+        assert_eq!((carrying.len(), pool.idle.len()), (MANY - 1, 1));
+        assert_eq!(pool.next(), None, "the flood's waits");
+        assert!(pool.waiting.push(Token(2), honest, 1).is_some());
+        assert_eq!(pool.next(), Some(Token(2)));
+        let (kept, _) = pool.send(Token(2), honest, Vec::new(), false).unwrap();
+        assert!(!pool.has_idle());
+        // It is kept again when it is free, and the flood gets what it leaves itself.
+        pool.release(kept, now);
+        assert!(!pool.may_serve(flood) && pool.may_serve(honest));
+        pool.remove(carrying[0], poll.registry());
+        pool.release(carrying[1], now);
+        assert!(pool.may_serve(flood));
+        assert_eq!(pool.next(), Some(Token(1)));
     }
 }

@@ -41,8 +41,10 @@ impl WaitingList {
         self.entries.prefer(network);
     }
 
-    pub(super) fn pop(&mut self) -> Option<Token> {
-        self.entries.next()
+    /// Takes the next in turn of those whose network may be served.
+    pub(super) fn pop(&mut self, may: impl Fn(Network) -> bool) -> Option<Token> {
+        let ticket = self.entries.find(|network, _| may(network))?;
+        self.entries.serve(ticket)
     }
 
     /// Forgets a client that left or waited too long.
@@ -77,7 +79,8 @@ mod tests {
         assert!(list.push(Token(3), network, 40).is_some());
         let _ = list.put_back(Token(4), network, 1);
         assert!(list.push(Token(5), network, 0).is_none());
-        assert_eq!([list.pop(), list.pop(), list.pop()], [4, 2, 3].map(|n| Some(Token(n))));
-        assert!(list.is_empty() && list.pop().is_none());
+        let mut pop = || list.pop(|_| true);
+        assert_eq!([pop(), pop(), pop()], [4, 2, 3].map(|n| Some(Token(n))));
+        assert!(list.is_empty() && list.pop(|_| true).is_none());
     }
 }
