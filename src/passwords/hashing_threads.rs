@@ -196,10 +196,9 @@ impl Shared {
         let mut hand = Hand { lanes, alone: None, watch, done: [0; AT_ONCE] };
         while self.take(&mut hand) {
             if hand.lanes.is_empty() {
-                hand.alone
-                    .take()
-                    .into_iter()
-                    .for_each(|alone| self.compute_alone(alone, &mut hand));
+                if let Some(alone) = hand.alone.take() {
+                    self.compute_alone(alone, &mut hand);
+                }
                 continue;
             }
             self.advance(&mut hand);
@@ -243,6 +242,7 @@ impl Shared {
         }
     }
 
+    /// Computes what is computed alone, when the lanes are empty.
     fn compute_alone(&self, alone: Alone, hand: &mut Hand) {
         let Alone { work, costly } = alone;
         let memory = work.memory();
