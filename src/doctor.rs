@@ -14,8 +14,7 @@ mod messages;
 mod proxy;
 mod verdict;
 
-use crate::config::Loaded;
-use crate::config::SAFE_ITERATIONS;
+use crate::config::{Loaded, SAFE_ITERATIONS};
 use crate::db;
 use crate::db::Client;
 use crate::db::managed::Managed;

@@ -33,14 +33,16 @@ use crate::app::App;
 use crate::app::journal::Counted;
 use crate::client;
 use crate::db;
-use crate::db::{Connection, Transaction};
+use crate::db::Transaction;
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
 use crate::in_flight::{Entry, Flight, Seen};
 use crate::metrics;
 use crate::moment::millis;
+use crate::passwords;
 use counter::{CounterKind, counter, network};
 use std::time::{Duration, Instant};
+use store::LimitRule;
 pub(crate) use store::{Admission, Counters, admit_attempt};
 
 /// Networks remembered for a user. Eight, each a /24, have room for home, work and travel. A thief
@@ -88,7 +90,7 @@ pub(crate) fn of_login(app: &App, login: &Login) -> Result<Counters> {
 }
 
 /// What the client of this thread counts against where there is no login; nothing if its network is not known.
-fn of_client(app: &App, kind: CounterKind, rule: store::LimitRule) -> Result<Counters> {
+fn of_client(app: &App, kind: CounterKind, rule: LimitRule) -> Result<Counters> {
     let limits = &app.config().limits;
     let network = client::address().map(network);
     Ok(Counters {
@@ -187,7 +189,7 @@ pub(crate) fn refuse(app: &App, wait: Duration) -> Error {
 pub(crate) struct Attempt {
     counters: Counters,
     outcome: Admission,
-    /// Since when it is under way, if it takes a hash.
+    /// That it is under way, if it takes a hash.
     flight: Option<Flight>,
 }
 
@@ -197,11 +199,7 @@ impl Attempt {
     /// # Errors
     /// `Error::TooManyAttempts`; database errors.
     pub(crate) fn admit(app: &App, counters: Counters) -> Result<Self> {
-        let outcome = if counters.enabled {
-            app.database()?.with_connection(|conn| store::admit(conn, &counters))?
-        } else {
-            Admission::uncounted()
-        };
+        let outcome = ask(app, &counters)?;
         Self::admitted(app, counters, outcome)
     }
 
@@ -220,16 +218,8 @@ impl Attempt {
     ///
     /// # Errors
     /// As [`with_hash`](Self::with_hash).
-    pub(crate) fn before_hash(app: &App, counters: &Counters) -> Result<Self> {
-        let database = app.database()?;
-        let ask = |counters: &Counters| {
-            let enabled = counters.enabled;
-            let admit = |conn: &mut Connection| store::admit(conn, counters);
-            let outcome =
-                if enabled { database.with_connection(admit)? } else { Admission::uncounted() };
-            Ok((outcome, ()))
-        };
-        Ok(Self::with_hash(app, counters, ask)?.0)
+    pub(crate) fn before_hash(app: &App, counters: Counters) -> Result<Self> {
+        Ok(Self::with_hash(app, counters, |counters| Ok((ask(app, counters)?, ())))?.0)
     }
 
     /// Admits an attempt that takes a hash. `ask` asks whether it may be made, and reads what else
@@ -237,66 +227,36 @@ impl Attempt {
     /// limit, it waits until some have ended, and asks again.
     ///
     /// # Errors
-    /// `Error::TooManyAttempts`; `Error::Overloaded` when it would have to wait for too long; those
-    /// of `ask`; database errors.
+    /// `Error::TooManyAttempts`; `Error::Overloaded` when it would have to wait for too long;
+    /// `Error::Internal` in an ordinary worker, which must not wait; those of `ask`; database errors.
     pub(crate) fn with_hash<T>(
         app: &App,
-        counters: &Counters,
+        counters: Counters,
         ask: impl Fn(&Counters) -> Result<(Admission, T)>,
     ) -> Result<(Self, T)> {
-        let (begun, patience) = (Instant::now(), app.config().server.tuning.hashing_queue_timeout);
-        while begun.elapsed() < patience {
+        passwords::may_wait_here()?;
+        let (begin, patience) = (Instant::now(), app.config().server.tuning.hashing_queue_timeout);
+        while begin.elapsed() < patience {
             let seen = app.in_flight().see(counters.keys_there_are());
-            let (outcome, read) = ask(counters)?;
-            let attempt = Self::admitted(app, counters.clone(), outcome)?;
-            if let Some(begun) = attempt.begin(app, &seen)? {
-                return Ok((begun, read));
+            let (outcome, read) = ask(&counters)?;
+            if let Some(wait) = outcome.wait() {
+                return Err(refuse(app, wait));
+            }
+            let keys = counters.left(&outcome);
+            // Not counted, or counted already, one at a time.
+            if keys.is_empty() {
+                return Ok((Self { counters, outcome, flight: None }, read));
+            }
+            match enter(app, &keys, &seen)? {
+                Entry::Begun(flight) => {
+                    return Ok((Self { counters, outcome, flight: Some(flight) }, read));
+                }
+                Entry::Changed => (),
+                Entry::Full => app.in_flight().wait(LOOK_AGAIN),
             }
         }
         let refused = "too many attempts are being made for one login or from one network";
         Err(Error::Overloaded(refused))
-    }
-
-    /// Begins it, if nobody has failed since `seen` and not too many others are under way. Otherwise
-    /// nothing has begun, perhaps after a wait for another to end.
-    fn begin(self, app: &App, seen: &Seen) -> Result<Option<Self>> {
-        let keys = self.counters.left(&self.outcome);
-        // Not counted, or counted already, one at a time.
-        if keys.is_empty() {
-            return Ok(Some(self));
-        }
-        let (in_flight, slip) = (app.in_flight(), slip(app));
-        let few: Vec<_> =
-            keys.iter().map(|(key, rule)| (*key, rule.map_or(usize::MAX, |_| slip))).collect();
-        let mut entry = in_flight.begin(seen, &few);
-        if matches!(entry, Entry::Full) {
-            // Each of them may fail. So there may be as many more as failures are left.
-            let mut more = Vec::new();
-            for (key, rule) in &keys {
-                more.push((
-                    *key,
-                    match rule {
-                        None => usize::MAX,
-                        Some(rule) => {
-                            let failures = app
-                                .database()?
-                                .with_connection(|conn| store::failures(conn, key, rule))?;
-                            let left = usize::try_from(rule.failures - 1 - failures).unwrap_or(0);
-                            slip.saturating_add(left)
-                        }
-                    },
-                ));
-            }
-            entry = in_flight.begin(seen, &more);
-        }
-        match entry {
-            Entry::Begun(flight) => Ok(Some(Self { flight: Some(flight), ..self })),
-            Entry::Changed => Ok(None),
-            Entry::Full => {
-                in_flight.wait(LOOK_AGAIN);
-                Ok(None)
-            }
-        }
     }
 
     /// Counts it as failed, in one transaction with whatever else is to be written about it.
@@ -338,6 +298,33 @@ impl Attempt {
         }
         store::settle(tx, &self.counters, &self.outcome, user, KNOWN_NETWORKS - 1)
     }
+}
+
+fn ask(app: &App, counters: &Counters) -> Result<Admission> {
+    if !counters.enabled {
+        return Ok(Admission::uncounted());
+    }
+    app.database()?.with_connection(|conn| store::admit(conn, counters))
+}
+
+/// Begins an attempt under these keys, if nobody has failed since they were `seen` and not too many
+/// others are under way. Each of those may fail, so beyond those that may slip past there may be as
+/// many as failures are left, which is asked only where it matters.
+fn enter(app: &App, keys: &[(&Vec<u8>, Option<&LimitRule>)], seen: &Seen) -> Result<Entry> {
+    let (in_flight, slip) = (app.in_flight(), slip(app));
+    let few: Vec<_> =
+        keys.iter().map(|(key, rule)| (*key, rule.map_or(usize::MAX, |_| slip))).collect();
+    let entry = in_flight.begin(seen, &few);
+    if !matches!(entry, Entry::Full) {
+        return Ok(entry);
+    }
+    let mut more = few;
+    for ((key, rule), (_, most)) in keys.iter().zip(&mut more) {
+        let Some(rule) = rule else { continue };
+        let failures = app.database()?.with_connection(|conn| store::failures(conn, key, rule))?;
+        *most = slip.saturating_add(usize::try_from(rule.failures - 1 - failures).unwrap_or(0));
+    }
+    Ok(in_flight.begin(seen, &more))
 }
 
 /// Whether a user who is known in some network signs in from one that is new. To be asked before that one is
@@ -414,7 +401,7 @@ fn sweep_now_and_then(app: &App) {
     }
 }
 
-impl From<(u32, Duration)> for store::LimitRule {
+impl From<(u32, Duration)> for LimitRule {
     fn from((failures, forget): (u32, Duration)) -> Self {
         Self { failures: failures.into(), forget: millis(forget) }
     }

@@ -190,7 +190,7 @@ impl Hasher {
 
 /// A thread that answers quick requests must never wait for a hash. A route in the wrong lane is a
 /// fault that shows at its first request, not in the first flood.
-fn may_wait_here() -> Result<()> {
+pub(crate) fn may_wait_here() -> Result<()> {
     if activity::is_answering_here() {
         return Err(Error::Internal("an ordinary worker was asked for a hash".to_owned()));
     }

@@ -2,7 +2,7 @@
 //! alone for logins, PostgreSQL's own `pgbench` for reads and writes. A private PostgreSQL with
 //! durability, the release binary as its own process, everything in turn and several times, medians
 //! and spreads. `cargo bench --bench service`, or with `-- --quick`. Needs `wrk` and `pgbench`;
-//! takes about fifteen minutes, a quick run three. `-- --program PATH` measures another build of the
+//! takes about fifteen minutes, a quick run two. `-- --program PATH` measures another build of the
 //! program; `-- --flood` only what a flood of logins does.
 //!
 //! The load comes from this machine too and takes its share of the cores. Absolute figures can be

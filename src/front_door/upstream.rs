@@ -61,7 +61,7 @@ pub(super) enum Role {
 pub(super) struct Upstream {
     stream: UnixStream,
     pub(super) role: Role,
-    /// Whose request it carries.
+    /// Whose request it carries, where that is counted.
     network: Option<Network>,
     outgoing: Vec<u8>,
     sent: usize,
@@ -125,6 +125,8 @@ pub(super) struct Pool {
     idle: Vec<(Token, Instant)>,
     /// How many carry a request of each network.
     serving: BTreeMap<Network, usize>,
+    /// Whether the last one is kept for a network that has none.
+    keeps_one: bool,
     proving: bool,
     /// Whether a connection has proved itself before.
     proved: bool,
@@ -151,6 +153,7 @@ impl Pool {
             target: target.max(1),
             idle: Vec::new(),
             serving: BTreeMap::new(),
+            keeps_one: kind == Kind::Hashing && target >= MANY,
             proving: false,
             proved: false,
             retry: FIRST_RETRY,
@@ -196,8 +199,10 @@ impl Pool {
     ) -> Option<(Token, io::Result<()>)> {
         let (token, _) = self.idle.pop()?;
         let upstream = self.connections.get_mut(token)?;
-        upstream.network = Some(network);
-        *self.serving.entry(network).or_insert(0) += 1;
+        if self.keeps_one {
+            upstream.network = Some(network);
+            *self.serving.entry(network).or_insert(0) += 1;
+        }
         Some((token, upstream.send(Role::Serving(client), request, to_head_request)))
     }
 
@@ -212,7 +217,7 @@ impl Pool {
 
     fn keeps_last(&self) -> bool {
         let left = self.idle.len() + self.target.saturating_sub(self.connections.len());
-        left <= 1 && self.target >= MANY
+        self.keeps_one && left <= 1
     }
 
     /// Takes the next waiting request that may have an idle connection.
@@ -342,6 +347,9 @@ mod tests {
         let _listener = UnixListener::bind(&path).unwrap();
         let poll = mio::Poll::new().unwrap();
         let (waiting, now) = (WaitingList::new(9, 999), Instant::now());
+        let ordinary =
+            Pool::new(Kind::Ordinary, path.clone(), MANY, WaitingList::new(9, 999), Duration::ZERO);
+        assert!(!ordinary.keeps_one, "answers to ordinary requests are quick");
         let mut pool = Pool::new(Kind::Hashing, path, MANY, waiting, Duration::ZERO);
         let [flood, honest] = [[192, 0, 2, 1], [198, 51, 100, 1]].map(|ip| Network::of(ip.into()));
         assert!(pool.waiting.push(Token(1), flood, 1).is_some());

@@ -55,7 +55,7 @@ pub(crate) struct Measured {
 
 impl Kernel {
     /// The ways of this machine that agree with the `pbkdf2` crate, and what each costs. They are
-    /// looked at on the first call, which takes some 10 ms, for the life of the process.
+    /// looked at on the first call, which takes some milliseconds, for the life of the process.
     pub(crate) fn detect() -> &'static Self {
         static KERNEL: OnceLock<Kernel> = OnceLock::new();
         KERNEL.get_or_init(|| Self::checked(instructions::ways()))

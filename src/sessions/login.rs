@@ -93,7 +93,7 @@ fn attempt(
     let database = app.database()?;
     let counters = limits::of_login(app, login)?;
     let audit = Writer::new(app)?;
-    let (attempt, credentials) = Attempt::with_hash(app, &counters, |counters| {
+    let (attempt, credentials) = Attempt::with_hash(app, counters, |counters| {
         database.with_connection(|conn| store::credentials(conn, login, counters, app.nobody()))
     })?;
     let stored = credentials.as_ref().map(|credentials| &credentials.hash);

@@ -10,7 +10,7 @@ use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::domain::{Login, UserId};
 use crate::error::{Error, Result};
 use crate::factors::{self, ShownFactor, Use};
-use crate::limits::{self, Attempt};
+use crate::limits::{self, Attempt, Counters};
 use crate::metrics;
 use crate::passwords::{Password, Verdict};
 use crate::tokens::{Amr, Audience, Claims, ExtraClaims, Grant};
@@ -92,9 +92,16 @@ fn verify<'a>(
     let counters = limits::of_login(app, &login)?;
     let audit = Writer::new(app)?;
     let database = app.database()?;
-    let admitted = Attempt::with_hash(app, &counters, |counters| {
+    let ask = |counters: &Counters| {
         database.with_connection(|conn| store::credentials(conn, &login, counters, app.nobody()))
-    });
+    };
+    let admitted = if shown.password.is_some() {
+        Attempt::with_hash(app, counters, ask)
+    } else {
+        // It takes no hash, and an ordinary worker must not wait for those that do.
+        let (outcome, credentials) = ask(&counters)?;
+        Attempt::admitted(app, counters, outcome).map(|attempt| (attempt, credentials))
+    };
     let (attempt, credentials) = admitted.inspect_err(|error| {
         if matches!(error, Error::TooManyAttempts(_)) {
             metrics::REFUSED_BY_LIMIT[metrics::Limited::Login as usize].add(1);

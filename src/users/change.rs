@@ -126,7 +126,7 @@ pub fn change(app: &App, caller: &Caller, id: UserId, change: &Change<'_>) -> Re
         app.check_strength(password, login.canonical())?;
     }
     if let Some(current) = change.current_password {
-        check_current(app, caller, id, &counters, current)?;
+        check_current(app, caller, id, counters.clone(), current)?;
     }
     let detail = change.detail();
     let closes = change.closes();
@@ -248,7 +248,7 @@ fn check_current(
     app: &App,
     caller: &Caller,
     id: UserId,
-    counters: &Counters,
+    counters: Counters,
     current: &Password,
 ) -> Result<()> {
     let audit = Writer::new(app)?;

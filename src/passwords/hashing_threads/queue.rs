@@ -171,15 +171,16 @@ impl Queue {
         let may_run = !self.costly_runs && !self.costly.is_empty();
         let due = may_run && self.threads > 1 && self.passed >= PASSED * kernel.lanes();
         let costly = self.costly.find(|_, waiting| waiting.memory() <= room).filter(|_| may_run);
-        let last = self.running + 1 >= self.threads_for_ours() * kernel.lanes();
-        let kept = last && kernel.lanes() >= MANY;
         // A costly one that is due keeps others from the memory that it waits for.
-        let first = self.first(room, due && costly.is_none(), kept);
+        let held_up = due && costly.is_none();
+        let first = self.first(room, held_up, false);
         match (costly, first) {
             (Some(costly), None) => self.take_costly(costly),
             (Some(costly), Some(_)) if due => self.take_costly(costly),
             (_, first) => {
-                let first = first.filter(|_| held < self.share(kernel))?;
+                first.filter(|_| held < self.share(kernel))?;
+                let last = self.running + 1 >= self.threads_for_ours() * kernel.lanes();
+                let first = self.first(room, held_up, last && kernel.lanes() >= MANY)?;
                 self.passed = if may_run { self.passed + 1 } else { 0 };
                 self.take_usual(first)
             }

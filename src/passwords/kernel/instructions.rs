@@ -1,5 +1,6 @@
 //! The ways of advancing chains that need instructions not every processor has, and the only unsafe
-//! code of the crate. Each file has the proof beside its one call.
+//! code of the crate. Each file has the proof beside each
+//! of its calls.
 //!
 //! What is known of a chain is in `chain`; when which way is taken, in `table`.
 

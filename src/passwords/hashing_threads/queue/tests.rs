@@ -117,6 +117,9 @@ fn a_lane_that_becomes_free_goes_to_the_next_in_turn_and_the_last_to_a_network_t
         held += 1;
     }
     assert_eq!(held, 15);
+    // What costs much comes after all others, also where the last lane is kept from these.
+    queue.push(network(0), own(100_000_000));
+    assert!(queue.take(15, &kernel, 0).is_none());
     queue.push(network(1), own(2));
     queue.push(network(1), own(3));
     let Some(Taken::Own(next, of)) = queue.take(15, &kernel, 0) else { panic!() };
