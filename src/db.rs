@@ -287,6 +287,7 @@ mod tests {
     use crate::config::{Config, Profile};
     use gatepost_test_support::Cluster;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use tokio_postgres::types::Type;
 
     fn count(database: &Database) -> i64 {
         let sql = "SELECT count(*) FROM t";
@@ -295,6 +296,36 @@ mod tests {
 
     fn insert(tx: &mut Transaction<'_>) -> Result<()> {
         Ok(tx.batch_execute("INSERT INTO t VALUES (1)")?)
+    }
+
+    #[test]
+    fn a_statement_is_prepared_once_also_where_its_transaction_is_rolled_back() {
+        let cluster = Cluster::start();
+        for (allowed, expected) in [(true, 2), (false, 0)] {
+            let mut settings = Config::new(Profile::Testing).database;
+            (settings.pool_size, settings.prepared_statements) = (1, allowed);
+            let conninfo = Conninfo::local(cluster.dir(), "postgres", "postgres");
+            let database = Database::open(conninfo, &settings);
+            let table = "CREATE TABLE IF NOT EXISTS t (x INT)";
+            database.with_connection(|conn| Ok(conn.batch_execute(table)?)).unwrap();
+            let work = |outcome: Result<()>| {
+                database.with_transaction(|tx| {
+                    let one = tx.query_prepared("SELECT $1", &[(&7, Type::INT4)])?;
+                    assert_eq!(one[0].get::<_, i32>(0), 7);
+                    let insert = "INSERT INTO t VALUES ($1)";
+                    assert_eq!(tx.execute_prepared(insert, &[(&7, Type::INT4)])?, 1);
+                    outcome.clone()
+                })
+            };
+            let before = count(&database);
+            assert_eq!(work(Err(Error::NoSuchUser)), Err(Error::NoSuchUser));
+            work(Ok(())).unwrap();
+            assert_eq!(count(&database), before + 1);
+            let sql = "SELECT count(*) FROM pg_prepared_statements";
+            let kept = database
+                .with_connection(|conn| Ok(conn.query_typed_one(sql, &[])?.get::<_, i64>(0)));
+            assert_eq!(kept, Ok(expected), "allowed: {allowed}");
+        }
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub(super) fn insert(tx: &mut Transaction<'_>, row: &AuditRow, mac: &[u8]) -> Re
     let sql = "INSERT INTO gatepost.audit (at, actor, actor_id, action, user_id, login_hash,
                                            address, outcome, detail, nonce, mac)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-    tx.execute_typed(
+    tx.execute_prepared(
         sql,
         &[
             (&moment::parameter(row.at), Type::TIMESTAMPTZ),

@@ -7,6 +7,7 @@
 //! connection is then closed, and so the error is that of a connection that was lost.
 
 use super::tls::Stream;
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
@@ -41,6 +42,8 @@ pub(crate) struct Line {
     // Dropped first, which tells the other half that no more will come.
     driver: tokio_postgres::Client,
     end: End,
+    /// By their SQL, which is in this program's text; none where preparing is not allowed.
+    prepared: Option<HashMap<&'static str, Statement>>,
 }
 
 /// The half that reads and writes, and the runtime that it does so on.
@@ -71,7 +74,12 @@ impl Client {
     ) -> Self {
         let end =
             End { runtime, half: Some(half), limit, overdue: false, warned: false, notices: None };
-        Self { line: Line { driver, end } }
+        Self { line: Line { driver, end, prepared: None } }
+    }
+
+    /// Keeps frequent statements prepared from now on.
+    pub(super) fn keep_prepared(&mut self) {
+        self.line.prepared.get_or_insert_default();
     }
 
     /// Asks the server for a sign of life.
@@ -182,19 +190,49 @@ impl Line {
         self.end.wait(self.driver.batch_execute(sql))
     }
 
-    /// Prepares a statement for this connection.
-    pub(super) fn prepare_typed(&mut self, sql: &str, types: &[Type]) -> Result<Statement, Error> {
-        self.end.wait(self.driver.prepare_typed(sql, types))
+    /// Runs a frequent statement. Where allowed, it is prepared on this connection, which saves the
+    /// server parsing and planning. Otherwise it is sent typed.
+    pub(crate) fn query_prepared(
+        &mut self,
+        sql: &'static str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, Error> {
+        let Some(statement) = self.prepared(sql, parameters)? else {
+            return self.query_typed(sql, parameters);
+        };
+        self.end.wait(self.driver.query(&statement, &values(parameters)))
     }
 
-    /// Runs a prepared statement.
-    pub(super) fn query(
+    /// As [`query_prepared`](Self::query_prepared), for the number of rows that were changed.
+    pub(crate) fn execute_prepared(
         &mut self,
-        statement: &Statement,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, Error> {
-        self.end.wait(self.driver.query(statement, parameters))
+        sql: &'static str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<u64, Error> {
+        let Some(statement) = self.prepared(sql, parameters)? else {
+            return self.execute_typed(sql, parameters);
+        };
+        self.end.wait(self.driver.execute(&statement, &values(parameters)))
     }
+
+    fn prepared(
+        &mut self,
+        sql: &'static str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Option<Statement>, Error> {
+        let Some(prepared) = &mut self.prepared else { return Ok(None) };
+        if let Some(known) = prepared.get(sql) {
+            return Ok(Some(known.clone()));
+        }
+        let types: Vec<Type> = parameters.iter().map(|(_, r#type)| r#type.clone()).collect();
+        let new = self.end.wait(self.driver.prepare_typed(sql, &types))?;
+        prepared.insert(sql, new.clone());
+        Ok(Some(new))
+    }
+}
+
+fn values<'a>(parameters: &[(&'a (dyn ToSql + Sync), Type)]) -> Vec<&'a (dyn ToSql + Sync)> {
+    parameters.iter().map(|(value, _)| *value).collect()
 }
 
 impl End {

@@ -1,18 +1,14 @@
-//! The pool's connections: how they are opened, when they are checked, and which statements they
-//! keep prepared.
+//! The pool's connections: how they are opened, and when they are checked.
 
 use super::client::Client;
 use super::connect;
 use crate::config;
 use crate::config::conninfo::Conninfo;
 use r2d2::ManageConnection;
-use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Row, Statement};
 
 /// How long after its last use a connection is assumed to be alive. A check costs a round trip. A
 /// connection that died in between shows it at the first statement.
@@ -37,8 +33,6 @@ pub(crate) struct Connection {
     lost: bool,
     /// The era in which it was opened, as [`Watch`] counts them.
     era: u64,
-    /// By their SQL, which is in this program's text; none where preparing is not allowed.
-    prepared: Option<HashMap<&'static str, Statement>>,
 }
 
 impl Connection {
@@ -55,34 +49,6 @@ impl Connection {
     /// The era in which it was opened.
     pub(super) fn era(&self) -> u64 {
         self.era
-    }
-
-    /// Runs a frequent statement. Where allowed, it is prepared on this connection, which saves the
-    /// server parsing and planning. Otherwise it is sent typed.
-    ///
-    /// # Errors
-    /// Those of the driver.
-    pub(crate) fn query_prepared(
-        &mut self,
-        sql: &'static str,
-        parameters: &[(&(dyn ToSql + Sync), Type)],
-    ) -> Result<Vec<Row>, tokio_postgres::Error> {
-        self.used = Instant::now();
-        let Some(prepared) = &mut self.prepared else {
-            return self.client.query_typed(sql, parameters);
-        };
-        let statement = match prepared.get(sql) {
-            Some(known) => known.clone(),
-            None => {
-                let types: Vec<Type> =
-                    parameters.iter().map(|(_, r#type)| r#type.clone()).collect();
-                let new = self.client.prepare_typed(sql, &types)?;
-                prepared.insert(sql, new.clone());
-                new
-            }
-        };
-        let values: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|(value, _)| *value).collect();
-        self.client.query(&statement, &values)
     }
 }
 
@@ -140,7 +106,6 @@ impl ManageConnection for Manager {
     type Error = Fault;
 
     fn connect(&self) -> Result<Connection, Fault> {
-        let prepared = self.prepare.then(HashMap::new);
         // Asked for first: what is lost meanwhile may be lost to this one too.
         let era = self.watch.era();
         let opened = connect::service(&self.conninfo).map_err(Fault::Opening);
@@ -148,8 +113,11 @@ impl ManageConnection for Manager {
             Ok(_) => self.watch.found(),
             Err(fault) => self.watch.lost(&fault.to_string()),
         }
-        let client = opened?;
-        Ok(Connection { client, used: Instant::now(), lost: false, era, prepared })
+        let mut client = opened?;
+        if self.prepare {
+            client.keep_prepared();
+        }
+        Ok(Connection { client, used: Instant::now(), lost: false, era })
     }
 
     fn is_valid(&self, connection: &mut Connection) -> Result<(), Fault> {

@@ -160,7 +160,7 @@ pub(super) fn failures(conn: &mut Connection, key: &Vec<u8>, rule: &LimitRule) -
     let sql =
         "SELECT round(extract(epoch FROM greatest(forgotten_at - now(), '0')) * 1000 / $2)::bigint
                FROM gatepost.attempts WHERE key = $1";
-    let rows = conn.query_typed(sql, &[(key, Type::BYTEA), (&rule.forget, Type::INT8)])?;
+    let rows = conn.query_prepared(sql, &[(key, Type::BYTEA), (&rule.forget, Type::INT8)])?;
     Ok(rows.first().map_or(0, |row| row.get(0)))
 }
 
@@ -175,7 +175,7 @@ pub(super) fn fail(
     let network = network.filter(|_| outcome.network_until.is_none());
     let account_rule = &counters.account_rule;
     let network_rule = &counters.network_rule;
-    tx.query_typed(
+    tx.query_prepared(
         include_str!("../../sql/fail_attempt.sql"),
         &[
             (&account, Type::BYTEA),
@@ -202,7 +202,7 @@ pub(super) fn settle(
 ) -> Result<()> {
     let (account, network) = counters.keys(outcome);
     let user = user.map(UserId::get);
-    tx.query_typed(
+    tx.query_prepared(
         include_str!("../../sql/settle_attempt.sql"),
         &[
             (&account, Type::BYTEA),
@@ -235,8 +235,8 @@ pub(super) fn is_somewhere_new(
     let sql = "SELECT EXISTS (SELECT FROM gatepost.known_networks WHERE user_id = $1)
                   AND NOT EXISTS (SELECT FROM gatepost.known_networks
                                   WHERE network = $2 AND seen_at > now() - interval '90 days')";
-    let row = tx.query_typed_one(sql, &[(&user.get(), Type::INT8), (pair, Type::BYTEA)])?;
-    Ok(row.get(0))
+    let rows = tx.query_prepared(sql, &[(&user.get(), Type::INT8), (pair, Type::BYTEA)])?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// Removes rows that are forgotten. Then, of each kind that has more than `most` rows, removes

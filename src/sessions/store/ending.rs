@@ -10,7 +10,7 @@ use crate::moment::millis;
 use crate::sessions::types::Session;
 use crate::tokens::{IDENTITY_BYTES, SessionRef};
 use std::time::Duration;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 /// Rows that one statement of a sweep changes: it holds their locks for some milliseconds.
 pub(crate) const SWEPT_AT_ONCE: u64 = 500;
@@ -51,9 +51,9 @@ pub(crate) fn end_oldest(
     );
     let most = i64::from(most);
     let kept = millis(access_ttl);
-    let ended =
-        tx.execute_typed(sql, &[(&user_id, Type::INT8), (&most, Type::INT8), (&kept, Type::INT8)])?;
-    metrics::SESSIONS_ENDED.add(ended);
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&user_id, Type::INT8), (&most, Type::INT8), (&kept, Type::INT8)];
+    metrics::SESSIONS_ENDED.add(tx.execute_prepared(sql, &parameters)?);
     Ok(())
 }
 

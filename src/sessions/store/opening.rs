@@ -152,7 +152,7 @@ pub(crate) fn open(
          RETURNING id, (SELECT admin FROM owner), ",
         auth_time!()
     );
-    let row = tx.query_typed_opt(
+    let rows = tx.query_prepared(
         sql,
         &[
             (&subject.user_id, Type::INT8),
@@ -166,7 +166,7 @@ pub(crate) fn open(
             (&verified.second_factor, Type::BOOL),
         ],
     )?;
-    Ok(row.map(|row| {
+    Ok(rows.first().map(|row| {
         let subject = Subject { admin: row.get(1), ..subject };
         let session = SessionRef::new(row.get(0), identity);
         let authentication = Authentication::stored(amr, row.get(2));

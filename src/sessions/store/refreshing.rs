@@ -59,11 +59,11 @@ pub(crate) fn lock(tx: &mut Transaction<'_>, ticket: RefreshTicket) -> Result<Op
     );
     let id = ticket.session.id();
     let identity = ticket.session.identity().as_slice();
-    let row = tx.query_typed_opt(
+    let rows = tx.query_prepared(
         sql,
         &[(&id, Type::INT8), (&ticket.generation, Type::INT8), (&identity, Type::BYTEA)],
     )?;
-    Ok(row.as_ref().map(Locked::of))
+    Ok(rows.first().map(Locked::of))
 }
 
 /// Whether, as far as the database knows, this session never existed: its number was never given
@@ -159,7 +159,7 @@ pub(crate) fn advance(
         active!(),
         refreshed!()
     );
-    let row = tx.query_typed_opt(
+    let rows = tx.query_prepared(
         sql,
         &[
             (&session, Type::INT8),
@@ -170,7 +170,7 @@ pub(crate) fn advance(
             (&millis(counting.longest), Type::INT8),
         ],
     )?;
-    Ok(row.as_ref().map(refreshed))
+    Ok(rows.first().map(refreshed))
 }
 
 /// Counts a refresh that changed nothing else.
@@ -188,11 +188,11 @@ pub(crate) fn count_refresh(
     );
     let forget = millis(counting.forget);
     let longest = millis(counting.longest);
-    let row = tx.query_typed_opt(
+    let rows = tx.query_prepared(
         sql,
         &[(&session, Type::INT8), (&forget, Type::INT8), (&longest, Type::INT8)],
     )?;
-    Ok(row.as_ref().map(refreshed))
+    Ok(rows.first().map(refreshed))
 }
 
 fn duration(millis: i64) -> Duration {
