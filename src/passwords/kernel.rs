@@ -99,13 +99,13 @@ impl Kernel {
         self.at_once(usize::MAX)
     }
 
-    /// Advances some of these for about a tenth of a millisecond, or until one ends. Those that have
+    /// Advances some of these for about a twentieth of a millisecond, or until one ends. Those that have
     /// ended must have been taken out.
     pub(crate) fn advance<T>(&self, lanes: &mut Lanes<T>) -> Stretch {
         lanes.advance(&self.ways)
     }
 
-    /// Computes these hashes, and calls `between` about every tenth of a millisecond.
+    /// Computes these hashes, and calls `between` about every twentieth of a millisecond.
     pub(crate) fn derive(&self, jobs: &[Job<'_>], between: &dyn Fn()) -> Vec<[u8; HASH_BYTES]> {
         let mut hashes = vec![[0; HASH_BYTES]; jobs.len()];
         let mut lanes = Lanes::new();

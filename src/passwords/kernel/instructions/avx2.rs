@@ -4,7 +4,7 @@
 //! Limits: as in `sha_ni`.
 
 use super::super::chain::Chain;
-use super::rounds::{K, PADDING, wipe_stack};
+use super::rounds::{K, PADDING};
 use super::wide::wide;
 use core::arch::x86_64::{
     __m256i, _mm_cvtsi32_si128, _mm256_add_epi32, _mm256_and_si256, _mm256_or_si256,
@@ -33,7 +33,6 @@ impl Avx2 {
         // asks for it, and a processor does not lose a feature. The function takes only values and
         // Rust references, and has no other precondition: with more chains than lanes it panics.
         unsafe { advance_chains(chains, iterations) }
-        wipe_stack();
     }
 }
 

@@ -4,7 +4,7 @@
 //! Limits: as in `sha_ni`.
 
 use super::super::chain::Chain;
-use super::rounds::{K, PADDING, wipe_stack};
+use super::rounds::{K, PADDING};
 use super::wide::wide;
 use core::arch::x86_64::{
     __m512i, _mm512_add_epi32, _mm512_ror_epi32, _mm512_set1_epi32, _mm512_srli_epi32,
@@ -33,7 +33,6 @@ impl Avx512 {
         // asks for it, and a processor does not lose a feature. The function takes only values and
         // Rust references, and has no other precondition: with more chains than lanes it panics.
         unsafe { advance_chains(chains, iterations) }
-        wipe_stack();
     }
 }
 

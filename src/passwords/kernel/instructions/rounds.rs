@@ -1,6 +1,4 @@
-//! What the ways have in common: constants of SHA-256's rounds, and what is wiped after them.
-
-use zeroize::Zeroize;
+//! What the ways have in common: constants of SHA-256's rounds.
 
 /// SHA-256's round constants (FIPS 180-4, section 4.2.2).
 pub(super) const K: [u32; 64] = [
@@ -73,10 +71,3 @@ pub(super) const K: [u32; 64] = [
 /// The last eight words of every message in the loop. A digest of 32 bytes follows a block of 64,
 /// so the padding is one bit, zeros, and the length of 96 bytes in bits.
 pub(super) const PADDING: [u32; 8] = [0x8000_0000, 0, 0, 0, 0, 0, 0, 96 * 8];
-
-/// Overwrites the stack where the frame of an inner loop was, with the states that did not fit in
-/// the registers. That is as far as safe code can go, since only the compiler knows the place.
-#[inline(never)]
-pub(super) fn wipe_stack() {
-    [0_u64; 1024].zeroize();
-}

@@ -5,7 +5,7 @@
 //! Limits: as in `sha_ni`. It is tested in an emulator, so how fast it is was never measured.
 
 use super::super::chain::Chain;
-use super::rounds::{K, PADDING, wipe_stack};
+use super::rounds::{K, PADDING};
 use core::arch::aarch64::{
     uint32x4_t, vaddq_u32, veorq_u32, vsha256h2q_u32, vsha256hq_u32, vsha256su0q_u32,
     vsha256su1q_u32,
@@ -49,7 +49,6 @@ impl Sha2 {
         // processor does not lose a feature. `advance` takes only values and Rust references, and
         // has no other precondition.
         unsafe { advance(&mut chains, iterations) }
-        wipe_stack();
     }
 }
 

@@ -10,7 +10,7 @@
 //! compiler spills to is wiped as well as it can be from outside the frame.
 
 use super::super::chain::Chain;
-use super::rounds::{K, PADDING, wipe_stack};
+use super::rounds::{K, PADDING};
 use core::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_castps_si128, _mm_castsi128_ps, _mm_extract_epi32,
     _mm_set_epi32, _mm_sha256msg1_epu32, _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32,
@@ -67,7 +67,6 @@ impl ShaNi {
         // processor does not lose a feature. `advance` takes only values and Rust references,
         // touches no raw pointer, and has no other precondition.
         unsafe { advance(&mut chains, iterations) }
-        wipe_stack();
     }
 }
 
