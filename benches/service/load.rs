@@ -56,6 +56,16 @@ impl Load {
         Self::post("/", &format!("'user' .. math.random({users})"))
     }
 
+    /// The same, each user in a network of its own, as the proxy in front says.
+    pub(crate) fn log_in_at_home(users: u32) -> Self {
+        let Self(log_in) = Self::log_in(users);
+        let number = format!("math.random({users})");
+        let home = "'10.' .. math.floor(n / 250) .. '.' .. n % 250 .. '.1'";
+        let asks = "request = function()";
+        let says = format!("{asks} local n = {number}; headers['X-Forwarded-For'] = {home};");
+        Self(log_in.replace(&number, "n").replace(asks, &says))
+    }
+
     /// The same, by a crowd behind a proxy.
     pub(crate) fn crowd(users: u32, networks: Networks) -> Self {
         let address = match networks {
