@@ -29,7 +29,7 @@ mod mail;
 mod mail_checks;
 mod monitoring;
 mod net;
-
+mod pages;
 mod passkeys;
 mod passwords;
 mod profile;
@@ -62,6 +62,7 @@ pub use mail::{Events, Mail, Recovery};
 pub(crate) use mail_checks::sender;
 pub use monitoring::Metrics;
 pub use net::{Cidr, ForwardedHeader, Listen, NotACidr, NotListen};
+pub use pages::{Color, Pages, PagesEnabled};
 pub use passkeys::Passkeys;
 pub(crate) use passwords::{MAX_ITERATIONS, SAFE_ITERATIONS};
 pub use passwords::{Passwords, PasswordsTuning};

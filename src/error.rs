@@ -1,6 +1,6 @@
 //! Everything that can go wrong, in the words of the domain.
 //!
-//! Nothing here knows of HTTP; `http::response` holds the one table that turns a variant into a
+//! Nothing here knows of HTTP; `http::told` holds the one table that turns a variant into a
 //! status. The texts inside [`Error::Unavailable`] and [`Error::Internal`] are for the log alone:
 //! they may name hosts and SQL, and no client ever sees them.
 
@@ -74,6 +74,9 @@ pub enum Error {
     ScopeMissing(&'static str),
     /// In open mode: the `Host` or the `Origin` is a name that a stranger could point at this machine.
     ForbiddenOrigin,
+    /// A browser asks under a host that is not that of the pages, or for a page of another origin. The
+    /// text says which.
+    CrossOrigin(&'static str),
     /// No user has this id or login.
     NoSuchUser,
     /// No active session has this id.
@@ -212,6 +215,7 @@ impl fmt::Display for Error {
                 "in open mode the Host and the Origin of a request must be an IP address, localhost or a \
                  name in access.open_hosts",
             ),
+            Self::CrossOrigin(text) => f.write_str(text),
             Self::NoSuchUser => f.write_str("no such user"),
             Self::NoSuchSession => f.write_str("no such session"),
             Self::NoPasskeys => {

@@ -101,6 +101,7 @@
 //! # Features
 //!
 //! `tls`, on by default, is HTTPS on the service's own listeners. Without it, put a proxy in front.
+//! `pages`, on by default, are pages for people.
 //! `mail`, on by default, lets messages leave by SMTP or a webhook. Without it they are pulled.
 //!
 //! # What it is not
@@ -128,13 +129,14 @@
 //   routes
 //   backup
 //   restore
+//   pages
 //   grants, recovery
 //   api_keys, introspection, openapi, ops, revocations, signing_keys, transfer, users
 //   sessions
 //   factors
 //   outbox
 //   proofs
-//   audit
+//   audit, browser
 //   access, limits
 //   app
 //   database, health, http
@@ -152,6 +154,8 @@ pub mod api_keys;
 mod app;
 pub mod audit;
 pub mod backup;
+#[cfg(feature = "pages")]
+mod browser;
 mod by_name;
 mod child;
 mod client;
@@ -185,6 +189,8 @@ mod monitoring;
 mod openapi;
 mod ops;
 pub mod outbox;
+#[cfg(feature = "pages")]
+mod pages;
 pub mod passwords;
 #[cfg(feature = "tls")]
 mod pem_file;

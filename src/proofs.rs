@@ -108,10 +108,19 @@ pub(crate) fn leave(conn: &mut Line, app: &App, proofs: &[(i64, ProofKind)]) -> 
     store::leave(conn, &ids, &good_for)
 }
 
-/// The page of the product with a token behind it, if `mail.link_base` names one.
+/// The page that takes a token, with that token: of the product, if `mail.link_base` names one, or of our own,
+/// if they are turned on.
 pub(crate) fn link(app: &App, kind: ProofKind, token: &str) -> Option<String> {
     let base = &app.config().mail.link_base;
-    (!base.is_empty()).then(|| format!("{base}#{}={token}", kind.name()))
+    if !base.is_empty() {
+        return Some(format!("{base}#{}={token}", kind.name()));
+    }
+    let page = match kind {
+        ProofKind::Recovery => "recover",
+        ProofKind::Invitation => "accept",
+        ProofKind::Verification | ProofKind::Undo => "verify",
+    };
+    app.config().pages.in_use().map(|origin| format!("{origin}/{page}?token={token}"))
 }
 
 /// The kind of a proof in a row, and what identifies it.

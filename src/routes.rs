@@ -2,11 +2,14 @@
 
 use crate::app::App;
 use crate::client::for_client;
+use crate::config::PagesEnabled;
 use crate::error::Result;
 use crate::front_door::Lane::{self, Hashing, Ordinary};
 use crate::grants;
 use crate::http::{Request, Response};
 use crate::metrics::OTHER_ROUTE;
+#[cfg(feature = "pages")]
+use crate::pages;
 use crate::{api_keys, audit, factors, introspection, openapi, ops, outbox, recovery, revocations};
 use crate::{sessions, signing_keys, users};
 
@@ -84,20 +87,38 @@ fn may_name_password(body: &[u8]) -> bool {
     body.contains(&b'\\') || body.windows(b"password".len()).any(|part| part == b"password")
 }
 
+/// The same for the pages, in a build that has them.
+#[cfg(feature = "pages")]
+fn find_page(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
+    let method = if method == "HEAD" { "GET" } else { method };
+    pages::find(method, path, body)
+}
+
+#[cfg(not(feature = "pages"))]
+fn find_page(_: &str, _: &str, _: &[u8]) -> Option<(Lane, Handler)> {
+    None
+}
+
 /// Which threads answer a request: hashing a password must not keep others waiting.
 pub(crate) fn lane(method: &str, path: &str, body: &[u8]) -> Lane {
-    find(method, path, body).map_or(Ordinary, |(lane, _)| lane)
+    let found = find(method, path, body).or_else(|| find_page(method, path, body));
+    found.map_or(Ordinary, |(lane, _)| lane)
 }
 
 /// Answers a request.
 pub(crate) fn handle(app: &App, request: &Request) -> Response {
-    match find(&request.method, &request.path, request.body()) {
+    let (method, path, body) = (&request.method, &request.path, request.body());
+    let has_pages = app.config().pages.enabled != PagesEnabled::Off;
+    let found =
+        find(method, path, body).or_else(|| find_page(method, path, body).filter(|_| has_pages));
+    match found {
         Some((lane, handler)) => for_client(request.client_address(), || {
             let _answering = (lane == Ordinary).then(|| app.answering());
             let answer = handler(app, request);
             let answer = answer.unwrap_or_else(|error| Response::from_error(&error, &request.id));
             answer.of_route(label(&request.path))
         }),
+        None if is_page(path) && !has_pages => Response::not_found(&request.id),
         None => match allow(&request.path).as_str() {
             "" => Response::not_found(&request.id),
             allow => Response::method_not_allowed(allow, &request.id),
@@ -106,7 +127,7 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
 }
 
 /// The paths that are counted apart, each under its place here.
-pub(crate) const LABELS: [&str; 41] = [
+pub(crate) const LABELS: [&str; 48] = [
     "/",
     "/token",
     "/logout",
@@ -148,6 +169,13 @@ pub(crate) const LABELS: [&str; 41] = [
     "/invitation",
     "/invitation/confirm",
     "/outbox",
+    "/sign-in",
+    "/sign-out",
+    "/register",
+    "/recover",
+    "/accept",
+    "/verify",
+    "/pages/style.css",
 ];
 
 /// The place of a path that exists.
@@ -156,10 +184,16 @@ fn label(path: &str) -> u8 {
     place.and_then(|place| u8::try_from(place).ok()).unwrap_or(OTHER_ROUTE)
 }
 
+fn is_page(path: &str) -> bool {
+    METHODS.iter().any(|method| find_page(method, path, b"").is_some())
+}
+
 /// The methods of a path, as the field `Allow` lists them, or of all paths for `*`; empty for a path
 /// that does not exist. The front door answers OPTIONS by itself.
 pub(crate) fn allow(path: &str) -> String {
-    let takes = |method: &&str| path == "*" || find(method, path, b"").is_some();
+    let takes = |method: &&str| {
+        path == "*" || find(method, path, b"").is_some() || find_page(method, path, b"").is_some()
+    };
     let mut methods: Vec<&str> = METHODS.into_iter().filter(takes).collect();
     if !methods.is_empty() {
         methods.push("OPTIONS");
@@ -171,6 +205,27 @@ pub(crate) fn allow(path: &str) -> String {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    /// For people, and not in the description of the API.
+    const PAGES: [&str; 7] = [
+        "/sign-in",
+        "/sign-out",
+        "/register",
+        "/recover",
+        "/accept",
+        "/verify",
+        "/pages/style.css",
+    ];
+
+    #[cfg(feature = "pages")]
+    #[test]
+    fn every_page_is_counted_apart() {
+        for path in PAGES {
+            assert!(is_page(path) && label(path) != OTHER_ROUTE, "{path}");
+        }
+        let pages = LABELS.into_iter().filter(|path| is_page(path));
+        assert_eq!(pages.collect::<Vec<_>>(), PAGES);
+    }
 
     #[test]
     fn a_path_lists_its_methods() {
@@ -217,7 +272,8 @@ mod tests {
             assert_ne!(label(path), OTHER_ROUTE, "{path}");
         }
         let paths: BTreeSet<&str> = described.iter().map(|(_, path)| path.as_str()).collect();
-        assert_eq!(LABELS.into_iter().collect::<BTreeSet<_>>(), paths);
+        let of_calls = LABELS.into_iter().filter(|label| !PAGES.contains(label));
+        assert_eq!(of_calls.collect::<BTreeSet<_>>(), paths);
         assert!(LABELS.len() <= usize::from(OTHER_ROUTE));
         for (method, path) in &described {
             assert!(find(method, path, b"").is_some(), "{method} {path}");

@@ -6,6 +6,7 @@ use super::conninfo::Conninfo;
 use super::inert;
 use super::monitoring::is_private;
 use super::net::Listen;
+use super::pages::PagesEnabled;
 use super::passwords::SAFE_ITERATIONS;
 use super::profile::Profile;
 use super::sections::Config;
@@ -65,6 +66,7 @@ impl Config {
             self.of_metrics(),
             self.of_passkeys(),
             self.of_mail(),
+            self.of_pages(),
         ];
         sections.into_iter().flatten().filter(|(wrong, _)| *wrong).map(|(_, text)| text.to_owned())
     }
@@ -119,6 +121,36 @@ impl Config {
             (
                 origins.iter().any(is_plain),
                 "passkeys.origins: browsers make passkeys on pages with https, and on localhost",
+            ),
+        ]
+    }
+
+    fn of_pages(&self) -> Vec<Rule> {
+        let (pages, server) = (&self.pages, &self.server);
+        let is_loopback = matches!(server.listen, Listen::Tcp(_)) && server.listen.is_local();
+        let is_on = pages.enabled != PagesEnabled::Off;
+        let is_plain = |origin: &WebOrigin| {
+            let (scheme, host) = origin.scheme_and_host();
+            scheme != "https" && !(scheme == "http" && is_this_machine(host))
+        };
+        vec![
+            (
+                is_on && cfg!(not(feature = "pages")),
+                "pages.enabled: this binary was built without the feature pages",
+            ),
+            (
+                is_on && pages.origin.is_none() && !is_loopback,
+                "pages.origin: needed for pages.enabled where server.listen is not on loopback; it is \
+                 the origin under which browsers reach the pages, such as https://login.example.com",
+            ),
+            (
+                pages.origin.as_ref().is_some_and(is_plain),
+                "pages.origin: must begin with https://, except on this machine; browsers would send \
+                 passwords and cookies over a network that anyone may read",
+            ),
+            (
+                pages.name.trim().is_empty() || pages.name.chars().any(char::is_control),
+                "pages.name: must be a text that prints, in one line",
             ),
         ]
     }
@@ -257,6 +289,13 @@ fn is_claim(name: &str) -> bool {
 }
 
 /// Whether this is the content of a certificate or key file instead of a path.
+/// Whether a host is the machine itself, whose traffic nobody else can read.
+fn is_this_machine(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let is_loopback = address.parse().is_ok_and(|it: std::net::IpAddr| it.is_loopback());
+    is_loopback || host == "localhost"
+}
+
 fn is_pem(path: &Path) -> bool {
     path.to_string_lossy().contains("-----BEGIN")
 }

@@ -26,9 +26,10 @@ section! {
         from: String = "";
 
         /// The page of the product to which links lead, such as `https://www.example.com/account`. The token
-        /// stands behind it, as `#recovery=…`. Goes with `mail.smtp`.
+        /// stands behind it, as `#recovery=…`. Without it, links lead to Gatepost's own pages, if they are turned
+        /// on.
         ///
-        /// Gatepost has no pages. A part behind # is in no log of a server and is not sent on.
+        /// A part behind # is in no log of a server and is not sent on.
         link_base: String = "";
 
         /// A directory of texts that replace those of Gatepost, such as `de/recovery.txt`.

@@ -39,6 +39,7 @@ impl Config {
 
     pub(super) fn of_mail(&self) -> Vec<(bool, &'static str)> {
         let (mail, events) = (&self.mail, &self.events);
+        let leads_nowhere = mail.link_base.is_empty() && self.pages.in_use().is_none();
         let posts = mail.webhook.is_some() || events.webhook.is_some();
         vec![
             (
@@ -46,8 +47,9 @@ impl Config {
                 "mail.smtp and mail.webhook: both are set; choose one",
             ),
             (
-                mail.smtp.is_some() && (mail.from.is_empty() || mail.link_base.is_empty()),
-                "mail.smtp: needs mail.from, whom mail is from, and mail.link_base, where its links lead",
+                mail.smtp.is_some() && (mail.from.is_empty() || leads_nowhere),
+                "mail.smtp: needs mail.from, whom mail is from, and where its links lead: mail.link_base, or \
+                 pages.enabled with pages.origin",
             ),
             (
                 mail.webhook.is_some() != mail.webhook_secret.is_some(),

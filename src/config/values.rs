@@ -4,6 +4,7 @@ use super::claims::ClaimTemplates;
 use super::host_name::HostName;
 use super::log_levels::LogLevels;
 use super::net::{Cidr, ForwardedHeader, Listen};
+use super::pages::Color;
 use super::required_mfa::RequiredMfa;
 use super::socket_mode::SocketMode;
 use super::web_origin::WebOrigin;
@@ -121,6 +122,33 @@ impl Value for Vec<HostName> {
     fn show(&self) -> String {
         let names: Vec<&str> = self.iter().map(HostName::as_str).collect();
         if names.is_empty() { "(none)".to_owned() } else { names.join(", ") }
+    }
+}
+
+impl Value for Option<WebOrigin> {
+    const FORM: &'static str = "an origin";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|fault| format!("{text:?}: {fault}"))
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map_or("(none)".to_owned(), |origin| format!("{:?}", origin.as_str()))
+    }
+}
+
+impl Value for Color {
+    const FORM: &'static str = "a colour";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+
+    fn show(&self) -> String {
+        format!("{:?}", self.to_string())
     }
 }
 

@@ -1,5 +1,7 @@
 //! A request as handlers see it: read whole and owned. The front door has bounded its size.
 
+#[cfg(feature = "pages")]
+use super::browser_fields::BrowserFields;
 use super::parameters::{self, Parameters};
 use super::response::Response;
 use super::trace;
@@ -29,9 +31,11 @@ pub(crate) struct Request {
     pub(super) host: String,
     /// The pages that ask, as a browser says. If there are several, each is checked.
     pub(super) origins: Vec<String>,
+    #[cfg(feature = "pages")]
+    pub(super) browser: BrowserFields,
     query: String,
     content_type: Option<String>,
-    authorization: Vec<Zeroizing<String>>,
+    pub(super) authorization: Vec<Zeroizing<String>>,
     if_none_match: Vec<String>,
     /// May hold a password, so it is overwritten when it is dropped.
     body: Zeroizing<Vec<u8>>,
@@ -55,6 +59,8 @@ impl Request {
             trace_id: trace::id(&values("traceparent").collect::<Vec<_>>()).map(str::to_owned),
             host: values("host").next().unwrap_or_default(),
             origins: values("origin").collect(),
+            #[cfg(feature = "pages")]
+            browser: BrowserFields::read(&values),
             query: query.to_owned(),
             content_type: values("content-type").next(),
             authorization: values("authorization").map(Zeroizing::new).collect(),

@@ -1,14 +1,13 @@
-//! Responses, and the one table that turns an error into a status.
+//! Responses.
 //!
 //! Every error is a problem document (RFC 9457). `type` is `about:blank`, so `title` is the
 //! status's own phrase (RFC 9457, 4.2.1); `code` is our stable word for the cause.
 
 use super::oauth::{self, OAuthMembers};
-use crate::db;
+use super::told::{self, Told, acr_values};
 use crate::error::{self, Error, Result};
-use crate::front_door::{self, Cause};
+use crate::front_door;
 use crate::metrics::OTHER_ROUTE;
-use crate::tokens::{MFA, SFA};
 use serde::Serialize;
 
 /// A response.
@@ -55,11 +54,6 @@ enum More<'a> {
     },
 }
 
-/// The claim `acr` that a sign-in must give.
-fn acr_values(mfa: bool) -> &'static str {
-    if mfa { MFA } else { SFA }
-}
-
 impl<'a> More<'a> {
     fn of(error: &'a Error) -> Option<Self> {
         Some(match error {
@@ -101,7 +95,7 @@ impl Response {
         Self::new(status, body).header("Content-Type", content_type)
     }
 
-    fn new(status: u16, body: Vec<u8>) -> Self {
+    pub(super) fn new(status: u16, body: Vec<u8>) -> Self {
         Self { status, headers: Vec::new(), body, level: log::Level::Info, route: OTHER_ROUTE }
     }
 
@@ -171,88 +165,10 @@ impl Response {
     }
 
     fn of_error(error: &Error, request_id: &str, oauth: Option<&'static str>) -> Self {
-        let (status, code) = match error {
-            Error::InvalidRequest(_) => (BAD_REQUEST, "invalid_request"),
-            Error::UnsupportedMediaType(_) => (MEDIA_TYPE, "unsupported_media_type"),
-            Error::LoginTaken => (BAD_REQUEST, "login_taken"),
-            Error::EmailTaken => (BAD_REQUEST, "email_taken"),
-            Error::WeakPassword(_) => (BAD_REQUEST, "weak_password"),
-            Error::InvalidCredentials => (BAD_REQUEST, "invalid_credentials"),
-            Error::TooManyAttempts(_) => (TOO_MANY_REQUESTS, "too_many_attempts"),
-            Error::AccountLocked => (FORBIDDEN, "account_locked"),
-            Error::AccountExpired => (FORBIDDEN, "account_expired"),
-            Error::MfaRequired(_) => (FORBIDDEN, "mfa_required"),
-            Error::InvalidProof => (BAD_REQUEST, "invalid_proof"),
-            Error::InsufficientAuthentication { .. } => {
-                (UNAUTHORIZED, "insufficient_user_authentication")
-            }
-            Error::InvalidGrant => (BAD_REQUEST, "invalid_grant"),
-            Error::InvalidTarget(_) => (BAD_REQUEST, "invalid_target"),
-            Error::UnsupportedTokenType => (BAD_REQUEST, "unsupported_token_type"),
-            Error::InvalidScope(_) => (BAD_REQUEST, "invalid_scope"),
-            Error::UnsupportedGrantType => (BAD_REQUEST, "unsupported_grant_type"),
-            Error::TokenMissing
-            | Error::TokenInvalid
-            | Error::ApiKeyInvalid
-            | Error::ClientInvalid => (UNAUTHORIZED, "unauthenticated"),
-            Error::Forbidden | Error::ApiKeyForbidden | Error::ScopeMissing(_) => {
-                (FORBIDDEN, "forbidden")
-            }
-            Error::ForbiddenOrigin => (FORBIDDEN, "forbidden_origin"),
-            Error::LastAdmin => (FORBIDDEN, "last_admin"),
-            Error::NoSuchUser
-            | Error::NoSuchSession
-            | Error::NoSuchApiKey
-            | Error::NoSuchFactor
-            | Error::NoPasskeys
-            | Error::NoSuchStatusList => (NOT_FOUND, "not_found"),
-            Error::ApiKeyNameTaken => (BAD_REQUEST, "name_taken"),
-            Error::Overloaded(_) => (OVERLOADED, "overloaded"),
-            Error::Unavailable(_)
-            | Error::ConnectionLost(_)
-            | Error::ReadOnly(_)
-            | Error::Conflict(_) => {
-                log::log!(db::level(error), request_id = request_id; "{request_id} {error}");
-                return Self::unavailable(request_id, oauth);
-            }
-            Error::SchemaBehind(_) => {
-                log::error!(request_id = request_id; "{request_id} {error}");
-                return Self::unavailable(request_id, oauth);
-            }
-            Error::Configuration(_) | Error::Startup(_) | Error::File(_) | Error::Internal(_) => {
-                log::error!(request_id = request_id; "{request_id} {error}");
-                return Self::of_fault(request_id, oauth);
-            }
-        };
+        let Told { status, code, detail, headers } = Told::of(error, request_id);
         let more = More::of(error);
-        let response = Self::problem(status, code, &error.to_string(), request_id, oauth, more);
-        match error {
-            Error::TooManyAttempts(wait) => {
-                response.header("Retry-After", error::seconds(*wait).to_string())
-            }
-            Error::Overloaded(_) => response.retry_after(Cause::Overloaded),
-            // RFC 6750, section 3: no error code when no token was presented.
-            Error::TokenMissing => response.header("WWW-Authenticate", "Bearer"),
-            Error::TokenInvalid | Error::ApiKeyInvalid => {
-                response.header("WWW-Authenticate", "Bearer error=\"invalid_token\"")
-            }
-            // RFC 6749, 5.2: the challenge is for the scheme that the client tried.
-            Error::ClientInvalid => response.header("WWW-Authenticate", "Basic realm=\"gatepost\""),
-            Error::InsufficientAuthentication { max_age, mfa } => {
-                let acr_values = acr_values(*mfa);
-                let max_age = error::seconds(*max_age);
-                let challenge = format!(
-                    "Bearer error=\"insufficient_user_authentication\", max_age=\"{max_age}\", \
-                     acr_values=\"{acr_values}\""
-                );
-                response.header("WWW-Authenticate", challenge)
-            }
-            Error::ScopeMissing(scope) => {
-                let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
-                response.header("WWW-Authenticate", challenge)
-            }
-            _ => response,
-        }
+        let response = Self::problem(status, code, &detail, request_id, oauth, more);
+        headers.into_iter().fold(response, |response, (name, value)| response.header(name, value))
     }
 
     /// The body of an answer that the front door gives by itself.
@@ -261,33 +177,14 @@ impl Response {
         Self::problem(status, refused.code, refused.detail, &refused.request_id, None, None).body
     }
 
-    fn unavailable(request_id: &str, oauth: Option<&'static str>) -> Self {
-        let detail = "the service cannot use its database at the moment";
-        Self::problem((503, "Service Unavailable"), "unavailable", detail, request_id, oauth, None)
-            .retry_after(Cause::Unavailable)
-    }
-
-    /// Says when to try again, as the front door's own answers for this cause do.
-    fn retry_after(self, cause: Cause) -> Self {
-        match cause.retry_after() {
-            Some(seconds) => self.header("Retry-After", seconds.to_string()),
-            None => self,
-        }
-    }
-
     /// An internal error.
     pub(crate) fn internal(request_id: &str) -> Self {
-        Self::of_fault(request_id, None)
-    }
-
-    fn of_fault(request_id: &str, oauth: Option<&'static str>) -> Self {
-        let detail = "internal error; the log has the details under this request_id";
-        Self::problem((500, "Internal Server Error"), "internal", detail, request_id, oauth, None)
+        Self::problem(told::INTERNAL, "internal", told::FAULT, request_id, None, None)
     }
 
     /// No such path.
     pub(crate) fn not_found(request_id: &str) -> Self {
-        Self::problem(NOT_FOUND, "not_found", "no such path", request_id, None, None)
+        Self::problem(told::NOT_FOUND, "not_found", "no such path", request_id, None, None)
     }
 
     /// The path exists, but not with this method.
@@ -298,14 +195,6 @@ impl Response {
             .header("Allow", allow)
     }
 }
-
-const BAD_REQUEST: (u16, &str) = (400, "Bad Request");
-const UNAUTHORIZED: (u16, &str) = (401, "Unauthorized");
-const FORBIDDEN: (u16, &str) = (403, "Forbidden");
-const TOO_MANY_REQUESTS: (u16, &str) = (429, "Too Many Requests");
-const NOT_FOUND: (u16, &str) = (404, "Not Found");
-const OVERLOADED: (u16, &str) = (503, "Service Unavailable");
-const MEDIA_TYPE: (u16, &str) = (415, "Unsupported Media Type");
 
 #[cfg(test)]
 mod tests {

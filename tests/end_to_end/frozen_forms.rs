@@ -353,6 +353,7 @@ pub(crate) const CODES: &[(u16, &str)] = &[
 /// The words in these sources that stand where a code does.
 fn codes_in_the_source() -> Vec<String> {
     let sources = [
+        include_str!("../../src/http/told.rs"),
         include_str!("../../src/http/response.rs"),
         include_str!("../../src/front_door/problem.rs"),
     ];
@@ -382,7 +383,7 @@ fn the_codes_of_errors_in_the_source_and_in_the_documents() {
 }
 
 /// Every setting with its default in the configuration `testing`.
-const SETTINGS: &str = r#"
+const SETTINGS: &str = r##"
 profile = testing
 server.listen = 127.0.0.1:8080
 server.socket_mode = "0660"
@@ -456,12 +457,16 @@ mail.language = "en"
 events.webhook = (none)
 events.webhook_secret = (none)
 recovery.undo = 7d
+pages.enabled = "off"
+pages.origin = (none)
+pages.name = "Gatepost"
+pages.accent_color = "#1f5fbf"
 log.level = "info"
 log.format = "logfmt"
 log.requests = true
 metrics.listen = (none)
 metrics.open_to_network = false
-"#;
+"##;
 
 #[test]
 fn the_settings_and_their_defaults() {

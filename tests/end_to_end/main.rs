@@ -46,6 +46,7 @@ mod monitoring;
 mod oauth;
 mod open_mode;
 mod openapi;
+mod pages;
 mod passkeys;
 mod passwords;
 mod pgbouncer;

@@ -1,5 +1,6 @@
 //! What the tests share: one cluster a process, a database and a service of its own a test.
 
+pub(crate) mod browser;
 pub(crate) mod embedded;
 pub(crate) mod program;
 

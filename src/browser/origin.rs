@@ -1,0 +1,89 @@
+//! The origin of our own pages, and whether one of them has sent a request.
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::http::Request;
+use std::net::IpAddr;
+
+/// The origin under which the browser reaches us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OwnOrigin(String);
+
+impl OwnOrigin {
+    /// `pages.origin`; without it, that of a request from a browser on this machine.
+    ///
+    /// # Errors
+    /// [`Error::CrossOrigin`] when `pages.origin` is not set and the request names another host.
+    pub(crate) fn of(app: &App, request: &Request) -> Result<Self> {
+        if let Some(origin) = &app.config().pages.origin {
+            return Ok(Self(origin.as_str().to_owned()));
+        }
+        if !is_this_machine(request.host()) {
+            return Err(Error::CrossOrigin(
+                "pages.origin is not set, so these pages are for localhost alone",
+            ));
+        }
+        let scheme = if app.config().server.tls_certificate.is_some() { "https" } else { "http" };
+        Ok(Self(format!("{scheme}://{}", request.host().to_ascii_lowercase())))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it has TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+}
+
+/// Whether `HOST[:PORT]` is a name or an address of the machine itself, which nobody else can have.
+fn is_this_machine(authority: &str) -> bool {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let is_loopback =
+        address.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+    is_loopback || host.eq_ignore_ascii_case("localhost")
+}
+
+/// Refuses a request that changes something, unless a page of our own has sent it: by the field
+/// `Sec-Fetch-Site` (W3C, Fetch Metadata), and where a browser sends none, by `Origin`.
+///
+/// It is asked for signing in too. Otherwise another page could sign a visitor in as somebody else.
+///
+/// # Errors
+/// [`Error::CrossOrigin`].
+pub(crate) fn check_sent_by_own_page(request: &Request, own: &OwnOrigin) -> Result<()> {
+    let is_own = match request.fetch_sites() {
+        [] => matches!(request.origins(), [origin] if origin == own.as_str()),
+        [site] => site == "same-origin",
+        _ => false,
+    };
+    if is_own {
+        Ok(())
+    } else {
+        Err(Error::CrossOrigin("this must be sent by a page of this service"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_localhost_and_its_loopback_addresses() {
+        for host in
+            ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.8.0.1:1", "[::1]", "[::1]:8080"]
+        {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in
+            ["", "example.com", "localhost.example.com", "10.0.0.1:80", "[fe80::1]", "::1:x"]
+        {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
+}

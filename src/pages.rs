@@ -1,0 +1,85 @@
+//! Pages for people, rendered here, without a script.
+//!
+//! They call the operations that the API calls, and hold no rule and no SQL. Whatever goes wrong is told
+//! with the status and in the words of the API.
+
+mod answer;
+mod form;
+mod proofs;
+mod register;
+mod return_to;
+mod sign_in;
+mod sign_out;
+mod texts;
+mod views;
+
+use crate::app::App;
+use crate::error::Result;
+use crate::front_door::Lane::{self, Hashing, Ordinary};
+use crate::http::{Request, Response};
+
+type Page = fn(&App, &Request) -> Result<Response>;
+
+/// The page of a path, and who answers it.
+pub(crate) fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Page)> {
+    Some(match (method, path) {
+        ("GET", "/sign-in") => (Ordinary, |app, request| told(app, request, sign_in::show)),
+        ("POST", "/sign-in") => {
+            let lane = if names_password(body) { Hashing } else { Ordinary };
+            (lane, |app, request| told(app, request, sign_in::send))
+        }
+        ("GET", "/sign-out") => (Ordinary, |app, request| told(app, request, sign_out::show)),
+        ("POST", "/sign-out") => (Ordinary, |app, request| told(app, request, sign_out::send)),
+        ("GET", "/register") => (Ordinary, |app, request| told(app, request, register::show)),
+        ("POST", "/register") => (Hashing, |app, request| told(app, request, register::send)),
+        ("GET", "/recover") => (Ordinary, |app, request| told(app, request, proofs::show_recovery)),
+        ("POST", "/recover") => {
+            let lane = if names_password(body) { Hashing } else { Ordinary };
+            (lane, |app, request| told(app, request, proofs::recover))
+        }
+        ("GET", "/accept") => {
+            (Ordinary, |app, request| told(app, request, proofs::show_invitation))
+        }
+        ("POST", "/accept") => (Hashing, |app, request| told(app, request, proofs::accept)),
+        ("GET", "/verify") => {
+            (Ordinary, |app, request| told(app, request, proofs::show_verification))
+        }
+        ("POST", "/verify") => (Ordinary, |app, request| told(app, request, proofs::verify)),
+        ("GET", "/pages/style.css") => (Ordinary, answer::style),
+        _ => return None,
+    })
+}
+
+/// Answers with a page. An error is a page too.
+fn told(app: &App, request: &Request, page: Page) -> Result<Response> {
+    Ok(page(app, request).unwrap_or_else(|error| answer::problem(app, request, &error)))
+}
+
+/// Whether a form may have a field that is a password. A percent sign could spell its name.
+fn names_password(body: &[u8]) -> bool {
+    const NAME: &[u8] = b"password";
+    let of_name = |pair: &[u8]| {
+        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+        name == NAME || name.contains(&b'%')
+    };
+    body.split(|byte| *byte == b'&').any(of_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_step_of_signing_in_waits_for_no_hash() {
+        for (body, expected) in [
+            ("login=a&password=b", Hashing),
+            ("p%61ssword=b&login=a", Hashing),
+            ("password", Hashing),
+            ("mfa_token=a&code=password", Ordinary),
+            ("", Ordinary),
+        ] {
+            let (lane, _) = find("POST", "/sign-in", body.as_bytes()).unwrap();
+            assert_eq!(lane, expected, "{body}");
+        }
+    }
+}

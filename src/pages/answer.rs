@@ -1,0 +1,81 @@
+//! How a page is sent: its fields, its style sheet, and the page of an error.
+
+use super::texts;
+use super::views::{Frame, Problem};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::http::{Request, Response, Told};
+use askama::Template;
+
+/// Nothing but our own style sheet is loaded, forms go to us alone, and no page may frame ours.
+const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
+                      frame-ancestors 'none'";
+
+const STYLE: &str = include_str!("style.css");
+
+/// What is around a page of this request.
+pub(super) fn frame<'a>(app: &'a App, request: &Request, alert: Option<String>) -> Frame<'a> {
+    let texts = texts::of(request.accept_language());
+    let base = if request.path.matches('/').count() > 1 { "../" } else { "" };
+    Frame { texts, name: &app.config().pages.name, base, alert }
+}
+
+/// A page as it is sent.
+///
+/// # Errors
+/// [`Error::Internal`] when it cannot be rendered.
+pub(super) fn page(status: u16, view: &impl Template) -> Result<Response> {
+    let html = view.render().map_err(|e| Error::Internal(format!("a page: {e}")))?;
+    Ok(Response::page(status, html)
+        .header("Cache-Control", "no-store")
+        .header("Content-Security-Policy", POLICY)
+        // Not `no-referrer`: browsers then send `Origin: null` with a form (Fetch, 3.2).
+        .header("Referrer-Policy", "same-origin")
+        .header("Cross-Origin-Opener-Policy", "same-origin"))
+}
+
+/// What went wrong, and how it is told.
+pub(super) struct Alert {
+    told: Told,
+    text: String,
+}
+
+impl Alert {
+    pub(super) fn of(request: &Request, error: &Error) -> Self {
+        let told = Told::of(error, &request.id);
+        let text = texts::of(request.accept_language()).alert(&told, error);
+        Self { told, text }
+    }
+}
+
+/// A page, with what went wrong, its status, and when to try again.
+///
+/// # Errors
+/// As [`page`].
+pub(super) fn answer<T: Template>(
+    alert: Option<Alert>,
+    view: impl FnOnce(Option<String>) -> T,
+) -> Result<Response> {
+    let Some(Alert { told, text }) = alert else { return page(200, &view(None)) };
+    let page = page(told.status.0, &view(Some(text)))?;
+    let headers = told.headers.into_iter().filter(|(name, _)| *name == "Retry-After");
+    Ok(headers.fold(page, |page, (name, value)| page.header(name, value)))
+}
+
+/// The page of an error.
+pub(super) fn problem(app: &App, request: &Request, error: &Error) -> Response {
+    let page = answer(Some(Alert::of(request, error)), |text| {
+        let frame = frame(app, request, text);
+        Problem { title: frame.texts.problem, frame, request_id: &request.id }
+    });
+    page.unwrap_or_else(|error| Response::from_error(&error, &request.id))
+}
+
+/// `GET /pages/style.css`
+pub(super) fn style(app: &App, _: &Request) -> Result<Response> {
+    let accent = app.config().pages.accent_color;
+    let on_accent = if accent.is_light() { "#000" } else { "#fff" };
+    let style = format!(":root {{ --accent: {accent}; --on-accent: {on_accent}; }}\n{STYLE}");
+    Ok(Response::text("text/css; charset=utf-8", style)
+        .header("Cache-Control", "public, max-age=300"))
+}

@@ -1,0 +1,148 @@
+//! Signing in: login and password, then a code if there is a second factor.
+
+use super::answer::{Alert, answer, frame, page};
+use super::form::Form;
+use super::register;
+use super::return_to::ReturnTo;
+use super::views::{Code, SignIn, SignedIn};
+use crate::app::App;
+use crate::browser::{self, Cookie, OwnOrigin};
+use crate::domain::Login;
+use crate::error::{Error, Result};
+use crate::factors::{RecoveryCode, ShownFactor, TotpCode};
+use crate::http::parameters::Parameters;
+use crate::http::{Request, Response};
+use crate::passwords::Password;
+use crate::sessions::{self, Device, LoggedIn};
+use crate::tokens::Audience;
+use crate::users;
+
+/// A visit of the page: who asks, from where, and where they go on.
+struct Visit<'a> {
+    app: &'a App,
+    request: &'a Request,
+    own: OwnOrigin,
+    return_to: Option<ReturnTo>,
+}
+
+impl<'a> Visit<'a> {
+    fn of(app: &'a App, request: &'a Request, parameters: &mut Parameters) -> Result<Self> {
+        let own = OwnOrigin::of(app, request)?;
+        let return_to = parameters.optional_text("return")?;
+        let return_to = return_to.map(|text| ReturnTo::parse(&text, &own)).transpose()?;
+        Ok(Self { app, request, own, return_to })
+    }
+
+    fn return_to(&self) -> Option<&str> {
+        self.return_to.as_ref().map(ReturnTo::as_str)
+    }
+
+    /// The form for login and password; again, if there is something to tell.
+    fn password_form(&self, login: &str, told: Option<Alert>) -> Result<Response> {
+        answer(told, |told| SignIn {
+            frame: frame(self.app, self.request, told),
+            login,
+            return_to: self.return_to(),
+            register: register::is_open(self.app),
+        })
+    }
+
+    /// The form for a code.
+    fn code_form(&self, mfa_token: &str, told: Option<Alert>) -> Result<Response> {
+        answer(told, |told| Code {
+            frame: frame(self.app, self.request, told),
+            mfa_token,
+            return_to: self.return_to(),
+        })
+    }
+
+    /// Sends the browser on, where the page of this address says who is signed in if nothing else was
+    /// asked for.
+    fn go_on(&self) -> Response {
+        Response::see_other(self.return_to().unwrap_or("sign-in"))
+            .header("Cache-Control", "no-store")
+    }
+
+    fn signed_in(&self, logged_in: &LoggedIn) -> Result<Response> {
+        let cookie = browser::issue(self.app, &self.own, &logged_in.access_token)?;
+        // The session that the browser had before would be nobody's.
+        if let Some(before) = browser::signed_in(self.app, self.request, &self.own)? {
+            match sessions::log_out(self.app, &before.caller, false) {
+                Ok(()) | Err(Error::TokenInvalid) => (),
+                Err(error) => log::warn!(
+                    "the session of a browser that signed in anew was not ended: {error}"
+                ),
+            }
+        }
+        Ok(self.go_on().header("Set-Cookie", cookie.into_field()))
+    }
+
+    fn with_password(&self, login: &str, password: &str) -> Result<Response> {
+        let outcome = Login::parse(login).and_then(|login| {
+            let password = Password::parse(password)?;
+            let audience = Audience::whole(&self.app.config().tokens);
+            sessions::log_in_from(self.app, &login, &password, &self.device(), &audience)
+        });
+        match outcome {
+            Ok(logged_in) => self.signed_in(&logged_in),
+            Err(Error::MfaRequired(Some(challenge))) => self.code_form(&challenge.mfa_token, None),
+            Err(error) => self.password_form(login, Some(Alert::of(self.request, &error))),
+        }
+    }
+
+    fn with_code(&self, mfa_token: &str, code: &str) -> Result<Response> {
+        let outcome = shown(code).and_then(|shown| {
+            let audience = Audience::whole(&self.app.config().tokens);
+            sessions::finish_mfa(self.app, mfa_token, &shown, &self.device(), &audience)
+        });
+        match outcome {
+            Ok(logged_in) => self.signed_in(&logged_in),
+            Err(error) => self.code_form(mfa_token, Some(Alert::of(self.request, &error))),
+        }
+    }
+
+    fn device(&self) -> Device {
+        Device::new(&self.request.client, self.request.user_agent.as_deref())
+    }
+}
+
+/// A code of an app, or a recovery code. They do not look alike.
+fn shown(code: &str) -> Result<ShownFactor> {
+    match TotpCode::parse(code) {
+        Ok(code) => Ok(ShownFactor::Code(code)),
+        Err(error) => RecoveryCode::parse(code).map(ShownFactor::RecoveryCode).map_err(|_| error),
+    }
+}
+
+/// `GET /sign-in`
+pub(super) fn show(app: &App, request: &Request) -> Result<Response> {
+    let visit = Visit::of(app, request, &mut request.parameters()?)?;
+    let Some(signed_in) = browser::signed_in(app, request, &visit.own)? else {
+        return visit.password_form("", None);
+    };
+    match users::show(app, &signed_in.caller, signed_in.user) {
+        Ok(_) if visit.return_to.is_some() => Ok(visit.go_on()),
+        Ok(user) => {
+            let frame = frame(app, request, None);
+            page(200, &SignedIn { frame, login: user.login.as_str() })
+        }
+        Err(Error::TokenInvalid) => {
+            // The session is over.
+            let removal = Cookie::removal(&visit.own).into_field();
+            Ok(visit.password_form("", None)?.header("Set-Cookie", removal))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `POST /sign-in`
+pub(super) fn send(app: &App, request: &Request) -> Result<Response> {
+    let mut sent = Form::of(app, request)?;
+    let visit = Visit::of(app, request, &mut sent.fields)?;
+    let (mfa_token, code) = (sent.text("mfa_token")?, sent.text("code")?);
+    if !mfa_token.is_empty() {
+        return visit.with_code(&mfa_token, &code);
+    }
+    let (login, password) = (sent.text("login")?, sent.text("password")?);
+    visit.with_password(&login, &password)
+}

@@ -1,0 +1,116 @@
+//! The templates, and what each shows. They are compiled, and escape what they show.
+
+use super::texts::Texts;
+use askama::Template;
+
+/// What all pages have around them.
+pub(super) struct Frame<'a> {
+    pub(super) texts: &'static Texts,
+    /// `pages.name`.
+    pub(super) name: &'a str,
+    /// What leads from the page to the root of ours, wherever a proxy has put it.
+    pub(super) base: &'static str,
+    /// What went wrong.
+    pub(super) alert: Option<String>,
+}
+
+/// The form for login and password.
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+pub(super) struct SignIn<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) login: &'a str,
+    pub(super) return_to: Option<&'a str>,
+    /// Whether people may register themselves.
+    pub(super) register: bool,
+}
+
+/// The form for a code.
+#[derive(Template)]
+#[template(path = "code.html")]
+pub(super) struct Code<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) mfa_token: &'a str,
+    pub(super) return_to: Option<&'a str>,
+}
+
+/// Who is signed in.
+#[derive(Template)]
+#[template(path = "signed_in.html")]
+pub(super) struct SignedIn<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) login: &'a str,
+}
+
+/// Whether to sign out.
+#[derive(Template)]
+#[template(path = "sign_out.html")]
+pub(super) struct SignOut<'a> {
+    pub(super) frame: Frame<'a>,
+}
+
+/// The form of a new account.
+#[derive(Template)]
+#[template(path = "register.html")]
+pub(super) struct Register<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) login: &'a str,
+    pub(super) email: &'a str,
+    pub(super) min_length: usize,
+}
+
+/// The form that asks for a way back.
+#[derive(Template)]
+#[template(path = "recover.html")]
+pub(super) struct Recover<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) login: &'a str,
+    pub(super) email: &'a str,
+}
+
+/// The form for the code that was sent.
+#[derive(Template)]
+#[template(path = "recover_code.html")]
+pub(super) struct RecoverCode<'a> {
+    pub(super) frame: Frame<'a>,
+    /// Of the request.
+    pub(super) number: &'a str,
+    pub(super) code: &'a str,
+    pub(super) min_length: usize,
+}
+
+/// The form for a new password of whoever followed a link.
+#[derive(Template)]
+#[template(path = "new_password.html")]
+pub(super) struct NewPassword<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) heading: &'static str,
+    pub(super) action: &'static str,
+    pub(super) token: &'a str,
+    pub(super) min_length: usize,
+}
+
+/// Whether an address is to be proved.
+#[derive(Template)]
+#[template(path = "verify.html")]
+pub(super) struct Verify<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) token: &'a str,
+}
+
+/// What was done.
+#[derive(Template)]
+#[template(path = "done.html")]
+pub(super) struct Done<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) heading: &'static str,
+}
+
+/// What went wrong where there is no form to show again.
+#[derive(Template)]
+#[template(path = "problem.html")]
+pub(super) struct Problem<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) title: &'a str,
+    pub(super) request_id: &'a str,
+}

@@ -1,0 +1,59 @@
+//! A real browser on the pages, with the keyboard alone.
+
+use crate::support::browser::Browser;
+use crate::support::{PASSWORD, TestServer};
+use gatepost::config::PagesEnabled;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+impl Browser {
+    /// Types into whatever has the focus.
+    fn press(&self, keys: &str) {
+        let keys = keys.chars().flat_map(|key| {
+            [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})]
+        });
+        let keyboard =
+            json!({"type": "key", "id": "keyboard", "actions": keys.collect::<Vec<Value>>()});
+        self.ask("actions", &json!({"actions": [keyboard]}));
+    }
+
+    /// Waits for a page that says this.
+    #[track_caller]
+    fn wait_for(&self, expected: &str) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !self.text().contains(expected) {
+            assert!(Instant::now() < end, "{expected}: {}", self.text());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn text(&self) -> String {
+        let script = "return document.body.innerText";
+        let text = self.ask("execute/sync", &json!({"script": script, "args": []}));
+        text.as_str().unwrap().to_owned()
+    }
+}
+
+const TAB: char = '\u{e004}';
+const ENTER: char = '\u{e007}';
+
+#[test]
+fn chromium_signs_in_and_out_with_the_keyboard_alone() {
+    let Some(browser) = Browser::start() else { return };
+    let server = TestServer::with(|config| config.pages.enabled = PagesEnabled::SignIn);
+    server.register("alice");
+    let port = server.url("").rsplit(':').next().unwrap().to_owned();
+    browser.open(&format!("http://localhost:{port}/sign-in"));
+    // The field for the login has the focus.
+    browser.press(&format!("alice{TAB}wrong password{ENTER}"));
+    browser.wait_for("wrong login or password");
+    // The login is there still, and the focus is where the password belongs.
+    browser.press(&format!("{PASSWORD}{ENTER}"));
+    browser.wait_for("You are signed in");
+    let cookies = browser.get("cookie");
+    let cookie = &cookies[0];
+    assert_eq!((&cookie["name"], &cookie["httpOnly"]), (&json!("gatepost"), &json!(true)));
+    browser.press(&format!("{TAB}{ENTER}"));
+    browser.wait_for("Password");
+    assert_eq!(browser.get("cookie"), json!([]));
+}

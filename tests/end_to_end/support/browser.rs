@@ -1,0 +1,82 @@
+//! Chromium, as WebDriver drives it (W3C).
+
+use super::client;
+use super::program::Spawned;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+/// A browser that is driven by WebDriver.
+pub(crate) struct Browser {
+    session: String,
+    _profile: tempfile::TempDir,
+    _driver: Spawned,
+}
+
+impl Browser {
+    /// Starts one. Where it is not installed, only `.ci/run` misses it.
+    pub(crate) fn start() -> Option<Self> {
+        let mut command = Command::new("chromedriver");
+        command.args(["--port=0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut driver = match Spawned::try_start(&mut command) {
+            Ok(driver) => driver,
+            Err(_) if std::env::var_os("REQUIRE_CHROMIUM").is_none() => return None,
+            Err(error) => panic!("chromedriver: {error}"),
+        };
+        let lines = BufReader::new(driver.stdout()).lines();
+        let port = lines
+            .map(Result::unwrap)
+            .find_map(|line| {
+                let (_, port) = line.split_once("successfully on port ")?;
+                Some(port.trim_end_matches('.').to_owned())
+            })
+            .unwrap();
+        let profile = tempfile::tempdir().unwrap();
+        let data = format!("--user-data-dir={}", profile.path().display());
+        let arguments =
+            ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", &data];
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "goog:chromeOptions": {"args": arguments},
+            "webauthn:virtualAuthenticators": true,
+        }}});
+        let driver_url = format!("http://127.0.0.1:{port}/session");
+        let started = ask(&driver_url, &wanted);
+        let session = format!("{driver_url}/{}", started["sessionId"].as_str().unwrap());
+        let browser = Self { session, _profile: profile, _driver: driver };
+        let authenticator = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserConsenting": true, "isUserVerified": true,
+        });
+        browser.ask("webauthn/authenticator", &authenticator);
+        Some(browser)
+    }
+
+    pub(crate) fn ask(&self, command: &str, body: &Value) -> Value {
+        ask(&format!("{}/{command}", self.session), body)
+    }
+
+    /// Opens a page.
+    pub(crate) fn open(&self, url: &str) {
+        self.ask("url", &json!({"url": url}));
+    }
+
+    /// Asks the browser for something that takes no parameters.
+    pub(crate) fn get(&self, what: &str) -> Value {
+        let mut answer: Value =
+            client().get(format!("{}/{what}", self.session)).send().unwrap().json().unwrap();
+        assert!(answer["value"].get("error").is_none(), "{answer}");
+        answer["value"].take()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        drop(client().delete(&self.session).send());
+    }
+}
+
+fn ask(url: &str, body: &Value) -> Value {
+    let mut answer: Value = client().post(url).json(body).send().unwrap().json().unwrap();
+    assert!(answer["value"].get("error").is_none(), "{answer}");
+    answer["value"].take()
+}
