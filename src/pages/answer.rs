@@ -25,7 +25,9 @@ pub(super) fn frame<'a>(app: &'a App, request: &Request, alert: Option<String>) 
 /// # Errors
 /// [`Error::Internal`] when it cannot be rendered.
 pub(super) fn page(status: u16, view: &impl Template) -> Result<Response> {
-    let html = view.render().map_err(|e| Error::Internal(format!("a page: {e}")))?;
+    let mut html = view.render().map_err(|e| Error::Internal(format!("a page: {e}")))?;
+    // The templates end without one.
+    html.push('\n');
     Ok(Response::page(status, html)
         .header("Cache-Control", "no-store")
         .header("Content-Security-Policy", POLICY)
