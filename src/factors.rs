@@ -26,6 +26,8 @@ pub use crate::webauthn::Assertion;
 use crate::webauthn::Creation;
 pub(crate) use moving::{MovedFactors, bring, taken_along};
 pub use passkeys::sign_in_options;
+#[cfg(feature = "pages")]
+pub(crate) use passkeys::takes_passkeys_from;
 pub(crate) use passkeys::{Use, UsedPasskey, second_factor_options};
 pub use recovery_code::RecoveryCode;
 pub(crate) use reencrypt::reencrypt;

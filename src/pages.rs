@@ -1,4 +1,4 @@
-//! Pages for people, rendered here, without a script.
+//! Pages for people, rendered here. They work without a script, but for passkeys.
 //!
 //! They call the operations that the API calls, and hold no rule and no SQL. Whatever goes wrong is told
 //! with the status and in the words of the API.
@@ -45,6 +45,7 @@ pub(crate) fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Page)
             (Ordinary, |app, request| told(app, request, proofs::show_verification))
         }
         ("POST", "/verify") => (Ordinary, |app, request| told(app, request, proofs::verify)),
+        ("GET", "/pages/script.js") => (Ordinary, answer::script),
         ("GET", "/pages/style.css") => (Ordinary, answer::style),
         _ => return None,
     })

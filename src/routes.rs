@@ -127,7 +127,7 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
 }
 
 /// The paths that are counted apart, each under its place here.
-pub(crate) const LABELS: [&str; 48] = [
+pub(crate) const LABELS: [&str; 49] = [
     "/",
     "/token",
     "/logout",
@@ -176,6 +176,7 @@ pub(crate) const LABELS: [&str; 48] = [
     "/accept",
     "/verify",
     "/pages/style.css",
+    "/pages/script.js",
 ];
 
 /// The place of a path that exists.
@@ -207,7 +208,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// For people, and not in the description of the API.
-    const PAGES: [&str; 7] = [
+    const PAGES: [&str; 8] = [
         "/sign-in",
         "/sign-out",
         "/register",
@@ -215,6 +216,7 @@ mod tests {
         "/accept",
         "/verify",
         "/pages/style.css",
+        "/pages/script.js",
     ];
 
     #[cfg(feature = "pages")]

@@ -40,6 +40,12 @@ pub(super) fn party(app: &App) -> Result<RelyingParty<'_>> {
     RelyingParty::of(app.config()).ok_or(Error::NoPasskeys)
 }
 
+/// Whether pages of this origin may ask for passkeys.
+#[cfg(feature = "pages")]
+pub(crate) fn takes_passkeys_from(app: &App, origin: &str) -> bool {
+    party(app).is_ok_and(|party| party.takes(origin))
+}
+
 /// Credentials as browsers take them (`PublicKeyCredentialDescriptorJSON`).
 fn descriptors(known: &[KnownPasskey]) -> Vec<Value> {
     let one = |passkey: &KnownPasskey| {

@@ -7,11 +7,13 @@ use crate::error::{Error, Result};
 use crate::http::{Request, Response, Told};
 use askama::Template;
 
-/// Nothing but our own style sheet is loaded, forms go to us alone, and no page may frame ours.
-const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
-                      frame-ancestors 'none'";
+/// Nothing but our own style sheet and script is loaded, forms and the script ask us alone, and no page
+/// may frame ours.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
 
 /// What is around a page of this request.
 pub(super) fn frame<'a>(app: &'a App, request: &Request, alert: Option<String>) -> Frame<'a> {
@@ -71,6 +73,12 @@ pub(super) fn problem(app: &App, request: &Request, error: &Error) -> Response {
         Problem { title: frame.texts.problem, frame, request_id: &request.id }
     });
     page.unwrap_or_else(|error| Response::from_error(&error, &request.id))
+}
+
+/// `GET /pages/script.js`
+pub(super) fn script(_: &App, _: &Request) -> Result<Response> {
+    Ok(Response::text("text/javascript; charset=utf-8", SCRIPT.to_owned())
+        .header("Cache-Control", "public, max-age=300"))
 }
 
 /// `GET /pages/style.css`

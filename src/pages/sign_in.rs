@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::browser::{self, Cookie, OwnOrigin};
 use crate::domain::Login;
 use crate::error::{Error, Result};
-use crate::factors::{RecoveryCode, ShownFactor, TotpCode};
+use crate::factors::{self, Assertion, RecoveryCode, ShownFactor, TotpCode};
 use crate::http::parameters::Parameters;
 use crate::http::{Request, Response};
 use crate::passwords::Password;
@@ -44,6 +44,8 @@ impl<'a> Visit<'a> {
             login,
             return_to: self.return_to(),
             register: register::is_open(self.app),
+            passkeys: self.has_passkeys(),
+            mfa_token: None,
         })
     }
 
@@ -51,9 +53,14 @@ impl<'a> Visit<'a> {
     fn code_form(&self, mfa_token: &str, told: Option<Alert>) -> Result<Response> {
         answer(told, |told| Code {
             frame: frame(self.app, self.request, told),
-            mfa_token,
+            mfa_token: Some(mfa_token),
             return_to: self.return_to(),
+            passkeys: self.has_passkeys(),
         })
+    }
+
+    fn has_passkeys(&self) -> bool {
+        factors::takes_passkeys_from(self.app, self.own.as_str())
     }
 
     /// Sends the browser on, where the page of this address says who is signed in if nothing else was
@@ -90,8 +97,25 @@ impl<'a> Visit<'a> {
         }
     }
 
-    fn with_code(&self, mfa_token: &str, code: &str) -> Result<Response> {
-        let outcome = shown(code).and_then(|shown| {
+    fn with_passkey(&self, credential: &str) -> Result<Response> {
+        let outcome = assertion(credential).and_then(|assertion| {
+            let audience = Audience::whole(&self.app.config().tokens);
+            sessions::log_in_with_passkey(self.app, &assertion, &self.device(), &audience)
+        });
+        match outcome {
+            Ok(logged_in) => self.signed_in(&logged_in),
+            Err(error) => self.password_form("", Some(Alert::of(self.request, &error))),
+        }
+    }
+
+    /// With a code, or with a passkey if there is one.
+    fn with_factor(&self, mfa_token: &str, code: &str, credential: &str) -> Result<Response> {
+        let shown = if credential.is_empty() {
+            shown(code)
+        } else {
+            assertion(credential).map(|assertion| ShownFactor::Passkey(Box::new(assertion)))
+        };
+        let outcome = shown.and_then(|shown| {
             let audience = Audience::whole(&self.app.config().tokens);
             sessions::finish_mfa(self.app, mfa_token, &shown, &self.device(), &audience)
         });
@@ -104,6 +128,12 @@ impl<'a> Visit<'a> {
     fn device(&self) -> Device {
         Device::new(&self.request.client, self.request.user_agent.as_deref())
     }
+}
+
+/// What a passkey has signed, as a script of ours writes it.
+fn assertion(credential: &str) -> Result<Assertion> {
+    let fault = |_| Error::parameter("credential", "must be JSON");
+    Assertion::parse(&serde_json::from_str(credential).map_err(fault)?)
 }
 
 /// A code of an app, or a recovery code. They do not look alike.
@@ -140,8 +170,12 @@ pub(super) fn send(app: &App, request: &Request) -> Result<Response> {
     let mut sent = Form::of(app, request)?;
     let visit = Visit::of(app, request, &mut sent.fields)?;
     let (mfa_token, code) = (sent.text("mfa_token")?, sent.text("code")?);
+    let credential = sent.text("credential")?;
     if !mfa_token.is_empty() {
-        return visit.with_code(&mfa_token, &code);
+        return visit.with_factor(&mfa_token, &code, &credential);
+    }
+    if !credential.is_empty() {
+        return visit.with_passkey(&credential);
     }
     let (login, password) = (sent.text("login")?, sent.text("password")?);
     visit.with_password(&login, &password)

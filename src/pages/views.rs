@@ -23,6 +23,10 @@ pub(super) struct SignIn<'a> {
     pub(super) return_to: Option<&'a str>,
     /// Whether people may register themselves.
     pub(super) register: bool,
+    /// Whether a passkey can be asked for.
+    pub(super) passkeys: bool,
+    /// None, since nothing was shown yet.
+    pub(super) mfa_token: Option<&'a str>,
 }
 
 /// The form for a code.
@@ -30,8 +34,10 @@ pub(super) struct SignIn<'a> {
 #[template(path = "code.html")]
 pub(super) struct Code<'a> {
     pub(super) frame: Frame<'a>,
-    pub(super) mfa_token: &'a str,
+    pub(super) mfa_token: Option<&'a str>,
     pub(super) return_to: Option<&'a str>,
+    /// Whether a passkey can be asked for.
+    pub(super) passkeys: bool,
 }
 
 /// Who is signed in.

@@ -26,7 +26,7 @@ impl<'a> RelyingParty<'a> {
     }
 
     /// Whether a page of this origin may ask.
-    pub(super) fn takes(&self, origin: &str) -> bool {
+    pub(crate) fn takes(&self, origin: &str) -> bool {
         match self.origins {
             Some(origins) => origins.iter().any(|taken| taken.as_str() == origin),
             None => origin.parse().is_ok_and(|origin: WebOrigin| {

@@ -19,7 +19,7 @@ impl TestServer {
         response.json().unwrap()
     }
 
-    fn passkey_options(&self, token: &str) -> Value {
+    pub(crate) fn passkey_options(&self, token: &str) -> Value {
         let response = self.call("/factor/passkey/options", token, &json!({"name": "laptop"}));
         assert_eq!(response.status(), 200);
         response.json().unwrap()

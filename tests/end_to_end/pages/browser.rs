@@ -34,6 +34,44 @@ impl Browser {
     }
 }
 
+impl Browser {
+    /// Clicks on what a selector of CSS finds.
+    fn click(&self, selector: &str) {
+        let found = self.ask("element", &json!({"using": "css selector", "value": selector}));
+        let id = found.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned();
+        self.ask(&format!("element/{id}/click"), &json!({}));
+    }
+}
+
+#[test]
+fn chromium_signs_in_with_a_passkey_alone_and_after_a_password() {
+    let Some(browser) = Browser::start() else { return };
+    let server = TestServer::with(|config| config.pages.enabled = PagesEnabled::SignIn);
+    server.register("alice");
+    let token = server.token("alice");
+    let port = server.url("").rsplit(':').next().unwrap().to_owned();
+    let sign_in = format!("http://localhost:{port}/sign-in");
+    browser.open(&sign_in);
+    // Nobody has one yet.
+    browser.click("form.passkey button");
+    browser.wait_for("The passkey was not used.");
+    let options = server.passkey_options(&token);
+    let script = "const done = arguments[1];
+        const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(arguments[0]);
+        navigator.credentials.create({publicKey}).then(made => done(made.toJSON()));";
+    let made = browser.ask("execute/async", &json!({"script": script, "args": [options]}));
+    assert_eq!(server.call("/factor/passkey", &token, &made).status(), 201);
+
+    browser.click("form.passkey button");
+    browser.wait_for("You are signed in");
+    browser.click("button");
+    browser.wait_for("Password");
+    browser.press(&format!("alice{TAB}{PASSWORD}{ENTER}"));
+    browser.wait_for("Second factor");
+    browser.click("form.passkey button");
+    browser.wait_for("You are signed in");
+}
+
 const TAB: char = '\u{e004}';
 const ENTER: char = '\u{e007}';
 
