@@ -43,7 +43,8 @@ pub(super) struct Texts {
     pub(super) verify: &'static str,
     pub(super) verify_hint: &'static str,
     pub(super) verified: &'static str,
-    /// What is told of an error, by its code. In English it is the text of the API.
+    /// What is told of an error, by its code. In English it is the text of the API, except where that speaks
+    /// of tokens.
     told: &'static [(&'static str, &'static str)],
     /// How long to wait, before and after the number of seconds.
     wait: (&'static str, &'static str),
@@ -86,7 +87,7 @@ const ENGLISH: Texts = Texts {
     verify: "Confirm",
     verify_hint: "Confirm what the message said.",
     verified: "Thank you, that is confirmed",
-    told: &[],
+    told: &[("unauthenticated", "people cannot register themselves here")],
     wait: ("", ""),
 };
 
