@@ -7,5 +7,5 @@
 mod cookie;
 mod origin;
 
-pub(crate) use cookie::{Cookie, issue, signed_in};
+pub(crate) use cookie::{Cookie, SignedIn, issue, signed_in};
 pub(crate) use origin::{OwnOrigin, check_sent_by_own_page};

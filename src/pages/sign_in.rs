@@ -6,7 +6,7 @@ use super::register;
 use super::return_to::ReturnTo;
 use super::views::{Code, SignIn, SignedIn};
 use crate::app::App;
-use crate::browser::{self, Cookie, OwnOrigin};
+use crate::browser::{self, Cookie, OwnOrigin, SignedIn as SignedInAs};
 use crate::domain::Login;
 use crate::error::{Error, Result};
 use crate::factors::{self, Assertion, RecoveryCode, ShownFactor, TotpCode};
@@ -23,6 +23,8 @@ struct Visit<'a> {
     request: &'a Request,
     own: OwnOrigin,
     return_to: Option<ReturnTo>,
+    /// As whom the browser is signed in by now.
+    before: Option<SignedInAs>,
 }
 
 impl<'a> Visit<'a> {
@@ -30,7 +32,8 @@ impl<'a> Visit<'a> {
         let own = OwnOrigin::of(app, request)?;
         let return_to = parameters.optional_text("return")?;
         let return_to = return_to.map(|text| ReturnTo::parse(&text, &own)).transpose()?;
-        Ok(Self { app, request, own, return_to })
+        let before = browser::signed_in(app, request, &own)?;
+        Ok(Self { app, request, own, return_to, before })
     }
 
     fn return_to(&self) -> Option<&str> {
@@ -73,7 +76,7 @@ impl<'a> Visit<'a> {
     fn signed_in(&self, logged_in: &LoggedIn) -> Result<Response> {
         let cookie = browser::issue(self.app, &self.own, &logged_in.access_token)?;
         // The session that the browser had before would be nobody's.
-        if let Some(before) = browser::signed_in(self.app, self.request, &self.own)? {
+        if let Some(before) = &self.before {
             match sessions::log_out(self.app, &before.caller, false) {
                 Ok(()) | Err(Error::TokenInvalid) => (),
                 Err(error) => log::warn!(
@@ -147,10 +150,10 @@ fn shown(code: &str) -> Result<ShownFactor> {
 /// `GET /sign-in`
 pub(super) fn show(app: &App, request: &Request) -> Result<Response> {
     let visit = Visit::of(app, request, &mut request.parameters()?)?;
-    let Some(signed_in) = browser::signed_in(app, request, &visit.own)? else {
+    let Some(before) = &visit.before else {
         return visit.password_form("", None);
     };
-    match users::show(app, &signed_in.caller, signed_in.user) {
+    match users::show(app, &before.caller, before.user) {
         Ok(_) if visit.return_to.is_some() => Ok(visit.go_on()),
         Ok(user) => {
             let frame = frame(app, request, None);

@@ -320,7 +320,13 @@ fn a_cookie_counts_on_pages_alone_and_not_beside_a_token() {
     }
     let token = server.token("alice");
     let request = server.request(Method::GET, "/sign-in").header("cookie", &cookie);
-    assert_eq!(read(request.bearer_auth(token).send().unwrap()).0, 400);
+    assert_eq!(read(request.bearer_auth(&token).send().unwrap()).0, 400);
+    let before = server.sessions("alice");
+    let values = [("login", "alice"), ("password", PASSWORD)];
+    let bearer = format!("Bearer {token}");
+    let fields = [OWN[0], ("cookie", &cookie), ("authorization", &bearer)];
+    assert_eq!(read(server.send_form("/sign-in", &fields, &values)).0, 400);
+    assert_eq!(server.sessions("alice"), before);
     let (name, value) = cookie.split_once('=').unwrap();
     for wrong in [
         format!("{name}={}", &value[1..]),
