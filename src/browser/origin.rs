@@ -1,13 +1,13 @@
 //! The origin of our own pages, and whether one of them has sent a request.
 
 use crate::app::App;
+use crate::config::WebOrigin;
 use crate::error::{Error, Result};
 use crate::http::Request;
-use std::net::IpAddr;
 
 /// The origin under which the browser reaches us.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OwnOrigin(String);
+#[derive(Clone)]
+pub(crate) struct OwnOrigin(WebOrigin);
 
 impl OwnOrigin {
     /// `pages.origin`; without it, that of a request from a browser on this machine.
@@ -16,37 +16,29 @@ impl OwnOrigin {
     /// [`Error::CrossOrigin`] when `pages.origin` is not set and the request names another host.
     pub(crate) fn of(app: &App, request: &Request) -> Result<Self> {
         if let Some(origin) = &app.config().pages.origin {
-            return Ok(Self(origin.as_str().to_owned()));
-        }
-        if !is_this_machine(request.host()) {
-            return Err(Error::CrossOrigin(
-                "pages.origin is not set, so these pages are for localhost alone",
-            ));
+            return Ok(Self(origin.clone()));
         }
         let scheme = if app.config().server.tls_certificate.is_some() { "https" } else { "http" };
-        Ok(Self(format!("{scheme}://{}", request.host().to_ascii_lowercase())))
+        on_this_machine(scheme, request.host()).map(Self).ok_or(Error::CrossOrigin(
+            "pages.origin is not set, so these pages are for localhost alone",
+        ))
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// Whether it has TLS.
     pub(crate) fn is_secure(&self) -> bool {
-        self.0.starts_with("https://")
+        self.as_str().starts_with("https://")
     }
 }
 
-/// Whether `HOST[:PORT]` is a name or an address of the machine itself, which nobody else can have.
-fn is_this_machine(authority: &str) -> bool {
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-    let is_loopback =
-        address.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
-    is_loopback || host.eq_ignore_ascii_case("localhost")
+/// The origin of `HOST[:PORT]`, if that is a name or an address of the machine itself, which nobody else
+/// can have.
+fn on_this_machine(scheme: &str, authority: &str) -> Option<WebOrigin> {
+    let origin: WebOrigin = format!("{scheme}://{authority}").parse().ok()?;
+    origin.is_of_this_machine().then_some(origin)
 }
 
 /// Refuses a request that changes something, unless a page of our own has sent it: by the field
@@ -78,12 +70,12 @@ mod tests {
         for host in
             ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.8.0.1:1", "[::1]", "[::1]:8080"]
         {
-            assert!(is_this_machine(host), "{host}");
+            assert!(on_this_machine("http", host).is_some(), "{host}");
         }
         for host in
             ["", "example.com", "localhost.example.com", "10.0.0.1:80", "[fe80::1]", "::1:x"]
         {
-            assert!(!is_this_machine(host), "{host}");
+            assert!(on_this_machine("http", host).is_none(), "{host}");
         }
     }
 }

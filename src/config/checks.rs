@@ -130,8 +130,8 @@ impl Config {
         let is_loopback = matches!(server.listen, Listen::Tcp(_)) && server.listen.is_local();
         let is_on = pages.enabled != PagesEnabled::Off;
         let is_plain = |origin: &WebOrigin| {
-            let (scheme, host) = origin.scheme_and_host();
-            scheme != "https" && !(scheme == "http" && is_this_machine(host))
+            let (scheme, _) = origin.scheme_and_host();
+            scheme != "https" && !(scheme == "http" && origin.is_of_this_machine())
         };
         vec![
             (
@@ -289,13 +289,6 @@ fn is_claim(name: &str) -> bool {
 }
 
 /// Whether this is the content of a certificate or key file instead of a path.
-/// Whether a host is the machine itself, whose traffic nobody else can read.
-fn is_this_machine(host: &str) -> bool {
-    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-    let is_loopback = address.parse().is_ok_and(|it: std::net::IpAddr| it.is_loopback());
-    is_loopback || host == "localhost"
-}
-
 fn is_pem(path: &Path) -> bool {
     path.to_string_lossy().contains("-----BEGIN")
 }

@@ -130,7 +130,7 @@ fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
 }
 
 /// Whether a host is this machine.
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     host.parse::<IpAddr>()
         .map_or(host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
 }

@@ -95,51 +95,6 @@ impl Value for Vec<Cidr> {
     }
 }
 
-impl Value for Option<HostName> {
-    const FORM: &'static str = "a host name";
-
-    fn parse(text: &str) -> Result<Self, String> {
-        if text.is_empty() {
-            return Ok(None);
-        }
-        text.parse().map(Some).map_err(|fault| format!("{text:?}: {fault}"))
-    }
-
-    fn show(&self) -> String {
-        self.as_ref().map_or("(none)".to_owned(), |name| format!("{:?}", name.as_str()))
-    }
-}
-
-impl Value for Vec<HostName> {
-    const FORM: &'static str = "a list of host names";
-    const LIST: bool = true;
-
-    fn parse(text: &str) -> Result<Self, String> {
-        let name = |text: String| text.parse().map_err(|fault| format!("{text:?}: {fault}"));
-        items(text)?.into_iter().map(name).collect()
-    }
-
-    fn show(&self) -> String {
-        let names: Vec<&str> = self.iter().map(HostName::as_str).collect();
-        if names.is_empty() { "(none)".to_owned() } else { names.join(", ") }
-    }
-}
-
-impl Value for Option<WebOrigin> {
-    const FORM: &'static str = "an origin";
-
-    fn parse(text: &str) -> Result<Self, String> {
-        if text.is_empty() {
-            return Ok(None);
-        }
-        text.parse().map(Some).map_err(|fault| format!("{text:?}: {fault}"))
-    }
-
-    fn show(&self) -> String {
-        self.as_ref().map_or("(none)".to_owned(), |origin| format!("{:?}", origin.as_str()))
-    }
-}
-
 impl Value for Color {
     const FORM: &'static str = "a colour";
 
@@ -152,20 +107,43 @@ impl Value for Color {
     }
 }
 
-impl Value for Vec<WebOrigin> {
-    const FORM: &'static str = "a list of origins";
-    const LIST: bool = true;
+/// One of a type or none, and a list of them.
+macro_rules! one_or_many {
+    ($type:ty, $one:literal, $many:literal) => {
+        impl Value for Option<$type> {
+            const FORM: &'static str = $one;
 
-    fn parse(text: &str) -> Result<Self, String> {
-        let origin = |text: String| text.parse().map_err(|fault| format!("{text:?}: {fault}"));
-        items(text)?.into_iter().map(origin).collect()
-    }
+            fn parse(text: &str) -> Result<Self, String> {
+                if text.is_empty() {
+                    return Ok(None);
+                }
+                text.parse().map(Some).map_err(|fault| format!("{text:?}: {fault}"))
+            }
 
-    fn show(&self) -> String {
-        let origins: Vec<&str> = self.iter().map(WebOrigin::as_str).collect();
-        if origins.is_empty() { "(none)".to_owned() } else { origins.join(", ") }
-    }
+            fn show(&self) -> String {
+                self.as_ref().map_or("(none)".to_owned(), |one| format!("{:?}", one.as_str()))
+            }
+        }
+
+        impl Value for Vec<$type> {
+            const FORM: &'static str = $many;
+            const LIST: bool = true;
+
+            fn parse(text: &str) -> Result<Self, String> {
+                let one = |text: String| text.parse().map_err(|fault| format!("{text:?}: {fault}"));
+                items(text)?.into_iter().map(one).collect()
+            }
+
+            fn show(&self) -> String {
+                let texts: Vec<&str> = self.iter().map(<$type>::as_str).collect();
+                if texts.is_empty() { "(none)".to_owned() } else { texts.join(", ") }
+            }
+        }
+    };
 }
+
+one_or_many!(HostName, "a host name", "a list of host names");
+one_or_many!(WebOrigin, "an origin", "a list of origins");
 
 impl Value for Vec<String> {
     const FORM: &'static str = "a list of words";

@@ -1,5 +1,6 @@
 //! The origin of a web page as a setting.
 
+use super::endpoint::is_loopback;
 use std::fmt;
 use std::str::FromStr;
 
@@ -22,6 +23,13 @@ impl WebOrigin {
     pub(crate) fn scheme_and_host(&self) -> (&str, &str) {
         let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
         (scheme, host_and_port(rest).0)
+    }
+
+    /// Whether its host is the machine itself, whose traffic nobody else can read.
+    pub(crate) fn is_of_this_machine(&self) -> bool {
+        let (_, host) = self.scheme_and_host();
+        let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        is_loopback(address.unwrap_or(host))
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a page is sent: its fields, its style sheet, and the page of an error.
 
-use super::texts;
-use super::views::{Frame, Problem};
+use super::texts::{self, Texts};
+use super::views::{Done, Frame, Problem};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{Request, Response, Told};
@@ -17,9 +17,9 @@ const SCRIPT: &str = include_str!("script.js");
 
 /// What is around a page of this request.
 pub(super) fn frame<'a>(app: &'a App, request: &Request, alert: Option<String>) -> Frame<'a> {
+    let config = app.config();
     let texts = texts::of(request.accept_language());
-    let base = if request.path.matches('/').count() > 1 { "../" } else { "" };
-    Frame { texts, name: &app.config().pages.name, base, alert }
+    Frame { texts, name: &config.pages.name, min_length: config.passwords.min_length, alert }
 }
 
 /// A page as it is sent.
@@ -64,6 +64,20 @@ pub(super) fn answer<T: Template>(
     let page = page(told.status.0, &view(Some(text)))?;
     let headers = told.headers.into_iter().filter(|(name, _)| *name == "Retry-After");
     Ok(headers.fold(page, |page, (name, value)| page.header(name, value)))
+}
+
+/// The page that says what was done.
+///
+/// # Errors
+/// As [`page`].
+pub(super) fn done(
+    app: &App,
+    request: &Request,
+    status: u16,
+    heading: impl Fn(&Texts) -> &'static str,
+) -> Result<Response> {
+    let frame = frame(app, request, None);
+    page(status, &Done { heading: heading(frame.texts), frame })
 }
 
 /// The page of an error.

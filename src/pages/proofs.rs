@@ -3,9 +3,9 @@
 //! A page with a token in its address hands it to no other (`Referrer-Policy: no-referrer`), and only puts
 //! it into a form: programs that look at links in mail before people do use nothing up.
 
-use super::answer::{Alert, answer, frame, page};
+use super::answer::{Alert, answer, done, frame, page};
 use super::form::Form;
-use super::views::{Done, NewPassword, Recover, RecoverCode, Verify};
+use super::views::{NewPassword, Recover, RecoverCode, Verify};
 use crate::app::App;
 use crate::browser::OwnOrigin;
 use crate::domain::{Email, Login};
@@ -34,18 +34,12 @@ fn new_password(
     token: &str,
     alert: Option<Alert>,
 ) -> Result<Response> {
-    let min_length = app.config().passwords.min_length;
     let answer = answer(alert, |alert| {
         let frame = frame(app, request, alert);
         let heading = if action == "accept" { frame.texts.accept } else { frame.texts.recover };
-        NewPassword { frame, heading, action, token, min_length }
+        NewPassword { frame, heading, action, token }
     });
     answer.map(with_token)
-}
-
-fn password_set(app: &App, request: &Request) -> Result<Response> {
-    let frame = frame(app, request, None);
-    page(200, &Done { heading: frame.texts.password_set, frame })
 }
 
 /// `GET /recover`
@@ -73,7 +67,7 @@ pub(super) fn recover(app: &App, request: &Request) -> Result<Response> {
     let outcome =
         Password::parse(&password).and_then(|password| recovery::confirm(app, &shown, &password));
     match outcome {
-        Ok(()) => password_set(app, request),
+        Ok(()) => done(app, request, 200, |texts| texts.password_set),
         Err(error) => {
             let alert = Some(Alert::of(request, &error));
             if number.is_empty() {
@@ -108,13 +102,7 @@ fn code_form(
     code: &str,
     alert: Option<Alert>,
 ) -> Result<Response> {
-    let min_length = app.config().passwords.min_length;
-    answer(alert, |alert| RecoverCode {
-        frame: frame(app, request, alert),
-        number,
-        code,
-        min_length,
-    })
+    answer(alert, |alert| RecoverCode { frame: frame(app, request, alert), number, code })
 }
 
 /// `GET /accept`
@@ -130,7 +118,7 @@ pub(super) fn accept(app: &App, request: &Request) -> Result<Response> {
     let outcome =
         Password::parse(&password).and_then(|password| recovery::accept(app, &token, &password));
     match outcome {
-        Ok(_) => password_set(app, request),
+        Ok(_) => done(app, request, 200, |texts| texts.password_set),
         Err(error) => {
             new_password(app, request, "accept", &token, Some(Alert::of(request, &error)))
         }
@@ -148,6 +136,5 @@ pub(super) fn verify(app: &App, request: &Request) -> Result<Response> {
     let mut sent = Form::of(app, request)?;
     let token = sent.text("token")?;
     recovery::confirm_verification(app, &token)?;
-    let frame = frame(app, request, None);
-    page(200, &Done { heading: frame.texts.verified, frame })
+    done(app, request, 200, |texts| texts.verified)
 }

@@ -1,8 +1,8 @@
 //! Registering.
 
-use super::answer::{Alert, answer, frame, page};
+use super::answer::{Alert, answer, done, frame};
 use super::form::Form;
-use super::views::{Done, Register};
+use super::views::Register;
 use crate::access::Caller;
 use crate::app::App;
 use crate::browser::OwnOrigin;
@@ -24,8 +24,7 @@ fn form(
     [login, email]: [&str; 2],
     alert: Option<Alert>,
 ) -> Result<Response> {
-    let min_length = app.config().passwords.min_length;
-    answer(alert, |alert| Register { frame: frame(app, request, alert), login, email, min_length })
+    answer(alert, |alert| Register { frame: frame(app, request, alert), login, email })
 }
 
 /// `GET /register`
@@ -45,10 +44,7 @@ pub(super) fn send(app: &App, request: &Request) -> Result<Response> {
         users::register_with(app, &Caller::Anonymous, &login, &password, email.as_ref())
     });
     match outcome {
-        Ok(_) => {
-            let frame = frame(app, request, None);
-            page(201, &Done { heading: frame.texts.registered, frame })
-        }
+        Ok(_) => done(app, request, 201, |texts| texts.registered),
         Err(error) => form(app, request, [&login, &email], Some(Alert::of(request, &error))),
     }
 }

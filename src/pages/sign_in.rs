@@ -4,6 +4,7 @@ use super::answer::{Alert, answer, frame, page};
 use super::form::Form;
 use super::register;
 use super::return_to::ReturnTo;
+use super::sign_out;
 use super::views::{Code, SignIn, SignedIn};
 use crate::app::App;
 use crate::browser::{self, Cookie, OwnOrigin, SignedIn as SignedInAs};
@@ -28,8 +29,12 @@ struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    fn of(app: &'a App, request: &'a Request, parameters: &mut Parameters) -> Result<Self> {
-        let own = OwnOrigin::of(app, request)?;
+    fn of(
+        app: &'a App,
+        request: &'a Request,
+        own: OwnOrigin,
+        parameters: &mut Parameters,
+    ) -> Result<Self> {
         let return_to = parameters.optional_text("return")?;
         let return_to = return_to.map(|text| ReturnTo::parse(&text, &own)).transpose()?;
         let before = browser::signed_in(app, request, &own)?;
@@ -76,13 +81,10 @@ impl<'a> Visit<'a> {
     fn signed_in(&self, logged_in: &LoggedIn) -> Result<Response> {
         let cookie = browser::issue(self.app, &self.own, &logged_in.access_token)?;
         // The session that the browser had before would be nobody's.
-        if let Some(before) = &self.before {
-            match sessions::log_out(self.app, &before.caller, false) {
-                Ok(()) | Err(Error::TokenInvalid) => (),
-                Err(error) => log::warn!(
-                    "the session of a browser that signed in anew was not ended: {error}"
-                ),
-            }
+        if let Some(before) = &self.before
+            && let Err(error) = sign_out::end(self.app, before)
+        {
+            log::warn!("the session of a browser that signed in anew was not ended: {error}");
         }
         Ok(self.go_on().header("Set-Cookie", cookie.into_field()))
     }
@@ -149,7 +151,7 @@ fn shown(code: &str) -> Result<ShownFactor> {
 
 /// `GET /sign-in`
 pub(super) fn show(app: &App, request: &Request) -> Result<Response> {
-    let visit = Visit::of(app, request, &mut request.parameters()?)?;
+    let visit = Visit::of(app, request, OwnOrigin::of(app, request)?, &mut request.parameters()?)?;
     let Some(before) = &visit.before else {
         return visit.password_form("", None);
     };
@@ -171,7 +173,7 @@ pub(super) fn show(app: &App, request: &Request) -> Result<Response> {
 /// `POST /sign-in`
 pub(super) fn send(app: &App, request: &Request) -> Result<Response> {
     let mut sent = Form::of(app, request)?;
-    let visit = Visit::of(app, request, &mut sent.fields)?;
+    let visit = Visit::of(app, request, sent.own.clone(), &mut sent.fields)?;
     let (mfa_token, code) = (sent.text("mfa_token")?, sent.text("code")?);
     let credential = sent.text("credential")?;
     if !mfa_token.is_empty() {

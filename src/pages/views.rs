@@ -8,8 +8,8 @@ pub(super) struct Frame<'a> {
     pub(super) texts: &'static Texts,
     /// `pages.name`.
     pub(super) name: &'a str,
-    /// What leads from the page to the root of ours, wherever a proxy has put it.
-    pub(super) base: &'static str,
+    /// `passwords.min_length`.
+    pub(super) min_length: usize,
     /// What went wrong.
     pub(super) alert: Option<String>,
 }
@@ -62,7 +62,6 @@ pub(super) struct Register<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) login: &'a str,
     pub(super) email: &'a str,
-    pub(super) min_length: usize,
 }
 
 /// The form that asks for a way back.
@@ -82,7 +81,6 @@ pub(super) struct RecoverCode<'a> {
     /// Of the request.
     pub(super) number: &'a str,
     pub(super) code: &'a str,
-    pub(super) min_length: usize,
 }
 
 /// The form for a new password of whoever followed a link.
@@ -93,7 +91,6 @@ pub(super) struct NewPassword<'a> {
     pub(super) heading: &'static str,
     pub(super) action: &'static str,
     pub(super) token: &'a str,
-    pub(super) min_length: usize,
 }
 
 /// Whether an address is to be proved.
