@@ -143,7 +143,10 @@ const GERMAN: Texts = Texts {
             "Dieses Konto braucht einen zweiten Faktor, und die Frist dafür ist vorbei. Fragen Sie die Verwaltung.",
         ),
         ("invalid_proof", "Der Code ist falsch, benutzt oder abgelaufen."),
-        ("forbidden_origin", "Dies muss von einer Seite dieses Dienstes gesendet werden."),
+        (
+            "forbidden_origin",
+            "Dies geht nur auf den Seiten dieses Dienstes, unter seiner eigenen Adresse.",
+        ),
         ("overloaded", "Der Dienst ist gerade überlastet. Versuchen Sie es gleich noch einmal."),
         ("unavailable", "Der Dienst erreicht gerade seine Datenbank nicht."),
         ("internal", "Ein interner Fehler. Unter der Nummer der Anfrage steht er im Protokoll."),

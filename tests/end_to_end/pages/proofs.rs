@@ -67,6 +67,7 @@ fn people_register_and_prove_their_address_unless_only_admins_register() {
         // Looking at it uses nothing up.
         assert_eq!(read_with_token(server.page(&target, &[])).0, 200);
     }
+    assert_eq!(read(server.send_form("/verify", &[], &[("token", token)])).0, 403);
     assert_eq!(read(server.send_form("/verify", OWN, &[("token", token)])).0, 200);
     assert_eq!(read(server.send_form("/verify", OWN, &[("token", token)])).0, 400);
     let sql = "SELECT email_verified FROM gatepost.users WHERE login = 'alice'";
