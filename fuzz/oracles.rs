@@ -10,6 +10,7 @@ use gatepost::internals::front_door::framing::{BodyLength, Decision, Field, Limi
 use gatepost::internals::front_door::{Version, canonical};
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const SENDER: canonical::Sender = canonical::Sender { client: CLIENT, is_proxy: true };
 const ID: &str = "0123456789abcdef";
 
 /// Small, so that inputs of a few hundred bytes reach them.
@@ -40,7 +41,7 @@ pub(crate) fn framing(input: &[u8]) {
     assert_eq!(count(b'\r'), count(b'\n'));
     framed_once(&head.fields, head.body, head.version);
 
-    let mut request = canonical::begin(&head, CLIENT, ID);
+    let mut request = canonical::begin(&head, SENDER, ID);
     canonical::finish(&mut request, head.body, b"");
     assert!(request.iter().all(plain), "tiny_http takes nothing else");
     if let BodyLength::Known(_) | BodyLength::Chunked = head.body {
@@ -53,10 +54,10 @@ pub(crate) fn framing(input: &[u8]) {
     assert_eq!((again.method, &again.target, again.host), (head.method, &head.target, head.host));
     assert_eq!(again.version, Version::Http11);
     assert!(again.keep_alive && !again.expects_continue && again.body != BodyLength::Chunked);
-    for private in [canonical::CLIENT_FIELD, canonical::REQUEST_ID_FIELD] {
+    for private in [canonical::CLIENT_FIELD, canonical::PROXY_FIELD, canonical::REQUEST_ID_FIELD] {
         assert_eq!(again.fields.iter().filter(|f| f.name.eq_ignore_ascii_case(private)).count(), 1);
     }
-    let mut twice = canonical::begin(&again, CLIENT, ID);
+    let mut twice = canonical::begin(&again, SENDER, ID);
     canonical::finish(&mut twice, again.body, b"");
     assert_eq!(request, twice, "canonical means that writing it again changes nothing");
 }

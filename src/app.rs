@@ -6,6 +6,7 @@ pub(crate) mod board;
 pub(crate) mod journal;
 pub(crate) mod keyed;
 pub(crate) mod keys;
+pub(crate) mod once;
 mod opening;
 pub(crate) mod set_back;
 pub(crate) mod statuses;

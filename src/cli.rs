@@ -10,6 +10,7 @@ mod check_config;
 mod completions;
 mod database;
 mod doctor;
+mod gate;
 mod health;
 mod log_line;
 mod mail;
@@ -81,6 +82,8 @@ enum Command {
     #[command(subcommand)]
     Mail(mail::Command),
     #[command(subcommand)]
+    Gate(gate::Command),
+    #[command(subcommand)]
     Selftest(selftest::Command),
     Completions(completions::Options),
 }
@@ -140,6 +143,7 @@ fn dispatch(words: &[OsString]) -> Outcome {
         Command::User(command) => user::command(&context, &command),
         Command::ApiKey(command) => api_key::command(&context, &command),
         Command::Mail(command) => mail::command(&context, &command),
+        Command::Gate(command) => gate::command(&context, &command),
         Command::Selftest(command) => selftest::command(&context, &command),
         Command::Completions(options) => completions::command(&context, &options),
     }

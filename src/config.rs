@@ -19,6 +19,7 @@ mod claims;
 pub(crate) mod conninfo;
 mod database;
 mod endpoint;
+mod gate;
 mod host_name;
 mod inert;
 mod limits;
@@ -51,6 +52,7 @@ pub(crate) use claims::{Source, Template};
 pub use database::{Database, DatabaseTuning};
 #[cfg(feature = "mail")]
 pub(crate) use endpoint::{SmtpServer, SmtpTls, webhook_secret};
+pub use gate::{Gate, GateRule, GateRules};
 pub use host_name::{HostName, NotAHostName};
 pub use limits::{Limits, LimitsTuning};
 pub use load::{Loaded, Origin};

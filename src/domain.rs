@@ -8,6 +8,7 @@ mod login;
 mod names;
 mod page;
 mod timestamp;
+mod web_path;
 
 pub use attributes::{Attributes, AttributesPatch};
 pub use email::Email;
@@ -16,3 +17,4 @@ pub use login::{Login, LoginPrefix};
 pub use names::{Name, Names};
 pub use page::Page;
 pub use timestamp::Timestamp;
+pub use web_path::{NotAWebPath, WebPath};

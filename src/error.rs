@@ -57,6 +57,10 @@ pub enum Error {
     TooManyAttempts(Duration),
     /// The call needs an access token or an API key, and there is none.
     TokenMissing,
+    /// A browser that is not signed in asks for what only people who are signed in may have.
+    NotSignedIn,
+    /// No rule of the gate lets the request through, or its user lacks what the rule asks.
+    NotLetThrough,
     /// The access token is malformed, foreign, expired or revoked.
     TokenInvalid,
     /// The API key is malformed, unknown or revoked.
@@ -202,6 +206,8 @@ impl fmt::Display for Error {
                 write!(f, "too many attempts; try again in {} s", seconds(*wait))
             }
             Self::TokenMissing => f.write_str("an access token is needed"),
+            Self::NotSignedIn => f.write_str("sign in first, at the address in Location"),
+            Self::NotLetThrough => f.write_str("the gate does not let this through"),
             Self::TokenInvalid => f.write_str("the access token is invalid, expired or revoked"),
             Self::ApiKeyInvalid => f.write_str("the API key is invalid or revoked"),
             Self::ClientInvalid => f.write_str(

@@ -291,16 +291,6 @@ fn counts_from_now_on(tx: &mut Transaction<'_>, user: UserId) -> Result<Option<R
     replace_codes(tx, user).map(Some)
 }
 
-/// Removes some of the challenges that were answered and are over. Returns how many, and whether there may
-/// be more.
-///
-/// # Errors
-/// Database errors.
-pub(crate) fn sweep_some(app: &App) -> Result<(u64, bool)> {
-    let removed = app.database()?.with_transaction(store::passkeys::sweep)?;
-    Ok((removed, removed == store::passkeys::SWEPT_AT_ONCE))
-}
-
 fn replace_codes(tx: &mut Transaction<'_>, user: UserId) -> Result<RecoveryCodes> {
     let codes: Vec<RecoveryCode> =
         (0..recovery_code::CODES).map(|_| RecoveryCode::generate()).collect();

@@ -60,7 +60,7 @@ mod tls;
 mod upstream;
 mod waiting;
 
-pub use self::canonical::{CLIENT_FIELD, REQUEST_ID_FIELD};
+pub use self::canonical::{CLIENT_FIELD, PROXY_FIELD, REQUEST_ID_FIELD};
 pub use self::door::Door;
 pub(crate) use self::door::check_tls;
 pub use self::lane::{Hooks, Lane, Upstreams};

@@ -4,7 +4,7 @@
 //! before the router sees them.
 
 #[cfg(feature = "pages")]
-mod browser_fields;
+pub(crate) mod browser_fields;
 #[cfg(feature = "pages")]
 mod browsers;
 pub(crate) mod hosts;

@@ -53,6 +53,7 @@
 //! | [`transfer`] | import users with their hashes, and export them |
 //! | [`passwords`] | build a list of breached passwords |
 //! | [`doctor`] | look an installation over |
+//! | [`gate`] | say who may use the programs behind a reverse proxy |
 //! | [`backup`] | back up the private PostgreSQL, and restore it |
 //! | [`database`], [`restore`] | set the database up, migrate and upgrade it, repair it after a restore |
 //!
@@ -130,6 +131,7 @@
 //   backup
 //   restore
 //   pages
+//   gate
 //   grants, recovery
 //   api_keys, introspection, openapi, ops, revocations, signing_keys, transfer, users
 //   sessions
@@ -172,6 +174,8 @@ pub mod factors;
     expect(unreachable_pub, dead_code, unused_imports, reason = "the tests see more of the door")
 )]
 mod front_door;
+#[cfg(feature = "pages")]
+pub mod gate;
 mod grants;
 pub mod health;
 mod http;

@@ -5,6 +5,7 @@
 
 mod answer;
 mod form;
+mod gate;
 mod proofs;
 mod register;
 mod return_to;
@@ -45,6 +46,8 @@ pub(crate) fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Page)
             (Ordinary, |app, request| told(app, request, proofs::show_verification))
         }
         ("POST", "/verify") => (Ordinary, |app, request| told(app, request, proofs::verify)),
+        ("GET", "/gate") => (Ordinary, gate::ask),
+        ("GET", "/.gatepost/return") => (Ordinary, gate::come_back),
         ("GET", "/pages/script.js") => (Ordinary, answer::script),
         ("GET", "/pages/style.css") => (Ordinary, answer::style),
         _ => return None,

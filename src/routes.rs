@@ -127,7 +127,7 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
 }
 
 /// The paths that are counted apart, each under its place here.
-pub(crate) const LABELS: [&str; 49] = [
+pub(crate) const LABELS: [&str; 51] = [
     "/",
     "/token",
     "/logout",
@@ -175,6 +175,8 @@ pub(crate) const LABELS: [&str; 49] = [
     "/recover",
     "/accept",
     "/verify",
+    "/gate",
+    "/.gatepost/return",
     "/pages/style.css",
     "/pages/script.js",
 ];
@@ -208,13 +210,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// For people, and not in the description of the API.
-    const PAGES: [&str; 8] = [
+    const PAGES: [&str; 10] = [
         "/sign-in",
         "/sign-out",
         "/register",
         "/recover",
         "/accept",
         "/verify",
+        "/gate",
+        "/.gatepost/return",
         "/pages/style.css",
         "/pages/script.js",
     ];

@@ -7,6 +7,8 @@ mod audience;
 mod claims;
 pub(crate) mod encryption;
 mod extra;
+#[cfg(feature = "pages")]
+mod gate;
 pub(crate) mod key;
 mod provider;
 pub(crate) mod refresh;
@@ -27,6 +29,8 @@ pub use claims::{Claims, ClientClaims};
 use claims::{Payload, WithExtra, key_named_in};
 pub(crate) use extra::AboutUser;
 pub use extra::ExtraClaims;
+#[cfg(feature = "pages")]
+pub(crate) use gate::GateClaims;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use key::{Jwk, Key, SigningHalf};
 use serde::Serialize;
@@ -249,6 +253,15 @@ impl Keys {
             scope,
         };
         Ok(Issued { access_token: self.sign(ACCESS_TOKEN, &claims)?, lifetime: self.lifetime })
+    }
+
+    /// Issues a token of the gate.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it cannot be signed, which would be a bug.
+    #[cfg(feature = "pages")]
+    pub(crate) fn issue_for_gate(&self, claims: &GateClaims<'_>) -> Result<String> {
+        self.sign(gate::TYPE, &claims.issued(now()))
     }
 
     /// Signs any claims. `typ` (RFC 8725, 3.11) keeps one kind of token from being taken for

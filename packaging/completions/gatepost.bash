@@ -34,6 +34,9 @@ _gatepost() {
             gatepost,doctor)
                 cmd="gatepost__subcmd__doctor"
                 ;;
+            gatepost,gate)
+                cmd="gatepost__subcmd__gate"
+                ;;
             gatepost,health)
                 cmd="gatepost__subcmd__health"
                 ;;
@@ -90,6 +93,9 @@ _gatepost() {
                 ;;
             gatepost__subcmd__database,upgrade)
                 cmd="gatepost__subcmd__database__subcmd__upgrade"
+                ;;
+            gatepost__subcmd__gate,test)
+                cmd="gatepost__subcmd__gate__subcmd__test"
                 ;;
             gatepost__subcmd__mail,preview)
                 cmd="gatepost__subcmd__mail__subcmd__preview"
@@ -176,7 +182,7 @@ _gatepost() {
 
     case "${cmd}" in
         gatepost)
-            opts="-h -V --config --help --version serve health check-config doctor database signing-key audit passwords user api-key mail selftest completions"
+            opts="-h -V --config --help --version serve health check-config doctor database signing-key audit passwords user api-key mail gate selftest completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -534,6 +540,50 @@ _gatepost() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gatepost__subcmd__gate)
+            opts="-h --config --help test"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gatepost__subcmd__gate__subcmd__test)
+            opts="-h --as --method --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --method)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

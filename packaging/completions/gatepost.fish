@@ -38,6 +38,7 @@ complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "passwords" -d 'Bu
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "user" -d 'Create, list, show, change, import and export users'
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "api-key" -d 'Create, list and revoke API keys, for programs'
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "mail" -d 'See what messages say, and try whether they leave'
+complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "gate" -d 'Try the rules of the gate'
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "selftest" -d 'Check that the time of an answer reveals nothing'
 complete -c gatepost -n "__fish_gatepost_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c gatepost -n "__fish_gatepost_using_subcommand serve" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
@@ -233,6 +234,13 @@ complete -c gatepost -n "__fish_gatepost_using_subcommand mail; and __fish_seen_
 complete -c gatepost -n "__fish_gatepost_using_subcommand mail; and __fish_seen_subcommand_from preview" -s h -l help -d 'Print help'
 complete -c gatepost -n "__fish_gatepost_using_subcommand mail; and __fish_seen_subcommand_from send-test" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand mail; and __fish_seen_subcommand_from send-test" -s h -l help -d 'Print help'
+complete -c gatepost -n "__fish_gatepost_using_subcommand gate; and not __fish_seen_subcommand_from test" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand gate; and not __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c gatepost -n "__fish_gatepost_using_subcommand gate; and not __fish_seen_subcommand_from test" -f -a "test" -d 'Say which rule decides about a request, and why'
+complete -c gatepost -n "__fish_gatepost_using_subcommand gate; and __fish_seen_subcommand_from test" -l as -d 'The user\'s login' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand gate; and __fish_seen_subcommand_from test" -l method -d 'The method of the request' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand gate; and __fish_seen_subcommand_from test" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand gate; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gatepost -n "__fish_gatepost_using_subcommand selftest; and not __fish_seen_subcommand_from timing" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand selftest; and not __fish_seen_subcommand_from timing" -s h -l help -d 'Print help'
 complete -c gatepost -n "__fish_gatepost_using_subcommand selftest; and not __fish_seen_subcommand_from timing" -f -a "timing" -d 'Check whether the time of a refused login, or of a request for a way back, reveals that the login exists or is locked'

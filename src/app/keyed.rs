@@ -53,6 +53,24 @@ impl HashKey {
     }
 }
 
+#[cfg(feature = "pages")]
+impl HashKey {
+    /// As [`vouch`](Self::vouch), for one place: what was vouched for there counts nowhere else.
+    pub(crate) fn vouch_for(&self, place: &str, bytes: &[u8]) -> Vec<u8> {
+        [bytes, &self.hash(&[place.as_bytes(), bytes])].concat()
+    }
+
+    /// As [`vouched`](Self::vouched), for one place.
+    pub(crate) fn vouched_for<'a>(
+        &self,
+        place: &str,
+        bytes: &'a [u8],
+    ) -> Option<(&'a [u8], &'a [u8; BYTES])> {
+        let (said, code) = bytes.split_last_chunk()?;
+        bool::from(self.hash(&[place.as_bytes(), said]).ct_eq(code)).then_some((said, code))
+    }
+}
+
 impl std::fmt::Debug for HashKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("HashKey(…)")

@@ -1,30 +1,43 @@
-//! The cookie of a browser that is signed in.
+//! The cookies of a browser, and the one by which it is known to be signed in at our own pages.
 //!
 //! It names a session of ours, as an access token does, and is good for as long as the session is: it
 //! ends with the session, and when a step-up gives another one. The code behind it can be made here
 //! alone. Nothing is stored for it.
 
 use super::origin::OwnOrigin;
-use crate::access::Caller;
+use super::shown::{Shown, SignedIn};
 use crate::app::App;
 use crate::app::keyed::HashKey;
-use crate::domain::UserId;
 use crate::error::{Error, Result};
 use crate::http::Request;
-use crate::tokens::{self, AccessClaims, Amr, Audience, Claims, SessionRef};
+use crate::tokens::AccessClaims;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-/// The name where there is TLS. Its prefix makes browsers refuse one that another host, or a page
-/// without TLS, has set (RFC 6265bis, 4.1.3.2).
-const SECURE_NAME: &str = "__Host-gatepost";
+/// The name of a cookie. Where there is TLS its prefix makes browsers refuse one that another host, or a
+/// page without TLS, has set (RFC 6265bis, 4.1.3.2). On plain loopback they take none with that prefix.
+pub(super) struct CookieName {
+    secure: &'static str,
+    plain: &'static str,
+}
 
-/// The name on plain loopback, where browsers take no cookie with that prefix.
-const PLAIN_NAME: &str = "gatepost";
+impl CookieName {
+    pub(super) fn at(&self, is_secure: bool) -> &'static str {
+        if is_secure { self.secure } else { self.plain }
+    }
+}
 
-/// Of what the code vouches for: user, token version, session, time of the sign-in and identity.
-const HEAD_BYTES: usize = 4 * 8 + 16;
+/// At our own pages.
+const SIGN_IN: CookieName = CookieName { secure: "__Host-gatepost", plain: "gatepost" };
+
+/// At the gate, for one other host.
+pub(super) const GATE: CookieName =
+    CookieName { secure: "__Host-gatepost-gate", plain: "gatepost-gate" };
+
+/// At another host, before leaving it to sign in.
+pub(super) const LEAVING: CookieName =
+    CookieName { secure: "__Host-gatepost-return", plain: "gatepost-return" };
 
 /// Most bytes of a value that is looked at. Ours have about 140.
 const MOST_BYTES: usize = 512;
@@ -33,17 +46,27 @@ const MOST_BYTES: usize = 512;
 pub(crate) struct Cookie(String);
 
 impl Cookie {
-    /// Takes the cookie away.
+    /// Takes the cookie of our own pages away.
     pub(crate) fn removal(own: &OwnOrigin) -> Self {
-        Self::with(own, "", 0)
+        Self::taken_away(&SIGN_IN, own.is_secure())
     }
 
-    /// `SameSite=Lax`, so that whoever follows a link from elsewhere is signed in. What changes something
-    /// asks for more.
-    fn with(own: &OwnOrigin, value: &str, max_age: u64) -> Self {
-        let (name, secure) =
-            if own.is_secure() { (SECURE_NAME, "; Secure") } else { (PLAIN_NAME, "") };
-        Self(format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}"))
+    pub(super) fn taken_away(name: &CookieName, is_secure: bool) -> Self {
+        Self::new(name, is_secure, "", Some(0))
+    }
+
+    /// A cookie that lasts for so many seconds, or until the browser is closed. `SameSite=Lax`, so that
+    /// whoever follows a link from elsewhere is signed in. What changes something asks for more.
+    pub(super) fn new(
+        name: &CookieName,
+        is_secure: bool,
+        value: &str,
+        max_age: Option<u64>,
+    ) -> Self {
+        let secure = if is_secure { "; Secure" } else { "" };
+        let age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
+        let name = name.at(is_secure);
+        Self(format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{age}{secure}"))
     }
 
     pub(crate) fn into_field(self) -> String {
@@ -51,125 +74,82 @@ impl Cookie {
     }
 }
 
-/// The cookie for the session of this access token, which was issued a moment ago.
+/// The cookies of a request that are not ours, as a field has them.
+pub(crate) fn of_others(request: &Request) -> Zeroizing<String> {
+    let names = [SIGN_IN, GATE, LEAVING].map(|name| [name.secure, name.plain]);
+    request.cookies_but(names.as_flattened())
+}
+
+/// The value of a cookie, if there is one that could be ours.
+pub(super) fn value<'a>(
+    request: &'a Request,
+    name: &CookieName,
+    is_secure: bool,
+) -> Option<&'a str> {
+    request.cookie(name.at(is_secure)).filter(|value| value.len() <= MOST_BYTES)
+}
+
+/// The cookie for the session of this access token, which was issued a moment ago, and as whom the browser
+/// is signed in with it.
 ///
 /// # Errors
 /// [`Error::TokenInvalid`]; database errors.
-pub(crate) fn issue(app: &App, own: &OwnOrigin, access_token: &str) -> Result<Cookie> {
+pub(crate) fn issue(app: &App, own: &OwnOrigin, access_token: &str) -> Result<(Cookie, SignedIn)> {
     let AccessClaims::User(claims) = app.verify_any_token(access_token)? else {
         return Err(Error::TokenInvalid);
     };
-    let value = write(&key(app)?, &Shown::of(&claims));
-    Ok(Cookie::with(own, &value, app.config().sessions.lifetime.as_secs()))
+    let shown = Shown::of(&claims);
+    let value = write(&key(app)?, &shown);
+    let lifetime = app.config().sessions.lifetime.as_secs();
+    let cookie = Cookie::new(&SIGN_IN, own.is_secure(), &value, Some(lifetime));
+    Ok((cookie, shown.signed_in(app)))
 }
 
-/// As whom a browser is signed in.
-pub(crate) struct SignedIn {
-    pub(crate) user: UserId,
-    pub(crate) caller: Caller,
-}
-
-/// As whom a browser is signed in, as its cookie says. The operation finds out whether the session is
-/// live.
+/// As whom a browser is signed in, as its cookie says.
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] when there is an `Authorization` too; database errors.
 pub(crate) fn signed_in(app: &App, request: &Request, own: &OwnOrigin) -> Result<Option<SignedIn>> {
-    let name = if own.is_secure() { SECURE_NAME } else { PLAIN_NAME };
-    let Some(value) = request.cookie(name).filter(|value| value.len() <= MOST_BYTES) else {
-        return Ok(None);
-    };
-    if request.has_authorization() {
+    let signed_in = signed_in_beside_authorization(app, request, own)?;
+    if request.has_authorization() && value(request, &SIGN_IN, own.is_secure()).is_some() {
         let text = "a cookie and Authorization are both there; send one";
         return Err(Error::InvalidRequest(text.to_owned()));
     }
-    let shown = read(&key(app)?, value);
-    Ok(shown.map(|shown| SignedIn {
-        user: UserId::stored(shown.user_id),
-        caller: Caller::Bearer(shown.claims(app)),
-    }))
+    Ok(signed_in)
+}
+
+/// The same where an `Authorization` is for somebody else.
+///
+/// # Errors
+/// Database errors.
+pub(crate) fn signed_in_beside_authorization(
+    app: &App,
+    request: &Request,
+    own: &OwnOrigin,
+) -> Result<Option<SignedIn>> {
+    let Some(value) = value(request, &SIGN_IN, own.is_secure()) else { return Ok(None) };
+    Ok(read(&key(app)?, value).map(|shown| shown.signed_in(app)))
 }
 
 fn key(app: &App) -> Result<HashKey> {
     app.keyed("sign-in cookies")
 }
 
-/// What a cookie says.
-#[derive(Debug, PartialEq, Eq)]
-struct Shown {
-    user_id: i64,
-    token_version: i64,
-    session: SessionRef,
-    auth_time: u64,
-    admin: bool,
-    amr: Amr,
-}
-
 fn write(key: &HashKey, shown: &Shown) -> String {
-    let auth_time = i64::try_from(shown.auth_time).unwrap_or(i64::MAX);
-    let numbers = [shown.user_id, shown.token_version, shown.session.id(), auth_time];
-    let mut said = numbers.map(i64::to_be_bytes).concat();
-    said.extend_from_slice(shown.session.identity());
-    said.push(u8::from(shown.admin));
-    said.extend_from_slice(shown.amr.to_string().as_bytes());
-    URL_SAFE_NO_PAD.encode(key.vouch(&said))
+    URL_SAFE_NO_PAD.encode(key.vouch(&shown.bytes()))
 }
 
 fn read(key: &HashKey, value: &str) -> Option<Shown> {
     let bytes = URL_SAFE_NO_PAD.decode(value).map(Zeroizing::new).ok()?;
     let (said, _) = key.vouched(&bytes)?;
-    let (head, rest) = said.split_at_checked(HEAD_BYTES)?;
-    let (admin, amr) = rest.split_first()?;
-    let number = |at: usize| Some(i64::from_be_bytes(*head.get(at * 8..)?.first_chunk()?));
-    Some(Shown {
-        user_id: number(0)?,
-        token_version: number(1)?,
-        session: SessionRef::new(number(2)?, *head.last_chunk()?),
-        auth_time: u64::try_from(number(3)?).ok()?,
-        admin: *admin == 1,
-        amr: Amr::stored(str::from_utf8(amr).ok()?),
-    })
-}
-
-impl Shown {
-    fn of(claims: &Claims) -> Self {
-        Self {
-            user_id: claims.user_id,
-            token_version: claims.token_version,
-            session: claims.sid,
-            auth_time: claims.auth_time,
-            admin: claims.admin,
-            amr: claims.amr,
-        }
-    }
-
-    /// The same as the claims of an access token of that session, which none was issued for.
-    fn claims(self, app: &App) -> Claims {
-        let settings = &app.config().tokens;
-        let now = tokens::now();
-        Claims {
-            user_id: self.user_id,
-            exp: now,
-            iss: settings.issuer.clone(),
-            sub: self.user_id.to_string(),
-            aud: Audience::whole(settings),
-            client_id: settings.client_id.clone(),
-            iat: now,
-            auth_time: self.auth_time,
-            amr: self.amr,
-            acr: self.amr.acr(),
-            jti: String::new(),
-            sid: self.session,
-            admin: self.admin,
-            token_version: self.token_version,
-        }
-    }
+    Shown::read(said)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::app::keyed::Root;
+    use crate::tokens::{Amr, SessionRef};
 
     #[test]
     fn a_cookie_is_read_with_every_byte_as_it_was_and_in_no_other_way() {

@@ -28,9 +28,14 @@ impl OwnOrigin {
         self.0.as_str()
     }
 
+    /// Whether it is this one.
+    pub(crate) fn is(&self, origin: &WebOrigin) -> bool {
+        self.0 == *origin
+    }
+
     /// Whether it has TLS.
     pub(crate) fn is_secure(&self) -> bool {
-        self.as_str().starts_with("https://")
+        self.0.is_secure()
     }
 }
 

@@ -3,6 +3,8 @@
 
 use super::access::{AccessMode, Registration};
 use super::conninfo::Conninfo;
+use super::gate::GateRule;
+use super::host_name::HostName;
 use super::inert;
 use super::monitoring::is_private;
 use super::net::Listen;
@@ -67,6 +69,7 @@ impl Config {
             self.of_passkeys(),
             self.of_mail(),
             self.of_pages(),
+            self.of_the_gate(),
         ];
         sections.into_iter().flatten().filter(|(wrong, _)| *wrong).map(|(_, text)| text.to_owned())
     }
@@ -129,10 +132,6 @@ impl Config {
         let (pages, server) = (&self.pages, &self.server);
         let is_loopback = matches!(server.listen, Listen::Tcp(_)) && server.listen.is_local();
         let is_on = pages.enabled != PagesEnabled::Off;
-        let is_plain = |origin: &WebOrigin| {
-            let (scheme, _) = origin.scheme_and_host();
-            scheme != "https" && !(scheme == "http" && origin.is_of_this_machine())
-        };
         vec![
             (
                 is_on && cfg!(not(feature = "pages")),
@@ -144,13 +143,44 @@ impl Config {
                  the origin under which browsers reach the pages, such as https://login.example.com",
             ),
             (
-                pages.origin.as_ref().is_some_and(is_plain),
+                pages.origin.as_ref().is_some_and(|origin| !origin.takes_secrets()),
                 "pages.origin: must begin with https://, except on this machine; browsers would send \
                  passwords and cookies over a network that anyone may read",
             ),
             (
                 pages.name.trim().is_empty() || pages.name.chars().any(char::is_control),
                 "pages.name: must be a text that prints, in one line",
+            ),
+        ]
+    }
+
+    fn of_the_gate(&self) -> Vec<Rule> {
+        let (gate, pages) = (&self.gate, &self.pages);
+        let is_on = !gate.rules.0.is_empty();
+        let origins = || gate.origins.iter().chain(&pages.origin);
+        let is_known =
+            |host: &HostName| origins().any(|origin| origin.scheme_and_host().1 == host.as_str());
+        let leads_nowhere = |rule: &GateRule| {
+            !rule.public && rule.host.as_ref().is_some_and(|host| !is_known(host))
+        };
+        vec![
+            (
+                is_on && pages.in_use().is_none(),
+                "gate.rules: need pages.enabled and pages.origin, since people sign in there",
+            ),
+            (
+                is_on && self.server.trusted_proxies.is_empty(),
+                "gate.rules: need server.trusted_proxies, since only they are believed about what was \
+                 asked of them",
+            ),
+            (
+                !gate.origins.iter().all(WebOrigin::takes_secrets),
+                "gate.origins: each must begin with https://, except on this machine",
+            ),
+            (
+                gate.rules.0.iter().any(leads_nowhere),
+                "gate.rules: a rule is for a host that no origin of gate.origins has, so nobody could \
+                 come back to it after signing in",
             ),
         ]
     }

@@ -31,7 +31,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
 type Rule = (bool, &'static [&'static str], &'static str);
 
 /// Whether these settings are without effect, and why.
-fn rules(config: &Config) -> [Rule; 8] {
+fn rules(config: &Config) -> [Rule; 9] {
     let server = &config.server;
     let is_unix = matches!(server.listen, Listen::Unix(_));
     [
@@ -65,6 +65,7 @@ fn rules(config: &Config) -> [Rule; 8] {
             &["mail.from", "mail.templates", "mail.language"],
             "without mail.smtp",
         ),
+        (config.gate.rules.0.is_empty(), &["gate.origins"], "without gate.rules"),
         (config.metrics.listen.is_none(), &["metrics.open_to_network"], "without metrics.listen"),
         (
             !is_unix,

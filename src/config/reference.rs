@@ -62,14 +62,18 @@ fn shown(default: &str) -> String {
 fn entry(setting: &Setting) -> String {
     let reference = &setting.reference;
     let variable = setting.variable();
-    let twin = if setting.secret { format!(", or `{variable}_FILE`") } else { String::new() };
+    let environment = match setting {
+        Setting { tables: true, .. } => "no; in a file alone".to_owned(),
+        Setting { secret: true, .. } => format!("`{variable}`, or `{variable}_FILE`"),
+        _ => format!("`{variable}`"),
+    };
     let range = if reference.range.is_empty() { "" } else { ", " };
     let mut default = format!("default: {}", shown(reference.default));
     for (profile, special) in reference.special {
         write!(default, ", in {profile} {}", shown(special)).unwrap();
     }
     format!(
-        "\n### {}\n\n{}\n\n- environment: `{variable}`{twin}\n- value: {}{range}{}\n- {default}\n",
+        "\n### {}\n\n{}\n\n- environment: {environment}\n- value: {}{range}{}\n- {default}\n",
         setting.name(),
         text(reference.lines),
         reference.form,

@@ -3,6 +3,7 @@
 use super::access::Access;
 use super::audit::Audit;
 use super::database::Database;
+use super::gate::Gate;
 use super::limits::Limits;
 use super::logging::Log;
 use super::mail::{Events, Mail, Recovery};
@@ -97,6 +98,7 @@ sections! {
     events: Events
     recovery: Recovery
     pages: Pages
+    gate: Gate
     log: Log
     metrics: Metrics
 }

@@ -17,6 +17,7 @@ pub(super) struct Setting {
     pub(super) secret: bool,
     pub(super) list: bool,
     pub(super) table: bool,
+    pub(super) tables: bool,
     #[cfg(test)]
     pub(super) reference: Reference,
 }
@@ -62,6 +63,11 @@ pub(super) const fn is_list<In, T: Value>(_: fn(&In) -> &T) -> bool {
 /// Whether this field is a table.
 pub(super) const fn is_table<In, T: Value>(_: fn(&In) -> &T) -> bool {
     T::TABLE
+}
+
+/// Whether this field is several tables.
+pub(super) const fn is_tables<In, T: Value>(_: fn(&In) -> &T) -> bool {
+    T::TABLES
 }
 
 /// What kind of value this field takes.
@@ -182,13 +188,16 @@ macro_rules! section {
             pub(super) const SETTINGS: &[$crate::config::setting::Setting] = {
                 #[cfg(test)]
                 use $crate::config::setting::{Reference, form};
-                use $crate::config::setting::{Setting, is_list, is_secret, is_table};
+                use $crate::config::setting::{
+                    Setting, is_list, is_secret, is_table, is_tables,
+                };
                 &[$(Setting {
                     section: stringify!($section),
                     key: stringify!($key),
                     secret: is_secret(|section: &Self| &section.$key),
                     list: is_list(|section: &Self| &section.$key),
                     table: is_table(|section: &Self| &section.$key),
+                    tables: is_tables(|section: &Self| &section.$key),
                     #[cfg(test)]
                     reference: Reference {
                         lines: &[$($line),+],

@@ -25,6 +25,9 @@ pub(super) trait Value: Sized {
     /// Whether it is a table, written as JSON where TOML is not at hand.
     const TABLE: bool = false;
 
+    /// Whether it is several tables, which stand in a file alone.
+    const TABLES: bool = false;
+
     /// What kind of value it is, for the reference.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the reference, which a test makes"))]
     const FORM: &'static str;

@@ -25,11 +25,22 @@ impl WebOrigin {
         (scheme, host_and_port(rest).0)
     }
 
+    /// Whether it has TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+
+    /// Whether secrets can be sent to it: with TLS, or on the machine itself.
+    pub(crate) fn takes_secrets(&self) -> bool {
+        self.is_secure() || (self.0.starts_with("http://") && self.is_of_this_machine())
+    }
+
     /// Whether its host is the machine itself, whose traffic nobody else can read.
     pub(crate) fn is_of_this_machine(&self) -> bool {
         let (_, host) = self.scheme_and_host();
         let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        is_loopback(address.unwrap_or(host))
+        // Browsers never ask the network for the names below `localhost` (RFC 6761, 6.3).
+        is_loopback(address.unwrap_or(host)) || host.ends_with(".localhost")
     }
 }
 

@@ -4,7 +4,7 @@ use super::challenge::{self, Answered, GOOD_FOR, Purpose};
 use super::store;
 use super::types::{Factor, FactorName};
 use crate::access::Actor;
-use crate::app::App;
+use crate::app::{App, once};
 use crate::audit::{Action, AuditOutcome, Event, Writer};
 use crate::db::Transaction;
 use crate::domain::{FactorId, UserId};
@@ -131,7 +131,7 @@ impl CheckedCreation {
     /// [`Error::InvalidProof`] when the challenge was used, or somebody has this passkey; database
     /// errors.
     pub(super) fn store(&self, tx: &mut Transaction<'_>, user: UserId) -> Result<Factor> {
-        if !rows::use_challenge(tx, &self.code, self.expires)? {
+        if !once::use_up(tx, &self.code, self.expires)? {
             return Err(Error::InvalidProof);
         }
         let id = rows::insert(tx, user, &self.name, &self.passkey)?.ok_or(Error::InvalidProof)?;
@@ -254,7 +254,7 @@ impl CheckedPasskey {
     /// Database errors.
     pub(super) fn use_up(&self, tx: &mut Transaction<'_>) -> Result<bool> {
         let Asserted { sign_count, backed_up, .. } = self.asserted;
-        Ok(rows::use_challenge(tx, &self.code, self.expires)?
+        Ok(once::use_up(tx, &self.code, self.expires)?
             && rows::note_use(tx, self.id, sign_count, backed_up)?)
     }
 }

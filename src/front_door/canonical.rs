@@ -14,6 +14,8 @@ use super::framing::{BodyLength, Field, Head, connection_options};
 pub const CLIENT_FIELD: &str = "x-gatepost-client";
 /// The field that carries the request's id.
 pub const REQUEST_ID_FIELD: &str = "x-gatepost-request-id";
+/// The field that is there if a trusted proxy has sent the request.
+pub const PROXY_FIELD: &str = "x-gatepost-proxy";
 /// Names that only the door may use.
 const PRIVATE_PREFIX: &str = "x-gatepost-";
 
@@ -34,9 +36,18 @@ const NOT_PASSED_ON: [&str; 12] = [
     "upgrade",
 ];
 
+/// Who has sent a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender {
+    /// The client, as far as it is known behind proxies.
+    pub client: IpAddr,
+    /// Whether a trusted proxy has passed it on.
+    pub is_proxy: bool,
+}
+
 /// The request's head up to where the length belongs; `finish` completes it.
 #[must_use]
-pub fn begin(head: &Head<'_>, client: IpAddr, request_id: &str) -> Vec<u8> {
+pub fn begin(head: &Head<'_>, sender: Sender, request_id: &str) -> Vec<u8> {
     let mut text = String::with_capacity(head.length + 96);
     let _ = write!(text, "{} {} HTTP/1.1\r\nhost: {}\r\n", head.method, head.target, head.host);
     for field in &head.fields {
@@ -46,13 +57,29 @@ pub fn begin(head: &Head<'_>, client: IpAddr, request_id: &str) -> Vec<u8> {
             let _ = write!(text, "{}: {value}\r\n", field.name);
         }
     }
+    let client = sender.client;
     let _ = write!(text, "{CLIENT_FIELD}: {client}\r\n{REQUEST_ID_FIELD}: {request_id}\r\n");
+    if sender.is_proxy {
+        let _ = write!(text, "{PROXY_FIELD}: trusted\r\n");
+    }
     text.into_bytes()
 }
 
 /// Fields that are passed on even when they hold bytes outside ASCII, each written as `?`: one is
-/// shown to people, and the other decides about requests in open mode, where a `?` is refused.
-const MASKED: [&str; 2] = ["user-agent", "origin"];
+/// shown to people, one decides about requests in open mode, where a `?` is refused, and beside one of our
+/// cookies there may be those of other programs.
+const MASKED: [&str; 3] = ["user-agent", "origin", "cookie"];
+
+/// Fields in which a proxy says what was asked of it. With bytes outside ASCII they are passed on empty,
+/// since without them another one of the name, from whoever asked the proxy, would be believed.
+const EMPTIED: [&str; 6] = [
+    "x-forwarded-host",
+    "x-forwarded-method",
+    "x-forwarded-proto",
+    "x-forwarded-uri",
+    "x-original-method",
+    "x-original-url",
+];
 
 /// A field's value as tiny_http can hold it: in ASCII alone.
 fn in_ascii<'a>(field: &Field<'a>) -> Option<Cow<'a, str>> {
@@ -60,8 +87,14 @@ fn in_ascii<'a>(field: &Field<'a>) -> Option<Cow<'a, str>> {
         let bytes = field.value.iter().map(|b| if b.is_ascii() { char::from(*b) } else { '?' });
         bytes.collect::<String>()
     };
-    let is_masked = MASKED.iter().any(|name| name.eq_ignore_ascii_case(field.name));
-    field.ascii().map(Cow::Borrowed).or_else(|| is_masked.then(|| Cow::Owned(masked())))
+    let is_one_of = |names: &[&str]| names.iter().any(|it| it.eq_ignore_ascii_case(field.name));
+    let instead = || {
+        if is_one_of(&MASKED) {
+            return Some(Cow::Owned(masked()));
+        }
+        is_one_of(&EMPTIED).then_some(Cow::Borrowed(""))
+    };
+    field.ascii().map(Cow::Borrowed).or_else(instead)
 }
 
 fn is_passed_on(name: &str, head: &Head<'_>) -> bool {
@@ -109,7 +142,8 @@ mod tests {
         let Decision::Complete(head) = parse(input.as_bytes(), 0, &LIMITS) else {
             panic!("refused: {input}");
         };
-        let mut request = begin(&head, [192, 0, 2, 1].into(), "0123456789abcdef");
+        let sender = Sender { client: [192, 0, 2, 1].into(), is_proxy: false };
+        let mut request = begin(&head, sender, "0123456789abcdef");
         finish(&mut request, head.body, b"");
         String::from_utf8(request).unwrap()
     }
@@ -118,7 +152,7 @@ mod tests {
     fn private_fields_of_a_client_are_replaced() {
         let text = canonical(
             "GET / HTTP/1.1\r\nHost: a\r\nX-Gatepost-Client: 1.1.1.1\r\n\
-             x-gatepost-anything: 1\r\nX-GATEPOST-REQUEST-ID: 5\r\nx-gatepost: kept\r\n\r\n",
+             x-gatepost-anything: 1\r\nX-Gatepost-Proxy: trusted\r\nX-GATEPOST-REQUEST-ID: 5\r\nx-gatepost: kept\r\n\r\n",
         );
         assert_eq!(
             text,

@@ -1,10 +1,10 @@
 //! A client while it sends a request: first the head, then the body.
 
 use super::answer::CONTINUE;
-use super::canonical;
+use super::canonical::{self, Sender};
 use super::connection::{Connection, Context, State, Step};
 use super::cors::Asked;
-use super::forwarded::{client_address, request_id, say_if_unlisted};
+use super::forwarded::{client_address, is_listed, request_id, say_if_unlisted};
 use super::framing::{self, Decision};
 use super::nonblocking::is_not_now;
 use super::request::Receiving;
@@ -53,7 +53,9 @@ impl Connection {
                 let id = given.map_or_else(|| cx.ids.next(), str::to_owned);
                 let limit = cx.limits.body_bytes;
                 let asked = Asked::of(&head, &cx.settings.cors_origins);
-                let receiving = Receiving::new(&head, client, id, asked, limit, cx.now);
+                let sender =
+                    Sender { client, is_proxy: is_listed(self.peer.to_canonical(), trusted) };
+                let receiving = Receiving::new(&head, sender, id, asked, limit, cx.now);
                 let (expects, length) = (head.expects_continue, head.length);
                 self.input.drain(..length);
                 self.scanned = 0;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::canonical;
+use super::canonical::{self, Sender};
 use super::chunked::Decoder;
 use super::cors::Asked;
 use super::framing::{BodyLength, Head};
@@ -47,7 +47,7 @@ pub(super) struct Receiving {
 impl Receiving {
     pub(super) fn new(
         head: &Head<'_>,
-        client: std::net::IpAddr,
+        sender: Sender,
         id: String,
         asked: Asked,
         body_limit: usize,
@@ -55,10 +55,10 @@ impl Receiving {
     ) -> Self {
         Self {
             request: Request {
-                bytes: canonical::begin(head, client, &id),
+                bytes: canonical::begin(head, sender, &id),
                 // The lane is decided when the body is there.
                 lane: Lane::Hashing,
-                network: Network::of(client),
+                network: Network::of(sender.client),
                 ticket: None,
                 id,
                 version: head.version,

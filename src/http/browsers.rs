@@ -1,6 +1,8 @@
 //! What browsers send beyond what programs do, and what is answered to them alone.
 
+use super::browser_fields::Forwarded;
 use super::{Request, Response};
+use zeroize::Zeroizing;
 
 impl Request {
     /// `HOST[:PORT]` of the target or the field; empty where HTTP/1.0 gives none.
@@ -18,6 +20,22 @@ impl Request {
         &self.browser.fetch_sites
     }
 
+    /// What a trusted proxy says of the request that it asks about.
+    pub(crate) fn forwarded(&self) -> Option<&Forwarded> {
+        self.browser.forwarded.as_ref()
+    }
+
+    /// Whether a browser asks for a page to show (W3C, Fetch Metadata), or for HTML.
+    pub(crate) fn is_navigation(&self) -> bool {
+        self.browser.fetch_mode.as_deref() == Some("navigate")
+            || self.browser.accept.as_deref().is_some_and(|it| it.contains("text/html"))
+    }
+
+    /// Whether the query has this, and whatever else.
+    pub(crate) fn query_has(&self, pair: &str) -> bool {
+        self.query.split('&').any(|it| it == pair)
+    }
+
     /// The field `Accept-Language`.
     pub(crate) fn accept_language(&self) -> &str {
         self.browser.accept_language.as_deref().unwrap_or_default()
@@ -26,6 +44,18 @@ impl Request {
     /// Whether there is a field `Authorization`.
     pub(crate) fn has_authorization(&self) -> bool {
         !self.authorization.is_empty()
+    }
+
+    /// All cookies, as a field has them, but those of these names.
+    pub(crate) fn cookies_but(&self, names: &[&str]) -> Zeroizing<String> {
+        let pairs = self.browser.cookies.iter().flat_map(|field| field.split(';'));
+        let is_other = |pair: &&str| {
+            let name = pair.split('=').next().unwrap_or_default();
+            !pair.is_empty() && !names.contains(&name)
+        };
+        let kept: Vec<&str> =
+            pairs.map(|pair| pair.trim_matches([' ', '\t'])).filter(is_other).collect();
+        Zeroizing::new(kept.join("; "))
     }
 
     /// The value of the cookie of this name. Of two, neither counts: one may have been set by somebody
@@ -49,6 +79,16 @@ impl Response {
     /// Sends a browser on to another page, with GET (RFC 9110, 15.4.4).
     pub(crate) fn see_other(location: &str) -> Self {
         Self::new(303, Vec::new()).header("Location", location)
+    }
+
+    /// Sends a browser elsewhere, with the method that it came with (RFC 9110, 15.4.3).
+    pub(crate) fn found(location: &str) -> Self {
+        Self::new(302, Vec::new()).header("Location", location)
+    }
+
+    /// An answer without a body.
+    pub(crate) fn bare(status: u16) -> Self {
+        Self::new(status, Vec::new())
     }
 
     /// Puts a header in the place of one of this name.

@@ -33,7 +33,7 @@ pub(crate) struct Request {
     pub(super) origins: Vec<String>,
     #[cfg(feature = "pages")]
     pub(super) browser: BrowserFields,
-    query: String,
+    pub(super) query: String,
     content_type: Option<String>,
     pub(super) authorization: Vec<Zeroizing<String>>,
     if_none_match: Vec<String>,

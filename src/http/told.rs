@@ -52,12 +52,14 @@ impl Told {
             Error::InvalidScope(_) => (BAD_REQUEST, "invalid_scope"),
             Error::UnsupportedGrantType => (BAD_REQUEST, "unsupported_grant_type"),
             Error::TokenMissing
+            | Error::NotSignedIn
             | Error::TokenInvalid
             | Error::ApiKeyInvalid
             | Error::ClientInvalid => (UNAUTHORIZED, "unauthenticated"),
-            Error::Forbidden | Error::ApiKeyForbidden | Error::ScopeMissing(_) => {
-                (FORBIDDEN, "forbidden")
-            }
+            Error::Forbidden
+            | Error::NotLetThrough
+            | Error::ApiKeyForbidden
+            | Error::ScopeMissing(_) => (FORBIDDEN, "forbidden"),
             Error::ForbiddenOrigin | Error::CrossOrigin(_) => (FORBIDDEN, "forbidden_origin"),
             Error::LastAdmin => (FORBIDDEN, "last_admin"),
             Error::NoSuchUser
@@ -113,6 +115,8 @@ fn field(error: &Error) -> Option<(&'static str, String)> {
         Error::Overloaded(_) => retry_after(Cause::Overloaded),
         // RFC 6750, section 3: no error code when no token was presented.
         Error::TokenMissing => challenge("Bearer"),
+        // Browsers ask nobody for a password because of a scheme that they do not know.
+        Error::NotSignedIn => challenge("Cookie"),
         Error::TokenInvalid | Error::ApiKeyInvalid => challenge("Bearer error=\"invalid_token\""),
         // RFC 6749, 5.2: the challenge is for the scheme that the client tried.
         Error::ClientInvalid => challenge("Basic realm=\"gatepost\""),

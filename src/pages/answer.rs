@@ -3,14 +3,28 @@
 use super::texts::{self, Texts};
 use super::views::{Done, Frame, Problem};
 use crate::app::App;
+use crate::config::WebOrigin;
 use crate::error::{Error, Result};
 use crate::http::{Request, Response, Told};
 use askama::Template;
 
-/// Nothing but our own style sheet and script is loaded, forms and the script ask us alone, and no page
-/// may frame ours.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
-                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// What a page may load and do: nothing but our own style sheet and script is loaded, forms and the script ask
+/// us alone, and no page may frame ours. `own` is where ours are, and the answer to a form may send the
+/// browser on to `programs` too, which browsers would refuse otherwise.
+fn policy(own: &str, programs: &[WebOrigin]) -> String {
+    let programs = programs.iter().fold(String::new(), |all, it| all + " " + it.as_str());
+    format!(
+        "default-src 'none'; style-src {own}; script-src {own}; connect-src {own}; \
+         form-action {own}{programs}; base-uri 'none'; frame-ancestors 'none'"
+    )
+}
+
+/// Lets the forms of a page lead on to the programs behind the gate.
+pub(super) fn leading_on(app: &App, page: Response) -> Response {
+    page.instead(POLICY_FIELD, &policy("'self'", &app.config().gate.origins))
+}
+
+const POLICY_FIELD: &str = "Content-Security-Policy";
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -19,7 +33,8 @@ const SCRIPT: &str = include_str!("script.js");
 pub(super) fn frame<'a>(app: &'a App, request: &Request, alert: Option<String>) -> Frame<'a> {
     let config = app.config();
     let texts = texts::of(request.accept_language());
-    Frame { texts, name: &config.pages.name, min_length: config.passwords.min_length, alert }
+    let min_length = config.passwords.min_length;
+    Frame { texts, name: &config.pages.name, min_length, alert, base: String::new() }
 }
 
 /// A page as it is sent.
@@ -32,7 +47,7 @@ pub(super) fn page(status: u16, view: &impl Template) -> Result<Response> {
     html.push('\n');
     Ok(Response::page(status, html)
         .header("Cache-Control", "no-store")
-        .header("Content-Security-Policy", POLICY)
+        .header(POLICY_FIELD, policy("'self'", &[]))
         // Not `no-referrer`: browsers then send `Origin: null` with a form (Fetch, 3.2).
         .header("Referrer-Policy", "same-origin")
         .header("Cross-Origin-Opener-Policy", "same-origin"))
@@ -82,9 +97,34 @@ pub(super) fn done(
 
 /// The page of an error.
 pub(super) fn problem(app: &App, request: &Request, error: &Error) -> Response {
+    problem_with(app, request, error, "", "sign-in", |texts| texts.to_sign_in)
+}
+
+/// The same at the host of a program behind the gate, where our style sheet is elsewhere. It leads on to this
+/// address.
+pub(super) fn problem_elsewhere(
+    app: &App,
+    request: &Request,
+    error: &Error,
+    next: &str,
+) -> Response {
+    let own = app.config().pages.origin.as_ref().map_or("", WebOrigin::as_str);
+    let page = problem_with(app, request, error, &format!("{own}/"), next, |texts| texts.go_on);
+    page.instead(POLICY_FIELD, &policy(own, &[]))
+}
+
+fn problem_with(
+    app: &App,
+    request: &Request,
+    error: &Error,
+    base: &str,
+    next: &str,
+    label: impl Fn(&Texts) -> &'static str,
+) -> Response {
     let page = answer(Some(Alert::of(request, error)), |text| {
-        let frame = frame(app, request, text);
-        Problem { title: frame.texts.problem, frame, request_id: &request.id }
+        let frame = Frame { base: base.to_owned(), ..frame(app, request, text) };
+        let next = (next, label(frame.texts));
+        Problem { title: frame.texts.problem, frame, request_id: &request.id, next }
     });
     page.unwrap_or_else(|error| Response::from_error(&error, &request.id))
 }

@@ -1,11 +1,11 @@
 //! Signing in: login and password, then a code if there is a second factor.
 
-use super::answer::{Alert, answer, frame, page};
+use super::answer::{Alert, answer, frame, leading_on, page};
 use super::form::Form;
 use super::register;
 use super::return_to::ReturnTo;
 use super::sign_out;
-use super::views::{Code, SignIn, SignedIn};
+use super::views::{Code, SignIn, SignedIn, Way};
 use crate::app::App;
 use crate::browser::{self, Cookie, OwnOrigin, SignedIn as SignedInAs};
 use crate::domain::Login;
@@ -35,36 +35,41 @@ impl<'a> Visit<'a> {
         own: OwnOrigin,
         parameters: &mut Parameters,
     ) -> Result<Self> {
-        let return_to = parameters.optional_text("return")?;
-        let return_to = return_to.map(|text| ReturnTo::parse(&text, &own)).transpose()?;
+        let return_to = ReturnTo::of(app, &own, parameters)?;
         let before = browser::signed_in(app, request, &own)?;
         Ok(Self { app, request, own, return_to, before })
     }
 
-    fn return_to(&self) -> Option<&str> {
-        self.return_to.as_ref().map(ReturnTo::as_str)
+    fn way(&self) -> Way<'_> {
+        let return_to = self.return_to.as_ref();
+        Way {
+            return_to: return_to.map(ReturnTo::as_str),
+            state: return_to.and_then(ReturnTo::state),
+        }
     }
 
     /// The form for login and password; again, if there is something to tell.
     fn password_form(&self, login: &str, told: Option<Alert>) -> Result<Response> {
-        answer(told, |told| SignIn {
+        let page = answer(told, |told| SignIn {
             frame: frame(self.app, self.request, told),
             login,
-            return_to: self.return_to(),
+            way: self.way(),
             register: register::is_open(self.app),
             passkeys: self.has_passkeys(),
             mfa_token: None,
-        })
+        });
+        page.map(|page| leading_on(self.app, page))
     }
 
     /// The form for a code.
     fn code_form(&self, mfa_token: &str, told: Option<Alert>) -> Result<Response> {
-        answer(told, |told| Code {
+        let page = answer(told, |told| Code {
             frame: frame(self.app, self.request, told),
             mfa_token: Some(mfa_token),
-            return_to: self.return_to(),
+            way: self.way(),
             passkeys: self.has_passkeys(),
-        })
+        });
+        page.map(|page| leading_on(self.app, page))
     }
 
     fn has_passkeys(&self) -> bool {
@@ -73,20 +78,24 @@ impl<'a> Visit<'a> {
 
     /// Sends the browser on, where the page of this address says who is signed in if nothing else was
     /// asked for.
-    fn go_on(&self) -> Response {
-        Response::see_other(self.return_to().unwrap_or("sign-in"))
+    fn go_on(&self, signed_in: &SignedInAs) -> Result<Response> {
+        let location = self.return_to.as_ref().map(|it| it.location(self.app, signed_in));
+        let location = location.transpose()?;
+        Ok(Response::see_other(location.as_deref().unwrap_or("sign-in"))
             .header("Cache-Control", "no-store")
+            // The address before may have come from the gate, with a state.
+            .header("Referrer-Policy", "no-referrer"))
     }
 
     fn signed_in(&self, logged_in: &LoggedIn) -> Result<Response> {
-        let cookie = browser::issue(self.app, &self.own, &logged_in.access_token)?;
+        let (cookie, now) = browser::issue(self.app, &self.own, &logged_in.access_token)?;
         // The session that the browser had before would be nobody's.
         if let Some(before) = &self.before
             && let Err(error) = sign_out::end(self.app, before)
         {
             log::warn!("the session of a browser that signed in anew was not ended: {error}");
         }
-        Ok(self.go_on().header("Set-Cookie", cookie.into_field()))
+        Ok(self.go_on(&now)?.header("Set-Cookie", cookie.into_field()))
     }
 
     fn with_password(&self, login: &str, password: &str) -> Result<Response> {
@@ -156,7 +165,7 @@ pub(super) fn show(app: &App, request: &Request) -> Result<Response> {
         return visit.password_form("", None);
     };
     match users::show(app, &before.caller, before.user) {
-        Ok(_) if visit.return_to.is_some() => Ok(visit.go_on()),
+        Ok(_) if visit.return_to.is_some() => visit.go_on(before),
         Ok(user) => {
             let frame = frame(app, request, None);
             page(200, &SignedIn { frame, login: user.login.as_str() })

@@ -137,6 +137,7 @@ const GERMAN: Texts = Texts {
         ("unauthenticated", "Hier kann man sich nicht selbst registrieren."),
         ("invalid_credentials", "Anmeldename oder Passwort ist falsch."),
         ("account_locked", "Dieses Konto ist gesperrt."),
+        ("forbidden", "Das ist für dieses Konto nicht freigegeben."),
         ("account_expired", "Dieses Konto ist abgelaufen."),
         (
             "mfa_required",

@@ -12,6 +12,15 @@ pub(super) struct Frame<'a> {
     pub(super) min_length: usize,
     /// What went wrong.
     pub(super) alert: Option<String>,
+    /// What stands before links to our own pages.
+    pub(super) base: String,
+}
+
+/// Where whoever signs in goes on, as forms carry it along.
+#[derive(Clone)]
+pub(super) struct Way<'a> {
+    pub(super) return_to: Option<&'a str>,
+    pub(super) state: Option<String>,
 }
 
 /// The form for login and password.
@@ -20,7 +29,7 @@ pub(super) struct Frame<'a> {
 pub(super) struct SignIn<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) login: &'a str,
-    pub(super) return_to: Option<&'a str>,
+    pub(super) way: Way<'a>,
     /// Whether people may register themselves.
     pub(super) register: bool,
     /// Whether a passkey can be asked for.
@@ -35,7 +44,7 @@ pub(super) struct SignIn<'a> {
 pub(super) struct Code<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) mfa_token: Option<&'a str>,
-    pub(super) return_to: Option<&'a str>,
+    pub(super) way: Way<'a>,
     /// Whether a passkey can be asked for.
     pub(super) passkeys: bool,
 }
@@ -116,4 +125,6 @@ pub(super) struct Problem<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) title: &'a str,
     pub(super) request_id: &'a str,
+    /// Where to go on, and what the link says.
+    pub(super) next: (&'a str, &'static str),
 }

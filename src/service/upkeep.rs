@@ -5,7 +5,7 @@
 //! Several instances may do this on one database, and none waits for another. An error is logged,
 //! and the next round tries again. Only a service has this thread, not an `App` alone.
 
-use crate::app::App;
+use crate::app::{App, once};
 use crate::audit;
 use crate::config::Profile;
 use crate::db;
@@ -74,7 +74,7 @@ fn run(app: &App, stop: &Receiver<()>) {
         warned = warned || factors::warn_of_admins(app).is_ok();
         if swept.elapsed() >= sweep_again {
             sweep(app, stop, "ended sessions", sessions::sweep_some);
-            sweep(app, stop, "answered challenges", factors::sweep_some);
+            sweep(app, stop, "what was used once", |app| once::sweep_some(app.database()?));
             sweep(app, stop, "messages", outbox::sweep_some);
             sweep(app, stop, "proofs", proofs::sweep_some);
             swept = Instant::now();

@@ -50,7 +50,7 @@ impl User {
     ///
     /// # Errors
     /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) when they are too large.
-    pub(super) fn extra_claims(&self, templates: &ClaimTemplates) -> Result<ExtraClaims> {
+    pub(crate) fn extra_claims(&self, templates: &ClaimTemplates) -> Result<ExtraClaims> {
         let about = AboutUser {
             id: self.id.get(),
             login: &self.login,

@@ -29,6 +29,7 @@ mod filters;
 mod freezing;
 mod front_door;
 mod frozen_forms;
+mod gate;
 mod history;
 mod imports;
 mod inputs;

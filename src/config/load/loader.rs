@@ -75,6 +75,10 @@ impl Loader {
                 table @ DeValue::Table(_) if setting.is_some_and(|setting| setting.table) => {
                     claims::json(table).map(|json| json.to_string())
                 }
+                tables @ DeValue::Array(_) if setting.is_some_and(|setting| setting.tables) => {
+                    claims::json(tables).map(|json| json.to_string())
+                }
+                _ if setting.is_some_and(|setting| setting.tables) => None,
                 // For an unknown setting an array is accepted, so that the fault is its name.
                 other => plain(other, setting.is_none_or(|setting| setting.list)),
             };
@@ -120,6 +124,11 @@ impl Loader {
             });
             return self.faults.push(format!("{origin}: {fault}"));
         };
+        if setting.tables && matches!(origin, Origin::Environment(_)) {
+            let fault =
+                format!("{origin}: {section}.{key} stands in a file alone, as [[{section}.{key}]]");
+            return self.faults.push(fault);
+        }
         let place = (setting.section, setting.key);
         if self.loaded.origins.get(&place).is_some_and(|earlier| same_layer(earlier, &origin)) {
             let fault = format!("{origin}: {section}.{} and its _file twin are both set", place.1);

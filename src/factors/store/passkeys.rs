@@ -7,9 +7,6 @@ use crate::webauthn::NewPasskey;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-/// Rows that one statement of a sweep removes.
-pub(crate) const SWEPT_AT_ONCE: u64 = 500;
-
 /// What authenticators know a user by. It is made the first time, from `new`.
 pub(crate) fn user_handle(
     tx: &mut Transaction<'_>,
@@ -106,28 +103,4 @@ pub(crate) fn note_use(
         &[(&id.get(), Type::INT8), (&i64::from(sign_count), Type::INT8), (&backed_up, Type::BOOL)],
     )?;
     Ok(noted == 1)
-}
-
-/// Marks a challenge as answered. Returns whether it was not yet: of any number of answers at once, one
-/// finds it so.
-pub(crate) fn use_challenge(
-    tx: &mut Transaction<'_>,
-    code: &[u8; 32],
-    expires: i64,
-) -> Result<bool> {
-    let sql = "INSERT INTO gatepost.used_challenges (challenge, expires_at)
-               VALUES ($1, TIMESTAMPTZ 'epoch' + $2 * interval '1 second') ON CONFLICT DO NOTHING";
-    let used = tx.execute_typed(sql, &[(&code.as_slice(), Type::BYTEA), (&expires, Type::INT8)])?;
-    Ok(used == 1)
-}
-
-/// Removes some of the challenges that were over an hour ago, so that a clock that is behind takes none
-/// of them again.
-pub(crate) fn sweep(tx: &mut Transaction<'_>) -> Result<u64> {
-    let sql = "DELETE FROM gatepost.used_challenges WHERE challenge IN (
-                   SELECT challenge FROM gatepost.used_challenges
-                   WHERE expires_at < now() - interval '1 hour'
-                   ORDER BY expires_at LIMIT $1)";
-    let most = i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX);
-    Ok(tx.execute_typed(sql, &[(&most, Type::INT8)])?)
 }
