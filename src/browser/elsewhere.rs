@@ -97,10 +97,9 @@ pub(crate) fn come_back(
 ) -> Result<(String, [Cookie; 2])> {
     let bytes =
         URL_SAFE_NO_PAD.decode(code).map(Zeroizing::new).map_err(|_| Error::InvalidProof)?;
-    let read = read_code(&code_key(app)?, origin, &bytes).ok_or(Error::InvalidProof)?;
+    let read = read_code(&code_key(app)?, origin, &bytes, now()).ok_or(Error::InvalidProof)?;
     let (returning, path, hash) = read;
-    let is_here = State::of_cookie(request, origin) == Some(returning.state);
-    if !is_here || now() >= returning.expires {
+    if State::of_cookie(request, origin) != Some(returning.state) {
         return Err(Error::InvalidProof);
     }
     let expires = i64::try_from(returning.expires).map_err(|_| Error::InvalidProof)?;
@@ -164,11 +163,12 @@ fn write_code(key: &HashKey, origin: &WebOrigin, returning: &Returning, path: &s
     URL_SAFE_NO_PAD.encode(key.vouch_for(origin.as_str(), &parts))
 }
 
-/// What a code says, its path, and the hash that tells it from all others.
+/// What a code says until it expires, its path, and the hash that tells it from all others.
 fn read_code<'a>(
     key: &HashKey,
     origin: &WebOrigin,
     bytes: &'a [u8],
+    now: u64,
 ) -> Option<(Returning, &'a str, &'a [u8; HASH_BYTES])> {
     let (said, hash) = key.vouched_for(origin.as_str(), bytes)?;
     let (expires, rest) = said.split_first_chunk()?;
@@ -178,6 +178,9 @@ fn read_code<'a>(
     let shown = Shown::read(shown)?;
     let returning =
         Returning { expires: u64::from_be_bytes(*expires), state: State(*state), shown };
+    if now >= returning.expires {
+        return None;
+    }
     Some((returning, str::from_utf8(path).ok()?, hash))
 }
 
@@ -225,14 +228,15 @@ mod tests {
         let returning = Returning { expires: 9, state: State::of("cookie"), shown: shown() };
         let code = write_code(&key, &app, &returning, "/x?y=1");
         let bytes = URL_SAFE_NO_PAD.decode(&code).unwrap();
-        let (found, path, _) = read_code(&key, &app, &bytes).unwrap();
+        let (found, path, _) = read_code(&key, &app, &bytes, 8).unwrap();
         assert_eq!((found, path), (returning, "/x?y=1"));
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
-            assert!(read_code(&key, &app, &changed).is_none(), "byte {at}");
-            assert!(read_code(&key, &app, &bytes[..at]).is_none(), "{at} bytes");
+            assert!(read_code(&key, &app, &changed, 8).is_none(), "byte {at}");
+            assert!(read_code(&key, &app, &bytes[..at], 8).is_none(), "{at} bytes");
         }
-        assert!(read_code(&key, &origin("https://b.example.com"), &bytes).is_none());
+        assert!(read_code(&key, &app, &bytes, 9).is_none());
+        assert!(read_code(&key, &origin("https://b.example.com"), &bytes, 8).is_none());
     }
 }

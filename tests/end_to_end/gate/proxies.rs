@@ -2,6 +2,7 @@
 //! what a client forges does not.
 
 use super::{LINK, OWN};
+use crate::support::browser::Browser;
 use crate::support::program::Spawned;
 use crate::support::{PASSWORD, TestServer};
 use gatepost::config::Loaded;
@@ -84,6 +85,26 @@ fn the_example_for_traefik_lets_nobody_through_who_is_not_signed_in() {
 #[test]
 fn the_example_for_haproxy_lets_nobody_through_who_is_not_signed_in() {
     check(&HAPROXY);
+}
+
+#[test]
+fn chromium_comes_through_sign_in_to_the_page_that_it_asked_for() {
+    let Some(browser) = is_here("nginx").then(Browser::start).flatten() else { return };
+    let site = Site::start(&NGINX, &[]);
+    site.server.register("alice");
+    browser.open(&site.url("app", "/x?y=1"));
+    browser.wait_for("Sign in");
+    browser.press(&format!("alice\u{e004}{PASSWORD}\u{e007}"));
+    browser.wait_for("Remote-User: alice");
+    assert_eq!(browser.get("url").as_str(), Some(site.url("app", "/x?y=1").as_str()));
+    // From now on no other page comes between.
+    browser.open(&site.url("app", "/z"));
+    browser.wait_for("GET /z");
+    browser.open(&site.url("login", "/sign-out"));
+    browser.press("\u{e004}\u{e007}");
+    browser.wait_for("Sign in");
+    browser.open(&site.url("app", "/z"));
+    browser.wait_for("Sign in");
 }
 
 fn is_here(program: &str) -> bool {

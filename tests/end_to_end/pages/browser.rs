@@ -3,45 +3,7 @@
 use crate::support::browser::Browser;
 use crate::support::{PASSWORD, TestServer};
 use gatepost::config::PagesEnabled;
-use serde_json::{Value, json};
-use std::time::{Duration, Instant};
-
-impl Browser {
-    /// Types into whatever has the focus.
-    fn press(&self, keys: &str) {
-        let keys = keys.chars().flat_map(|key| {
-            [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})]
-        });
-        let keyboard =
-            json!({"type": "key", "id": "keyboard", "actions": keys.collect::<Vec<Value>>()});
-        self.ask("actions", &json!({"actions": [keyboard]}));
-    }
-
-    /// Waits for a page that says this.
-    #[track_caller]
-    fn wait_for(&self, expected: &str) {
-        let end = Instant::now() + Duration::from_secs(20);
-        while !self.text().contains(expected) {
-            assert!(Instant::now() < end, "{expected}: {}", self.text());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn text(&self) -> String {
-        let script = "return document.body.innerText";
-        let text = self.ask("execute/sync", &json!({"script": script, "args": []}));
-        text.as_str().unwrap().to_owned()
-    }
-}
-
-impl Browser {
-    /// Clicks on what a selector of CSS finds.
-    fn click(&self, selector: &str) {
-        let found = self.ask("element", &json!({"using": "css selector", "value": selector}));
-        let id = found.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned();
-        self.ask(&format!("element/{id}/click"), &json!({}));
-    }
-}
+use serde_json::json;
 
 #[test]
 fn chromium_signs_in_with_a_passkey_alone_and_after_a_password() {

@@ -5,6 +5,7 @@ use super::program::Spawned;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// A browser that is driven by WebDriver.
 pub(crate) struct Browser {
@@ -33,8 +34,16 @@ impl Browser {
             .unwrap();
         let profile = tempfile::tempdir().unwrap();
         let data = format!("--user-data-dir={}", profile.path().display());
-        let arguments =
-            ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", &data];
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            // For tests with names and certificates of their own.
+            "--host-resolver-rules=MAP *.example.com 127.0.0.1",
+            "--ignore-certificate-errors",
+            &data,
+        ];
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": {"args": arguments},
             "webauthn:virtualAuthenticators": true,
@@ -66,6 +75,39 @@ impl Browser {
             client().get(format!("{}/{what}", self.session)).send().unwrap().json().unwrap();
         assert!(answer["value"].get("error").is_none(), "{answer}");
         answer["value"].take()
+    }
+
+    /// Types into whatever has the focus.
+    pub(crate) fn press(&self, keys: &str) {
+        let keys = keys.chars().flat_map(|key| {
+            [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})]
+        });
+        let keyboard =
+            json!({"type": "key", "id": "keyboard", "actions": keys.collect::<Vec<Value>>()});
+        self.ask("actions", &json!({"actions": [keyboard]}));
+    }
+
+    /// Waits for a page that says this.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, expected: &str) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !self.text().contains(expected) {
+            assert!(Instant::now() < end, "{expected}: {}", self.text());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let script = "return document.body.innerText";
+        let text = self.ask("execute/sync", &json!({"script": script, "args": []}));
+        text.as_str().unwrap().to_owned()
+    }
+
+    /// Clicks on what a selector of CSS finds.
+    pub(crate) fn click(&self, selector: &str) {
+        let found = self.ask("element", &json!({"using": "css selector", "value": selector}));
+        let id = found.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned();
+        self.ask(&format!("element/{id}/click"), &json!({}));
     }
 }
 
