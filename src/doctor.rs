@@ -12,6 +12,8 @@ mod keys;
 mod machine;
 mod messages;
 mod proxy;
+#[cfg(feature = "pages")]
+mod through;
 mod verdict;
 
 use crate::config::{Loaded, SAFE_ITERATIONS};
@@ -21,6 +23,8 @@ use crate::db::managed::Managed;
 use crate::error::{Error, Result};
 use crate::health::{self, Question};
 use crate::service::Service;
+#[cfg(feature = "pages")]
+pub use through::{Through, through_proxy};
 use verdict::examination;
 pub use verdict::{Examination, Fault, Verdict};
 

@@ -94,6 +94,9 @@ _gatepost() {
             gatepost__subcmd__database,upgrade)
                 cmd="gatepost__subcmd__database__subcmd__upgrade"
                 ;;
+            gatepost__subcmd__doctor,proxy)
+                cmd="gatepost__subcmd__doctor__subcmd__proxy"
+                ;;
             gatepost__subcmd__gate,test)
                 cmd="gatepost__subcmd__gate__subcmd__test"
                 ;;
@@ -534,12 +537,42 @@ _gatepost() {
             return 0
             ;;
         gatepost__subcmd__doctor)
-            opts="-h --json --config --help"
+            opts="-h --json --config --help proxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gatepost__subcmd__doctor__subcmd__proxy)
+            opts="-h --program --connect --as --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --program)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -50,9 +50,16 @@ complete -c gatepost -n "__fish_gatepost_using_subcommand check-config" -l confi
 complete -c gatepost -n "__fish_gatepost_using_subcommand check-config" -l connect -d 'Also connect to database.url and database.owner_url and check roles and schema there, without changing anything'
 complete -c gatepost -n "__fish_gatepost_using_subcommand check-config" -l json -d 'Print JSON, one object a line'
 complete -c gatepost -n "__fish_gatepost_using_subcommand check-config" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gatepost -n "__fish_gatepost_using_subcommand doctor" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
-complete -c gatepost -n "__fish_gatepost_using_subcommand doctor" -l json -d 'Print JSON, one object a line'
-complete -c gatepost -n "__fish_gatepost_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatepost -n "__fish_gatepost_using_subcommand doctor; and not __fish_seen_subcommand_from proxy" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand doctor; and not __fish_seen_subcommand_from proxy" -l json -d 'Print JSON, one object a line'
+complete -c gatepost -n "__fish_gatepost_using_subcommand doctor; and not __fish_seen_subcommand_from proxy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatepost -n "__fish_gatepost_using_subcommand doctor; and not __fish_seen_subcommand_from proxy" -f -a "proxy" -d 'Look at the gate through the proxy in front: whether what a client forges gets past it'
+complete -c gatepost -n "__fish_gatepost_using_subcommand doctor; and __fish_seen_subcommand_from proxy" -l program -d 'Where the program behind listens, such as 127.0.0.1:3000' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand doctor; and __fish_seen_subcommand_from proxy" -l connect -d 'Where the proxy is, whatever the name service says' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand doctor; and __fish_seen_subcommand_from proxy" -l as -d 'The login to sign in with' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand doctor; and __fish_seen_subcommand_from proxy" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
+complete -c gatepost -n "__fish_gatepost_using_subcommand doctor; and __fish_seen_subcommand_from proxy" -l json -d 'Print JSON, one object a line'
+complete -c gatepost -n "__fish_gatepost_using_subcommand doctor; and __fish_seen_subcommand_from proxy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate backup restore upgrade after-restore" -l config -d 'Read this configuration file (also: GATEPOST_CONFIG)' -r
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate backup restore upgrade after-restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gatepost -n "__fish_gatepost_using_subcommand database; and not __fish_seen_subcommand_from create migrate backup restore upgrade after-restore" -f -a "create" -d 'Create the roles and the database on a PostgreSQL server'

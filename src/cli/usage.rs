@@ -62,6 +62,9 @@ pub(super) fn explain(error: &Error, root: &Command, words: &[OsString]) -> Stri
             let takes = text(error, ContextKind::ValidValue).replace('\n', ", ");
             format!("{argument} takes one of {takes}{}", meant(&near))
         }
+        ErrorKind::ValueValidation if argument.contains("ADDRESS") => {
+            format!("{argument} takes an address and port, such as 127.0.0.1:3000")
+        }
         ErrorKind::ValueValidation => format!("{argument} takes a whole number"),
         ErrorKind::TooManyValues => format!("{argument} takes no value"),
         ErrorKind::InvalidUtf8 => "an argument is not UTF-8".to_owned(),

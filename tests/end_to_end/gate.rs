@@ -1,6 +1,8 @@
 //! The gate: what a proxy that asks is told, and the way through sign-in to another host and back.
 
+mod doctor;
 mod proxies;
+mod site;
 
 use crate::support::program::{Home, success};
 use crate::support::{PASSWORD, TestServer, form};
