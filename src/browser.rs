@@ -10,7 +10,8 @@ mod origin;
 mod shown;
 
 pub(crate) use cookie::{
-    Cookie, issue, of_others as cookies_of_others, signed_in, signed_in_beside_authorization,
+    Cookie, issue, of_others as cookies_of_others, renewed, signed_in,
+    signed_in_beside_authorization,
 };
 pub(crate) use elsewhere::{State, code, come_back, signed_in_at};
 pub(crate) use origin::{OwnOrigin, check_sent_by_own_page};

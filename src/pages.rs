@@ -3,10 +3,13 @@
 //! They call the operations that the API calls, and hold no rule and no SQL. Whatever goes wrong is told
 //! with the status and in the words of the API.
 
+mod account;
 mod answer;
 mod form;
 mod gate;
+mod member;
 mod proofs;
+mod qr;
 mod register;
 mod return_to;
 mod sign_in;
@@ -15,11 +18,12 @@ mod texts;
 mod views;
 
 use crate::app::App;
+use crate::config::PagesEnabled;
 use crate::error::Result;
 use crate::front_door::Lane::{self, Hashing, Ordinary};
 use crate::http::{Request, Response};
-
-type Page = fn(&App, &Request) -> Result<Response>;
+use answer::Page;
+use form::names_password;
 
 /// The page of a path, and who answers it.
 pub(crate) fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Page)> {
@@ -50,23 +54,26 @@ pub(crate) fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Page)
         ("GET", "/.gatepost/return") => (Ordinary, gate::come_back),
         ("GET", "/pages/script.js") => (Ordinary, answer::script),
         ("GET", "/pages/style.css") => (Ordinary, answer::style),
-        _ => return None,
+        _ => return account::find(method, path, body),
     })
+}
+
+/// Whether the page of a path is there where this is set.
+pub(crate) fn is_enabled(path: &str, enabled: PagesEnabled) -> bool {
+    let is_below = |root: &str| {
+        let rest = path.strip_prefix(root);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    match enabled {
+        PagesEnabled::Off => false,
+        PagesEnabled::SignIn => !is_below("/account"),
+        PagesEnabled::All => true,
+    }
 }
 
 /// Answers with a page. An error is a page too.
 fn told(app: &App, request: &Request, page: Page) -> Result<Response> {
     Ok(page(app, request).unwrap_or_else(|error| answer::problem(app, request, &error)))
-}
-
-/// Whether a form may have a field that is a password. A percent sign could spell its name.
-fn names_password(body: &[u8]) -> bool {
-    const NAME: &[u8] = b"password";
-    let of_name = |pair: &[u8]| {
-        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
-        name == NAME || name.contains(&b'%')
-    };
-    body.split(|byte| *byte == b'&').any(of_name)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::client::for_client;
+#[cfg(not(feature = "pages"))]
 use crate::config::PagesEnabled;
 use crate::error::Result;
 use crate::front_door::Lane::{self, Hashing, Ordinary};
@@ -94,6 +95,14 @@ fn find_page(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
     pages::find(method, path, body)
 }
 
+#[cfg(feature = "pages")]
+use pages::is_enabled;
+
+#[cfg(not(feature = "pages"))]
+fn is_enabled(_: &str, _: PagesEnabled) -> bool {
+    false
+}
+
 #[cfg(not(feature = "pages"))]
 fn find_page(_: &str, _: &str, _: &[u8]) -> Option<(Lane, Handler)> {
     None
@@ -108,9 +117,9 @@ pub(crate) fn lane(method: &str, path: &str, body: &[u8]) -> Lane {
 /// Answers a request.
 pub(crate) fn handle(app: &App, request: &Request) -> Response {
     let (method, path, body) = (&request.method, &request.path, request.body());
-    let has_pages = app.config().pages.enabled != PagesEnabled::Off;
+    let has_page = is_enabled(path, app.config().pages.enabled);
     let found =
-        find(method, path, body).or_else(|| find_page(method, path, body).filter(|_| has_pages));
+        find(method, path, body).or_else(|| find_page(method, path, body).filter(|_| has_page));
     match found {
         Some((lane, handler)) => for_client(request.client_address(), || {
             let _answering = (lane == Ordinary).then(|| app.answering());
@@ -118,7 +127,7 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
             let answer = answer.unwrap_or_else(|error| Response::from_error(&error, &request.id));
             answer.of_route(label(&request.path))
         }),
-        None if is_page(path) && !has_pages => Response::not_found(&request.id),
+        None if is_page(path) && !has_page => Response::not_found(&request.id),
         None => match allow(&request.path).as_str() {
             "" => Response::not_found(&request.id),
             allow => Response::method_not_allowed(allow, &request.id),
@@ -127,7 +136,7 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
 }
 
 /// The paths that are counted apart, each under its place here.
-pub(crate) const LABELS: [&str; 51] = [
+pub(crate) const LABELS: [&str; 52] = [
     "/",
     "/token",
     "/logout",
@@ -177,12 +186,14 @@ pub(crate) const LABELS: [&str; 51] = [
     "/verify",
     "/gate",
     "/.gatepost/return",
+    "/account",
     "/pages/style.css",
     "/pages/script.js",
 ];
 
-/// The place of a path that exists.
+/// The place of a path that exists. Those below my account are counted with it.
 fn label(path: &str) -> u8 {
+    let path = if path.starts_with("/account/") { "/account" } else { path };
     let place = LABELS.iter().position(|label| *label == path);
     place.and_then(|place| u8::try_from(place).ok()).unwrap_or(OTHER_ROUTE)
 }
@@ -210,7 +221,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// For people, and not in the description of the API.
-    const PAGES: [&str; 10] = [
+    const PAGES: [&str; 11] = [
         "/sign-in",
         "/sign-out",
         "/register",
@@ -219,6 +230,7 @@ mod tests {
         "/verify",
         "/gate",
         "/.gatepost/return",
+        "/account",
         "/pages/style.css",
         "/pages/script.js",
     ];

@@ -14,6 +14,8 @@ mod mfa;
 mod passkey;
 mod refresh;
 mod requirement;
+#[cfg(feature = "pages")]
+mod resume;
 mod step_up;
 mod store;
 mod sweep;
@@ -31,6 +33,8 @@ pub use mfa::{finish_mfa, mfa_options};
 pub use passkey::log_in_with_passkey;
 pub use refresh::{refresh, refresh_for};
 pub(crate) use refresh::{sign_of, ticket};
+#[cfg(feature = "pages")]
+pub(crate) use resume::resume;
 pub use step_up::{Shown, step_up};
 pub(crate) use store::extra_claims;
 pub use sweep::sweep;

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::app::keyed::HashKey;
 use crate::error::{Error, Result};
 use crate::http::Request;
-use crate::tokens::AccessClaims;
+use crate::tokens::{AccessClaims, Claims};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
@@ -98,7 +98,15 @@ pub(crate) fn issue(app: &App, own: &OwnOrigin, access_token: &str) -> Result<(C
     let AccessClaims::User(claims) = app.verify_any_token(access_token)? else {
         return Err(Error::TokenInvalid);
     };
-    let shown = Shown::of(&claims);
+    renewed(app, own, &claims)
+}
+
+/// The cookie for a session that goes on with these claims, and as whom the browser is signed in with it.
+///
+/// # Errors
+/// Database errors.
+pub(crate) fn renewed(app: &App, own: &OwnOrigin, claims: &Claims) -> Result<(Cookie, SignedIn)> {
+    let shown = Shown::of(claims);
     let value = write(&key(app)?, &shown);
     let lifetime = app.config().sessions.lifetime.as_secs();
     let cookie = Cookie::new(&SIGN_IN, own.is_secure(), &value, Some(lifetime));

@@ -6,8 +6,8 @@ use std::fmt;
 section! {
     /// Pages for people: to sign in, to register, to get back into an account.
     pages: Pages {
-        /// Which pages there are: none, or with `sign-in` those to sign in and out, to register, and to get back
-        /// into an account.
+        /// Which pages there are: none; with `sign-in` those to sign in and out, to register, and to get back
+        /// into an account; with `all` also those on which people see and change their own account.
         ///
         /// A service for programs alone should show people nothing.
         enabled: PagesEnabled = "off";
@@ -42,9 +42,11 @@ pub enum PagesEnabled {
     Off,
     /// Those to sign in and out, to register, and to get back into an account.
     SignIn,
+    /// Those and the pages of one's own account.
+    All,
 }
 
-words!(PagesEnabled { "off" => PagesEnabled::Off, "sign-in" => PagesEnabled::SignIn });
+words!(PagesEnabled { "off" => PagesEnabled::Off, "sign-in" => PagesEnabled::SignIn, "all" => PagesEnabled::All });
 
 /// A colour as style sheets write it: `#` and six hexadecimal digits, two each for red, green and blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -38,6 +38,15 @@ enum Given {
 }
 
 impl Parameters {
+    /// All that are texts, with their names.
+    #[cfg(feature = "pages")]
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.given.iter().filter_map(|(name, given)| match given {
+            Given::Query(text) => Some((name.as_str(), text.as_str())),
+            Given::Json(_) => None,
+        })
+    }
+
     /// Reads `a=1&b=2`, percent-encoded, `+` for a space.
     ///
     /// # Errors

@@ -29,12 +29,20 @@ const POLICY_FIELD: &str = "Content-Security-Policy";
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
+/// What answers a request for a page.
+pub(super) type Page = fn(&App, &Request) -> Result<Response>;
+
+/// What stands before links from this page to those at the root.
+pub(super) fn base(request: &Request) -> String {
+    "../".repeat(request.path.matches('/').count().saturating_sub(1))
+}
+
 /// What is around a page of this request.
 pub(super) fn frame<'a>(app: &'a App, request: &Request, alert: Option<String>) -> Frame<'a> {
     let config = app.config();
     let texts = texts::of(request.accept_language());
     let min_length = config.passwords.min_length;
-    Frame { texts, name: &config.pages.name, min_length, alert, base: String::new() }
+    Frame { texts, name: &config.pages.name, min_length, alert, base: base(request) }
 }
 
 /// A page as it is sent.
@@ -97,7 +105,8 @@ pub(super) fn done(
 
 /// The page of an error.
 pub(super) fn problem(app: &App, request: &Request, error: &Error) -> Response {
-    problem_with(app, request, error, "", "sign-in", |texts| texts.to_sign_in)
+    let base = base(request);
+    problem_with(app, request, error, &base, &format!("{base}sign-in"), |texts| texts.to_sign_in)
 }
 
 /// The same at the host of a program behind the gate, where our style sheet is elsewhere. It leads on to this

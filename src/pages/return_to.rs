@@ -23,7 +23,7 @@ pub(super) struct ReturnTo {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
-    /// A path, and perhaps a query, of our own origin.
+    /// A path, and perhaps a query, of our own origin, or one of our pages from there.
     Own(String),
     /// One of a program behind the gate.
     Elsewhere(WebOrigin, String),
@@ -84,12 +84,22 @@ pub(super) fn can_be(address: &str) -> bool {
     is_plain && address.len() <= MOST_BYTES
 }
 
-/// A path that begins with one `/`, or the address of one under our own origin or one of these.
+/// Whether it is a page of ours as one at the root links to it. It holds below a path of a proxy too.
+fn is_page(text: &str) -> bool {
+    let of_page = |byte: u8| byte.is_ascii_alphanumeric() || b"-/?=&_.%".contains(&byte);
+    let first = text.split(['/', '?']).next().unwrap_or_default();
+    first == "account" && text.bytes().all(of_page) && !text.contains("..")
+}
+
+/// A path that begins with one `/`, a page of ours, or the address of one under our own origin or one of these.
 fn place(text: &str, own: &str, others: &[WebOrigin]) -> Option<Place> {
     if !can_be(text) {
         return None;
     }
     let is_path = |path: &&str| path.starts_with('/') && !path.starts_with("//");
+    if is_page(text) {
+        return Some(Place::Own(text.to_owned()));
+    }
     if let Some(path) = text.strip_prefix(own).or(Some(text)).filter(is_path) {
         return Some(Place::Own(path.to_owned()));
     }
@@ -115,7 +125,12 @@ mod tests {
         assert_eq!(place("https://login.example.com/a"), own("/a"));
         assert_eq!(place("https://app.example.com/a?b"), elsewhere(0, "/a?b"));
         assert_eq!(place("https://b.example.com:8443/"), elsewhere(1, "/"));
+        assert_eq!(place("account/sessions"), own("account/sessions"));
         for text in [
+            "accounts",
+            "account/../x",
+            "account:1",
+            "account@evil.example",
             "",
             "a",
             "//app.example.com/",

@@ -1,4 +1,4 @@
-// Passkeys are the one thing that a page cannot do without a script. Where it does not run, the rest works.
+// What a page cannot do without a script: passkeys, and copying. Where it does not run, the rest works.
 
 const form = document.querySelector("form.passkey");
 const parse = window.PublicKeyCredential?.parseRequestOptionsFromJSON;
@@ -30,5 +30,36 @@ if (form && parse) {
       console.warn(error);
       alert.hidden = false;
     }
+  });
+}
+
+const made = document.querySelector("form.passkey-made");
+if (made && window.PublicKeyCredential?.parseCreationOptionsFromJSON) {
+  made.hidden = false;
+  made.addEventListener("submit", async (event) => {
+    if (made.elements.made.value) return;
+    event.preventDefault();
+    const alert = made.querySelector("[role=alert]");
+    alert.hidden = true;
+    try {
+      const options = JSON.parse(made.dataset.options);
+      const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options);
+      const passkey = await navigator.credentials.create({ publicKey });
+      made.elements.made.value = JSON.stringify(passkey.toJSON());
+      made.submit();
+    } catch (error) {
+      console.warn(error);
+      alert.hidden = false;
+    }
+  });
+}
+
+const copy = document.querySelector("form.copy");
+if (copy && navigator.clipboard) {
+  copy.hidden = false;
+  copy.querySelector("button").addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(copy.dataset.from).textContent);
+    const status = copy.querySelector("[role=status]");
+    status.textContent = status.dataset.done;
   });
 }

@@ -8,6 +8,7 @@ use super::sign_out;
 use super::views::{Code, SignIn, SignedIn, Way};
 use crate::app::App;
 use crate::browser::{self, Cookie, OwnOrigin, SignedIn as SignedInAs};
+use crate::config::PagesEnabled;
 use crate::domain::Login;
 use crate::error::{Error, Result};
 use crate::factors::{self, Assertion, RecoveryCode, ShownFactor, TotpCode};
@@ -76,12 +77,24 @@ impl<'a> Visit<'a> {
         factors::takes_passkeys_from(self.app, self.own.as_str())
     }
 
-    /// Sends the browser on, where the page of this address says who is signed in if nothing else was
-    /// asked for.
+    /// What whoever is signed in gets who comes here.
+    fn for_signed_in(&self, now: &SignedInAs) -> Result<Response> {
+        let user = users::show(self.app, &now.caller, now.user)?;
+        let has_account = self.app.config().pages.enabled == PagesEnabled::All;
+        if self.return_to.is_some() || has_account {
+            return self.go_on(now);
+        }
+        let frame = frame(self.app, self.request, None);
+        page(200, &SignedIn { frame, login: user.login.as_str() })
+    }
+
+    /// Sends the browser on: to what was asked for, or to a page that says who is signed in.
     fn go_on(&self, signed_in: &SignedInAs) -> Result<Response> {
         let location = self.return_to.as_ref().map(|it| it.location(self.app, signed_in));
         let location = location.transpose()?;
-        Ok(Response::see_other(location.as_deref().unwrap_or("sign-in"))
+        let has_account = self.app.config().pages.enabled == PagesEnabled::All;
+        let own = if has_account { "account" } else { "sign-in" };
+        Ok(Response::see_other(location.as_deref().unwrap_or(own))
             .header("Cache-Control", "no-store")
             // The address before may have come from the gate, with a state.
             .header("Referrer-Policy", "no-referrer"))
@@ -145,13 +158,13 @@ impl<'a> Visit<'a> {
 }
 
 /// What a passkey has signed, as a script of ours writes it.
-fn assertion(credential: &str) -> Result<Assertion> {
+pub(super) fn assertion(credential: &str) -> Result<Assertion> {
     let fault = |_| Error::parameter("credential", "must be JSON");
     Assertion::parse(&serde_json::from_str(credential).map_err(fault)?)
 }
 
 /// A code of an app, or a recovery code. They do not look alike.
-fn shown(code: &str) -> Result<ShownFactor> {
+pub(super) fn shown(code: &str) -> Result<ShownFactor> {
     match TotpCode::parse(code) {
         Ok(code) => Ok(ShownFactor::Code(code)),
         Err(error) => RecoveryCode::parse(code).map(ShownFactor::RecoveryCode).map_err(|_| error),
@@ -164,17 +177,18 @@ pub(super) fn show(app: &App, request: &Request) -> Result<Response> {
     let Some(before) = &visit.before else {
         return visit.password_form("", None);
     };
-    match users::show(app, &before.caller, before.user) {
-        Ok(_) if visit.return_to.is_some() => visit.go_on(before),
-        Ok(user) => {
-            let frame = frame(app, request, None);
-            page(200, &SignedIn { frame, login: user.login.as_str() })
+    match sessions::resume(app, before.claims()?) {
+        Ok(claims) => {
+            let (cookie, now) = browser::renewed(app, &visit.own, &claims)?;
+            Ok(visit.for_signed_in(&now)?.header("Set-Cookie", cookie.into_field()))
         }
         Err(Error::TokenInvalid) => {
             // The session is over.
             let removal = Cookie::removal(&visit.own).into_field();
             Ok(visit.password_form("", None)?.header("Set-Cookie", removal))
         }
+        // It is as good as it was, and nothing can be noted now.
+        Err(Error::ReadOnly(_)) => visit.for_signed_in(before),
         Err(error) => Err(error),
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! What went wrong is told in the words of the API, and in other languages in words that say the same.
 
+mod account;
+
 use crate::error::{self, Error};
 use crate::http::Told;
+pub(super) use account::AccountTexts;
 
 /// The texts of one language.
 pub(super) struct Texts {
@@ -43,6 +46,7 @@ pub(super) struct Texts {
     pub(super) verify: &'static str,
     pub(super) verify_hint: &'static str,
     pub(super) verified: &'static str,
+    pub(super) account: AccountTexts,
     /// What is told of an error, by its code. In English it is the text of the API, except where that speaks
     /// of tokens.
     told: &'static [(&'static str, &'static str)],
@@ -87,7 +91,11 @@ const ENGLISH: Texts = Texts {
     verify: "Confirm",
     verify_hint: "Confirm what the message said.",
     verified: "Thank you, that is confirmed",
-    told: &[("unauthenticated", "people cannot register themselves here")],
+    account: account::ENGLISH,
+    told: &[
+        ("unauthenticated", "people cannot register themselves here"),
+        ("insufficient_user_authentication", "first confirm that it is you"),
+    ],
     wait: ("", ""),
 };
 
@@ -128,6 +136,7 @@ const GERMAN: Texts = Texts {
     verify: "Bestätigen",
     verify_hint: "Bestätigen Sie, was in der Nachricht stand.",
     verified: "Danke, das ist bestätigt",
+    account: account::GERMAN,
     told: &[
         ("invalid_request", "Diese Eingabe passt nicht."),
         ("unsupported_media_type", "Diese Eingabe passt nicht."),
@@ -137,6 +146,9 @@ const GERMAN: Texts = Texts {
         ("unauthenticated", "Hier kann man sich nicht selbst registrieren."),
         ("invalid_credentials", "Anmeldename oder Passwort ist falsch."),
         ("account_locked", "Dieses Konto ist gesperrt."),
+        ("last_admin", "Dies ist der letzte Administrator."),
+        ("insufficient_user_authentication", "Bestätigen Sie zuerst, dass Sie es sind."),
+        ("not_found", "Das gibt es nicht mehr."),
         ("forbidden", "Das ist für dieses Konto nicht freigegeben."),
         ("account_expired", "Dieses Konto ist abgelaufen."),
         (

@@ -1,5 +1,7 @@
 //! The templates, and what each shows. They are compiled, and escape what they show.
 
+pub(super) mod account;
+
 use super::texts::Texts;
 use askama::Template;
 

@@ -18,5 +18,7 @@ pub(super) use ending::{
 pub(crate) use extra::extra_claims;
 pub(super) use listing::list;
 pub(super) use opening::{Credentials, Opened, credentials, open, replace_hash};
+#[cfg(feature = "pages")]
+pub(super) use refreshing::resume;
 pub(super) use refreshing::{Counting, Refreshed, advance, count_refresh, is_unheard_of, lock};
 pub(super) use renewing::{Stepping, hold, renew, stepping};

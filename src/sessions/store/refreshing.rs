@@ -1,5 +1,7 @@
 //! The SQL of refreshing: a session's row is held while a decision about its refresh token is made.
 
+#[cfg(feature = "pages")]
+use crate::access::standing::stepped_up;
 use crate::access::standing::{active, auth_time, session_lives};
 use crate::config::Sessions;
 use crate::db::Transaction;
@@ -171,6 +173,48 @@ pub(crate) fn advance(
         ],
     )?;
     Ok(rows.first().map(refreshed))
+}
+
+/// Lets a live session of a user whose account is active go on, as a refresh does, without new tokens;
+/// not for whoever was known in it before it was stepped up.
+#[cfg(feature = "pages")]
+pub(crate) fn resume(
+    tx: &mut Transaction<'_>,
+    user: i64,
+    session: SessionRef,
+    auth_time: u64,
+    settings: &Sessions,
+) -> Result<Option<Refreshed>> {
+    let sql = concat!(
+        "UPDATE gatepost.sessions s
+         SET last_used_at = now(),
+             expires_at = least(now() + $4 * interval '1 millisecond',
+                                greatest(s.created_at, TIMESTAMPTZ 'epoch')
+                                + $5 * interval '1 millisecond')
+         FROM gatepost.users u
+         WHERE s.id = $1 AND s.identity = $2 AND u.id = $3 AND u.id = s.user_id AND ",
+        session_lives!("s"),
+        " AND ",
+        active!(),
+        " AND ",
+        stepped_up!(),
+        " IN (0, $6)",
+        refreshed!()
+    );
+    let auth_time = i64::try_from(auth_time).unwrap_or(i64::MAX);
+    let identity = session.identity().as_slice();
+    let row = tx.query_typed_opt(
+        sql,
+        &[
+            (&session.id(), Type::INT8),
+            (&identity, Type::BYTEA),
+            (&user, Type::INT8),
+            (&millis(settings.idle_timeout), Type::INT8),
+            (&millis(settings.lifetime), Type::INT8),
+            (&auth_time, Type::INT8),
+        ],
+    )?;
+    Ok(row.as_ref().map(refreshed))
 }
 
 /// Counts a refresh that changed nothing else.

@@ -1,8 +1,8 @@
 //! The examples of `examples/gate`, with the real proxies: people come through sign-in to the program, and
 //! what a client forges does not.
 
-use super::site::{CADDY, HAPROXY, NGINX, Proxy, Site, TRAEFIK, is_here};
 use super::LINK;
+use super::site::{CADDY, HAPROXY, NGINX, Proxy, Site, TRAEFIK, is_here};
 use crate::support::PASSWORD;
 use crate::support::browser::Browser;
 use reqwest::Method;
