@@ -69,6 +69,16 @@ pub(crate) fn entries_about(
     app.database()?.with_connection(|conn| store::page(conn, Some(user), before, size))
 }
 
+/// As [`verify`], for an admin.
+///
+/// # Errors
+/// `Error::TokenMissing`, `Error::TokenInvalid`, `Error::Forbidden`; database errors.
+#[cfg(feature = "pages")]
+pub(crate) fn verify_as(app: &App, caller: &Caller) -> Result<Verification> {
+    app.database()?.with_connection(|conn| authorize(conn, caller, Right::Admin))?;
+    verify(app, None)
+}
+
 /// Rows that no seal covers yet, up to 10,000: a sealer that stands still is noticed long before.
 ///
 /// # Errors

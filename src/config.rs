@@ -64,6 +64,8 @@ pub use mail::{Events, Mail, Recovery};
 pub(crate) use mail_checks::sender;
 pub use monitoring::Metrics;
 pub use net::{Cidr, ForwardedHeader, Listen, NotACidr, NotListen};
+#[cfg(feature = "pages")]
+pub(crate) use pages::picture;
 pub use pages::{Color, Pages, PagesEnabled};
 pub use passkeys::Passkeys;
 pub(crate) use passwords::{MAX_ITERATIONS, SAFE_ITERATIONS};

@@ -6,8 +6,12 @@
 //! Numbers that a transaction adds to are added when the statement has run; one that runs again
 //! because others were in its way is counted again.
 
+#[cfg(feature = "pages")]
+mod minutes;
 mod numbers;
 
+#[cfg(feature = "pages")]
+use minutes::Minutes;
 pub(crate) use numbers::{BOUNDS, Counter, Gauge, Histogram};
 
 /// Most routes that are counted apart, and one place for everything else.
@@ -102,6 +106,13 @@ impl Requests {
         let method = METHODS.iter().position(|name| *name == method).unwrap_or(other);
         let class = usize::from(status / 100).clamp(1, CLASSES.len()) - 1;
         self.0[usize::from(route) % ROUTES][method][class].add(1);
+        #[cfg(feature = "pages")]
+        {
+            BY_MINUTE.requests.count();
+            if class == CLASSES.len() - 1 {
+                BY_MINUTE.faults.count();
+            }
+        }
     }
 
     /// Those of a route that were counted: method, class and how many.
@@ -114,6 +125,35 @@ impl Requests {
             let counted = CLASSES.iter().zip(classes).map(|(class, count)| (*class, count.get()));
             counted.filter(|(_, count)| *count > 0).map(|(class, count)| (*method, class, count))
         })
+    }
+}
+
+/// What an admin sees of the last hour.
+#[cfg(feature = "pages")]
+pub(crate) struct ByMinute {
+    pub(crate) requests: Minutes,
+    /// Those with a status from 500.
+    pub(crate) faults: Minutes,
+    pub(crate) logins: Minutes,
+    pub(crate) failed_logins: Minutes,
+}
+
+#[cfg(feature = "pages")]
+pub(crate) static BY_MINUTE: ByMinute = ByMinute {
+    requests: Minutes::new(),
+    faults: Minutes::new(),
+    logins: Minutes::new(),
+    failed_logins: Minutes::new(),
+};
+
+/// Counts what became of an attempt to log in.
+pub(crate) fn count_login(outcome: Login) {
+    LOGGED_IN[outcome as usize].add(1);
+    #[cfg(feature = "pages")]
+    match outcome {
+        Login::Success => BY_MINUTE.logins.count(),
+        Login::MfaRequired => {}
+        _ => BY_MINUTE.failed_logins.count(),
     }
 }
 

@@ -36,6 +36,8 @@ pub use message::OutboxMessage;
 pub(crate) use message::texts;
 use std::time::Duration;
 use store::Channel;
+#[cfg(feature = "pages")]
+pub(crate) use store::Waiting;
 
 /// How long a row waits at most. RFC 5321, 4.5.4.1 has mail given up after four to five days.
 const GIVEN_UP: Duration = Duration::from_secs(4 * 86_400);
@@ -226,6 +228,18 @@ pub(crate) fn sweep_some(app: &App) -> Result<(u64, bool)> {
         log::warn!("{removed} messages were given up, since nobody took them for four days");
     }
     Ok((removed, removed == store::GIVEN_UP_AT_ONCE))
+}
+
+/// What waits to leave, the oldest first, up to a hundred rows; without what it says.
+///
+/// # Errors
+/// [`Error::TokenMissing`], [`Error::TokenInvalid`], [`Error::Forbidden`]; database errors.
+#[cfg(feature = "pages")]
+pub(crate) fn look(app: &App, caller: &Caller) -> Result<Vec<Waiting>> {
+    app.database()?.with_connection(|conn| {
+        authorize(conn, caller, Right::Admin)?;
+        store::look(conn, MOST_AT_ONCE)
+    })
 }
 
 /// How many rows wait, up to 10,000, and for how many seconds the oldest has.

@@ -4,6 +4,7 @@
 //! with the status and in the words of the API.
 
 mod account;
+mod admin;
 mod answer;
 mod form;
 mod gate;
@@ -18,7 +19,7 @@ mod texts;
 mod views;
 
 use crate::app::App;
-use crate::config::PagesEnabled;
+use crate::config::{Config, PagesEnabled};
 use crate::error::Result;
 use crate::front_door::Lane::{self, Hashing, Ordinary};
 use crate::http::{Request, Response};
@@ -54,8 +55,17 @@ pub(crate) fn find(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Page)
         ("GET", "/.gatepost/return") => (Ordinary, gate::come_back),
         ("GET", "/pages/script.js") => (Ordinary, answer::script),
         ("GET", "/pages/style.css") => (Ordinary, answer::style),
-        _ => return account::find(method, path, body),
+        ("GET", "/pages/logo") => (Ordinary, answer::logo),
+        _ => return account::find(method, path, body).or_else(|| admin::find(method, path, body)),
     })
+}
+
+/// Whether what the settings of pages name is there.
+///
+/// # Errors
+/// [`Error::File`](crate::Error::File).
+pub(crate) fn check(config: &Config) -> Result<()> {
+    config.pages.logo.as_deref().map_or(Ok(()), |file| answer::read_logo(file).map(drop))
 }
 
 /// Whether the page of a path is there where this is set.
@@ -66,7 +76,7 @@ pub(crate) fn is_enabled(path: &str, enabled: PagesEnabled) -> bool {
     };
     match enabled {
         PagesEnabled::Off => false,
-        PagesEnabled::SignIn => !is_below("/account"),
+        PagesEnabled::SignIn => !is_below("/account") && !is_below("/admin"),
         PagesEnabled::All => true,
     }
 }

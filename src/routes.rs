@@ -96,7 +96,14 @@ fn find_page(method: &str, path: &str, body: &[u8]) -> Option<(Lane, Handler)> {
 }
 
 #[cfg(feature = "pages")]
+use crate::browser::admit_cookie;
+#[cfg(feature = "pages")]
 use pages::is_enabled;
+
+#[cfg(not(feature = "pages"))]
+fn admit_cookie(_: &App, _: &Request) -> Result<()> {
+    Ok(())
+}
 
 #[cfg(not(feature = "pages"))]
 fn is_enabled(_: &str, _: PagesEnabled) -> bool {
@@ -123,7 +130,7 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
     match found {
         Some((lane, handler)) => for_client(request.client_address(), || {
             let _answering = (lane == Ordinary).then(|| app.answering());
-            let answer = handler(app, request);
+            let answer = admit_cookie(app, request).and_then(|()| handler(app, request));
             let answer = answer.unwrap_or_else(|error| Response::from_error(&error, &request.id));
             answer.of_route(label(&request.path))
         }),
@@ -136,7 +143,7 @@ pub(crate) fn handle(app: &App, request: &Request) -> Response {
 }
 
 /// The paths that are counted apart, each under its place here.
-pub(crate) const LABELS: [&str; 52] = [
+pub(crate) const LABELS: [&str; 54] = [
     "/",
     "/token",
     "/logout",
@@ -187,13 +194,17 @@ pub(crate) const LABELS: [&str; 52] = [
     "/gate",
     "/.gatepost/return",
     "/account",
+    "/admin",
     "/pages/style.css",
     "/pages/script.js",
+    "/pages/logo",
 ];
 
-/// The place of a path that exists. Those below my account are counted with it.
+/// The place of a path that exists. Those below my account and administration are
+/// counted with them.
 fn label(path: &str) -> u8 {
-    let path = if path.starts_with("/account/") { "/account" } else { path };
+    let is_below = |root: &&str| path.strip_prefix(root).is_some_and(|it| it.starts_with('/'));
+    let path = ["/account", "/admin"].into_iter().find(is_below).unwrap_or(path);
     let place = LABELS.iter().position(|label| *label == path);
     place.and_then(|place| u8::try_from(place).ok()).unwrap_or(OTHER_ROUTE)
 }
@@ -221,7 +232,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// For people, and not in the description of the API.
-    const PAGES: [&str; 11] = [
+    const PAGES: [&str; 13] = [
         "/sign-in",
         "/sign-out",
         "/register",
@@ -231,8 +242,10 @@ mod tests {
         "/gate",
         "/.gatepost/return",
         "/account",
+        "/admin",
         "/pages/style.css",
         "/pages/script.js",
+        "/pages/logo",
     ];
 
     #[cfg(feature = "pages")]

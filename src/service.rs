@@ -15,6 +15,8 @@ use crate::http::server::Server;
 use crate::http::{Request, Response};
 use crate::monitoring::Monitoring;
 use crate::outbox::{self, Courier};
+#[cfg(feature = "pages")]
+use crate::pages;
 use crate::passwords::Policy;
 use crate::{recovery, room, routes, threads};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -89,6 +91,8 @@ impl Service {
             .map_err(|e| Error::startup(format!("server.tls_certificate: {e}")))?;
         Policy::open(&config.passwords)?;
         outbox::texts(config)?;
+        #[cfg(feature = "pages")]
+        pages::check(config)?;
         match &config.database.url {
             None => Managed::check(&config.data_dir()?)?,
             Some(url) => drop(parse_url("database.url", url, config)?),
@@ -157,7 +161,10 @@ impl Service {
         listeners: Vec<Listener>,
         answer: impl Fn(&App, &Request) -> Response + Send + Sync + 'static,
     ) -> Result<()> {
-        let settings = self.app.config().server.clone();
+        let mut settings = self.app.config().server.clone();
+        let with_cookies = &self.app.config().pages.cookie_api;
+        settings.cors_origins.splice(0..0, with_cookies.iter().cloned());
+        let cookie_origins = with_cookies.len();
         // A Unix socket that systemd passes beside a TCP socket counts as TCP too.
         let hosts = Hosts::of(self.app.config(), listeners.iter().any(Listener::is_tcp));
         let routed = Arc::clone(&self.app);
@@ -178,6 +185,7 @@ impl Service {
             lane: routes::lane,
             problem: Response::of_front_door,
             allow: routes::allow,
+            cookie_origins,
             // Elsewhere it would turn all of localhost to TLS, in a developer's browser.
             strict_transport: is_production && settings.tls_certificate.is_some(),
         };

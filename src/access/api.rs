@@ -9,11 +9,15 @@ use crate::http::Request;
 use crate::http::parameters::Parameters;
 
 impl Caller {
-    /// Who sent a request. In open mode no token is required, and none is read.
+    /// Who sent a request: by a token or a key, or where `pages.cookie_api` says so, by a cookie. In open mode no
+    /// token is required, and none is read.
     pub(crate) fn of(app: &App, request: &Request) -> Result<Self> {
         match app.config().access.mode {
             AccessMode::Open => Ok(Self::Trusted),
-            AccessMode::Protected => Self::with_token(app, request),
+            AccessMode::Protected => match request.signed_in_as() {
+                Some(claims) => Ok(Self::Bearer(claims.clone())),
+                None => Self::with_token(app, request),
+            },
         }
     }
 

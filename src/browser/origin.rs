@@ -46,6 +46,18 @@ fn on_this_machine(scheme: &str, authority: &str) -> Option<WebOrigin> {
     origin.is_of_this_machine().then_some(origin)
 }
 
+/// Whether a page that `pages.cookie_api` lists has sent a call of the API.
+pub(crate) fn is_sent_by_listed_page(app: &App, request: &Request, own: &OwnOrigin) -> bool {
+    let listed = &app.config().pages.cookie_api;
+    let is_listed = |origin: &str| listed.iter().any(|known| known.as_str() == origin);
+    match (request.origins(), request.fetch_sites()) {
+        ([origin], _) => is_listed(origin),
+        // With what changes something, browsers send the origin always.
+        ([], [site]) => site == "same-origin" && is_listed(own.as_str()) && request.method == "GET",
+        _ => false,
+    }
+}
+
 /// Refuses a request that changes something, unless a page of our own has sent it: by the field
 /// `Sec-Fetch-Site` (W3C, Fetch Metadata), and where a browser sends none, by `Origin`.
 ///

@@ -8,7 +8,7 @@ use super::host_name::HostName;
 use super::inert;
 use super::monitoring::is_private;
 use super::net::Listen;
-use super::pages::PagesEnabled;
+use super::pages::{self, PagesEnabled};
 use super::passwords::SAFE_ITERATIONS;
 use super::profile::Profile;
 use super::sections::Config;
@@ -146,6 +146,14 @@ impl Config {
                 pages.origin.as_ref().is_some_and(|origin| !origin.takes_secrets()),
                 "pages.origin: must begin with https://, except on this machine; browsers would send \
                  passwords and cookies over a network that anyone may read",
+            ),
+            (
+                !pages.cookie_api.iter().all(WebOrigin::takes_secrets),
+                "pages.cookie_api: each must begin with https://, except on this machine",
+            ),
+            (
+                pages.logo.as_ref().is_some_and(|file| pages::picture(file).is_none()),
+                "pages.logo: must be the name of a file that ends with .svg, .png, .webp, .jpg or .jpeg",
             ),
             (
                 pages.name.trim().is_empty() || pages.name.chars().any(char::is_control),

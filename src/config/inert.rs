@@ -8,6 +8,7 @@
 
 use super::access::AccessMode;
 use super::net::Listen;
+use super::pages::PagesEnabled;
 use super::sections::{Config, table};
 use super::tokens::Algorithm;
 
@@ -31,7 +32,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
 type Rule = (bool, &'static [&'static str], &'static str);
 
 /// Whether these settings are without effect, and why.
-fn rules(config: &Config) -> [Rule; 9] {
+fn rules(config: &Config) -> [Rule; 10] {
     let server = &config.server;
     let is_unix = matches!(server.listen, Listen::Unix(_));
     [
@@ -64,6 +65,11 @@ fn rules(config: &Config) -> [Rule; 9] {
             config.mail.smtp.is_none(),
             &["mail.from", "mail.templates", "mail.language"],
             "without mail.smtp",
+        ),
+        (
+            config.pages.enabled == PagesEnabled::Off,
+            &["pages.logo", "pages.cookie_api"],
+            "without pages.enabled",
         ),
         (config.gate.rules.0.is_empty(), &["gate.origins"], "without gate.rules"),
         (config.metrics.listen.is_none(), &["metrics.open_to_network"], "without metrics.listen"),

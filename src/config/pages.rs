@@ -2,6 +2,7 @@
 
 use super::web_origin::WebOrigin;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 section! {
     /// Pages for people: to sign in, to register, to get back into an account.
@@ -22,9 +23,20 @@ section! {
         /// What the pages call the service.
         name: String = "Gatepost";
 
+        /// The file of a picture that the pages show in place of that name: SVG, PNG, WebP or JPEG, up to 256 KiB. It is
+        /// read when a browser asks for it.
+        logo: Option<PathBuf> = "";
+
         /// The colour of buttons, such as `#1f5fbf`. What is written on them is black or white, whichever
         /// can be read better.
         accent_color: Color = "#1f5fbf";
+
+        /// The origins of web pages whose calls of the API count with the cookie of whoever is signed in, such as
+        /// `https://app.example.com`. The browser must regard them as the same site as `pages.origin`. They may read the
+        /// answers, as with `server.cors_origins`.
+        ///
+        /// Whatever runs on such a page can do all that its visitor may, so by default the API takes no cookie.
+        cookie_api: Vec<WebOrigin> = "";
     }
 }
 
@@ -33,6 +45,17 @@ impl Pages {
     pub(crate) fn in_use(&self) -> Option<&WebOrigin> {
         self.origin.as_ref().filter(|_| self.enabled != PagesEnabled::Off)
     }
+}
+
+/// The media type of a picture, by how its file is called.
+pub(crate) fn picture(file: &Path) -> Option<&'static str> {
+    Some(match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "webp" => "image/webp",
+        "jpg" | "jpeg" => "image/jpeg",
+        _ => return None,
+    })
 }
 
 /// Which pages there are.

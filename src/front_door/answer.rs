@@ -53,7 +53,7 @@ const STRICT_TRANSPORT: &str = "Strict-Transport-Security: max-age=63072000\r\n"
 
 /// Lines that depend on the settings and on where the request comes from.
 pub(super) fn everywhere(settings: &Settings, hooks: &Hooks, asked: Asked) -> String {
-    let mut lines = cors::lines(&settings.cors_origins, asked);
+    let mut lines = cors::lines(&settings.cors_origins, hooks.cookie_origins, asked);
     if hooks.strict_transport {
         lines.push_str(STRICT_TRANSPORT);
     }

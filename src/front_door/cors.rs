@@ -2,8 +2,8 @@
 //! protocol"), and OPTIONS (RFC 9110, section 9.3.7).
 //!
 //! The door answers both by itself, since nothing depends on who asks. A page of a listed origin may
-//! send a request and read the answer. Nothing is allowed with cookies: our calls take none, and a
-//! page has to show its token itself.
+//! send a request and read the answer. Only pages of the first origins, which `pages.cookie_api` lists, may
+//! send cookies: a page of any other has to show a token itself.
 
 use super::framing::{Field, Head};
 use crate::config::WebOrigin;
@@ -47,8 +47,9 @@ impl Asked {
     }
 }
 
-/// The lines that every answer to such a request has; none where no origin is listed.
-pub(super) fn lines(listed: &[WebOrigin], asked: Asked) -> String {
+/// The lines that every answer to such a request has; none where no origin is listed. The first origins
+/// may send cookies.
+pub(super) fn lines(listed: &[WebOrigin], with_cookies: usize, asked: Asked) -> String {
     let mut lines = String::new();
     if listed.is_empty() {
         return lines;
@@ -57,6 +58,9 @@ pub(super) fn lines(listed: &[WebOrigin], asked: Asked) -> String {
     lines.push_str("Vary: Origin\r\n");
     if let Some(origin) = asked.origin.and_then(|at| listed.get(at)) {
         let _ = write!(lines, "Access-Control-Allow-Origin: {origin}\r\n");
+        if asked.origin < Some(with_cookies) {
+            lines.push_str("Access-Control-Allow-Credentials: true\r\n");
+        }
         if !asked.preflight {
             let _ = write!(lines, "Access-Control-Expose-Headers: {EXPOSED}\r\n");
         }

@@ -34,6 +34,8 @@ pub struct Hooks {
     /// The methods of a path as the field `Allow` lists them, or of the whole server for `*`; empty
     /// for a path that does not exist.
     pub allow: fn(path: &str) -> String,
+    /// How many of the first of `cors_origins` may send cookies.
+    pub cookie_origins: usize,
     /// Whether browsers shall come back with TLS alone (RFC 6797).
     pub strict_transport: bool,
 }

@@ -76,6 +76,11 @@ impl Response {
         Self::new(status, html.into_bytes()).header("Content-Type", "text/html; charset=utf-8")
     }
 
+    /// A picture.
+    pub(crate) fn bytes(content_type: &str, body: Vec<u8>) -> Self {
+        Self::new(200, body).header("Content-Type", content_type)
+    }
+
     /// Sends a browser on to another page, with GET (RFC 9110, 15.4.4).
     pub(crate) fn see_other(location: &str) -> Self {
         Self::new(303, Vec::new()).header("Location", location)

@@ -7,8 +7,11 @@ use super::response::Response;
 use super::trace;
 use crate::error::{Error, Result};
 use crate::front_door::{CLIENT_FIELD, REQUEST_ID_FIELD};
+use crate::tokens::Claims;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+#[cfg(feature = "pages")]
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use zeroize::Zeroizing;
 
@@ -33,6 +36,9 @@ pub(crate) struct Request {
     pub(super) origins: Vec<String>,
     #[cfg(feature = "pages")]
     pub(super) browser: BrowserFields,
+    /// As whom it counts, where the cookie of a browser does.
+    #[cfg(feature = "pages")]
+    signed_in: OnceCell<Claims>,
     pub(super) query: String,
     content_type: Option<String>,
     pub(super) authorization: Vec<Zeroizing<String>>,
@@ -61,6 +67,8 @@ impl Request {
             origins: values("origin").collect(),
             #[cfg(feature = "pages")]
             browser: BrowserFields::read(&values),
+            #[cfg(feature = "pages")]
+            signed_in: OnceCell::new(),
             query: query.to_owned(),
             content_type: values("content-type").next(),
             authorization: values("authorization").map(Zeroizing::new).collect(),
@@ -81,6 +89,24 @@ impl Request {
     /// The client's address; `None` only where there is no front door.
     pub(crate) fn client_address(&self) -> Option<IpAddr> {
         self.client.parse().ok()
+    }
+
+    /// Counts as sent by whoever these claims are about.
+    #[cfg(feature = "pages")]
+    pub(crate) fn sign_in_as(&self, claims: Claims) {
+        // It is decided once.
+        let _ = self.signed_in.set(claims);
+    }
+
+    /// As whom it counts by a cookie.
+    #[cfg(feature = "pages")]
+    pub(crate) fn signed_in_as(&self) -> Option<&Claims> {
+        self.signed_in.get()
+    }
+
+    #[cfg(not(feature = "pages"))]
+    pub(crate) fn signed_in_as(&self) -> Option<&Claims> {
+        None
     }
 
     /// The body as it came.

@@ -1,6 +1,8 @@
 //! The SQL of the outbox.
 
 use crate::db::{Line, Transaction};
+#[cfg(feature = "pages")]
+use crate::domain::Timestamp;
 use crate::domain::UserId;
 use crate::error::Result;
 use crate::moment::{Moment, millis};
@@ -287,4 +289,37 @@ pub(super) fn backlog(conn: &mut Line, most: i64) -> Result<(i64, f64)> {
                FROM (SELECT created_at FROM gatepost.outbox ORDER BY id LIMIT $1) AS waiting";
     let row = conn.query_typed_one(sql, &[(&most, Type::INT8)])?;
     Ok((row.get(0), row.get(1)))
+}
+
+/// A row of the outbox, without what it says.
+#[cfg(feature = "pages")]
+pub(crate) struct Waiting {
+    /// What it is: `mail.` or `event.` and its kind.
+    pub(crate) kind: String,
+    /// Whom it is about.
+    pub(crate) user_id: i64,
+    pub(crate) created_at: Timestamp,
+    /// When it is tried next.
+    pub(crate) due_at: Timestamp,
+    /// How often it was refused.
+    pub(crate) refusals: i64,
+}
+
+/// The oldest rows.
+#[cfg(feature = "pages")]
+pub(super) fn look(conn: &mut Line, most: i64) -> Result<Vec<Waiting>> {
+    let sql = "SELECT id, channel || '.' || kind, user_id, created_at, due_at, refusals
+               FROM gatepost.outbox ORDER BY id LIMIT $1";
+    let rows = conn.query_typed(sql, &[(&most, Type::INT8)])?;
+    let read = |row: &Row| {
+        let whose = ("message", row.get(0));
+        Waiting {
+            kind: row.get(1),
+            user_id: row.get(2),
+            created_at: Timestamp::stored(row.get(3), whose),
+            due_at: Timestamp::stored(row.get(4), whose),
+            refusals: row.get(5),
+        }
+    };
+    Ok(rows.iter().map(read).collect())
 }

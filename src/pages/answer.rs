@@ -3,10 +3,13 @@
 use super::texts::{self, Texts};
 use super::views::{Done, Frame, Problem};
 use crate::app::App;
-use crate::config::WebOrigin;
+use crate::config::{WebOrigin, picture as picture_of};
 use crate::error::{Error, Result};
 use crate::http::{Request, Response, Told};
 use askama::Template;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 /// What a page may load and do: nothing but our own style sheet and script is loaded, forms and the script ask
 /// us alone, and no page may frame ours. `own` is where ours are, and the answer to a form may send the
@@ -14,7 +17,7 @@ use askama::Template;
 fn policy(own: &str, programs: &[WebOrigin]) -> String {
     let programs = programs.iter().fold(String::new(), |all, it| all + " " + it.as_str());
     format!(
-        "default-src 'none'; style-src {own}; script-src {own}; connect-src {own}; \
+        "default-src 'none'; style-src {own}; script-src {own}; img-src {own}; connect-src {own}; \
          form-action {own}{programs}; base-uri 'none'; frame-ancestors 'none'"
     )
 }
@@ -42,7 +45,8 @@ pub(super) fn frame<'a>(app: &'a App, request: &Request, alert: Option<String>) 
     let config = app.config();
     let texts = texts::of(request.accept_language());
     let min_length = config.passwords.min_length;
-    Frame { texts, name: &config.pages.name, min_length, alert, base: base(request) }
+    let has_logo = config.pages.logo.is_some();
+    Frame { texts, name: &config.pages.name, has_logo, min_length, alert, base: base(request) }
 }
 
 /// A page as it is sent.
@@ -151,4 +155,36 @@ pub(super) fn style(app: &App, _: &Request) -> Result<Response> {
     let style = format!(":root {{ --accent: {accent}; --on-accent: {on_accent}; }}\n{STYLE}");
     Ok(Response::text("text/css; charset=utf-8", style)
         .header("Cache-Control", "public, max-age=300"))
+}
+
+/// Most bytes of the logo.
+const LOGO_BYTES: u64 = 256 * 1024;
+
+/// `GET /pages/logo`
+pub(super) fn logo(app: &App, request: &Request) -> Result<Response> {
+    let Some(file) = &app.config().pages.logo else { return Ok(Response::not_found(&request.id)) };
+    let picture = read_logo(file)?;
+    let kind = picture_of(file).unwrap_or("application/octet-stream");
+    Ok(Response::bytes(kind, picture)
+        .header("Cache-Control", "public, max-age=300")
+        // A picture in SVG could run scripts for whoever opens it by itself.
+        .header(POLICY_FIELD, "default-src 'none'; style-src 'unsafe-inline'; sandbox"))
+}
+
+/// The picture of `pages.logo`.
+///
+/// # Errors
+/// [`Error::File`].
+pub(super) fn read_logo(file: &Path) -> Result<Vec<u8>> {
+    let fault = |error: io::Error| Error::File(format!("pages.logo: {}: {error}", file.display()));
+    let mut picture = Vec::new();
+    if !std::fs::metadata(file).map_err(fault)?.is_file() {
+        return Err(fault(io::Error::other("it is not a file")));
+    }
+    let opened = File::open(file).map_err(fault)?;
+    opened.take(LOGO_BYTES + 1).read_to_end(&mut picture).map_err(fault)?;
+    if picture.len() as u64 > LOGO_BYTES {
+        return Err(fault(io::Error::other("it has over 256 KiB")));
+    }
+    Ok(picture)
 }

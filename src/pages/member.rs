@@ -165,6 +165,11 @@ pub(super) fn act(
     Ok(member.answer(outcome))
 }
 
+/// Whether an act leaves this error to [`act`], which asks for what is missing.
+pub(super) fn is_for_act(error: &Error) -> bool {
+    matches!(error, Error::TokenInvalid | Error::InsufficientAuthentication { .. })
+}
+
 /// Sends a browser to sign in, from where it comes back to this page, or to the one whose form it has sent.
 fn to_sign_in(request: &Request) -> Response {
     let page = request.path.trim_start_matches('/');

@@ -88,7 +88,7 @@ pub(super) fn can_be(address: &str) -> bool {
 fn is_page(text: &str) -> bool {
     let of_page = |byte: u8| byte.is_ascii_alphanumeric() || b"-/?=&_.%".contains(&byte);
     let first = text.split(['/', '?']).next().unwrap_or_default();
-    first == "account" && text.bytes().all(of_page) && !text.contains("..")
+    matches!(first, "account" | "admin") && text.bytes().all(of_page) && !text.contains("..")
 }
 
 /// A path that begins with one `/`, a page of ours, or the address of one under our own origin or one of these.
@@ -126,6 +126,7 @@ mod tests {
         assert_eq!(place("https://app.example.com/a?b"), elsewhere(0, "/a?b"));
         assert_eq!(place("https://b.example.com:8443/"), elsewhere(1, "/"));
         assert_eq!(place("account/sessions"), own("account/sessions"));
+        assert_eq!(place("admin/user?id=5"), own("admin/user?id=5"));
         for text in [
             "accounts",
             "account/../x",

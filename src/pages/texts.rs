@@ -3,10 +3,12 @@
 //! What went wrong is told in the words of the API, and in other languages in words that say the same.
 
 mod account;
+mod admin;
 
 use crate::error::{self, Error};
 use crate::http::Told;
 pub(super) use account::AccountTexts;
+pub(super) use admin::AdminTexts;
 
 /// The texts of one language.
 pub(super) struct Texts {
@@ -47,6 +49,7 @@ pub(super) struct Texts {
     pub(super) verify_hint: &'static str,
     pub(super) verified: &'static str,
     pub(super) account: AccountTexts,
+    pub(super) admin: AdminTexts,
     /// What is told of an error, by its code. In English it is the text of the API, except where that speaks
     /// of tokens.
     told: &'static [(&'static str, &'static str)],
@@ -92,6 +95,7 @@ const ENGLISH: Texts = Texts {
     verify_hint: "Confirm what the message said.",
     verified: "Thank you, that is confirmed",
     account: account::ENGLISH,
+    admin: admin::ENGLISH,
     told: &[
         ("unauthenticated", "people cannot register themselves here"),
         ("insufficient_user_authentication", "first confirm that it is you"),
@@ -137,6 +141,7 @@ const GERMAN: Texts = Texts {
     verify_hint: "Bestätigen Sie, was in der Nachricht stand.",
     verified: "Danke, das ist bestätigt",
     account: account::GERMAN,
+    admin: admin::GERMAN,
     told: &[
         ("invalid_request", "Diese Eingabe passt nicht."),
         ("unsupported_media_type", "Diese Eingabe passt nicht."),

@@ -1,6 +1,7 @@
 //! The templates, and what each shows. They are compiled, and escape what they show.
 
 pub(super) mod account;
+pub(super) mod admin;
 
 use super::texts::Texts;
 use askama::Template;
@@ -10,6 +11,8 @@ pub(super) struct Frame<'a> {
     pub(super) texts: &'static Texts,
     /// `pages.name`.
     pub(super) name: &'a str,
+    /// Whether there is a picture in its place.
+    pub(super) has_logo: bool,
     /// `passwords.min_length`.
     pub(super) min_length: usize,
     /// What went wrong.

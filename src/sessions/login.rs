@@ -79,7 +79,7 @@ pub(super) fn count(outcome: &Result<LoggedIn>) {
         }
         Err(_) => metrics::Login::Error,
     };
-    metrics::LOGGED_IN[counted as usize].add(1);
+    metrics::count_login(counted);
 }
 
 fn attempt(

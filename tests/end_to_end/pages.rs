@@ -1,6 +1,7 @@
 //! The pages: signing in and out with a browser, and what another page must not be able to make it do.
 
 mod account;
+mod admin;
 mod browser;
 mod proofs;
 
@@ -435,4 +436,95 @@ fn many_sign_ins_at_once_are_each_somebody_and_nobody_else() {
         .json()
         .unwrap();
     assert_eq!(answer["users"].as_array().unwrap().len(), 9);
+}
+
+#[test]
+fn the_logo_takes_the_place_of_the_name_and_runs_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("logo.svg");
+    std::fs::write(&file, "<svg xmlns=\"http://www.w3.org/2000/svg\"/>").unwrap();
+    let server = TestServer::with(|config| {
+        config.pages.enabled = PagesEnabled::SignIn;
+        config.pages.logo = Some(file.clone());
+        config.pages.name = "Example & Co".to_owned();
+    });
+    let (_, page) = read(server.page("/sign-in", &[]));
+    assert!(page.contains("src=\"pages/logo\" alt=\"Example &#38; Co\""), "{page}");
+    let logo = server.page("/pages/logo", &[]);
+    assert_eq!(logo.headers()["content-type"], "image/svg+xml");
+    let policy = logo.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("default-src 'none'") && policy.contains("sandbox"), "{policy}");
+    std::fs::write(&file, vec![b' '; 256 * 1024 + 1]).unwrap();
+    assert_eq!(server.page("/pages/logo", &[]).status(), 500);
+    let mut config = gatepost::Config::new(gatepost::Profile::Testing);
+    config.pages.enabled = PagesEnabled::SignIn;
+    for (name, fault) in [
+        ("none.png", "none.png"),
+        ("logo.svg", "256 KiB"),
+        ("logo.exe", "must be the name of a file"),
+    ] {
+        config.pages.logo = Some(directory.path().join(name));
+        let error = gatepost::Service::check(&config).unwrap_err().to_string();
+        assert!(error.contains(fault), "{error}");
+    }
+    assert_eq!(self::server().page("/pages/logo", &[]).status(), 404);
+}
+
+#[test]
+fn the_api_takes_the_cookie_from_listed_pages_alone() {
+    const APP: &str = "http://app.localhost:3000";
+    let mut server = TestServer::with(|config| {
+        config.pages.enabled = PagesEnabled::SignIn;
+        config.pages.origin = Some("http://login.localhost".parse().unwrap());
+        config.pages.cookie_api = vec![APP.parse().unwrap()];
+        config.server.cors_origins = vec!["http://other.localhost".parse().unwrap()];
+    });
+    let builder = Client::builder().pool_max_idle_per_host(0);
+    server.client = builder.redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let id = server.register("alice");
+    let cookie = server.sign_in_page("alice");
+    let user = format!("/user?id={id}");
+    let ask = |fields: &[(&str, &str)]| {
+        let fields = [&[("cookie", cookie.as_str())], fields].concat();
+        server.page(&user, &fields)
+    };
+    let answer = ask(&[("origin", APP), ("sec-fetch-site", "same-site")]);
+    assert_eq!(answer.status(), 200);
+    let headers = answer.headers();
+    assert_eq!(headers["access-control-allow-origin"], APP);
+    assert_eq!(headers["access-control-allow-credentials"], "true");
+    for fields in [
+        &[][..],
+        &[("origin", "http://other.localhost")],
+        &[("origin", "http://evil.example")],
+        &[("origin", "http://app.localhost:3001")],
+        &[("origin", "null")],
+        &[("origin", APP), ("origin", APP)],
+        &[("sec-fetch-site", "same-origin")],
+        &[("sec-fetch-site", "same-site")],
+        &[("sec-fetch-site", "none")],
+    ] {
+        let answer = ask(fields);
+        assert_eq!(answer.status(), 401, "{fields:?}");
+        assert!(answer.headers().get("access-control-allow-credentials").is_none(), "{fields:?}");
+    }
+    let bearer = format!("Bearer {}", server.token("alice"));
+    assert_eq!(ask(&[("origin", APP), ("authorization", &bearer)]).status(), 400);
+    // What changes something counts too, and not from elsewhere.
+    let patch = |origin: &str| {
+        let request = server.request(Method::PATCH, "/user").header("cookie", &cookie);
+        let body = json!({"id": id, "email": "a@example.com"});
+        request.header("origin", origin).json(&body).send().unwrap().status().as_u16()
+    };
+    assert_eq!(patch("http://login.localhost"), 401);
+    assert_eq!(patch(APP), 200);
+    // A page of that origin still sends none of our forms.
+    let fields = [("cookie", cookie.as_str()), ("origin", APP), ("sec-fetch-site", "same-site")];
+    assert_eq!(server.send_form("/sign-out", &fields, &[]).status(), 403);
+    let preflight = server
+        .request(Method::OPTIONS, "/user")
+        .header("origin", APP)
+        .header("access-control-request-method", "PATCH");
+    let preflight = preflight.send().unwrap();
+    assert_eq!(preflight.headers()["access-control-allow-credentials"], "true");
 }

@@ -1,11 +1,11 @@
 //! The address of electronic mail.
 
 use crate::domain::Email;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::Response;
 use crate::pages::answer::{Alert, answer, done, frame};
 use crate::pages::form::Form;
-use crate::pages::member::Member;
+use crate::pages::member::{Member, is_for_act};
 use crate::pages::views::account::Address;
 use crate::recovery;
 use crate::users::{self, Change};
@@ -38,7 +38,7 @@ pub(super) fn change(member: &mut Member<'_>, sent: &mut Form) -> Result<Respons
     });
     match outcome {
         Ok(_) => Ok(member.go_to("account/email")),
-        Err(error @ (Error::TokenInvalid | Error::InsufficientAuthentication { .. })) => Err(error),
+        Err(error) if is_for_act(&error) => Err(error),
         Err(error) => form(member, Some(&typed), Some(Alert::of(member.request, &error))),
     }
 }

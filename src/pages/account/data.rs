@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::http::Response;
 use crate::pages::answer::{Alert, answer, done, frame};
 use crate::pages::form::Form;
-use crate::pages::member::Member;
+use crate::pages::member::{Member, is_for_act};
 use crate::pages::views::account::Data;
 use crate::users::{self, ExportPosition};
 
@@ -56,7 +56,7 @@ pub(super) fn delete(member: &mut Member<'_>, sent: &mut Form) -> Result<Respons
             member.forget();
             done(member.app, member.request, 200, |texts| texts.account.deleted)
         }
-        Err(error @ (Error::TokenInvalid | Error::InsufficientAuthentication { .. })) => Err(error),
+        Err(error) if is_for_act(&error) => Err(error),
         Err(error) => form(member, Some(Alert::of(member.request, &error))),
     }
 }

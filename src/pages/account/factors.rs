@@ -6,7 +6,7 @@ use crate::factors::{self, FactorName, RecoveryCodes, TotpCode};
 use crate::http::Response;
 use crate::pages::answer::{Alert, answer, frame, page};
 use crate::pages::form::Form;
-use crate::pages::member::Member;
+use crate::pages::member::{Member, is_for_act};
 use crate::pages::qr;
 use crate::pages::views::account::{AppCode, Factors, NewPasskey, RecoveryCodesOnce};
 
@@ -28,7 +28,7 @@ pub(super) fn show(member: &mut Member<'_>) -> Result<Response> {
 /// What an act answers that shows the list again where it fails.
 fn or_list(member: &Member<'_>, name: &str, outcome: Result<Response>) -> Result<Response> {
     match outcome {
-        Err(error @ (Error::TokenInvalid | Error::InsufficientAuthentication { .. })) => Err(error),
+        Err(error) if is_for_act(&error) => Err(error),
         Err(error) => list(member, name, Some(Alert::of(member.request, &error))),
         outcome => outcome,
     }

@@ -1,11 +1,11 @@
 //! A new password.
 
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::Response;
 use crate::pages::answer::{Alert, answer, done, frame};
 use crate::pages::form::Form;
-use crate::pages::member::Member;
+use crate::pages::member::{Member, is_for_act};
 use crate::pages::views::account::ChangePassword;
 use crate::passwords::Password;
 use crate::users::{self, Change};
@@ -32,7 +32,7 @@ pub(super) fn change(member: &mut Member<'_>, sent: &mut Form) -> Result<Respons
             member.resume()?;
             done(member.app, member.request, 200, |texts| texts.password_set)
         }
-        Err(error @ (Error::TokenInvalid | Error::InsufficientAuthentication { .. })) => Err(error),
+        Err(error) if is_for_act(&error) => Err(error),
         Err(error) => form(member, Some(Alert::of(member.request, &error))),
     }
 }

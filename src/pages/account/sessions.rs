@@ -1,11 +1,11 @@
 //! Where somebody is signed in.
 
 use crate::domain::{Page, SessionId};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::Response;
 use crate::pages::answer::{Alert, answer, frame};
 use crate::pages::form::Form;
-use crate::pages::member::Member;
+use crate::pages::member::{Member, is_for_act};
 use crate::pages::views::account::{SessionRow, Sessions};
 use crate::sessions;
 
@@ -40,7 +40,7 @@ pub(super) fn end(member: &mut Member<'_>, sent: &mut Form) -> Result<Response> 
         .and_then(|id| sessions::end(member.app, member.caller(), id));
     match outcome {
         Ok(_) => Ok(member.go_to("account/sessions")),
-        Err(error @ (Error::TokenInvalid | Error::InsufficientAuthentication { .. })) => Err(error),
+        Err(error) if is_for_act(&error) => Err(error),
         Err(error) => list(member, Some(Alert::of(member.request, &error))),
     }
 }

@@ -128,7 +128,8 @@ fn allow(path: &str) -> String {
     if path.starts_with("/options") { "GET, OPTIONS".to_owned() } else { String::new() }
 }
 
-pub(super) const HOOKS: Hooks = Hooks { lane, problem, allow, strict_transport: false };
+pub(super) const HOOKS: Hooks =
+    Hooks { lane, problem, allow, cookie_origins: 0, strict_transport: false };
 
 /// Settings with few connections and short names, for tests to change.
 pub(super) fn settings() -> Settings {

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 const NEW: &str = "another good password";
 
-fn server() -> TestServer {
+pub(super) fn server() -> TestServer {
     server_with(|_| ())
 }
 
-fn server_with(change: impl FnOnce(&mut Config)) -> TestServer {
+pub(super) fn server_with(change: impl FnOnce(&mut Config)) -> TestServer {
     let mut server = TestServer::with(|config| {
         config.pages.enabled = PagesEnabled::All;
         change(config);
@@ -25,31 +25,31 @@ fn server_with(change: impl FnOnce(&mut Config)) -> TestServer {
 }
 
 /// Somebody's browser.
-struct Visitor<'a> {
+pub(super) struct Visitor<'a> {
     server: &'a TestServer,
     cookie: String,
 }
 
 impl<'a> Visitor<'a> {
-    fn of(server: &'a TestServer, login: &str) -> Self {
+    pub(super) fn of(server: &'a TestServer, login: &str) -> Self {
         Self { server, cookie: server.sign_in_page(login) }
     }
 
     #[track_caller]
-    fn get(&mut self, target: &str) -> (u16, String) {
+    pub(super) fn get(&mut self, target: &str) -> (u16, String) {
         let answer = self.server.page(target, &[("cookie", &self.cookie)]);
         self.follow(answer)
     }
 
     #[track_caller]
-    fn post(&mut self, target: &str, values: &[(&str, &str)]) -> (u16, String) {
+    pub(super) fn post(&mut self, target: &str, values: &[(&str, &str)]) -> (u16, String) {
         let fields = [("cookie", self.cookie.as_str()), OWN[0]];
         let answer = self.server.send_form(target, &fields, values);
         self.follow(answer)
     }
 
     /// Lets an hour pass since the sign-in.
-    fn ages(&mut self) {
+    pub(super) fn ages(&mut self) {
         let sql = "UPDATE gatepost.sessions
                    SET created_at = created_at - interval '1 hour', authenticated_at = NULL";
         self.server.sql().execute(sql, &[]).unwrap();
@@ -69,7 +69,7 @@ impl<'a> Visitor<'a> {
     }
 }
 
-fn hidden<'a>(page: &'a str, name: &str) -> &'a str {
+pub(super) fn hidden<'a>(page: &'a str, name: &str) -> &'a str {
     let value = page.split(&format!("name=\"{name}\" value=\"")).nth(1).expect(page);
     value.split('"').next().unwrap()
 }
