@@ -46,6 +46,18 @@ impl Load {
         ))
     }
 
+    /// What a proxy asks a gate about a page, for whoever has this cookie.
+    pub(crate) fn gate(path: &str, cookie: &str) -> Self {
+        Self(format!(
+            "wrk.headers['Cookie'] = '{cookie}'
+             wrk.headers['X-Forwarded-Method'] = 'GET'
+             wrk.headers['X-Forwarded-Proto'] = 'https'
+             wrk.headers['X-Forwarded-Host'] = 'login.example.com'
+             wrk.headers['X-Forwarded-Uri'] = '/some/page?with=a&query=1'
+             wrk.path = '{path}'"
+        ))
+    }
+
     /// `GET /users`, the first page.
     pub(crate) fn users(token: &str) -> Self {
         Self(format!("wrk.headers['Authorization'] = 'Bearer {token}'; wrk.path = '/users'"))
@@ -108,34 +120,31 @@ impl Load {
     pub(crate) fn flood(&self, service: &Process, connections: usize, seconds: u64) -> Figures {
         // `wrk` leaves without waiting for its last answers. A login queues up after them.
         service.log_in("user1");
-        let script = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(script.path(), self.0.clone() + FIGURES).unwrap();
-        let output = Command::new("wrk")
-            .args([
-                "-t1",
-                "--timeout",
-                "10s",
-                &format!("-c{connections}"),
-                &format!("-d{seconds}s"),
-            ])
-            .arg("-s")
-            .arg(script.path())
-            .arg(format!("http://{}", service.address))
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let line = text.lines().find_map(|line| line.strip_prefix("figures ")).expect(&text);
-        let numbers: Vec<f64> = line.split(' ').map(|word| word.parse().unwrap()).collect();
-        let &[requests, micros, median, p99, refused, errors] = &numbers[..] else {
-            panic!("{line}")
-        };
-        assert_eq!(errors, 0.0, "{text}");
-        Figures {
-            rate: (requests - refused) / micros * 1e6,
-            median_ms: median / 1e3,
-            p99_ms: p99 / 1e3,
-            refused: 100.0 * refused / requests,
-        }
+        figures(self, &service.address, connections, seconds)
+    }
+}
+
+/// The figures of a run at an address.
+pub(crate) fn figures(load: &Load, address: &str, connections: usize, seconds: u64) -> Figures {
+    let script = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(script.path(), load.0.clone() + FIGURES).unwrap();
+    let output = Command::new("wrk")
+        .args(["-t1", "--timeout", "10s", &format!("-c{connections}"), &format!("-d{seconds}s")])
+        .arg("-s")
+        .arg(script.path())
+        .arg(format!("http://{address}"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = text.lines().find_map(|line| line.strip_prefix("figures ")).expect(&text);
+    let numbers: Vec<f64> = line.split(' ').map(|word| word.parse().unwrap()).collect();
+    let &[requests, micros, median, p99, refused, errors] = &numbers[..] else { panic!("{line}") };
+    assert_eq!(errors, 0.0, "{text}");
+    Figures {
+        rate: (requests - refused) / micros * 1e6,
+        median_ms: median / 1e3,
+        p99_ms: p99 / 1e3,
+        refused: 100.0 * refused / requests,
     }
 }
 

@@ -3,13 +3,15 @@
 //! durability, the release binary as its own process, everything in turn and several times, medians
 //! and spreads. `cargo bench --bench service`, or with `-- --quick`. Needs `wrk` and `pgbench`;
 //! takes about twenty minutes, a quick run three. `-- --program PATH` measures another build of the
-//! program; `-- --flood` only what a flood of logins does.
+//! program; `-- --flood` only what a flood of logins does, and `-- --gate` only the gate, with `--beside URL --cookie
+//! COOKIE` beside another one.
 //!
 //! The load comes from this machine too and takes its share of the cores. Absolute figures can be
 //! compared only with each other.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
+mod gate;
 mod load;
 mod peers;
 mod process;
@@ -56,6 +58,10 @@ fn main() {
         drop(service);
         return table.print();
     }
+    if std::env::args().any(|argument| argument == "--gate") {
+        gate::measure(&mut table, &site, &extent);
+        return table.print();
+    }
     table.section("The program");
     table.line("binary, MiB", vec![site.binary_mib()]);
     table.line("start to first answer, ms", starts(&site, extent.rounds));
@@ -69,6 +75,7 @@ fn main() {
     flood(&mut table, &service, &token, &extent);
     crowds(&mut table, &service, &extent);
     drop(service);
+    gate::measure(&mut table, &site, &extent);
     table.print();
 }
 

@@ -109,6 +109,18 @@ impl Process {
         body["access_token"].as_str().unwrap().to_owned()
     }
 
+    /// The cookie of a browser that has signed in, as it is sent back.
+    pub(crate) fn sign_in(&self, login: &str, password: &str) -> String {
+        let form = format!("login={login}&password={}", password.replace(' ', "+"));
+        let answer = self.exchange(&format!(
+            "POST /sign-in HTTP/1.1\r\nHost: a\r\nConnection: close\r\nSec-Fetch-Site: same-origin\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            form.len()
+        ));
+        let field = answer.lines().find_map(|line| line.strip_prefix("Set-Cookie: "));
+        field.expect(&answer).split(';').next().unwrap().to_owned()
+    }
+
     /// The status of a login for which the proxy in front names this address.
     pub(crate) fn log_in_from(&self, login: &str, address: &str) -> u16 {
         let answer = self.exchange(&log_in(login, &format!("X-Forwarded-For: {address}\r\n")));

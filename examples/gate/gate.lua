@@ -59,6 +59,7 @@ core.register_action("gate", { "http-req" }, function(txn)
                 txn.http:req_set_header("cookie", cookies)
             end
         end
+        txn:set_var("txn.let_through", true)
         return
     end
 

@@ -2,7 +2,7 @@
 //! what a client forges does not.
 
 use super::LINK;
-use super::site::{CADDY, HAPROXY, NGINX, Proxy, Site, TRAEFIK, is_here};
+use super::site::{CADDY, GATE_AWAY, HAPROXY, NGINX, Proxy, Site, TRAEFIK, is_here};
 use crate::support::PASSWORD;
 use crate::support::browser::Browser;
 use reqwest::Method;
@@ -26,6 +26,18 @@ fn the_example_for_traefik_lets_nobody_through_who_is_not_signed_in() {
 #[test]
 fn the_example_for_haproxy_lets_nobody_through_who_is_not_signed_in() {
     check(&HAPROXY);
+}
+
+#[test]
+fn a_fault_in_the_script_for_haproxy_lets_nobody_through() {
+    if is_here("haproxy") {
+        let broken = "local answer = => error(\"broken\") local answer =";
+        let site = Site::start(&HAPROXY, &[GATE_AWAY, broken]);
+        for path in ["/public", "/x"] {
+            let answer = site.ask(path, &[LINK]);
+            assert!(answer.status >= 500 && !answer.body.contains("GET "), "{answer:?}");
+        }
+    }
 }
 
 #[test]
@@ -53,6 +65,12 @@ fn check(proxy: &Proxy) {
         return eprintln!("skipped: there is no {} on this machine", proxy.program);
     }
     Site::start(proxy, &[]).people_come_through_sign_in();
+    // Where the gate cannot be asked, nobody gets through.
+    let away = Site::start(proxy, &[GATE_AWAY]);
+    for path in ["/public", "/x"] {
+        let answer = away.ask(path, &[LINK]);
+        assert!(answer.status >= 500 && !answer.body.contains("GET "), "{answer:?}");
+    }
     for (defences, name) in proxy.defences {
         let open = Site::start(proxy, defences);
         let seen = open.ask("/public", &[(name, "root")]).body;
