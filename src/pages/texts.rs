@@ -151,6 +151,7 @@ const GERMAN: Texts = Texts {
         ("unauthenticated", "Hier kann man sich nicht selbst registrieren."),
         ("invalid_credentials", "Anmeldename oder Passwort ist falsch."),
         ("account_locked", "Dieses Konto ist gesperrt."),
+        ("name_taken", "Diesen Namen gibt es schon."),
         ("last_admin", "Dies ist der letzte Administrator."),
         ("insufficient_user_authentication", "Bestätigen Sie zuerst, dass Sie es sind."),
         ("not_found", "Das gibt es nicht mehr."),

@@ -16,14 +16,18 @@ const PAGES: usize = 100;
 /// Rows of a page.
 const ROWS: i64 = 100;
 
-fn form(member: &Member<'_>, alert: Option<Alert>) -> Result<Response> {
+fn form(member: &Member<'_>, typed: &str, alert: Option<Alert>) -> Result<Response> {
     let login = users::show(member.app, member.caller(), member.user())?.login;
-    answer(alert, |alert| Data { frame: frame(member.app, member.request, alert), login: &login })
+    answer(alert, |alert| Data {
+        frame: frame(member.app, member.request, alert),
+        login: &login,
+        typed,
+    })
 }
 
 /// `GET /account/data`
 pub(super) fn show(member: &mut Member<'_>) -> Result<Response> {
-    form(member, None)
+    form(member, "", None)
 }
 
 /// `GET /account/export`
@@ -49,7 +53,7 @@ pub(super) fn delete(member: &mut Member<'_>, sent: &mut Form) -> Result<Respons
         == Login::parse(&user.login).ok().map(|it| it.canonical().to_owned());
     if !is_meant {
         let error = Error::parameter("login", "must be your own, to delete this account");
-        return form(member, Some(Alert::of(member.request, &error)));
+        return form(member, &typed, Some(Alert::of(member.request, &error)));
     }
     match users::delete(member.app, member.caller(), member.user()) {
         Ok(_) => {
@@ -57,6 +61,6 @@ pub(super) fn delete(member: &mut Member<'_>, sent: &mut Form) -> Result<Respons
             done(member.app, member.request, 200, |texts| texts.account.deleted)
         }
         Err(error) if is_for_act(&error) => Err(error),
-        Err(error) => form(member, Some(Alert::of(member.request, &error))),
+        Err(error) => form(member, &typed, Some(Alert::of(member.request, &error))),
     }
 }

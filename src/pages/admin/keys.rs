@@ -13,20 +13,25 @@ use crate::signing_keys;
 /// Keys of a page. More are on the command line.
 const SHOWN: i64 = 100;
 
-fn list(member: &Member<'_>, name: &str, alert: Option<Alert>) -> Result<Response> {
+fn list(
+    member: &Member<'_>,
+    name: &str,
+    wanted: &[&str],
+    alert: Option<Alert>,
+) -> Result<Response> {
     let (keys, more) = api_keys::page(member.app, member.caller(), Page::parse(1, SHOWN, None)?)?;
     answer(alert, |alert| ApiKeys {
         frame: frame(member.app, member.request, alert),
         keys: &keys,
         more,
-        scopes: Scope::ALL.map(Scope::name),
+        scopes: Scope::ALL.map(|scope| (scope.name(), wanted.contains(&scope.name()))),
         name,
     })
 }
 
 /// `GET /admin/api-keys`
 pub(super) fn show_api_keys(member: &mut Member<'_>) -> Result<Response> {
-    list(member, "", None)
+    list(member, "", &[], None)
 }
 
 /// `POST /admin/api-keys/new`
@@ -39,7 +44,7 @@ pub(super) fn create(member: &mut Member<'_>, sent: &mut Form) -> Result<Respons
         }
     }
     let outcome = ApiKeyName::parse(&typed).and_then(|name| {
-        let scopes = Scopes::of(wanted)?;
+        let scopes = Scopes::of(wanted.iter().copied())?;
         api_keys::create(member.app, member.caller(), &name, &scopes)
     });
     match outcome {
@@ -48,7 +53,7 @@ pub(super) fn create(member: &mut Member<'_>, sent: &mut Form) -> Result<Respons
             page(201, &NewApiKey { frame, name: &key.name, secret: secret.expose() })
         }
         Err(error) if is_for_act(&error) => Err(error),
-        Err(error) => list(member, &typed, Some(Alert::of(member.request, &error))),
+        Err(error) => list(member, &typed, &wanted, Some(Alert::of(member.request, &error))),
     }
 }
 
@@ -58,7 +63,7 @@ pub(super) fn revoke(member: &mut Member<'_>, sent: &mut Form) -> Result<Respons
     match api_keys::revoke(member.app, member.caller(), &id) {
         Ok(_) => Ok(member.go_to("admin/api-keys")),
         Err(error) if is_for_act(&error) => Err(error),
-        Err(error) => list(member, "", Some(Alert::of(member.request, &error))),
+        Err(error) => list(member, "", &[], Some(Alert::of(member.request, &error))),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::http::Response;
 use crate::http::paging::encoded;
 use crate::outbox;
-use crate::pages::answer::{frame, page};
+use crate::pages::answer::{Alert, answer, frame, page};
 use crate::pages::form::Form;
 use crate::pages::member::Member;
 use crate::pages::views::admin::{Audit, Outbox, Verified};
@@ -38,6 +38,25 @@ impl Wanted {
             && is(&self.address, entry.address.as_deref().unwrap_or_default())
     }
 
+    fn page(
+        &self,
+        member: &Member<'_>,
+        entries: &[AuditEntry],
+        next: Option<String>,
+        user: &str,
+        alert: Option<Alert>,
+    ) -> Result<Response> {
+        answer(alert, |alert| Audit {
+            frame: frame(member.app, member.request, alert),
+            entries,
+            next,
+            user,
+            action: &self.action,
+            outcome: &self.outcome,
+            address: &self.address,
+        })
+    }
+
     /// The same as a query.
     fn query(&self) -> String {
         let user = self.user.map(|id| id.to_string()).unwrap_or_default();
@@ -51,17 +70,22 @@ impl Wanted {
 pub(super) fn show_audit(member: &mut Member<'_>) -> Result<Response> {
     let mut parameters = member.request.parameters()?;
     let mut word = |name| parameters.optional_text(name).map(Option::unwrap_or_default);
-    let user = word("user")?;
-    let user = (!user.is_empty())
-        .then(|| user.parse().map_err(|_| Error::parameter("user", "must be a number")));
+    let typed = word("user")?;
+    let user: Option<i64> = typed.parse().ok();
     let wanted = Wanted {
-        user: user.transpose()?,
+        user,
         action: word("action")?,
         outcome: word("outcome")?,
         address: word("address")?,
     };
     let mut before = parameters.optional_number("before", 1)?;
     parameters.end()?;
+    if user.is_none() && !typed.is_empty() {
+        let alert = Alert::of(member.request, &Error::parameter("user", "must be a number"));
+        // It is for admins also where nothing is looked for.
+        audit::entries(member.app, member.caller(), None, 1)?;
+        return wanted.page(member, &[], None, &typed, Some(alert));
+    }
     let mut found = Vec::new();
     let mut more = true;
     for _ in 0..BATCHES {
@@ -83,19 +107,7 @@ pub(super) fn show_audit(member: &mut Member<'_>) -> Result<Response> {
         }
     }
     let next = before.filter(|_| more).map(|before| format!("{}&before={before}", wanted.query()));
-    let user = wanted.user.map(|id| id.to_string()).unwrap_or_default();
-    page(
-        200,
-        &Audit {
-            frame: frame(member.app, member.request, None),
-            entries: &found,
-            next,
-            user: &user,
-            action: &wanted.action,
-            outcome: &wanted.outcome,
-            address: &wanted.address,
-        },
-    )
+    wanted.page(member, &found, next, &typed, None)
 }
 
 /// One verification at a time: it reads the whole log.

@@ -17,18 +17,29 @@ use zeroize::Zeroizing;
 /// Sessions that are shown.
 const SESSIONS: i64 = 50;
 
-fn form(member: &Member<'_>, id: UserId, alert: Option<Alert>) -> Result<Response> {
+/// The page of a user, with what was typed and did not work.
+fn form(
+    member: &Member<'_>,
+    id: UserId,
+    typed: &[(String, String)],
+    alert: Option<Alert>,
+) -> Result<Response> {
     let (app, caller) = (member.app, member.caller());
     let user = users::show(app, caller, id)?;
     // Somebody sees their own at another place.
     let found = factors::list(app, caller, Some(id))?;
     let (sessions, more) = sessions::list(app, caller, Some(id), Page::parse(1, SESSIONS, None)?)?;
+    let or_typed = |name: &str, stored: String| {
+        let found = typed.iter().find(|(known, _)| known == name);
+        found.map_or(stored, |(_, text)| text.clone())
+    };
+    let expires_at = user.expires_at.map(|time| time.to_string()).unwrap_or_default();
     answer(alert, |alert| OneUser {
         frame: frame(app, member.request, alert),
         user: &user,
-        roles: user.roles.as_slice().join(" "),
-        groups: user.groups.as_slice().join(" "),
-        expires_at: user.expires_at.map(|time| time.to_string()).unwrap_or_default(),
+        roles: or_typed("roles", user.roles.as_slice().join(" ")),
+        groups: or_typed("groups", user.groups.as_slice().join(" ")),
+        expires_at: or_typed("expires_at", expires_at),
         factors: &found.factors,
         sessions: &sessions,
         more,
@@ -43,7 +54,7 @@ pub(super) fn show(member: &mut Member<'_>) -> Result<Response> {
     parameters.end()?;
     // Others than admins may see themselves, and not this page.
     users::list(member.app, member.caller(), Page::parse(1, 1, None)?)?;
-    form(member, id, None)
+    form(member, id, &[], None)
 }
 
 /// Does something about the user whom a form names, and shows the user again.
@@ -52,11 +63,12 @@ fn about(
     sent: &mut Form,
     act: impl Fn(&Member<'_>, UserId, &mut Form) -> Result<()>,
 ) -> Result<Response> {
+    let typed = sent.kept();
     let id = UserId::parse(sent.number("id")?)?;
     match act(member, id, sent) {
         Ok(()) => Ok(member.go_to(&format!("admin/user?id={}", id.get()))),
         Err(error) if is_for_act(&error) => Err(error),
-        Err(error) => form(member, id, Some(Alert::of(member.request, &error))),
+        Err(error) => form(member, id, &typed, Some(Alert::of(member.request, &error))),
     }
 }
 
@@ -115,7 +127,7 @@ pub(super) fn recover(member: &mut Member<'_>, sent: &mut Form) -> Result<Respon
             page(200, &Handed { frame, id: id.get(), link: &link })
         }
         Err(error) if is_for_act(&error) => Err(error),
-        Err(error) => form(member, id, Some(Alert::of(member.request, &error))),
+        Err(error) => form(member, id, &[], Some(Alert::of(member.request, &error))),
     }
 }
 
@@ -140,6 +152,6 @@ pub(super) fn delete(member: &mut Member<'_>, sent: &mut Form) -> Result<Respons
     match users::delete(member.app, member.caller(), id) {
         Ok(_) => Ok(member.go_to("admin")),
         Err(error) if is_for_act(&error) => Err(error),
-        Err(error) => form(member, id, Some(Alert::of(member.request, &error))),
+        Err(error) => form(member, id, &[], Some(Alert::of(member.request, &error))),
     }
 }

@@ -95,6 +95,8 @@ pub(crate) struct Sessions<'a> {
 pub(crate) struct Data<'a> {
     pub(crate) frame: Frame<'a>,
     pub(crate) login: &'a str,
+    /// What was typed to confirm it.
+    pub(crate) typed: &'a str,
 }
 
 /// The form in which somebody proves anew who they are.

@@ -71,7 +71,8 @@ pub(crate) struct ApiKeys<'a> {
     pub(crate) frame: Frame<'a>,
     pub(crate) keys: &'a [ApiKey],
     pub(crate) more: bool,
-    pub(crate) scopes: [&'static str; 6],
+    /// Each scope, and whether it was chosen.
+    pub(crate) scopes: [(&'static str, bool); 6],
     pub(crate) name: &'a str,
 }
 
