@@ -125,6 +125,8 @@ impl Site {
                 .replace("listen 443 ssl", &format!("listen 127.0.0.1:{port} ssl"))
                 .replace("bind :443", &format!("bind 127.0.0.1:{port}"))
                 .replace("\":443\"", &format!("\"127.0.0.1:{port}\""))
+                // Elsewhere only root may write.
+                .replace("\nhttp {\n", &temporary(&written))
                 .replace("/etc/ssl/gate/", &format!("{written}/"))
                 .replace("/var/log/nginx/", &format!("{written}/"))
                 .replace("filename: traefik", &format!("filename: {written}/traefik"))
@@ -237,6 +239,13 @@ impl Answer {
         });
         pairs.find(|pair| !pair.ends_with('=')).unwrap().to_owned()
     }
+}
+
+/// Where nginx keeps what is too long to hold.
+fn temporary(directory: &str) -> String {
+    let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let lines = kinds.map(|kind| format!("{kind}_temp_path {directory}/{kind};\n"));
+    format!("\nhttp {{\n{}", lines.concat())
 }
 
 fn free_port() -> u16 {
