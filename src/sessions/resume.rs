@@ -2,6 +2,7 @@
 
 use super::store::{self, Refreshed};
 use crate::app::App;
+use crate::client;
 use crate::error::{Error, Result};
 use crate::tokens::Claims;
 
@@ -15,9 +16,10 @@ use crate::tokens::Claims;
 pub(crate) fn resume(app: &App, claims: &Claims) -> Result<Claims> {
     let settings = &app.config().sessions;
     let Claims { user_id, sid, auth_time, .. } = *claims;
-    let resumed = app
-        .database()?
-        .with_transaction(|tx| store::resume(tx, user_id, sid, auth_time, settings))?;
+    let address = client::address().map(|address| address.to_string());
+    let resumed = app.database()?.with_transaction(|tx| {
+        store::resume(tx, user_id, sid, auth_time, address.as_deref(), settings)
+    })?;
     let Refreshed { subject, authentication, .. } = resumed.ok_or(Error::TokenInvalid)?;
     let mut claims = claims.clone();
     (claims.admin, claims.token_version) = (subject.admin, subject.token_version);

@@ -45,7 +45,8 @@ pub struct Session {
     pub last_used_at: Timestamp,
     /// When it expires unless it is refreshed before.
     pub expires_at: Timestamp,
-    /// The address that it was opened from, if known.
+    /// The address that it was opened from, if known; of a browser's session, from which its pages were last
+    /// visited.
     pub address: Option<String>,
     /// What the client that opened it called itself.
     pub user_agent: Option<String>,

@@ -176,18 +176,19 @@ pub(crate) fn advance(
 }
 
 /// Lets a live session of a user whose account is active go on, as a refresh does, without new tokens;
-/// not for whoever was known in it before it was stepped up.
+/// not for whoever was known in it before it was stepped up. It is used from this address now.
 #[cfg(feature = "pages")]
 pub(crate) fn resume(
     tx: &mut Transaction<'_>,
     user: i64,
     session: SessionRef,
     auth_time: u64,
+    address: Option<&str>,
     settings: &Sessions,
 ) -> Result<Option<Refreshed>> {
     let sql = concat!(
         "UPDATE gatepost.sessions s
-         SET last_used_at = now(),
+         SET last_used_at = now(), address = coalesce($7, s.address),
              expires_at = least(now() + $4 * interval '1 millisecond',
                                 greatest(s.created_at, TIMESTAMPTZ 'epoch')
                                 + $5 * interval '1 millisecond')
@@ -212,6 +213,7 @@ pub(crate) fn resume(
             (&millis(settings.idle_timeout), Type::INT8),
             (&millis(settings.lifetime), Type::INT8),
             (&auth_time, Type::INT8),
+            (&address, Type::TEXT),
         ],
     )?;
     Ok(row.as_ref().map(refreshed))

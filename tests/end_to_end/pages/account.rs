@@ -300,3 +300,19 @@ fn a_session_goes_on_while_it_is_used_and_knows_what_changed() {
     assert_eq!(server.patch(&json!({"id": id, "locked": true}), &token).status(), 200);
     assert_eq!(alice.get("/account/email").0, 303);
 }
+
+#[test]
+fn a_session_says_from_where_it_was_last_used() {
+    let server = server_with(|config| {
+        config.server.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    });
+    server.register("alice");
+    let cookie = server.sign_in_page("alice");
+    let visit = |page: &str, address: &str| {
+        let fields = [("cookie", cookie.as_str()), ("x-forwarded-for", address)];
+        server.page(page, &fields).text().unwrap()
+    };
+    visit("/account", "192.0.2.7");
+    let page = visit("/account/sessions", "192.0.2.8");
+    assert!(page.contains("192.0.2.7") && !page.contains("192.0.2.8"), "{page}");
+}

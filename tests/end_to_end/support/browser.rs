@@ -17,21 +17,16 @@ pub(crate) struct Browser {
 impl Browser {
     /// Starts one. Where it is not installed, only `.ci/run` misses it.
     pub(crate) fn start() -> Option<Self> {
-        let mut command = Command::new("chromedriver");
-        command.args(["--port=0"]).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut driver = match Spawned::try_start(&mut command) {
-            Ok(driver) => driver,
-            Err(_) if std::env::var_os("REQUIRE_CHROMIUM").is_none() => return None,
-            Err(error) => panic!("chromedriver: {error}"),
-        };
-        let lines = BufReader::new(driver.stdout()).lines();
-        let port = lines
-            .map(Result::unwrap)
-            .find_map(|line| {
-                let (_, port) = line.split_once("successfully on port ")?;
-                Some(port.trim_end_matches('.').to_owned())
+        // It takes a port that is free in one version of IP, and exits ("port not available") if the same
+        // number is taken in the other. Nothing was asked of it by then.
+        let mut drivers = (0..10).map(|_| driver());
+        let (driver, port) = drivers
+            .find_map(|started| match started {
+                Started::Listens(driver, port) => Some(Some((driver, port))),
+                Started::PortTaken => None,
+                Started::NotInstalled => Some(None),
             })
-            .unwrap();
+            .expect("chromedriver finds no port")?;
         let profile = tempfile::tempdir().unwrap();
         let data = format!("--user-data-dir={}", profile.path().display());
         let arguments = [
@@ -109,6 +104,29 @@ impl Browser {
         let id = found.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned();
         self.ask(&format!("element/{id}/click"), &json!({}));
     }
+}
+
+/// What became of the start of a driver.
+enum Started {
+    Listens(Spawned, String),
+    PortTaken,
+    NotInstalled,
+}
+
+fn driver() -> Started {
+    let mut command = Command::new("chromedriver");
+    command.args(["--port=0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut driver = match Spawned::try_start(&mut command) {
+        Ok(driver) => driver,
+        Err(_) if std::env::var_os("REQUIRE_CHROMIUM").is_none() => return Started::NotInstalled,
+        Err(error) => panic!("chromedriver: {error}"),
+    };
+    let lines = BufReader::new(driver.stdout()).lines();
+    let port = lines.map(Result::unwrap).find_map(|line| {
+        let (_, port) = line.split_once("successfully on port ")?;
+        Some(port.trim_end_matches('.').to_owned())
+    });
+    port.map_or(Started::PortTaken, |port| Started::Listens(driver, port))
 }
 
 impl Drop for Browser {
