@@ -102,7 +102,7 @@
 //! # Features
 //!
 //! `tls`, on by default, is HTTPS on the service's own listeners. Without it, put a proxy in front.
-//! `pages`, on by default, are pages for people.
+//! `pages`, on by default, are pages for people, and the gate for reverse proxies.
 //! `mail`, on by default, lets messages leave by SMTP or a webhook. Without it they are pulled.
 //!
 //! # What it is not

@@ -157,18 +157,10 @@ fn read(key: &HashKey, value: &str) -> Option<Shown> {
 mod tests {
     use super::*;
     use crate::app::keyed::Root;
-    use crate::tokens::{Amr, SessionRef};
 
     #[test]
     fn a_cookie_is_read_with_every_byte_as_it_was_and_in_no_other_way() {
-        let shown = Shown {
-            user_id: 5,
-            token_version: 3,
-            session: SessionRef::new(7, [9; 16]),
-            auth_time: 1_000,
-            admin: true,
-            amr: Amr::PASSWORD.and(Amr::CODE),
-        };
+        let shown = Shown::example();
         let key = Root::of(b"secret").key("sign-in cookies");
         let value = write(&key, &shown);
         assert!(value.len() < MOST_BYTES / 2);

@@ -188,18 +188,6 @@ fn read_code<'a>(
 mod tests {
     use super::*;
     use crate::app::keyed::Root;
-    use crate::tokens::{Amr, SessionRef};
-
-    fn shown() -> Shown {
-        Shown {
-            user_id: 5,
-            token_version: 3,
-            session: SessionRef::new(7, [9; 16]),
-            auth_time: 1_000,
-            admin: false,
-            amr: Amr::PASSWORD,
-        }
-    }
 
     fn origin(text: &str) -> WebOrigin {
         text.parse().unwrap()
@@ -209,15 +197,15 @@ mod tests {
     fn a_cookie_of_the_gate_is_good_at_its_origin_alone() {
         let key = Root::of(b"secret").key("gate cookies");
         let app = origin("https://app.example.com");
-        let value = write(&key, &app, &shown());
-        assert_eq!(read(&key, &app, &value), Some(shown()));
+        let value = write(&key, &app, &Shown::example());
+        assert_eq!(read(&key, &app, &value), Some(Shown::example()));
         for other in
             ["https://b.example.com", "http://app.example.com", "https://app.example.com:8443"]
         {
             assert_eq!(read(&key, &origin(other), &value), None, "{other}");
         }
         assert_eq!(read(&Root::of(b"secret").key("gate codes"), &app, &value), None);
-        let sign_in = URL_SAFE_NO_PAD.encode(key.vouch(&shown().bytes()));
+        let sign_in = URL_SAFE_NO_PAD.encode(key.vouch(&Shown::example().bytes()));
         assert_eq!(read(&key, &app, &sign_in), None);
     }
 
@@ -225,7 +213,8 @@ mod tests {
     fn a_code_is_read_at_its_origin_with_every_byte_as_it_was() {
         let key = Root::of(b"secret").key("gate codes");
         let app = origin("https://app.example.com");
-        let returning = Returning { expires: 9, state: State::of("cookie"), shown: shown() };
+        let returning =
+            Returning { expires: 9, state: State::of("cookie"), shown: Shown::example() };
         let code = write_code(&key, &app, &returning, "/x?y=1");
         let bytes = URL_SAFE_NO_PAD.decode(&code).unwrap();
         let (found, path, _) = read_code(&key, &app, &bytes, 8).unwrap();

@@ -106,19 +106,27 @@ impl Shown {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_read_is_what_was_written() {
-        let shown = Shown {
+impl Shown {
+    /// What the tests of cookies and codes write and read.
+    pub(super) fn example() -> Self {
+        Self {
             user_id: 5,
             token_version: 3,
             session: SessionRef::new(7, [9; 16]),
             auth_time: 1_000,
             admin: true,
             amr: Amr::PASSWORD.and(Amr::CODE),
-        };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_is_what_was_written() {
+        let shown = Shown::example();
         let bytes = shown.bytes();
         assert_eq!(Shown::read(&bytes), Some(shown));
         assert_eq!(Shown::read(&bytes[..HEAD_BYTES]), None);

@@ -8,7 +8,8 @@ section! {
     /// Pages for people: to sign in, to register, to get back into an account.
     pages: Pages {
         /// Which pages there are: none; with `sign-in` those to sign in and out, to register, and to get back
-        /// into an account; with `all` also those on which people see and change their own account.
+        /// into an account; with `all` also those on which people see and change their own account, and admins run
+        /// the service.
         ///
         /// A service for programs alone should show people nothing.
         enabled: PagesEnabled = "off";
@@ -65,7 +66,7 @@ pub enum PagesEnabled {
     Off,
     /// Those to sign in and out, to register, and to get back into an account.
     SignIn,
-    /// Those and the pages of one's own account.
+    /// Those, the pages of one's own account, and administration.
     All,
 }
 

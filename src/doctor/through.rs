@@ -97,12 +97,12 @@ impl Visit<'_> {
         let cookies = signed_in.as_ref().map(|it| it.set.as_slice()).unwrap_or_default();
         done.push(examination("cookies", self.cookies(&first, cookies)));
         let cookie = signed_in.as_ref().map(|it| it.cookie.as_str());
-        done.push(examination("identity", self.identity(cookie, stand_in)?));
+        let identity = self.identity(cookie, stand_in);
+        // Whatever came of it, the session ends.
+        signed_in.as_ref().map_or(Ok(()), |signed_in| self.sign_out(signed_in))?;
+        done.push(examination("identity", identity?));
         done.push(examination("other-ways", self.other_ways(stand_in)?));
         done.push(examination("program", exposure(how.program, listening)));
-        if let Some(signed_in) = &signed_in {
-            self.sign_out(signed_in)?;
-        }
         Ok(done)
     }
 
@@ -229,6 +229,22 @@ impl Visit<'_> {
                 "look at the address after --program, and at the rule: `gatepost gate test`",
             ));
         };
+        let mut arrived = Vec::new();
+        for (at, forged) in FORGED.iter().enumerate() {
+            let mark = format!("forged{at}");
+            self.ask(&mark, &[&cookie[..], &[forged]].concat())?;
+            let seen = stand_in.seen(&marker(&mark));
+            let is_forged = |line: &str| line.starts_with("remote") && line.contains("forged");
+            // A folded field stands on two lines.
+            let unfolded = seen.map(|head| head.replace("\r\n ", " ")).unwrap_or_default();
+            if unfolded.lines().any(is_forged) {
+                arrived.push(shown(forged));
+            }
+        }
+        if !arrived.is_empty() {
+            let text = format!("the program gets a client's {}", arrived.join("; "));
+            return Ok(Verdict::fault(text, WHY_FORGED, MEND_FORGED));
+        }
         if plain.contains("gatepost-gate=") || plain.contains("gatepost-return=") {
             return Ok(Verdict::warning(
                 "the program gets Gatepost's cookies",
@@ -245,24 +261,7 @@ impl Visit<'_> {
                  authResponseHeaders, HAProxy gate.lua",
             ));
         }
-        let mut arrived = Vec::new();
-        for (at, forged) in FORGED.iter().enumerate() {
-            let mark = format!("forged{at}");
-            self.ask(&mark, &[&cookie[..], &[forged]].concat())?;
-            let seen = stand_in.seen(&marker(&mark));
-            let is_forged = |line: &str| line.starts_with("remote") && line.contains("forged");
-            // A folded field stands on two lines.
-            let unfolded = seen.map(|head| head.replace("\r\n ", " ")).unwrap_or_default();
-            if unfolded.lines().any(is_forged) {
-                arrived.push(shown(forged));
-            }
-        }
-        Ok(if arrived.is_empty() {
-            Verdict::ok("nothing that a client forges reaches the program")
-        } else {
-            let text = format!("the program gets a client's {}", arrived.join("; "));
-            Verdict::fault(text, WHY_FORGED, MEND_FORGED)
-        })
+        Ok(Verdict::ok("nothing that a client forges reaches the program"))
     }
 
     /// Other names and paths under which the program might be reached without the gate.

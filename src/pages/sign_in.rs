@@ -77,13 +77,16 @@ impl<'a> Visit<'a> {
         factors::takes_passkeys_from(self.app, self.own.as_str())
     }
 
+    fn has_account(&self) -> bool {
+        self.app.config().pages.enabled == PagesEnabled::All
+    }
+
     /// What whoever is signed in gets who comes here.
     fn for_signed_in(&self, now: &SignedInAs) -> Result<Response> {
-        let user = users::show(self.app, &now.caller, now.user)?;
-        let has_account = self.app.config().pages.enabled == PagesEnabled::All;
-        if self.return_to.is_some() || has_account {
+        if self.return_to.is_some() || self.has_account() {
             return self.go_on(now);
         }
+        let user = users::show(self.app, &now.caller, now.user)?;
         let frame = frame(self.app, self.request, None);
         page(200, &SignedIn { frame, login: user.login.as_str() })
     }
@@ -92,8 +95,7 @@ impl<'a> Visit<'a> {
     fn go_on(&self, signed_in: &SignedInAs) -> Result<Response> {
         let location = self.return_to.as_ref().map(|it| it.location(self.app, signed_in));
         let location = location.transpose()?;
-        let has_account = self.app.config().pages.enabled == PagesEnabled::All;
-        let own = if has_account { "account" } else { "sign-in" };
+        let own = if self.has_account() { "account" } else { "sign-in" };
         Ok(Response::see_other(location.as_deref().unwrap_or(own))
             .header("Cache-Control", "no-store")
             // The address before may have come from the gate, with a state.
@@ -188,7 +190,10 @@ pub(super) fn show(app: &App, request: &Request) -> Result<Response> {
             Ok(visit.password_form("", None)?.header("Set-Cookie", removal))
         }
         // It is as good as it was, and nothing can be noted now.
-        Err(Error::ReadOnly(_)) => visit.for_signed_in(before),
+        Err(Error::ReadOnly(_)) => {
+            users::show(app, &before.caller, before.user)?;
+            visit.for_signed_in(before)
+        }
         Err(error) => Err(error),
     }
 }

@@ -97,3 +97,22 @@ fn the_doctor_says_what_is_wrong_before_the_program_is_reached() {
         assert!(verdict.starts_with(expected), "without {without:?}: {found:#?}");
     }
 }
+
+#[test]
+fn what_a_client_forges_is_not_hidden_by_a_lesser_fault() {
+    if is_here("nginx") {
+        let without = [
+            "proxy_set_header Cookie $cookie_of_program;",
+            "proxy_set_header Remote-Name $gate_name;",
+        ];
+        let found = doctor(&NGINX, &without, "/x", &["--as", "alice"]);
+        let (_, verdict) = found.iter().find(|(check, _)| check == "identity").unwrap();
+        assert!(
+            verdict.starts_with("fault") && verdict.contains("Remote-Name: forged"),
+            "{verdict}"
+        );
+        let found = doctor(&NGINX, &without[..1], "/x", &["--as", "alice"]);
+        let (_, verdict) = found.iter().find(|(check, _)| check == "identity").unwrap();
+        assert!(verdict.starts_with("warning: the program gets Gatepost's cookies"), "{verdict}");
+    }
+}
